@@ -1,0 +1,1 @@
+"""The Panel application and the command line."""

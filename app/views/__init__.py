@@ -1,0 +1,1 @@
+"""What the page shows: each view takes plain values and knows no pipeline."""

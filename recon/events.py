@@ -1,0 +1,136 @@
+"""Electron events of a scan, as compressed sparse rows of linear pixel indices."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recon.kernels import events as kernels
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where events came from, and how their file described itself."""
+
+    name: str
+    """File name without folder, or a word for data made in memory."""
+    format: str
+    """Format in words, such as "4D Camera HDF5, version 3"."""
+    frames_per_position: int = 1
+    flyback: str = "none"
+    """What happened to the flyback column: "none", "dropped" or "kept"."""
+
+
+@dataclass(frozen=True, eq=False)
+class ElectronEvents:
+    """The electrons of a 4D-STEM scan, position by position.
+
+    Parameters
+    ----------
+    pixels : (E,) uint32 array
+        Linear detector index `y * width + x` of each electron, position after position.
+    offsets : (F + 1,) int64 array
+        The electrons of position f are `pixels[offsets[f]:offsets[f + 1]]`; positions run in
+        raster order, F = Sy * Sx.
+    scan_shape : (Sy, Sx)
+        Scan positions.
+    frame_shape : (Ky, Kx)
+        Detector pixels.
+    metadata : dict
+        What the file says of the experiment, under `Calibration`'s names and in its units;
+        empty where it says nothing. A simulated scan keeps its truth here.
+    source : Source
+        Where the events came from.
+
+    Raises
+    ------
+    ValueError
+        If shapes, offsets and events contradict each other. Whether every index lies on the
+        detector is a pass over all electrons and is asked for by `check_pixels`.
+    """
+
+    pixels: np.ndarray
+    offsets: np.ndarray
+    scan_shape: tuple[int, int]
+    frame_shape: tuple[int, int]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    source: Source = field(default_factory=lambda: Source("memory", "events in memory"))
+
+    def __post_init__(self):
+        height, width = self.scan_shape
+        if height < 1 or width < 1:
+            raise ValueError(f"The scan is empty: {height} × {width} positions.")
+        if min(self.frame_shape) < 1:
+            raise ValueError("The detector is empty: {} × {} pixels.".format(*self.frame_shape))
+        if self.offsets.shape != (height * width + 1,):
+            raise ValueError(
+                f"{self.offsets.size - 1} frames do not fill a scan of {height} × {width} positions "
+                f"({height * width}): was the scan stopped early, or is there a flyback column?"
+            )
+        if self.offsets[0] != 0 or self.offsets[-1] != self.pixels.size:
+            raise ValueError(
+                f"The frames' offsets run from {self.offsets[0]} to {self.offsets[-1]}, "
+                f"but there are {self.pixels.size} events."
+            )
+        if np.any(self.offsets[1:] < self.offsets[:-1]):
+            raise ValueError("The frames' offsets decrease: the event list is damaged.")
+        if self.pixels.dtype != np.uint32 or self.offsets.dtype != np.int64:
+            raise ValueError(
+                f"Events need uint32 pixels and int64 offsets, "
+                f"not {self.pixels.dtype} and {self.offsets.dtype}."
+            )
+
+    @property
+    def electrons(self) -> int:
+        """Number of electrons in the scan."""
+        return self.pixels.size
+
+    @property
+    def positions(self) -> int:
+        """Number of scan positions."""
+        return self.offsets.size - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the events take in memory."""
+        return self.pixels.nbytes + self.offsets.nbytes
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(Sy, Sx) int64 number of electrons at each position."""
+        return np.diff(self.offsets).reshape(self.scan_shape)
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """The pixel indices of one position after the other, as views."""
+        for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            yield self.pixels[start:stop]
+
+    def check_pixels(self) -> None:
+        """Raise `ValueError` with the position if an electron lies outside the detector."""
+        height, width = self.frame_shape
+        if not self.electrons:
+            return
+        highest = kernels.highest(self.pixels)
+        if highest >= height * width:
+            first = int(np.argmax(self.pixels >= height * width))
+            position = int(np.searchsorted(self.offsets, first, side="right")) - 1
+            raise ValueError(
+                f"Pixel index {self.pixels[first]} at scan position {position} lies outside "
+                f"the detector of {height} × {width} pixels (highest index {height * width - 1})."
+            )
+
+
+def from_frames(frames, scan_shape, frame_shape, **kwargs) -> ElectronEvents:
+    """Events from one sequence of linear pixel indices for each position, in raster order.
+
+    For tests and small things: a Python object a frame is what `ElectronEvents` avoids.
+    """
+    lengths = [len(frame) for frame in frames]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    pixels = (
+        np.concatenate([np.asarray(frame, np.uint32) for frame in frames])
+        if offsets[-1]
+        else np.empty(0, np.uint32)
+    )
+    return ElectronEvents(pixels, offsets, tuple(scan_shape), tuple(frame_shape), **kwargs)
