@@ -1,1 +1,29 @@
 """Loops over arrays, compiled by Numba; imported only by the algorithms above them."""
+
+from functools import wraps
+from threading import Lock
+
+from numba import njit
+
+_one_at_a_time = Lock()
+
+
+def parallel(function=None, *, fastmath=False):
+    """Compile a loop for all cores, once (cached on disk); it runs without the interpreter lock.
+
+    One parallel kernel runs at a time: each takes every core anyway, and Numba's fallback
+    threading layer (where neither TBB nor OpenMP is installed) aborts the process when two
+    threads launch kernels at once, as two browser sessions do. `fastmath` lets sums be
+    reordered, so that inner loops vectorise.
+    """
+    if function is None:
+        return lambda f: parallel(f, fastmath=fastmath)
+    compiled = njit(parallel=True, cache=True, nogil=True, fastmath=fastmath)(function)
+
+    @wraps(function)
+    def launch(*arguments):
+        with _one_at_a_time:
+            return compiled(*arguments)
+
+    launch.compiled = compiled
+    return launch

@@ -1,10 +1,12 @@
 """Passes over the electrons of a scan, on all cores."""
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
+
+from recon.kernels import parallel
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def highest(pixels):
     """Largest pixel index of all electrons; one streaming pass."""
     parts = get_num_threads() * 4
