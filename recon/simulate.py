@@ -1,0 +1,158 @@
+"""Simulated scans: exact expected intensities of small objects, and electron events.
+
+Signs as everywhere in `recon`: a(r) = ∫ A(k) exp(2πi k·r) dk with A = exp(-i chi) inside the
+aperture, Ψ(k; R) = ∫ a(r - R) T(r) exp(-2πi k·r) dr, and K_det = S R(θ) K_scan.
+"""
+
+from math import pi
+
+import numpy as np
+import scipy.fft
+
+from recon.calibration import Calibration
+from recon.events import ElectronEvents, Source
+from recon.optics import Aberrations
+
+
+def expected_intensities(
+    phase,
+    calibration: Calibration,
+    aberrations: Aberrations | None = None,
+    *,
+    frame_shape: tuple[int, int],
+    oversampling: int = 1,
+    subpixels: int = 4,
+    weak: bool = False,
+    progress=None,
+) -> np.ndarray:
+    """Probability that an electron lands in a pixel, for each position of a noiseless scan.
+
+    Exact for a periodic phase object in projection: there is no box around the probe to cut it.
+
+    Parameters
+    ----------
+    phase : (Sy * oversampling, Sx * oversampling) array
+        Phase of the object [rad] on a grid `oversampling` times finer than the scan; it is
+        periodic, and its first value lies at the first scan position.
+    calibration : Calibration
+        Beam, scan and detector.
+    aberrations : Aberrations
+        Of the probe, in the detector's frame; none by default.
+    frame_shape : (Ky, Kx)
+        Detector pixels.
+    oversampling : int
+        Object grid points to one scan step, along each axis.
+    subpixels : int
+        The intensity is averaged over `subpixels` ² points of each pixel's area; 1 takes the
+        pixel's centre alone.
+    weak : bool
+        Take the transmission 1 + iφ in place of exp(iφ).
+    progress : callable
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (Sy, Sx, Ky, Kx) float64 array
+        Fractions of the electrons of a position; they sum to one over a detector large enough
+        (up to the sampling of the disc's edge, and the small gain of the weak form).
+
+    Raises
+    ------
+    ValueError
+        If the grid is not a whole multiple of the scan, or a count is below one.
+
+    Notes
+    -----
+    Ψ(k; R) = Σ_K T(K) A(k - K) exp(2πi K·R) up to a phase, one inverse FFT for each sub-point k.
+    """
+    phase = np.asarray(phase, float)
+    if oversampling < 1 or subpixels < 1 or min(frame_shape) < 1:
+        raise ValueError("Oversampling, sub-pixels and detector pixels must be at least one.")
+    if phase.ndim != 2 or phase.shape[0] % oversampling or phase.shape[1] % oversampling:
+        raise ValueError(
+            f"An object of shape {phase.shape} is no multiple of {oversampling} times the scan."
+        )
+    aberrations = aberrations or Aberrations()
+    transmission = 1 + 1j * phase if weak else np.exp(1j * phase)
+    spectrum = scipy.fft.fft2(transmission) / phase.size
+
+    # Object frequencies seen from the detector, where the aberrations are given.
+    steps = [step / oversampling for step in calibration.scan_sampling]
+    scan_k = np.stack(np.meshgrid(*map(np.fft.fftfreq, phase.shape, steps), indexing="ij"), axis=0)
+    object_ky, object_kx = np.einsum("ji,jyx->iyx", calibration.detector_to_scan, scan_k)
+
+    height, width = phase.shape[0] // oversampling, phase.shape[1] // oversampling
+    result = np.zeros((height, width, *frame_shape))
+    powers = aberrations.polynomial(calibration.wavelength)
+    dk, k0 = calibration.reciprocal_sampling, calibration.k0
+    inner = (np.arange(subpixels) + 0.5) / subpixels - 0.5
+    for row in range(frame_shape[0]):
+        for column in range(frame_shape[1]):
+            for dy in inner:
+                for dx in inner:
+                    ky = (row + dy - calibration.centre[0]) * dk - object_ky
+                    kx = (column + dx - calibration.centre[1]) * dk - object_kx
+                    inside = ky * ky + kx * kx < k0 * k0
+                    if not inside.any():
+                        continue
+                    wave = np.zeros(phase.shape, complex)
+                    chi = np.polynomial.polynomial.polyval2d(kx[inside], ky[inside], powers)
+                    wave[inside] = spectrum[inside] * np.exp(-1j * chi)
+                    wave = scipy.fft.ifft2(wave, norm="forward")[::oversampling, ::oversampling]
+                    result[:, :, row, column] += wave.real**2 + wave.imag**2
+        if progress:
+            progress((row + 1) / frame_shape[0])
+    result *= dk**2 / (pi * k0**2) / subpixels**2
+    return result
+
+
+def sample_events(
+    intensities, electrons_per_position: float, seed: int = 0, metadata: dict | None = None
+) -> ElectronEvents:
+    """Electrons drawn from expected intensities, Poisson in every pixel.
+
+    Parameters
+    ----------
+    intensities : (Sy, Sx, Ky, Kx) array
+        Fraction of a position's electrons in each pixel, from `expected_intensities`.
+    electrons_per_position : float
+        Mean number of electrons that hit the object at each position.
+    seed : int
+        The same seed gives the same electrons.
+    metadata : dict
+        Kept in the events.
+
+    Raises
+    ------
+    ValueError
+        If intensities or electrons are negative, or the intensities are not four-dimensional.
+    """
+    intensities = np.asarray(intensities)
+    if intensities.ndim != 4:
+        raise ValueError(f"Intensities need (Sy, Sx, Ky, Kx), not {intensities.ndim} dimensions.")
+    if not electrons_per_position >= 0:
+        raise ValueError(f"Electrons per position must not be negative: {electrons_per_position}.")
+    scan_shape, frame_shape = intensities.shape[:2], intensities.shape[2:]
+    counts = np.random.default_rng(seed).poisson(electrons_per_position * intensities)
+    counts = counts.reshape(scan_shape[0] * scan_shape[1], -1)
+    position, index = np.nonzero(counts)
+    pixels = np.repeat(index.astype(np.uint32), counts[position, index])
+    offsets = np.concatenate([[0], np.cumsum(counts.sum(1))]).astype(np.int64)
+    return ElectronEvents(
+        pixels, offsets, scan_shape, frame_shape, metadata or {}, Source("simulation", "simulation")
+    )
+
+
+def truth(calibration: Calibration, aberrations: Aberrations | None = None, **more) -> dict:
+    """Metadata of a simulated scan, under `Calibration`'s names and in its units."""
+    values = {
+        "energy": calibration.energy,
+        "semiangle_cutoff": calibration.semiangle_cutoff,
+        "scan_sampling": tuple(calibration.scan_sampling),
+        "rotation_deg": calibration.rotation_deg,
+        "transpose": calibration.transpose,
+        "centre": tuple(calibration.centre),
+        "radius": calibration.radius,
+        "aberrations": {k: v for k, v in vars(aberrations or Aberrations()).items() if v},
+    }
+    return values | more
