@@ -1,0 +1,168 @@
+"""The page's state in its URL: short keys, only what differs from the defaults.
+
+    ?dataset=virus_4dcamera_v3.h5&energy=300&angle=1.03&step=31.25&defocus=13200&C12a=2
+
+A link carries no path: `dataset` is a name of the catalogue. Values are taken over only if the
+parameter they are meant for accepts them.
+"""
+
+from math import isfinite
+
+import param
+
+from app.state import Experiment
+
+SHORT = {
+    "energy_kev": "energy",
+    "semiangle_mrad": "angle",
+    "scan_step_y": "step_y",
+    "scan_step_x": "step_x",
+    "rotation_deg": "rotation",
+    "auto_orientation": "auto_rotation",
+    "keep_flyback": "flyback",
+    "bright_field_pixels": "pixels",
+    "colour_map": "colours",
+    "percentile_low": "low",
+    "percentile_high": "high",
+    "tile_count": "tiles",
+    "slot_main": "main",
+    "slot_left": "left",
+    "slot_right": "right",
+}
+"""Parameters whose key in the URL is not their own name; those of `dpc` get "dpc_" in front."""
+
+_IGNORED = ("bokeh", "_")
+
+
+def to_query(experiment: Experiment) -> dict[str, str]:
+    """The state as the entries of a URL's query."""
+    query = {}
+    scan = experiment.scan
+    for key, (part, name) in _keys().items():
+        state = getattr(experiment, part)
+        parameter, value = state.param[name], getattr(state, name)
+        found_again = (scan.fit_disc and name in ("centre_y", "centre_x", "radius")) or (
+            scan.auto_orientation and name in ("rotation_deg", "transpose")
+        )
+        if value != parameter.default and not found_again:
+            query[key] = _encode(value)
+    if "step_y" in query and query["step_y"] == query.get("step_x"):
+        query["step"] = query.pop("step_y")
+        del query["step_x"]
+    return query
+
+
+def from_query(experiment: Experiment, query) -> list[str]:
+    """Set `experiment` from a URL's query; parameters that are left out get their defaults.
+
+    Parameters
+    ----------
+    query : mapping of str to str
+        Decoded entries.
+
+    Returns
+    -------
+    list of str
+        One sentence for each entry that could not be taken over.
+    """
+    query, notices, keys = dict(query), [], _keys()
+    if "step" in query:
+        step = query.pop("step")
+        query = {"step_y": step, "step_x": step} | query
+    values = {part: {} for part in experiment.PARTS}
+    for key, text in query.items():
+        if key not in keys:
+            if not key.startswith(_IGNORED):
+                notices.append(f"The link's entry “{_clip(key)}” is not known here.")
+            continue
+        part, name = keys[key]
+        try:
+            values[part][name] = _checked(getattr(experiment, part).param[name], str(text))
+        except ValueError as error:
+            notices.append(f"The link's {key}={_clip(text)} cannot be used: {error}.")
+    experiment.scan.pinned = frozenset(values["scan"]) & set(experiment.scan.CALIBRATION)
+    for part, state in experiment.parts().items():
+        defaults = {name: _default(state, name) for owner, name in keys.values() if owner == part}
+        state.param.update(**defaults | values[part])
+    return notices
+
+
+def _keys() -> dict[str, tuple[str, str]]:
+    """Key in the URL -> (part, parameter), in the order of the page."""
+    keys = {}
+    for part, kind in ((p, Experiment.param[p].class_) for p in Experiment.PARTS):
+        for name in kind.param:
+            if name != "name":
+                key = f"dpc_{name}" if part == "dpc" else SHORT.get(name, name)
+                keys[key] = (part, name)
+    return keys
+
+
+def _default(state, name):
+    value = state.param[name].default
+    return list(value) if isinstance(value, list) else value
+
+
+def _encode(value) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float | int):
+        return f"{value:.12g}"
+    if isinstance(value, list):
+        return "_".join(f"{row}.{column}" for row, column in value)
+    if isinstance(value, tuple):
+        return "_".join(f"{number:.6g}" for number in value)
+    return str(value)
+
+
+def _checked(parameter: param.Parameter, text: str):
+    """The value that `text` stands for, if `parameter` accepts it; else `ValueError`."""
+    value = _decode(parameter, text)
+    try:
+        # Param's own validation, which knows bounds and choices.
+        parameter._validate(value)
+    except ValueError as error:
+        bounds = getattr(parameter, "bounds", None)
+        if isinstance(parameter, param.Selector):
+            raise ValueError(f"choose one of {', '.join(map(str, parameter.objects))}") from error
+        if bounds is not None:
+            raise ValueError(f"it must lie between {bounds[0]:g} and {bounds[1]:g}") from error
+        raise ValueError("its value is not allowed") from error
+    return value
+
+
+def _decode(parameter: param.Parameter, text: str):
+    if len(text) > 500:
+        raise ValueError("it is too long")
+    try:
+        if isinstance(parameter, param.Boolean):
+            return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+        if isinstance(parameter, param.Integer):
+            return int(text)
+        if isinstance(parameter, param.Number):
+            return _finite(text)
+        if isinstance(parameter, param.List):
+            pairs = [tuple(map(int, pair.split("."))) for pair in text.split("_") if pair]
+            if any(len(pair) != 2 for pair in pairs):
+                raise ValueError
+            return pairs
+        if isinstance(parameter, param.Tuple):
+            return tuple(map(_finite, text.split("_")))
+    except (ValueError, KeyError) as error:
+        kind = "yes (1) or no (0)" if isinstance(parameter, param.Boolean) else "a number"
+        if isinstance(parameter, param.List | param.Tuple):
+            kind = "a row of numbers"
+        raise ValueError(f"it must be {kind}") from error
+    return text
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError
+    return value
+
+
+def _clip(text, length: int = 40) -> str:
+    text = str(text)
+    return text if len(text) <= length else f"{text[: length - 1]}…"

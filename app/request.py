@@ -1,0 +1,102 @@
+"""The frozen snapshot that a computation works from, cut where the stages are cut.
+
+Each part is hashable and keys the results that depend on it, so that moving the defocus cannot
+make anything stale but the images made with it. Units are `recon`'s.
+"""
+
+from dataclasses import dataclass, field
+
+from recon.optics import Aberrations
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which events, as they come from the file."""
+
+    dataset: str
+    keep_flyback: str = "auto"
+    """"auto", "keep" or "drop"."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of the scan and of the detector in use; margins are (top, bottom, left, right)."""
+
+    scan: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Scan positions left out."""
+    detector: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Detector pixels left out."""
+    scan_bin: int = 1
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What is known for a `Calibration`; None is unknown."""
+
+    energy: float | None = None
+    """[eV]"""
+    semiangle_cutoff: float | None = None
+    """[mrad]"""
+    scan_sampling: tuple[float | None, float | None] = (None, None)
+    """(y, x) of the file's scan positions [Å], before binning."""
+    auto_orientation: bool = False
+    rotation_deg: float = 0.0
+    transpose: bool = False
+    fit_disc: bool = True
+    centre: tuple[float, float] | None = None
+    """(y, x) on the full detector [px], used where the disc is not fitted."""
+    radius: float | None = None
+    """[px]"""
+
+    def missing(self) -> tuple[str, ...]:
+        """Names of what has to be entered before a phase can be computed."""
+        values = {
+            "beam energy": self.energy,
+            "convergence semi-angle": self.semiangle_cutoff,
+            "scan step along y": self.scan_sampling[0],
+            "scan step along x": self.scan_sampling[1],
+        }
+        return tuple(name for name, value in values.items() if value is None)
+
+
+@dataclass(frozen=True)
+class Annulus:
+    """The chosen virtual detector, in radii of the bright-field disc."""
+
+    inner: float = 0.5
+    outer: float = 1.0
+
+
+@dataclass(frozen=True)
+class Dpc:
+    """Regularisation of the phase from the centre of mass; names as in `recon.dpc`."""
+
+    method: str = "iterative"
+    highpass: float = 0.0
+    lowpass: float = 0.0
+    step: float = 0.5
+    iterations: int = 20
+    padding: float = 2.0
+
+
+@dataclass(frozen=True)
+class TileChoice:
+    """How many G tiles, and which; empty `frequencies` are the strongest."""
+
+    count: int = 9
+    frequencies: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that decides what is computed."""
+
+    reading: Reading
+    region: Region = Region()
+    geometry: Geometry = Geometry()
+    bright_field_pixels: int = 18
+    aberrations: Aberrations = field(default_factory=Aberrations)
+    sideband: str = "both"
+    annulus: Annulus = Annulus()
+    dpc: Dpc = Dpc()
+    tiles: TileChoice = TileChoice()

@@ -1,0 +1,327 @@
+"""What the user can change, in the units the user thinks in.
+
+These classes hold parameters and turn them into `recon`'s values; they draw nothing and compute
+nothing. `Experiment.request()` is the frozen snapshot that everything else works from.
+
+    Experiment
+    ├── scan          which file, its calibration, its region
+    ├── aberrations   the 25 coefficients, defocus first
+    ├── detector      sampling of the bright field, sidebands, annulus
+    ├── dpc           regularisation
+    └── display       contrasts, colours, tiles, theme
+"""
+
+import param
+
+from app.coefficients import UNITS, AberrationState
+from app.request import Annulus, Dpc, Geometry, Reading, Region, Request, TileChoice
+
+__all__ = [
+    "COLOUR_MAPS",
+    "CONTRASTS",
+    "UNITS",
+    "AberrationState",
+    "DetectorState",
+    "DisplayState",
+    "DpcState",
+    "Experiment",
+    "ScanState",
+]
+
+CONTRASTS = {
+    "phase": "SSB phase",
+    "amplitude": "SSB amplitude",
+    "dpc": "DPC phase",
+    "com": "COM field",
+    "curl": "COM curl",
+    "divergence": "COM divergence",
+    "bf": "Bright field",
+    "abf": "Annular bright field",
+    "adf": "Annular dark field",
+    "annulus": "Chosen annulus",
+    "pacbed": "PACBED",
+    "dpc_error": "DPC error",
+}
+"""What an image slot can show, and its title."""
+
+COLOUR_MAPS = ("grey", "cividis", "viridis", "inferno", "fire", "coolwarm", "cyclic")
+
+
+class ScanState(param.Parameterized):
+    """The scan, what is known of its geometry, and the part of it in use.
+
+    A calibration value of None is unknown; the page says what to enter. `pinned` names the values
+    that came from a link and that the file's own must not overwrite when it is opened.
+    """
+
+    dataset = param.String("demo", label="Scan", doc='Catalogue name of the scan, or "demo".')
+    keep_flyback = param.Selector(
+        default="auto",
+        objects=["auto", "keep", "drop"],
+        label="Flyback column",
+        doc="auto: dropped where the file's format records one.",
+    )
+    energy_kev = param.Number(
+        None,
+        bounds=(1, 3000),
+        softbounds=(30, 300),
+        step=10,
+        allow_None=True,
+        label="Beam energy (keV)",
+    )
+    semiangle_mrad = param.Number(
+        None,
+        bounds=(1e-3, 500),
+        softbounds=(1, 50),
+        step=0.1,
+        allow_None=True,
+        label="Convergence semi-angle (mrad)",
+    )
+    scan_step_y = param.Number(
+        None,
+        bounds=(1e-4, 1e6),
+        softbounds=(0.05, 5),
+        step=0.01,
+        allow_None=True,
+        label="Scan step along y (Å)",
+    )
+    scan_step_x = param.Number(
+        None,
+        bounds=(1e-4, 1e6),
+        softbounds=(0.05, 5),
+        step=0.01,
+        allow_None=True,
+        label="Scan step along x (Å)",
+    )
+    auto_orientation = param.Boolean(
+        False,
+        label="Find rotation from the COM",
+        doc="Minimum of the curl, atoms positive; switched off when an angle is entered.",
+    )
+    rotation_deg = param.Number(
+        0.0,
+        bounds=(-360, 360),
+        softbounds=(-180, 180),
+        step=0.5,
+        label="Scan rotation (°)",
+        doc="Scan against detector; positive looks clockwise on the screen.",
+    )
+    transpose = param.Boolean(False, label="Transpose the detector")
+    fit_disc = param.Boolean(True, label="Fit the disc", doc="Centre and radius from the PACBED.")
+    centre_y = param.Number(
+        None, bounds=(-1e4, 1e5), step=0.25, allow_None=True, label="Disc centre y (px)"
+    )
+    centre_x = param.Number(
+        None, bounds=(-1e4, 1e5), step=0.25, allow_None=True, label="Disc centre x (px)"
+    )
+    radius = param.Number(
+        None, bounds=(0.1, 1e5), step=0.25, allow_None=True, label="Disc radius (px)"
+    )
+    crop_top = param.Integer(0, bounds=(0, 100_000), label="Scan rows left out at the top")
+    crop_bottom = param.Integer(0, bounds=(0, 100_000), label="Scan rows left out at the bottom")
+    crop_left = param.Integer(0, bounds=(0, 100_000), label="Scan columns left out at the left")
+    crop_right = param.Integer(0, bounds=(0, 100_000), label="Scan columns left out at the right")
+
+    CALIBRATION = (
+        "energy_kev",
+        "semiangle_mrad",
+        "scan_step_y",
+        "scan_step_x",
+        "rotation_deg",
+        "transpose",
+        "centre_y",
+        "centre_x",
+        "radius",
+    )
+
+    def __init__(self, **params):
+        super().__init__(**params)
+        self.pinned: frozenset[str] = frozenset()
+
+    def geometry(self) -> Geometry:
+        """What is known of the geometry, in `recon`'s units."""
+        by_hand = not self.fit_disc
+        centre = (self.centre_y, self.centre_x)
+        return Geometry(
+            energy=None if self.energy_kev is None else 1e3 * self.energy_kev,
+            semiangle_cutoff=self.semiangle_mrad,
+            scan_sampling=(self.scan_step_y, self.scan_step_x),
+            # Values that are about to be found again must not make anything stale.
+            auto_orientation=self.auto_orientation,
+            rotation_deg=0.0 if self.auto_orientation else float(self.rotation_deg),
+            transpose=False if self.auto_orientation else self.transpose,
+            centre=centre if by_hand and None not in centre else None,
+            radius=self.radius if by_hand else None,
+            fit_disc=self.fit_disc,
+        )
+
+
+class DetectorState(param.Parameterized):
+    """How the detector is cut up."""
+
+    bright_field_pixels = param.Integer(
+        18,
+        bounds=(4, 64),
+        label="Pixels across the bright-field disc",
+        doc="The detector is binned by whole pixels so that about this many span the disc.",
+    )
+    sideband = param.Selector(
+        default="both",
+        objects=["both", "left", "right", "full"],
+        label="Sidebands",
+        doc="full adds the triple overlap, which carries signal when defocused.",
+    )
+    scan_bin = param.Integer(
+        1, bounds=(1, 32), softbounds=(1, 8), label="Scan binning", doc="Scan positions to one."
+    )
+    detector_top = param.Integer(0, bounds=(0, 100_000), label="Detector rows left out, top")
+    detector_bottom = param.Integer(0, bounds=(0, 100_000), label="Detector rows left out, bottom")
+    detector_left = param.Integer(0, bounds=(0, 100_000), label="Detector columns left out, left")
+    detector_right = param.Integer(0, bounds=(0, 100_000), label="Detector columns left out, right")
+    annulus_inner = param.Number(
+        0.5,
+        bounds=(0, 100),
+        softbounds=(0, 4),
+        step=0.01,
+        label="Annulus from (disc radii)",
+    )
+    annulus_outer = param.Number(
+        1.0,
+        bounds=(0, 100),
+        softbounds=(0, 4),
+        step=0.01,
+        label="Annulus to (disc radii)",
+    )
+
+
+class DpcState(param.Parameterized):
+    """Regularisation of the phase from the centre of mass."""
+
+    method = param.Selector(
+        default="iterative", objects=["iterative", "direct"], label="Integration"
+    )
+    highpass = param.Number(
+        0.0,
+        bounds=(0, 100),
+        softbounds=(0, 0.1),
+        step=0.0005,
+        label="High-pass λ₁ (1/px²)",
+        doc="Damps small spatial frequencies, in cycles for each scan position.",
+    )
+    lowpass = param.Number(
+        0.0,
+        bounds=(0, 1e4),
+        softbounds=(0, 10),
+        step=0.05,
+        label="Low-pass λ₂ (px²)",
+        doc="Damps large spatial frequencies.",
+    )
+    step = param.Number(
+        0.5, bounds=(0.01, 2), softbounds=(0.05, 1), step=0.05, label="Step of an iteration"
+    )
+    iterations = param.Integer(
+        20, bounds=(1, 2000), softbounds=(1, 100), label="Iterations", doc="Also a high-pass."
+    )
+    padding = param.Number(
+        2.0, bounds=(1, 4), step=0.5, label="Padding", doc="Of the scan, along each axis."
+    )
+
+
+def _slot(default: str, label: str) -> param.Selector:
+    return param.Selector(default=default, objects=list(CONTRASTS), label=label)
+
+
+class DisplayState(param.Parameterized):
+    """What is shown and how; changes nothing that is computed except which tiles."""
+
+    slot_main = _slot("phase", "Large image")
+    slot_left = _slot("dpc", "Left image")
+    slot_right = _slot("pacbed", "Right image")
+    colour_map = param.Selector(default="grey", objects=list(COLOUR_MAPS), label="Colours")
+    percentile_low = param.Number(0.1, bounds=(0, 100), step=0.1, label="Black below (percentile)")
+    percentile_high = param.Number(
+        99.9, bounds=(0, 100), step=0.1, label="White above (percentile)"
+    )
+    freeze = param.Boolean(False, label="Freeze contrast")
+    tile_count = param.Integer(9, bounds=(1, 25), label="G tiles")
+    frequencies = param.List(
+        [],
+        item_type=tuple,
+        bounds=(0, 25),
+        label="Picked frequencies",
+        doc="(row, column) of each tile's object frequency from DC; empty: the strongest.",
+    )
+    polar = param.Boolean(False, label="Aberrations as size and angle")
+    view = param.Tuple(
+        None,
+        length=4,
+        allow_None=True,
+        label="Zoom",
+        doc="(x0, x1, y0, y1) [nm] of the visible part of the scan; None: all of it.",
+    )
+    theme = param.Selector(default="dark", objects=["dark", "light"], label="Theme")
+
+
+class Experiment(param.Parameterized):
+    """Everything that one browser session has set."""
+
+    scan = param.ClassSelector(class_=ScanState, constant=True)
+    aberrations = param.ClassSelector(class_=AberrationState, constant=True)
+    detector = param.ClassSelector(class_=DetectorState, constant=True)
+    dpc = param.ClassSelector(class_=DpcState, constant=True)
+    display = param.ClassSelector(class_=DisplayState, constant=True)
+
+    PARTS = ("scan", "aberrations", "detector", "dpc", "display")
+
+    def __init__(self, **params):
+        kinds = {
+            "scan": ScanState,
+            "aberrations": AberrationState,
+            "detector": DetectorState,
+            "dpc": DpcState,
+            "display": DisplayState,
+        }
+        super().__init__(**{name: kind() for name, kind in kinds.items()} | params)
+
+    def parts(self) -> dict[str, param.Parameterized]:
+        """The state objects by name."""
+        return {name: getattr(self, name) for name in self.PARTS}
+
+    def request(self) -> Request:
+        """The full, immutable snapshot of what is to be computed."""
+        scan, detector, dpc, display = self.scan, self.detector, self.dpc, self.display
+        return Request(
+            reading=Reading(scan.dataset, scan.keep_flyback),
+            region=Region(
+                scan=(scan.crop_top, scan.crop_bottom, scan.crop_left, scan.crop_right),
+                detector=(
+                    detector.detector_top,
+                    detector.detector_bottom,
+                    detector.detector_left,
+                    detector.detector_right,
+                ),
+                scan_bin=detector.scan_bin,
+            ),
+            geometry=scan.geometry(),
+            bright_field_pixels=detector.bright_field_pixels,
+            aberrations=self.aberrations.value(),
+            sideband=detector.sideband,
+            annulus=Annulus(detector.annulus_inner, detector.annulus_outer),
+            dpc=Dpc(dpc.method, dpc.highpass, dpc.lowpass, dpc.step, dpc.iterations, dpc.padding),
+            tiles=TileChoice(display.tile_count, tuple(map(tuple, display.frequencies))),
+        )
+
+    def to_query(self) -> dict[str, str]:
+        """What differs from the defaults, as the entries of a URL's query."""
+        from app import link
+
+        return link.to_query(self)
+
+    def from_query(self, query) -> list[str]:
+        """Set everything from a URL's query; what cannot be taken over is told in sentences.
+
+        Parameters left out of `query` go back to their defaults.
+        """
+        from app import link
+
+        return link.from_query(self, query)
