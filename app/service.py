@@ -1,0 +1,153 @@
+"""Work on threads of its own, so that the page never waits: the latest value wins.
+
+Every session owns one pending place in each lane. A new job replaces the one that waits there and
+keeps its place in the queue; so a drag never queues, and the last value is always worked on.
+Lanes have their own threads: a redraw never waits behind the reading of a file.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from threading import Condition, Thread
+from time import monotonic, perf_counter
+
+QUICK, DERIVED, SLOW = "quick", "derived", "slow"
+LANES = {QUICK: 1, DERIVED: 1, SLOW: 2}
+"""Threads of each lane. quick: redraws, milliseconds. derived: DPC and sums, up to seconds.
+slow: reading, simulating, building G."""
+
+Done = Callable[[object, BaseException | None, float], None]
+Gate = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class _Job:
+    work: Callable[[], object]
+    done: Done
+    not_before: float
+
+
+class ComputeService:
+    """Runs the latest job of each session and lane, in turns.
+
+    Parameters
+    ----------
+    lanes : mapping of str to int
+        Number of threads of each lane.
+    """
+
+    def __init__(self, lanes: Mapping[str, int] = LANES):
+        self._condition = Condition()
+        self._pending: dict[str, OrderedDict[Hashable, _Job]] = {n: OrderedDict() for n in lanes}
+        self._busy: dict[str, set[Hashable]] = {name: set() for name in lanes}
+        self._gates: dict[Hashable, Gate] = {}
+        self._closed = False
+        self._threads = [
+            Thread(target=self._serve, args=(lane,), name=f"livestem-{lane}-{n}", daemon=True)
+            for lane, count in lanes.items()
+            for n in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(
+        self,
+        session: Hashable,
+        lane: str,
+        work: Callable[[], object],
+        done: Done,
+        *,
+        delay: float = 0.0,
+    ) -> None:
+        """Have `work()` done, in place of whatever `session` had waiting in `lane`.
+
+        Parameters
+        ----------
+        session : hashable
+            Whose place it is. One job of a session runs at a time in a lane.
+        work : callable
+            Must hold a snapshot of all it needs.
+        done : callable
+            `done(result, error, seconds)`, called on the worker's thread.
+        delay : float
+            Seconds to wait first; a job submitted meanwhile takes its place.
+        """
+        with self._condition:
+            if not self._closed:
+                # Assigning to a known key keeps its place in an OrderedDict.
+                self._pending[lane][session] = _Job(work, done, monotonic() + delay)
+                self._condition.notify_all()
+
+    def gate(self, session: Hashable, ready_in: Gate | None) -> None:
+        """Hold back the quick jobs of `session` while `ready_in()` gives more than 0 seconds."""
+        with self._condition:
+            if ready_in is None:
+                self._gates.pop(session, None)
+            else:
+                self._gates[session] = ready_in
+            self._condition.notify_all()
+
+    def wake(self) -> None:
+        """Look at the gates again."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def pending(self, session: Hashable, lane: str) -> bool:
+        """Whether a job of `session` waits in `lane`."""
+        with self._condition:
+            return session in self._pending[lane]
+
+    def discard(self, session: Hashable, lane: str | None = None) -> None:
+        """Forget what `session` has waiting in `lane`, or everywhere."""
+        with self._condition:
+            for name, jobs in self._pending.items():
+                if lane in (None, name):
+                    jobs.pop(session, None)
+            self._condition.notify_all()
+
+    def close(self, timeout: float | None = 5.0) -> None:
+        """Forget what waits and end the threads after what they are at."""
+        with self._condition:
+            self._closed = True
+            for jobs in self._pending.values():
+                jobs.clear()
+            self._condition.notify_all()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def _serve(self, lane: str) -> None:
+        while (taken := self._take(lane)) is not None:
+            session, job = taken
+            result, error, start = None, None, perf_counter()
+            try:
+                result = job.work()
+            except BaseException as raised:  # a worker outlives whatever a job does
+                error = raised
+            try:
+                job.done(result, error, perf_counter() - start)
+            except Exception:
+                logging.getLogger(__name__).exception("A result could not be handed over.")
+            with self._condition:
+                self._busy[lane].discard(session)
+                self._condition.notify_all()
+
+    def _take(self, lane: str) -> tuple[Hashable, _Job] | None:
+        """Wait for a job that may run; None when the service is closed."""
+        jobs, busy = self._pending[lane], self._busy[lane]
+        with self._condition:
+            while not self._closed:
+                wait = None
+                for session, job in jobs.items():
+                    if session in busy:
+                        continue
+                    ready_in = job.not_before - monotonic()
+                    if lane == QUICK and session in self._gates:
+                        ready_in = max(ready_in, self._gates[session]())
+                    if ready_in <= 0:
+                        del jobs[session]
+                        busy.add(session)
+                        return session, job
+                    wait = ready_in if wait is None else min(wait, ready_in)
+                self._condition.wait(wait)
+        return None
