@@ -1,0 +1,93 @@
+"""Files of electron events: each format a module with NAME, SUFFIXES, matches, read and write."""
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+
+from recon.errors import Cancelled, UnreadableFile
+from recon.events import ElectronEvents
+from recon.io import stempy_hdf5
+
+READERS = (stempy_hdf5,)
+
+
+def open_events(path, *, keep_flyback=None, scan_shape=None, progress=None) -> ElectronEvents:
+    """Electron events of a file, whose format is recognised by its content.
+
+    Parameters
+    ----------
+    path : path-like
+        4D Camera HDF5 of any version, or our `.npz`.
+    keep_flyback : bool, optional
+        Whether the last scan column stays. By default it is dropped, as the 4D Camera records
+        the beam's flyback in it, unless the file says that it has none.
+    scan_shape : (Sy, Sx), optional
+        Scan positions, flyback included, in place of what the file says.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is missing, of another kind, damaged, or contradicts itself.
+    """
+    path = Path(path)
+    progress = progress or (lambda fraction: None)
+    try:
+        reader = _reader_of(path)
+        events = reader.read(
+            path, keep_flyback=keep_flyback, scan_shape=scan_shape, progress=progress
+        )
+        events.check_pixels()
+    except Cancelled:
+        raise
+    except MemoryError as error:
+        raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{path.name}: {_sentence(error)}") from error
+    progress(1.0)
+    return events
+
+
+def _sentence(error):
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _reader_of(path):
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise UnreadableFile("this is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableFile("this is not an ordinary file")
+    if status.st_size == 0:
+        raise UnreadableFile("the file is empty")
+    with open(path, "rb"):
+        pass  # A file that may not be read is no file "of an unknown format".
+    for reader in READERS:
+        if reader.matches(path):
+            return reader
+    raise UnreadableFile(
+        "the content is of no known format ({})".format(" or ".join(r.NAME for r in READERS))
+    )
+
+
+def describe(events: ElectronEvents) -> dict:
+    """What there is to say of a scan in plain numbers, ready for JSON."""
+    counts = np.diff(events.offsets)
+    return {
+        "format": events.source.format,
+        "scan_shape": list(events.scan_shape),
+        "frame_shape": list(events.frame_shape),
+        "electrons": int(events.electrons),
+        "frames_per_position": int(events.source.frames_per_position),
+        "flyback": events.source.flyback,
+        "empty_frames": int(np.count_nonzero(counts == 0)),
+        "electrons_per_frame": {
+            "mean": float(counts.mean()),
+            "min": int(counts.min()),
+            "max": int(counts.max()),
+        },
+    }

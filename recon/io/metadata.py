@@ -1,0 +1,88 @@
+"""What a file may say of the experiment, checked entry by entry.
+
+Names and units are `recon.calibration.Calibration`'s; beyond them aberrations by name [Å], dose
+[e/Å²], seed, and a description. An entry that is unknown or makes no sense is left out: it is
+no reason to refuse a scan.
+"""
+
+from math import isfinite
+
+import numpy as np
+
+from recon.optics import COEFFICIENTS
+
+
+def _number(value):
+    value = float(np.asarray(value).item())
+    if not isfinite(value):
+        raise ValueError("not finite")
+    return value
+
+
+def _positive(value):
+    value = _number(value)
+    if value <= 0:
+        raise ValueError("not positive")
+    return value
+
+
+def _pair(of):
+    def checked(value):
+        first, second = np.asarray(value).tolist()
+        return of(first), of(second)
+
+    return checked
+
+
+def _flag(value):
+    value = np.asarray(value).item()
+    if value not in (0, 1):
+        raise ValueError("neither true nor false")
+    return bool(value)
+
+
+def _whole(value):
+    number = _number(value)
+    if number != int(number):
+        raise ValueError("not a whole number")
+    return int(np.asarray(value).item())
+
+
+def _text(value):
+    if isinstance(value, bytes):
+        value = value.decode()
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    return str(value)
+
+
+def _aberrations(value):
+    return {str(name): _number(size) for name, size in value.items() if name in COEFFICIENTS}
+
+
+ENTRIES = {
+    "energy": _positive,
+    "semiangle_cutoff": _positive,
+    "scan_sampling": _pair(_positive),
+    "rotation_deg": _number,
+    "transpose": _flag,
+    "centre": _pair(_number),
+    "radius": _positive,
+    "aberrations": _aberrations,
+    "dose": _positive,
+    "seed": _whole,
+    "description": _text,
+}
+"""What turns each known entry into a plain Python value, or raises."""
+
+
+def known_metadata(entries) -> dict:
+    """Plain Python values of the entries that are known and make sense."""
+    known = {}
+    for name, plain in ENTRIES.items():
+        try:
+            if entries.get(name) is not None:
+                known[name] = plain(entries[name])
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            continue
+    return known

@@ -1,0 +1,226 @@
+"""The HDF5 layout of the 4D Camera and of stempy, versions 1 to 3.
+
+    /                                 version (absent: 1); livestem_flyback
+    /electron_events/frames           one row of linear pixel indices a frame; Nx, Ny: detector
+    /electron_events/scan_positions   linear scan positions; Nx, Ny: scan, flyback included
+    /metadata                         optional; attributes as in `recon.io.metadata`
+
+Version 1 has one row a position, version 2 any number, in any order, and version 3
+`len(frames) / (Nx * Ny)` of them, position after position. The last column of a 4D Camera scan
+is the flyback of the beam; nothing in the layout says whether there is one. We write the root
+attribute `livestem_flyback` (True or False) to say so. Nx counts columns throughout; stempy
+swaps Nx and Ny of a detector that is not square.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from recon.errors import Cancelled, UnreadableFile
+from recon.events import ElectronEvents, Source
+from recon.io.metadata import known_metadata
+from recon.io.ragged import read_rows
+
+NAME = "4D Camera HDF5"
+SUFFIXES = (".h5", ".hdf5")
+LARGEST_DETECTOR = 1 << 27
+"""Pixels; no camera has that many, a damaged file may."""
+UNWRITTEN_ROWS = 1 << 25
+"""Rows a file may declare without storing any of them."""
+
+
+def matches(path: Path) -> bool:
+    """Whether the file is HDF5, by its signature."""
+    return bool(h5py.is_hdf5(path))
+
+
+def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> ElectronEvents:
+    """Events of a file; see `recon.io.open_events`."""
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, path.name, keep_flyback, scan_shape, progress)
+    except (UnreadableFile, Cancelled):
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        # h5py reports damage under any of these names.
+        raise UnreadableFile(f"the file is damaged or truncated (HDF5 says: {error})") from error
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the rows of a file fill its scan."""
+
+    version: int
+    scan_shape: tuple[int, int]
+    positions: np.ndarray
+    """(R,) int64 linear scan position of each row."""
+
+    @property
+    def frames_per_position(self) -> int:
+        return int(np.bincount(self.positions).max(initial=0))
+
+
+def _read(file, name, keep_flyback, scan_shape, progress):
+    frames = _dataset(file, "electron_events/frames")
+    base = h5py.check_vlen_dtype(frames.dtype)
+    if frames.ndim != 1 or base is None or np.dtype(base).kind not in "ui":
+        raise UnreadableFile(
+            "electron_events/frames must hold one row of unsigned integers a frame, "
+            f"but is of shape {frames.shape} and type {frames.dtype if base is None else base}"
+        )
+    frame_shape = _shape(frames, "detector")
+    if frame_shape[0] * frame_shape[1] > LARGEST_DETECTOR:
+        raise UnreadableFile(
+            "a detector of {} × {} pixels cannot be: attributes Nx, Ny of electron_events/frames "
+            "are damaged".format(*frame_shape)
+        )
+    layout = _layout(file, frames, scan_shape)
+    rows, (height, width) = layout.positions, layout.scan_shape
+
+    declared = _declared_flyback(file)
+    drop = declared is not False and width > 1 if keep_flyback is None else not keep_flyback
+    if drop and width == 1:
+        raise UnreadableFile("the scan has a single column; without flyback nothing is left")
+    if drop:
+        row, column = np.divmod(rows, width)
+        width -= 1
+        rows = np.where(column < width, row * width + column, -1)
+
+    offsets = np.zeros(height * width + 1, np.int64)
+    pixels = read_rows(frames, lambda lengths: _place(rows, lengths, offsets), progress)
+    return ElectronEvents(
+        pixels,
+        offsets,
+        (height, width),
+        frame_shape,
+        _metadata(file),
+        Source(
+            name,
+            f"{NAME}, version {layout.version}",
+            layout.frames_per_position,
+            "dropped" if drop else "none" if declared is False else "kept",
+        ),
+    )
+
+
+def _place(rows, lengths, offsets):
+    """Where each row starts among the events of all positions; fills `offsets`.
+
+    Rows of the same position follow one another in the order of the file.
+    """
+    kept = np.flatnonzero(rows >= 0)
+    positions = rows[kept]
+    if np.any(positions[1:] < positions[:-1]):
+        kept = kept[np.argsort(positions, kind="stable")]
+        positions = rows[kept]
+    stops = np.concatenate([[0], np.cumsum(lengths[kept])])
+    offsets[:] = stops[np.searchsorted(positions, np.arange(offsets.size), side="left")]
+    targets = np.full(rows.size, -1, np.int64)
+    targets[kept] = stops[:-1]
+    return targets, int(stops[-1])
+
+
+def _layout(file, frames, scan_shape):
+    version = _version(file)
+    rows = frames.shape[0]
+    stored = Path(file.filename).stat().st_size
+    if rows > max(stored, UNWRITTEN_ROWS):
+        raise UnreadableFile(f"{rows} frames cannot be in a file of {stored} bytes")
+    scan = _dataset(file, "electron_events/scan_positions")
+    height, width = _shape(scan, "scan") if scan_shape is None else _given(scan_shape)
+    size = height * width
+    does_not_fit = UnreadableFile(
+        f"a scan of {height} × {width} = {size} positions does not fit {rows} frames: "
+        "was it stopped early, or is the scan shape wrong?"
+    )
+    if version == 3:
+        if rows == 0 or rows % size:
+            raise does_not_fit
+        return _Layout(version, (height, width), _of_version_3(scan, rows, size))
+    # Version 2 may leave positions out, but an absurd shape must not be allocated.
+    if rows < size if version == 1 else rows * 64 < size:
+        raise does_not_fit
+    if scan.shape != (rows,) or scan.dtype.kind not in "ui":
+        raise UnreadableFile(
+            f"electron_events/scan_positions must hold one integer for each of the {rows} frames, "
+            f"but is of shape {scan.shape} and type {scan.dtype}"
+        )
+    positions = scan[()].astype(np.int64)
+    outside = np.flatnonzero((positions < 0) | (positions >= size))
+    if outside.size:
+        raise UnreadableFile(
+            f"frame {outside[0]} belongs to scan position {positions[outside[0]]}, outside the "
+            f"scan of {height} × {width} positions ({size})"
+        )
+    return _Layout(version, (height, width), positions)
+
+
+def _of_version_3(scan, rows, size):
+    """(R,) scan position of each row: raster order, unless the file lists another order."""
+    positions = np.arange(size)
+    if scan.shape == (size,) and scan.dtype.kind in "ui":
+        listed = scan[()].astype(np.int64)
+        if np.array_equal(np.sort(listed), positions):
+            positions = listed
+    return np.repeat(positions, rows // size)
+
+
+def _version(file):
+    version = np.asarray(file.attrs.get("version", 1))
+    if version.size != 1 or version.item() not in (1, 2, 3):
+        raise UnreadableFile(f"version {version} of the layout is not known; 1, 2 and 3 are")
+    return int(version.item())
+
+
+def _dataset(file, name):
+    found = file.get(name)
+    if not isinstance(found, h5py.Dataset) or found.file.filename != file.filename:
+        raise UnreadableFile(
+            f"the HDF5 file has no dataset {name}: it is not in the layout of the 4D Camera"
+        )
+    return found
+
+
+def _shape(dataset, of):
+    """(rows, columns) from the attributes Ny and Nx."""
+    values = []
+    for name in ("Ny", "Nx"):
+        if name not in dataset.attrs:
+            raise UnreadableFile(
+                f"{dataset.name[1:]} lacks the attribute {name}: the {of}'s shape is unknown"
+            )
+        value = np.asarray(dataset.attrs[name])
+        if value.size != 1 or value.dtype.kind not in "uif" or value.item() != int(value.item()):
+            raise UnreadableFile(f"{name} of {dataset.name[1:]} must be an integer, not {value}")
+        values.append(int(value.item()))
+    if min(values) < 1:
+        raise UnreadableFile("the {} is empty: {} × {}".format(of, *values))
+    return tuple(values)
+
+
+def _given(scan_shape):
+    height, width = (int(length) for length in scan_shape)
+    if min(height, width) < 1:
+        raise UnreadableFile(f"the scan is empty: {height} × {width}")
+    return height, width
+
+
+def _declared_flyback(file):
+    """What the file says of a flyback column; None if nothing that can be understood."""
+    value = np.asarray(file.attrs.get("livestem_flyback"))
+    return bool(value.item()) if value.dtype.kind in "biu" and value.size == 1 else None
+
+
+def _metadata(file):
+    try:
+        group = file.get("metadata")
+        if not isinstance(group, h5py.Group):
+            return {}
+        entries = dict(group.attrs)
+        if isinstance(group.get("aberrations"), h5py.Group):
+            entries["aberrations"] = dict(group["aberrations"].attrs)
+        return known_metadata(entries)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+        return {}
