@@ -1,0 +1,1 @@
+"""One module a command of `livestem`, and what they share."""

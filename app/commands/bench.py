@@ -1,0 +1,49 @@
+"""`livestem bench`: how fast this machine reconstructs."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from app.commands import options
+from app.commands.console import one_task, progress
+
+
+def bench(
+    scan: Annotated[
+        str, typer.Option(metavar="Y[,X]", parser=options.size, help="Scan positions.")
+    ] = "1024",
+    pixels: Annotated[
+        int, typer.Option(min=4, max=64, help="Binned pixels across the bright-field disc.")
+    ] = 18,
+    electrons_per_frame: Annotated[
+        float,
+        typer.Option(metavar="N", parser=options.positive, help="Mean electrons a position."),
+    ] = 50.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+):
+    """Time reading, first image and redraw on this machine, against what bounds them."""
+    from recon.bench import run
+
+    with progress() as report:
+        figures = run(
+            scan=scan,
+            pixels=pixels,
+            electrons_per_frame=electrons_per_frame,
+            progress=one_task(report, "Measuring"),
+        )
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+    else:
+        _table(figures)
+
+
+def _table(figures: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("measured", "value", box=None)
+    for name, value in figures.items():
+        shown = f"{value:,.3g}" if isinstance(value, float) else f"{value}"
+        table.add_row(name, shown)
+    Console().print(table)

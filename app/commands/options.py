@@ -1,0 +1,136 @@
+"""Values typed on a command line, made into numbers; and what is refused, in one sentence."""
+
+from math import isfinite
+from pathlib import Path
+
+import typer
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number.") from None
+    if not isfinite(value):
+        raise typer.BadParameter(f"{text!r} is not a finite number.")
+    return value
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    value = number(text)
+    if value <= 0:
+        raise typer.BadParameter(f"must be positive, not {text}.")
+    return value
+
+
+def non_negative(text: str) -> float:
+    """Zero or a number above it."""
+    value = number(text)
+    if value < 0:
+        raise typer.BadParameter(f"must be zero or more, not {text}.")
+    return value
+
+
+def pair(text: str) -> tuple[float, float]:
+    """Numbers (y, x), from `y,x`, or from one number for both."""
+    values = [number(part) for part in _parts(text)]
+    return (values[0], values[-1])
+
+
+def positive_pair(text: str) -> tuple[float, float]:
+    """Numbers (y, x) above zero, from `y,x`, or from one number for both."""
+    values = pair(text)
+    if min(values) <= 0:
+        raise typer.BadParameter(f"must be positive, not {text}.")
+    return values
+
+
+def size(text: str) -> tuple[int, int]:
+    """Whole numbers (y, x) above zero, from `y,x`, or from one number for both."""
+    try:
+        values = [int(part) for part in _parts(text)]
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a size: give rows,columns (such as 512,256) or one whole number."
+        ) from None
+    if min(values) < 1:
+        raise typer.BadParameter(f"must be at least 1 along each axis, not {text}.")
+    return (values[0], values[-1])
+
+
+def rotation(text: str) -> float | str:
+    """An angle, or the word `auto`."""
+    return "auto" if text.strip().lower() == "auto" else number(text)
+
+
+def aberrations(entries: list[str] | None) -> dict[str, float]:
+    """Coefficients [Å] from entries such as `C10=80`.
+
+    Raises
+    ------
+    ValueError
+        If a name is no coefficient to 5th order, comes twice, or has no number.
+    """
+    from recon.optics import COEFFICIENTS
+
+    values = {}
+    for entry in entries or []:
+        name, _, text = (part.strip() for part in entry.partition("="))
+        if name not in COEFFICIENTS:
+            raise ValueError(
+                f"{name!r} is no aberration coefficient; the names are {', '.join(COEFFICIENTS)}."
+            )
+        if name in values:
+            raise ValueError(f"The aberration {name} is given twice.")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise ValueError(
+                f"The aberration {entry!r} has no number: write {name}=80 for 80 Å."
+            ) from None
+        if not isfinite(values[name]):
+            raise ValueError(f"The aberration {name} must be a finite length, not {text} Å.")
+    return values
+
+
+def input_file(path: Path) -> Path:
+    """`path` if it is a file that can be opened; else `ValueError`."""
+    if not path.exists():
+        raise ValueError(f"There is no file {path}.")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file in it.")
+    return path
+
+
+def output_file(path: Path, *, source: Path | None = None) -> Path:
+    """`path` if a file can be made there; else `ValueError`, before any work is done."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file in it.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a device, not a place for a file.")
+    if not path.parent.is_dir():
+        raise ValueError(f"There is no folder {path.parent} to write {path.name} in.")
+    if source is not None and path.exists() and path.samefile(source):
+        raise ValueError(f"Input and output are the same file, {path}: choose another output.")
+    try:
+        # The folder decides, because a finished file replaces what bears its name.
+        with _probe(path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"Cannot write {path}: {error.strerror}.") from error
+    return path
+
+
+def _probe(folder: Path):
+    from tempfile import TemporaryFile
+
+    return TemporaryFile(dir=folder)
+
+
+def _parts(text: str) -> list[str]:
+    parts = text.replace("x", ",").replace("×", ",").split(",")
+    if len(parts) > 2:
+        raise typer.BadParameter(f"{text!r} has {len(parts)} numbers: give y,x or one for both.")
+    return parts

@@ -1,0 +1,186 @@
+"""`livestem reconstruct`: from a file of events to a file of results."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from app.commands import options
+from app.commands.console import progress
+
+EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
+
+
+def reconstruct(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Electron events (.h5, .npz).")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.h5", help="HDF5 file to write.")
+    ],
+    energy_kev: Annotated[
+        float | None,
+        typer.Option(
+            metavar="KEV",
+            parser=options.positive,
+            help="Beam energy [keV].",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    semiangle_mrad: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MRAD",
+            parser=options.positive,
+            help="Convergence semi-angle [mrad].",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    scan_step_angstrom: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Y[,X]",
+            parser=options.positive_pair,
+            help="Distance of scan positions [Å].",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    rotation_deg: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEG|auto",
+            parser=options.rotation,
+            help="Scan against detector [°], clockwise positive; `auto` finds it, and the "
+            "transpose, from the curl of the centre of mass.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    transpose: Annotated[
+        bool | None,
+        typer.Option(
+            "--transpose/--no-transpose",
+            help="Whether the detector's axes are swapped.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    disc_centre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Y,X",
+            parser=options.pair,
+            help="Centre of the bright-field disc [pixels]; fitted if left out.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    disc_radius: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PIXELS",
+            parser=options.positive,
+            help="Radius of the bright-field disc [pixels]; fitted if left out.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    keep_flyback: Annotated[
+        bool,
+        typer.Option(
+            "--keep-flyback",
+            help="Keep the flyback column as scan positions.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = False,
+    aberration: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=Å",
+            help="Aberration of the probe in Krivanek's notation, C10 to C56b; may be repeated. "
+            "C10 is minus the defocus.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    bright_field_pixels: Annotated[
+        int,
+        typer.Option(min=4, max=64, help="Binned pixels across the disc.", rich_help_panel=METHOD),
+    ] = 18,
+    mode: Annotated[
+        Literal["exact", "draft", "sum"],
+        typer.Option(
+            help="Pixel-averaged weights, hard masks, or the paper's plain sum.",
+            rich_help_panel=METHOD,
+        ),
+    ] = "exact",
+    sideband: Annotated[
+        Literal["both", "left", "right", "full"],
+        typer.Option(help="Which overlaps are summed.", rich_help_panel=METHOD),
+    ] = "both",
+    dpc_iterations: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Largest number of iterations; 20 if left out.", rich_help_panel=DPC
+        ),
+    ] = None,
+    dpc_highpass: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            parser=options.non_negative,
+            help="λ1 [(cycles/step)²], holds back low frequencies; 1e-5 if left out.",
+            rich_help_panel=DPC,
+        ),
+    ] = None,
+    dpc_lowpass: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            parser=options.non_negative,
+            help="λ2 [(steps/cycle)²], holds back high frequencies; 0.1 if left out.",
+            rich_help_panel=DPC,
+        ),
+    ] = None,
+    dpc_step: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            parser=options.positive,
+            help="Length of a step, π/2 for the whole way; 0.5 if left out.",
+            rich_help_panel=DPC,
+        ),
+    ] = None,
+):
+    """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
+
+    What is left out is taken from the file where the file knows it; energy, semi-angle and scan
+    step have no default. The attribute `parameters` of the output says what was used, and why.
+    """
+    options.input_file(file)
+    options.output_file(output, source=file)
+    coefficients = options.aberrations(aberration)
+    from app.reconstruct import Choices, reconstruct_file
+
+    dpc = {
+        "iterations": dpc_iterations,
+        "highpass": dpc_highpass,
+        "lowpass": dpc_lowpass,
+        "step": dpc_step,
+    }
+    choices = Choices(
+        energy=None if energy_kev is None else energy_kev * 1e3,
+        semiangle_cutoff=semiangle_mrad,
+        scan_sampling=scan_step_angstrom,
+        rotation_deg=rotation_deg,
+        transpose=transpose,
+        centre=disc_centre,
+        radius=disc_radius,
+        aberrations=coefficients,
+        pixels_across=bright_field_pixels,
+        mode=mode,
+        sideband=sideband,
+        dpc={name: value for name, value in dpc.items() if value is not None},
+    )
+    with progress() as report:
+        reconstruct_file(
+            file,
+            output,
+            choices,
+            keep_flyback=True if keep_flyback else None,
+            report=report,
+        )
+    typer.echo(f"Wrote {output}")

@@ -1,0 +1,272 @@
+"""One file of electron events to all results, without a page: what `livestem reconstruct` does."""
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from recon.gfunction import build_sidebands
+from recon.io.results import write_results
+from recon.orientation import estimate_orientation
+from recon.ssb import object_transmission, single_sideband
+
+from recon.calibration import Calibration
+from recon.com import centre_of_mass, scan_deflection
+from recon.disc import fit_disc
+from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
+from recon.events import ElectronEvents
+from recon.io import open_events
+from recon.optics import Aberrations
+from recon.virtual import pacbed, virtual_detectors
+
+DPC = {
+    "highpass": HIGHPASS,
+    "lowpass": LOWPASS,
+    "step": STEP,
+    "iterations": ITERATIONS,
+    "padding": PADDING,
+}
+"""Keywords of `integrate_com` that are settled here, with their defaults."""
+
+COMMAND, FILE, DEFAULT, ESTIMATE = "command line", "file", "default", "estimated from the data"
+
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is asked for; None leaves a value to the file, then to the default.
+
+    Units as in `Calibration`: eV, mrad, Å, degrees, detector pixels.
+    """
+
+    energy: float | None = None
+    semiangle_cutoff: float | None = None
+    scan_sampling: tuple[float, float] | None = None
+    rotation_deg: float | str | None = None
+    """Degrees, or "auto" to find rotation and transpose from the centre of mass."""
+    transpose: bool | None = None
+    centre: tuple[float, float] | None = None
+    radius: float | None = None
+    aberrations: Mapping[str, float] = field(default_factory=dict)
+    pixels_across: int = 18
+    mode: str = "exact"
+    sideband: str = "both"
+    dpc: Mapping[str, float] = field(default_factory=dict)
+    """What differs from `DPC`."""
+
+
+@dataclass
+class Sources:
+    """Values as they are settled, each with where it came from."""
+
+    metadata: Mapping[str, Any]
+    origin: dict[str, str] = field(default_factory=dict)
+
+    def pick(self, name: str, chosen, default=None):
+        """The value chosen, else the file's, else the default."""
+        for value, origin in (
+            (chosen, COMMAND),
+            (self.metadata.get(name), FILE),
+            (default, DEFAULT),
+        ):
+            if value is not None:
+                self.origin[name] = origin
+                return value
+        return None
+
+
+def reconstruct_file(
+    path: Path,
+    output: Path,
+    choices: Choices,
+    *,
+    keep_flyback: bool | None = None,
+    report: Report = lambda task, fraction: None,
+) -> dict[str, Any]:
+    """Reconstruct the scan in `path` and write every result to the HDF5 file `output`.
+
+    Parameters
+    ----------
+    path, output : Path
+        Electron events, and the file to write; the latter appears whole or not at all.
+    choices : Choices
+        Calibration, aberrations and methods.
+    keep_flyback : bool, optional
+        Whether the flyback column is part of the scan; None follows the file.
+    report : callable
+        Called as `report(task, fraction)` now and then.
+
+    Returns
+    -------
+    dict
+        The parameters written beside the results: every value used and where it came from.
+
+    Raises
+    ------
+    ValueError
+        In one sentence: unreadable file, missing calibration, no electrons, no disc.
+    """
+    name = Path(path).name
+    events = open_events(
+        path, keep_flyback=keep_flyback, progress=lambda part: report(f"Reading {name}", part)
+    )
+    results, parameters = reconstruct(events, choices, report=report)
+    write_results(output, results, parameters)
+    return parameters
+
+
+def reconstruct(
+    events: ElectronEvents, choices: Choices, *, report: Report = lambda task, fraction: None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All results of a scan by their names in the HDF5 file, and the parameters used."""
+    if not events.electrons:
+        raise ValueError(
+            "There are no electrons in the scan of {} × {} positions: "
+            "nothing can be reconstructed.".format(*events.scan_shape)
+        )
+    sources = Sources(events.metadata)
+    geometry = _beam(sources, choices)
+    events.check_pixels()
+
+    report("Summing frames", 0.0)
+    pattern = pacbed(events)
+    disc = _disc(sources, choices, pattern)
+    deflection = centre_of_mass(events)
+    report("Summing frames", 1.0)
+    turn = _orientation(sources, choices, deflection, geometry["scan_sampling"])
+    calibration = Calibration(
+        **geometry,
+        centre=disc["centre"],
+        radius=disc["radius"],
+        rotation_deg=turn["rotation_deg"],
+        transpose=turn["transpose"],
+    )
+    aberrations = _aberrations(sources, choices)
+
+    sidebands = build_sidebands(
+        events,
+        calibration,
+        choices.pixels_across,
+        progress=lambda part: report("Transforming", part),
+    )
+    report("Reconstructing", 0.0)
+    phase = single_sideband(sidebands, aberrations, choices.mode, choices.sideband)
+    transmission = object_transmission(sidebands, aberrations, choices.mode, choices.sideband)
+    report("Reconstructing", 1.0)
+    field_mrad = scan_deflection(deflection, calibration)
+    dpc = {**DPC, **choices.dpc}
+    integrated = integrate_com(
+        field_mrad,
+        calibration,
+        **dpc,
+        progress=lambda part: report("Integrating", part),
+    )
+    images = virtual_detectors(events, calibration)
+
+    results = {
+        "ssb/phase": phase,
+        "ssb/object": transmission,
+        "dpc/phase": integrated.phase,
+        "com": field_mrad,
+        "pacbed": pattern,
+        **{f"virtual/{name}": image for name, image in images.items()},
+    }
+    parameters = {
+        "file": asdict(events.source),
+        "scan_shape": list(events.scan_shape),
+        "frame_shape": list(events.frame_shape),
+        "electrons": events.electrons,
+        "calibration": asdict(calibration),
+        "disc": disc,
+        "orientation": turn,
+        "aberrations": asdict(aberrations),
+        "bright_field_pixels": choices.pixels_across,
+        "bright_field_bin": sidebands.bright_field.bin,
+        "mode": choices.mode,
+        "sideband": choices.sideband,
+        "dpc": dpc,
+        "sources": sources.origin,
+        "versions": _versions(),
+    }
+    return results, parameters
+
+
+def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:
+    """Energy, semi-angle and scan step; one sentence names all that are missing."""
+    values = {
+        name: sources.pick(name, getattr(choices, name))
+        for name in ("energy", "semiangle_cutoff", "scan_sampling")
+    }
+    options = {
+        "energy": "beam energy (--energy-kev)",
+        "semiangle_cutoff": "convergence semi-angle (--semiangle-mrad)",
+        "scan_sampling": "scan step (--scan-step-angstrom)",
+    }
+    missing = [text for name, text in options.items() if values[name] is None]
+    if missing:
+        raise ValueError(
+            f"The {' and the '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: "
+            "the file does not say, so give it on the command line."
+        )
+    return values
+
+
+def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
+    """Centre and radius of the bright-field disc: as given, or fitted to the mean pattern."""
+    if (choices.centre is None) != (choices.radius is None):
+        raise ValueError("The disc's centre and its radius go together: give both, or neither.")
+    if choices.centre is not None:
+        sources.origin.update(centre=COMMAND, radius=COMMAND)
+        return {"centre": choices.centre, "radius": choices.radius}
+    disc = fit_disc(pattern)
+    sources.origin.update(centre=ESTIMATE, radius=ESTIMATE)
+    return {
+        "centre": tuple(float(value) for value in disc.centre),
+        "radius": float(disc.radius),
+        "residual": float(disc.residual),
+        "statement": disc.statement,
+    }
+
+
+def _orientation(sources: Sources, choices: Choices, deflection, sampling) -> dict[str, Any]:
+    """Rotation and transpose: as given, as the file says, or from the curl."""
+    if choices.rotation_deg == "auto":
+        if choices.transpose is not None:
+            raise ValueError(
+                "The automatic rotation finds the transpose as well: "
+                "leave --transpose and --no-transpose out, or give the rotation as a number."
+            )
+        found = estimate_orientation(deflection, sampling)
+        sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
+        return {
+            "rotation_deg": float(found.rotation_deg),
+            "transpose": bool(found.transpose),
+            "curl_ratio": float(found.curl_ratio),
+            "sign_confidence": float(found.sign_confidence),
+            "statement": found.statement,
+        }
+    return {
+        "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
+        "transpose": bool(sources.pick("transpose", choices.transpose, False)),
+    }
+
+
+def _aberrations(sources: Sources, choices: Choices) -> Aberrations:
+    """Coefficients given, over those the file knows."""
+    known = dict(sources.metadata.get("aberrations") or {})
+    for name in {*known, *choices.aberrations}:
+        sources.origin[name] = COMMAND if name in choices.aberrations else FILE
+    return Aberrations(**{**known, **choices.aberrations})
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("livestem", "numpy", "scipy", "numba", "h5py"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from its folder
+            found[package] = "not installed"
+    return found
