@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,9 @@ class ElectronEvents:
             raise ValueError("The detector is empty: {} × {} pixels.".format(*self.frame_shape))
         if self.offsets.shape != (height * width + 1,):
             raise ValueError(
-                f"{self.offsets.size - 1} frames do not fill a scan of {height} × {width} positions "
-                f"({height * width}): was the scan stopped early, or is there a flyback column?"
+                f"{self.offsets.size - 1} frames do not fill a scan of {height} × {width} "
+                f"positions ({height * width}): was the scan stopped early, "
+                "or is there a flyback column?"
             )
         if self.offsets[0] != 0 or self.offsets[-1] != self.pixels.size:
             raise ValueError(
@@ -106,13 +108,31 @@ class ElectronEvents:
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield self.pixels[start:stop]
 
+    def batches(self, electrons: int = 1 << 28) -> Iterator[tuple[int, int]]:
+        """Ranges (first, last) of frames with about so many electrons, covering the scan.
+
+        A frame is never cut: one frame with more electrons makes a batch by itself.
+        """
+        first = 0
+        while first < self.positions:
+            reach = self.offsets[first] + electrons
+            last = int(np.searchsorted(self.offsets, reach, side="right")) - 1
+            last = min(max(last, first + 1), self.positions)
+            yield first, last
+            first = last
+
+    @cached_property
+    def highest_pixel(self) -> int:
+        """Largest linear index of all electrons; -1 without electrons."""
+        return int(kernels.highest(self.pixels)) if self.electrons else -1
+
     def check_pixels(self) -> None:
-        """Raise `ValueError` with the position if an electron lies outside the detector."""
+        """Raise `ValueError` with the position if an electron lies outside the detector.
+
+        The pass over the electrons is made once.
+        """
         height, width = self.frame_shape
-        if not self.electrons:
-            return
-        highest = kernels.highest(self.pixels)
-        if highest >= height * width:
+        if self.highest_pixel >= height * width:
             first = int(np.argmax(self.pixels >= height * width))
             position = int(np.searchsorted(self.offsets, first, side="right")) - 1
             raise ValueError(

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a test may wait for a kernel to be compiled.
+settings.register_profile("livestem", deadline=None)
+settings.load_profile("livestem")
 
 
 @pytest.fixture(scope="session")
