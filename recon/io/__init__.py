@@ -8,9 +8,11 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
-from recon.io import stempy_hdf5
+from recon.io import csr_npz, stempy_hdf5
 
-READERS = (stempy_hdf5,)
+READERS = (stempy_hdf5, csr_npz)
+LARGEST_DETECTOR = 1 << 27
+"""Pixels; no camera has that many, a damaged file may."""
 
 
 def open_events(path, *, keep_flyback=None, scan_shape=None, progress=None) -> ElectronEvents:
@@ -40,6 +42,10 @@ def open_events(path, *, keep_flyback=None, scan_shape=None, progress=None) -> E
         events = reader.read(
             path, keep_flyback=keep_flyback, scan_shape=scan_shape, progress=progress
         )
+        if events.frame_shape[0] * events.frame_shape[1] > LARGEST_DETECTOR:
+            raise UnreadableFile(
+                "no detector has {} × {} pixels: the file is damaged".format(*events.frame_shape)
+            )
         events.check_pixels()
     except Cancelled:
         raise
@@ -49,6 +55,35 @@ def open_events(path, *, keep_flyback=None, scan_shape=None, progress=None) -> E
         raise UnreadableFile(f"{path.name}: {_sentence(error)}") from error
     progress(1.0)
     return events
+
+
+def write_events(path, events: ElectronEvents, *, progress=None) -> None:
+    """Write events to a file, whose format follows from its suffix.
+
+    Parameters
+    ----------
+    path : path-like
+        `.h5` or `.hdf5`: 4D Camera layout, version 3, one frame a position, no flyback. `.npz`:
+        compressed sparse rows, read several times faster. Replaced once the new one is complete.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`, which leaves no file behind.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is none of these.
+    OSError
+        With one sentence for the user if the file cannot be written.
+    """
+    path = Path(path)
+    progress = progress or (lambda fraction: None)
+    for writer in READERS:
+        if path.suffix.lower() in writer.SUFFIXES:
+            writer.write(path, events, progress=progress)
+            progress(1.0)
+            return
+    known = ", ".join(suffix for writer in READERS for suffix in writer.SUFFIXES)
+    raise ValueError(f"{path.name} was not written: events are stored as {known}.")
 
 
 def _sentence(error):

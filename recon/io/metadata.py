@@ -11,6 +11,9 @@ import numpy as np
 
 from recon.optics import COEFFICIENTS
 
+LONGEST_TEXT = 10_000
+"""Characters of a description that are kept."""
+
 
 def _number(value):
     value = float(np.asarray(value).item())
@@ -43,8 +46,8 @@ def _flag(value):
 
 def _whole(value):
     number = _number(value)
-    if number != int(number):
-        raise ValueError("not a whole number")
+    if number != int(number) or not -(2**63) <= number < 2**63:
+        raise ValueError("not a whole number of 64 bits")
     return int(np.asarray(value).item())
 
 
@@ -53,7 +56,7 @@ def _text(value):
         value = value.decode()
     if not isinstance(value, str):
         raise ValueError("not text")
-    return str(value)
+    return str(value).replace("\0", "")[:LONGEST_TEXT]
 
 
 def _aberrations(value):

@@ -20,13 +20,13 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents, Source
-from recon.io.metadata import known_metadata
-from recon.io.ragged import read_rows
+from recon.io.atomic import new_hdf5
+from recon.io.metadata import ENTRIES, known_metadata
+from recon.io.ragged import ROWS, read_rows
+from recon.optics import COEFFICIENTS
 
 NAME = "4D Camera HDF5"
 SUFFIXES = (".h5", ".hdf5")
-LARGEST_DETECTOR = 1 << 27
-"""Pixels; no camera has that many, a damaged file may."""
 UNWRITTEN_ROWS = 1 << 25
 """Rows a file may declare without storing any of them."""
 
@@ -71,11 +71,6 @@ def _read(file, name, keep_flyback, scan_shape, progress):
             f"but is of shape {frames.shape} and type {frames.dtype if base is None else base}"
         )
     frame_shape = _shape(frames, "detector")
-    if frame_shape[0] * frame_shape[1] > LARGEST_DETECTOR:
-        raise UnreadableFile(
-            "a detector of {} × {} pixels cannot be: attributes Nx, Ny of electron_events/frames "
-            "are damaged".format(*frame_shape)
-        )
     layout = _layout(file, frames, scan_shape)
     rows, (height, width) = layout.positions, layout.scan_shape
 
@@ -103,6 +98,39 @@ def _read(file, name, keep_flyback, scan_shape, progress):
             "dropped" if drop else "none" if declared is False else "kept",
         ),
     )
+
+
+def write(path: Path, events: ElectronEvents, *, progress) -> None:
+    """Write events as version 3, one row a position; see `recon.io.write_events`."""
+    size = events.electrons * 4 + events.positions * 56
+    with new_hdf5(path, size) as file:
+        file.attrs["version"] = 3
+        file.attrs["livestem_flyback"] = False
+        group = file.create_group("electron_events")
+        scan = group.create_dataset(
+            "scan_positions", data=np.arange(events.positions, dtype=np.uint32)
+        )
+        scan.attrs["Ny"], scan.attrs["Nx"] = events.scan_shape
+        frames = group.create_dataset(
+            "frames", (events.positions,), dtype=h5py.vlen_dtype(np.uint32)
+        )
+        frames.attrs["Ny"], frames.attrs["Nx"] = events.frame_shape
+        _write_metadata(file.create_group("metadata"), events.metadata)
+        for start in range(0, events.positions, ROWS):
+            stops = events.offsets[start + 1 : start + ROWS + 1]
+            rows = np.empty(stops.size, object)
+            rows[:] = np.split(
+                events.pixels[events.offsets[start] : stops[-1]], stops[:-1] - events.offsets[start]
+            )
+            frames[start : start + rows.size] = rows
+            progress(start / events.positions)
+
+
+def _write_metadata(group, metadata):
+    metadata = known_metadata(metadata)
+    aberrations = metadata.pop("aberrations", {})
+    group.attrs.update(metadata)
+    group.create_group("aberrations").attrs.update(aberrations)
 
 
 def _place(rows, lengths, offsets):
@@ -214,13 +242,29 @@ def _declared_flyback(file):
 
 
 def _metadata(file):
+    group = _group(file, "metadata")
+    entries = _attributes(group, ENTRIES)
+    entries["aberrations"] = _attributes(_group(group, "aberrations"), COEFFICIENTS)
+    if not entries["aberrations"]:
+        del entries["aberrations"]
+    return known_metadata(entries)
+
+
+def _group(parent, name):
     try:
-        group = file.get("metadata")
-        if not isinstance(group, h5py.Group):
-            return {}
-        entries = dict(group.attrs)
-        if isinstance(group.get("aberrations"), h5py.Group):
-            entries["aberrations"] = dict(group["aberrations"].attrs)
-        return known_metadata(entries)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
-        return {}
+        found = parent.get(name)
+    except (OSError, RuntimeError, KeyError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, h5py.Group) else None
+
+
+def _attributes(group, names):
+    """Attributes of a group that can be read at all."""
+    found = {}
+    for name in names if group is not None else ():
+        try:
+            if name in group.attrs:
+                found[name] = group.attrs[name]
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+            continue
+    return found

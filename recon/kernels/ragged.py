@@ -95,8 +95,9 @@ def gather(window, collections, objects, lengths, targets, out):
             if not found:
                 missing[part] = row
                 break
-            target = targets[row]
-            for byte in range(lengths[row]):
-                out[target + byte] = window[data + byte]
+            source = window[data : data + lengths[row]]
+            target = out[targets[row] : targets[row] + lengths[row]]
+            for byte in range(lengths[row]):  # From slices: so LLVM sees no index is negative.
+                target[byte] = source[byte]
     worst = missing.min()
     return worst if worst < rows else np.int64(-1)

@@ -1,0 +1,120 @@
+"""Results as files that other programs open: HDF5 with every parameter, calibrated TIFF."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from math import isfinite
+from pathlib import PurePath
+
+import numpy as np
+import tifffile
+
+from recon.io.atomic import new_hdf5, replacing
+
+UNITS = {
+    "ssb/phase": "rad",
+    "dpc/phase": "rad",
+    "com": "mrad",
+    "pacbed": "electrons",
+    "virtual": "electrons",
+}
+"""Unit of a dataset, or of all datasets in a group."""
+
+
+def write_results(path, results: Mapping, parameters: Mapping) -> None:
+    """Write arrays and all that they were computed with to one HDF5 file.
+
+    Parameters
+    ----------
+    path : path-like
+        Replaced once the new file is complete.
+    results : mapping
+        Arrays by dataset name, such as "ssb/phase"; a mapping within is a group. None is
+        left out.
+    parameters : mapping
+        Written to the file's attribute `parameters` as JSON. Arrays become lists, dataclasses
+        objects, and numbers that are not finite null.
+
+    Raises
+    ------
+    OSError
+        With one sentence for the user if the file cannot be written.
+    """
+    arrays = dict(_flat(results))
+    size = sum(array.nbytes for array in arrays.values())
+    # The format of HDF5 1.8 holds attributes of more than 64 kB.
+    with new_hdf5(path, size, libver=("v108", "latest")) as file:
+        file.attrs["parameters"] = json.dumps(_plain(parameters), ensure_ascii=False)
+        for name, array in arrays.items():
+            dataset = file.create_dataset(name, data=array)
+            unit = UNITS.get(name, UNITS.get(name.split("/")[0]))
+            if unit:
+                dataset.attrs["units"] = unit
+
+
+def write_tiff(path, image: np.ndarray, scan_sampling, description: str = "") -> None:
+    """Write an image as 32-bit TIFF with its pixel size, as ImageJ and Fiji read it.
+
+    Parameters
+    ----------
+    image : (Sy, Sx) array of real numbers
+        Stored as float32, not scaled.
+    scan_sampling : (float, float)
+        Distance of pixels along (y, x) [Å]; stored in nm.
+    description : str
+        Shown by ImageJ's "Show Info".
+
+    Raises
+    ------
+    ValueError
+        If it is no real image, or the pixel size is not positive.
+    OSError
+        With one sentence for the user if the file cannot be written.
+    """
+    image = np.asarray(image)
+    if image.ndim != 2 or image.dtype.kind not in "fiub":
+        raise ValueError(
+            f"A TIFF holds a real image, not an array of shape {image.shape}, type {image.dtype}."
+        )
+    step_y, step_x = (float(step) for step in scan_sampling)
+    if not all(isfinite(step) and step > 0 for step in (step_y, step_x)):
+        raise ValueError(f"The scan step must be positive, not {step_y} × {step_x} Å.")
+    image = np.ascontiguousarray(image, np.float32)
+    with replacing(path, image.nbytes) as temporary:
+        tifffile.imwrite(
+            temporary,
+            image,
+            imagej=True,
+            resolution=(10 / step_x, 10 / step_y),
+            metadata={"axes": "YX", "unit": "nm", "Info": description},
+        )
+
+
+def _flat(results, prefix=""):
+    for name, value in results.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}/")
+        elif value is not None:
+            yield f"{prefix}{name}", np.asarray(value)
+
+
+def _plain(value):
+    """The value in JSON's few types."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return value.name if isinstance(value, PurePath) else str(value)
