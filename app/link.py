@@ -46,6 +46,9 @@ def to_query(experiment: Experiment) -> dict[str, str]:
         )
         if value != parameter.default and not found_again:
             query[key] = _encode(value)
+    if scan.settled and not scan.auto_orientation:
+        # Said even where it is 0: a scan without it would have its orientation estimated.
+        query.setdefault("rotation", _encode(scan.rotation_deg))
     if "step_y" in query and query["step_y"] == query.get("step_x"):
         query["step"] = query.pop("step_y")
         del query["step_x"]
@@ -80,7 +83,8 @@ def from_query(experiment: Experiment, query) -> list[str]:
             values[part][name] = _checked(getattr(experiment, part).param[name], str(text))
         except ValueError as error:
             notices.append(f"The link's {key}={_clip(text)} cannot be used: {error}.")
-    experiment.scan.pinned = frozenset(values["scan"]) & set(experiment.scan.CALIBRATION)
+    pinnable = {*experiment.scan.CALIBRATION, "auto_orientation"}
+    experiment.scan.pinned = frozenset(pinnable.intersection(values["scan"]))
     for part, state in experiment.parts().items():
         defaults = {name: _default(state, name) for owner, name in keys.values() if owner == part}
         state.param.update(**defaults | values[part])

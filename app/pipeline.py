@@ -2,10 +2,11 @@
 
     state -> request -> [slow]    reading, disc, orientation, G
                      -> [quick]   phase (draft while values change, exact at rest), tiles
-                     -> [derived] COM, virtual images, DPC
+                     -> [derived] virtual images, COM, DPC
 
-One watcher takes a snapshot of the state and submits it; threads of the `ComputeService` work, and
-results go back through `post` to the session's own thread. Nothing here draws or needs a page.
+One watcher takes a snapshot of the state and submits it; threads of the `ComputeService` work
+(`app.work`), and results go back through `post` to the session's own thread. Nothing here draws
+or needs a page.
 """
 
 import logging
@@ -15,10 +16,9 @@ from itertools import count
 from threading import Lock
 from time import monotonic
 
-from app import opening
+from app import opening, work
 from app.meter import Meter
-from app.request import Request
-from app.results import Status
+from app.request import Reading, Request
 from app.service import DERIVED, QUICK, SLOW, ComputeService
 from app.state import Experiment
 from recon.errors import Cancelled
@@ -26,6 +26,7 @@ from recon.errors import Cancelled
 Callback = Callable[[str, object], None]
 
 _sessions = count()
+_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -51,7 +52,7 @@ class Pipeline:
     Notes
     -----
     Use: `subscribe` the views, then `start`; `close` when the session ends. All methods but
-    `acknowledge` and `export` belong on the session's thread.
+    `acknowledge`, `latest` and `export` belong on the session's thread.
     """
 
     def __init__(
@@ -66,13 +67,22 @@ class Pipeline:
         patience: float = 1.0,
     ):
         self.experiment, self.engine, self.service = experiment, engine, service
-        self._post, self._settle, self._window, self._patience = post, settle, window, patience
+        self._post, self._settle = post, settle
+        self._frames = FrameWindow(window, patience)
         self._session = f"session {next(_sessions)}"
         self._callbacks: list[Callback] = []
         self._latest: dict[str, object] = {}
         self._watchers: list = []
-        self._lock = Lock()
         self._closed = False
+        self._filling = False  # while the pipeline itself changes the state
+        self._sources: dict[str, str] = {}
+        self._wanted: Reading | None = None  # being opened, or open
+        self._opened: Reading | None = None
+        self._asked: dict[str, object] = {}  # lane -> what was submitted last
+        self._changed_at = 0.0
+        self._meters = {lane: Meter(self._tell) for lane in (SLOW, DERIVED)}
+        self._prepared: work.Prepared | None = None
+        self._shown: dict[str, object] = {}  # derived topic -> what it was made of
 
     # ---- for the page ----
 
@@ -82,36 +92,335 @@ class Pipeline:
         Topics and their classes are listed in `app.results`. What has been published already is
         given at once. Returns a function that ends the subscription.
         """
+        self._callbacks.append(callback)
+        for topic, value in list(self._latest.items()):
+            self._call(callback, topic, value)
+
+        def unsubscribe():
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+        return unsubscribe
 
     def start(self) -> None:
         """Watch the state and open its dataset."""
+        for state in self.experiment.parts().values():
+            names = [name for name in state.param if name != "name"]
+            self._watchers.append((state, state.param.watch(self._changed, names)))
+        self.service.gate(self._session, self._frames.ready_in)
+        self._open()
 
-    def acknowledge(self) -> None:
-        """Say that the last phase image has been painted; safe from any thread.
+    def acknowledge(self, sequence: int | None = None) -> None:
+        """Say that a phase image has been painted; safe from any thread.
 
-        From the first acknowledgement on at most `window` frames are under way.
+        Parameters
+        ----------
+        sequence : int, optional
+            Its `PhaseImage.sequence`; frames before it count as painted too. Without it, the
+            oldest frame under way. From the first call on at most `window` frames are under way.
         """
+        self._frames.acknowledge(sequence)
+        self.service.wake()
 
     def cancel(self) -> None:
         """Stop the long work under way; what is shown stays."""
+        for lane, meter in self._meters.items():
+            self.service.discard(self._session, lane)
+            meter.cancel()
+        if self._wanted != self._opened:
+            self._fall_back()
 
     def retry(self) -> None:
-        """Do again what was cancelled or failed (the dataset may have the same name)."""
+        """Read the scan again, and do again what was cancelled or failed."""
+        self._asked.clear()
+        self._open()
 
     def latest(self, topic: str):
         """The value published last under `topic`, or None."""
+        return self._latest.get(topic)
 
     def export(self, kind: str):
         """What is set now as a file to save: "tiff" or "hdf5", computed exactly.
 
-        Returns an `app.export.Export(filename, data, media_type)`. Takes up to some seconds;
-        safe from any thread.
+        Returns an `app.export.Export` with `filename`, `data` (bytes) and `media_type`. Takes up
+        to some seconds; safe from any thread.
 
         Raises
         ------
         ValueError
             While there is nothing to save, in one sentence.
         """
+        from app.export import export
+
+        if self._prepared is None or self._prepared.sidebands is None:
+            raise ValueError("There is nothing to save yet: the phase has not been computed.")
+        request = self.experiment.request()
+        return export(self.engine, self._prepared, request, dict(self._sources), kind)
 
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
+        self._closed = True
+        self.service.discard(self._session)
+        self.service.gate(self._session, None)
+        for meter in self._meters.values():
+            meter.cancel()
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        self._callbacks.clear()
+        self._latest.clear()
+        self._prepared = None
+
+    # ---- on the session's thread ----
+
+    def _changed(self, *events) -> None:
+        if self._filling or self._closed:
+            return
+        self._changed_at = monotonic()
+        scan = self.experiment.scan
+        if any(event.obj is scan for event in events):
+            names = {event.name for event in events}
+            if "dataset" not in names:
+                by_hand = names.intersection(scan.CALIBRATION)
+                self._sources.update(dict.fromkeys(by_hand, opening.ENTERED))
+            if names.intersection(opening.ORIENTATION) and "auto_orientation" not in names:
+                with self._fill():
+                    scan.auto_orientation = False
+        request = self.experiment.request()
+        if request.reading != self._wanted:
+            self._open()
+        else:
+            self._follow(request)
+
+    def _open(self) -> None:
+        """Read the wanted scan; what is shown stays until it is there."""
+        reading = self._wanted = self.experiment.request().reading
+        meter = self._begin(SLOW)
+        title = self.engine.title(reading.dataset)
+
+        def read():
+            return self.engine.events(reading, meter.begin(f"Reading {title}"))
+
+        def done(events, error, seconds):
+            meter.end()
+            self._later(lambda: self._read(reading, events, error, meter))
+
+        self.service.submit(self._session, SLOW, read, done)
+
+    def _read(self, reading, events, error, meter) -> None:
+        if reading != self._wanted or meter is not self._meters[SLOW]:
+            return
+        if error is not None:
+            if not isinstance(error, Cancelled):
+                self._deliver([("error", work.sentence(error))])
+            self._fall_back()
+            return
+        if self._opened is None or self._opened.dataset != reading.dataset:
+            with self._fill():
+                self._sources = opening.fill(self.experiment.scan, events.metadata, self._sources)
+        self._opened = reading
+        self._asked.clear()
+        self._follow(self.experiment.request())
+
+    def _fall_back(self) -> None:
+        """Stay with the scan that is open."""
+        self._wanted = self._opened
+        if self._opened is not None:
+            with self._fill():
+                self.experiment.scan.param.update(
+                    dataset=self._opened.dataset, keep_flyback=self._opened.keep_flyback
+                )
+
+    def _follow(self, request: Request) -> None:
+        """Submit what `request` has made stale."""
+        if request.reading != self._opened:
+            return
+        if self._new(SLOW, work.preparation(request)):
+            self._prepare(request)
+        if self._prepared is None or self._asked.get("ready") is not self._prepared:
+            return
+        amplitude = self._amplitude_shown()
+        redraw = (request.aberrations, request.sideband, request.tiles, amplitude)
+        if self._prepared.sidebands is not None and self._new(QUICK, redraw):
+            self._redraw(request, "draft", amplitude)
+        if self._new(DERIVED, (request.annulus, request.dpc)):
+            self._derive(request)
+
+    def _prepare(self, request: Request) -> None:
+        meter, sources = self._begin(SLOW), dict(self._sources)
+        title = self.engine.title(request.reading.dataset)
+
+        def prepare():
+            return work.prepare(self.engine, request, sources, title, meter, self._publish)
+
+        def done(prepared, error, seconds):
+            meter.end()
+            if error is not None:
+                self._fail(error)
+            else:
+                self._later(lambda: self._ready(prepared, request, meter))
+
+        self.service.submit(self._session, SLOW, prepare, done)
+
+    def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
+        if meter is not self._meters[SLOW]:
+            return
+        self._prepared = self._asked["ready"] = prepared
+        with self._fill():
+            opening.take_over(self.experiment.scan, request.region, prepared.found)
+        self._sources = opening.settled_sources(self._sources, prepared.found)
+        advice = opening.advice(prepared.found)
+        if advice:
+            self._deliver([("notice", advice)])
+        request = self.experiment.request()
+        if prepared.sidebands is not None:
+            amplitude = self._amplitude_shown()
+            self._asked[QUICK] = (
+                request.aberrations, request.sideband, request.tiles, amplitude
+            )  # fmt: skip
+            self._redraw(request, "exact", amplitude)
+        self._asked[DERIVED] = (request.annulus, request.dpc)
+        self._derive(request)
+
+    def _redraw(self, request: Request, mode: str, amplitude: bool, delay: float = 0.0) -> None:
+        """Submit a draft, which an exact redraw follows at rest; or that."""
+        draft, prepared = mode == "draft", self._prepared
+        changed_at = self._changed_at
+
+        def redraw():
+            return work.redraw(self.engine, prepared, request, mode, amplitude and not draft)
+
+        def done(batch, error, seconds):
+            if error is not None:
+                self._fail(error)
+                return
+            self._publish(self._frames.number(batch))
+            if draft and self._prepared is prepared:
+                rest = max(0.0, changed_at + self._settle - monotonic())
+                self._redraw(request, "exact", amplitude, rest)
+
+        # An exact redraw gives way to the draft of a later change that waits already.
+        yielding = not draft and delay > 0
+        self.service.submit(self._session, QUICK, redraw, done, delay=delay, yielding=yielding)
+
+    def _derive(self, request: Request) -> None:
+        meter, prepared = self._begin(DERIVED), self._prepared
+
+        def derive():
+            work.derive(self.engine, prepared, request, self._shown, meter, self._publish)
+
+        def done(result, error, seconds):
+            meter.end()
+            if error is not None:
+                self._fail(error)
+
+        self.service.submit(self._session, DERIVED, derive, done)
+
+    def _begin(self, lane: str) -> Meter:
+        """A meter for new work in `lane`, which ends the work it replaces."""
+        self._meters[lane].cancel()
+        meter = self._meters[lane] = Meter(self._tell)
+        return meter
+
+    def _new(self, lane: str, wanted) -> bool:
+        """Whether `wanted` differs from what was asked of `lane` last."""
+        if self._asked.get(lane) == wanted:
+            return False
+        self._asked[lane] = wanted
+        return True
+
+    def _amplitude_shown(self) -> bool:
+        display = self.experiment.display
+        return "amplitude" in (display.slot_main, display.slot_left, display.slot_right)
+
+    def _fill(self):
+        return _Flag(self)
+
+    # ---- from any thread ----
+
+    def _later(self, function: Callable[[], None]) -> None:
+        def run():
+            if not self._closed:
+                function()
+
+        if not self._closed:
+            self._post(run)
+
+    def _publish(self, batch) -> None:
+        self._later(lambda: self._deliver(batch))
+
+    def _tell(self, progress) -> None:
+        self._publish([("progress", progress)])
+
+    def _fail(self, error: BaseException) -> None:
+        if not isinstance(error, Cancelled):
+            self._publish([("error", work.sentence(error))])
+
+    def _deliver(self, batch) -> None:
+        for topic, value in batch:
+            # Errors and notices are told once; everything else is what is shown now.
+            if topic not in ("error", "notice", "progress"):
+                self._latest[topic] = value
+            for callback in list(self._callbacks):
+                self._call(callback, topic, value)
+
+    @staticmethod
+    def _call(callback, topic, value) -> None:
+        try:
+            callback(topic, value)
+        except Exception:  # one view's failure must not keep results from the others
+            _log.exception("A view could not show %s.", topic)
+
+
+class _Flag:
+    """Marks changes of the state as the pipeline's own."""
+
+    def __init__(self, pipeline: Pipeline):
+        self._pipeline = pipeline
+
+    def __enter__(self):
+        self._pipeline._filling = True
+
+    def __exit__(self, *error):
+        self._pipeline._filling = False
+
+
+class FrameWindow:
+    """How many published frames the page has still to paint.
+
+    Before the first acknowledgement nothing is held back: there may be no page.
+    """
+
+    def __init__(self, window: int, patience: float):
+        self._window, self._patience = window, patience
+        self._lock = Lock()
+        self._waiting: deque[tuple[int, float]] = deque()
+        self._numbers = count(1)
+        self._acknowledged = False
+
+    def number(self, batch):
+        """`batch` with its phase image numbered, as a frame that is under way."""
+        sequence = next(self._numbers)
+        with self._lock:
+            self._waiting.append((sequence, monotonic()))
+        return work.numbered(batch, sequence)
+
+    def acknowledge(self, sequence: int | None) -> None:
+        """Take a frame, or all up to one, as painted."""
+        with self._lock:
+            self._acknowledged = True
+            if sequence is None and self._waiting:
+                self._waiting.popleft()
+            while sequence is not None and self._waiting and self._waiting[0][0] <= sequence:
+                self._waiting.popleft()
+
+    def ready_in(self) -> float:
+        """Seconds until the next frame may be computed; 0 is now."""
+        with self._lock:
+            now = monotonic()
+            while self._waiting and now - self._waiting[0][1] >= self._patience:
+                self._waiting.popleft()
+            if not self._acknowledged or len(self._waiting) < self._window:
+                return 0.0
+            oldest = self._waiting[len(self._waiting) - self._window][1]
+            return max(0.0, oldest + self._patience - now)

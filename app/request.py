@@ -72,8 +72,8 @@ class Dpc:
     """Regularisation of the phase from the centre of mass; names as in `recon.dpc`."""
 
     method: str = "iterative"
-    highpass: float = 0.0
-    lowpass: float = 0.0
+    highpass: float = 1e-5
+    lowpass: float = 0.1
     step: float = 0.5
     iterations: int = 20
     padding: float = 2.0

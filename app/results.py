@@ -96,6 +96,8 @@ class PhaseImage:
     ms: float
     """Time that the reconstruction took [ms]."""
     scan_sampling: Sampling
+    sequence: int = 0
+    """Number of the frame, for `Pipeline.acknowledge`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,6 +59,7 @@ class ComputeService:
         done: Done,
         *,
         delay: float = 0.0,
+        yielding: bool = False,
     ) -> None:
         """Have `work()` done, in place of whatever `session` had waiting in `lane`.
 
@@ -72,9 +73,12 @@ class ComputeService:
             `done(result, error, seconds)`, called on the worker's thread.
         delay : float
             Seconds to wait first; a job submitted meanwhile takes its place.
+        yielding : bool
+            Whether this job gives way to one that waits already.
         """
         with self._condition:
-            if not self._closed:
+            taken = yielding and session in self._pending[lane]
+            if not self._closed and not taken:
                 # Assigning to a known key keeps its place in an OrderedDict.
                 self._pending[lane][session] = _Job(work, done, monotonic() + delay)
                 self._condition.notify_all()

@@ -51,7 +51,8 @@ class ScanState(param.Parameterized):
     """The scan, what is known of its geometry, and the part of it in use.
 
     A calibration value of None is unknown; the page says what to enter. `pinned` names the values
-    that came from a link and that the file's own must not overwrite when it is opened.
+    that came from a link and that the file's own must not overwrite when it is opened; `settled`
+    is true once a scan was opened.
     """
 
     dataset = param.String("demo", label="Scan", doc='Catalogue name of the scan, or "demo".')
@@ -137,6 +138,7 @@ class ScanState(param.Parameterized):
     def __init__(self, **params):
         super().__init__(**params)
         self.pinned: frozenset[str] = frozenset()
+        self.settled = False
 
     def geometry(self) -> Geometry:
         """What is known of the geometry, in `recon`'s units."""
@@ -201,19 +203,19 @@ class DpcState(param.Parameterized):
         default="iterative", objects=["iterative", "direct"], label="Integration"
     )
     highpass = param.Number(
-        0.0,
+        1e-5,
         bounds=(0, 100),
-        softbounds=(0, 0.1),
-        step=0.0005,
-        label="High-pass λ₁ (1/px²)",
-        doc="Damps small spatial frequencies, in cycles for each scan position.",
+        softbounds=(0, 0.01),
+        step=1e-5,
+        label="High-pass λ₁ (1/step²)",
+        doc="Damps small spatial frequencies, in cycles for each scan step.",
     )
     lowpass = param.Number(
-        0.0,
+        0.1,
         bounds=(0, 1e4),
         softbounds=(0, 10),
         step=0.05,
-        label="Low-pass λ₂ (px²)",
+        label="Low-pass λ₂ (step²)",
         doc="Damps large spatial frequencies.",
     )
     step = param.Number(

@@ -1,0 +1,88 @@
+"""What the owner of a server sets by environment variables.
+
+| variable           | meaning                                                              |
+|--------------------|----------------------------------------------------------------------|
+| LIVESTEM_DATA      | folder whose scans are offered, or one file                          |
+| LIVESTEM_RESULTS   | folder into which results are saved on the server; unset: not offered |
+| LIVESTEM_CACHE     | folder for the demonstration scan; default: the user's cache folder  |
+| LIVESTEM_MEMORY_GB | memory for scans and G that sessions share; default: half of it      |
+| LIVESTEM_THREADS   | threads of the reconstruction; default: all cores                    |
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The server's settings, checked."""
+
+    data: Path | None = None
+    """Folder or file; None offers the demonstration only."""
+    results: Path | None = None
+    cache: Path | None = None
+    memory: int = 4 << 30
+    """[bytes]"""
+    threads: int | None = None
+    """None: all cores."""
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Settings from environment variables.
+
+    Raises
+    ------
+    ValueError
+        If a variable makes no sense, with its name and value.
+    """
+
+    def path(name: str) -> Path | None:
+        text = environment.get(name, "").strip()
+        return Path(text).expanduser() if text else None
+
+    data = path("LIVESTEM_DATA")
+    if data is not None and not data.exists():
+        raise ValueError(f"LIVESTEM_DATA names {data}, which does not exist.")
+    memory = _number(environment, "LIVESTEM_MEMORY_GB")
+    threads = _number(environment, "LIVESTEM_THREADS")
+    if threads is not None and (threads != int(threads) or threads < 1):
+        raise ValueError(f"LIVESTEM_THREADS must be a whole number from 1, not {threads:g}.")
+    return Settings(
+        data=data,
+        results=path("LIVESTEM_RESULTS"),
+        cache=path("LIVESTEM_CACHE") or user_cache_path("livestem"),
+        memory=int(memory * 1e9) if memory is not None else _physical_memory() // 2,
+        threads=None if threads is None else int(threads),
+    )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return settings_from(os.environ)
+
+
+def _number(environment: Mapping[str, str], name: str) -> float | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a positive number, not “{text}”.")
+    return value
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return 8 << 30

@@ -1,0 +1,166 @@
+"""What a newly opened scan's file says, taken over into the session's state."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from app.engine import Found, Scan
+from app.results import Pacbed, ScanSummary
+from app.state import ScanState
+
+FILE, LINK, ENTERED = "file", "link", "entered"
+FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the COM", "unknown"
+
+ORIENTATION = ("rotation_deg", "transpose")
+DISC = ("centre_y", "centre_x", "radius")
+
+
+def from_metadata(metadata: Mapping[str, Any]) -> dict[str, float | bool]:
+    """`ScanState`'s calibration values as far as a file's metadata has them, in its units."""
+    known: dict[str, Any] = {}
+    if (energy := metadata.get("energy")) is not None:
+        known["energy_kev"] = energy / 1e3
+    if (angle := metadata.get("semiangle_cutoff")) is not None:
+        known["semiangle_mrad"] = angle
+    if (sampling := metadata.get("scan_sampling")) is not None:
+        known["scan_step_y"], known["scan_step_x"] = sampling
+    if (centre := metadata.get("centre")) is not None:
+        known["centre_y"], known["centre_x"] = centre
+    if (radius := metadata.get("radius")) is not None:
+        known["radius"] = radius
+    if (rotation := metadata.get("rotation_deg")) is not None:
+        # Any turn is the same as one within half a turn, which the control can show.
+        rotation = float(rotation)
+        known["rotation_deg"] = rotation if abs(rotation) <= 180 else (rotation + 180) % 360 - 180
+        known["transpose"] = bool(metadata.get("transpose", False))
+    return {
+        name: value if name == "transpose" else float(value)
+        for name, value in known.items()
+        if name == "transpose" or _usable(name, value)
+    }
+
+
+def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str]) -> dict:
+    """Fill `scan` for a newly opened file; return where each calibration value comes from.
+
+    Values of a link stay, then those of the file count; what was entered by hand for the scan
+    before stays where the file says nothing, and what the file before said does not. Where the
+    orientation is unknown it is to be found from the centre of mass.
+    """
+    known = from_metadata(metadata)
+    pinned = set(scan.pinned)
+    if pinned.intersection(ORIENTATION):
+        pinned.update(ORIENTATION)
+    values, found = {}, {}
+    for name in scan.CALIBRATION:
+        if name in pinned:
+            found[name] = LINK
+        elif name in known:
+            values[name], found[name] = known[name], FILE
+        elif sources.get(name) in (ENTERED, LINK):
+            found[name] = sources[name]
+        else:
+            values[name], found[name] = scan.param[name].default, UNKNOWN
+    if "auto_orientation" not in pinned:
+        values["auto_orientation"] = found["rotation_deg"] == UNKNOWN
+    scan.param.update(**values)
+    scan.pinned, scan.settled = frozenset(), True
+    return found
+
+
+def take_over(scan: ScanState, region, found: Found) -> None:
+    """Show in `scan` the disc and the orientation that were found, where they were asked for."""
+    values = {}
+    if scan.fit_disc and found.fitted:
+        top, _, left, _ = region.detector
+        values["centre_y"] = round(found.centre[0] + top, 3)
+        values["centre_x"] = round(found.centre[1] + left, 3)
+        values["radius"] = round(found.radius, 3)
+    if scan.auto_orientation and found.orientation_statement:
+        values["rotation_deg"] = round(found.rotation_deg, 2)
+        values["transpose"] = found.transpose
+    scan.param.update(**values)
+
+
+def settled_sources(sources: Mapping[str, str], found: Found) -> dict[str, str]:
+    """`sources` with what was fitted or estimated."""
+    result = dict(sources)
+    if found.fitted:
+        result.update(dict.fromkeys(DISC, FIT))
+    if found.orientation_statement:
+        result.update(dict.fromkeys(ORIENTATION, ESTIMATED))
+    return result
+
+
+def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSummary:
+    """What the page says of the scan."""
+    events, whole = scan.events, scan.whole
+    sampling = sampling_of(request)
+    dose = None
+    if sampling is not None:
+        dose = events.electrons / (events.positions * sampling[0] * sampling[1])
+    return ScanSummary(
+        dataset=request.reading.dataset,
+        title=title,
+        format=whole.source.format,
+        scan_shape=events.scan_shape,
+        full_scan_shape=whole.scan_shape,
+        frame_shape=events.frame_shape,
+        electrons=events.electrons,
+        flyback=whole.source.flyback,
+        frames_per_position=whole.source.frames_per_position,
+        dose=dose,
+        sources=settled_sources(sources, found),
+        metadata=whole.metadata,
+        missing=found.missing,
+        statements=tuple(s for s in (found.disc_statement, found.orientation_statement) if s),
+    )
+
+
+def pacbed(array, found: Found) -> Pacbed:
+    """The pattern with what was found in it."""
+    return Pacbed(
+        array=array,
+        centre=found.centre,
+        radius=found.radius,
+        fitted=found.fitted,
+        statement=found.disc_statement,
+        calibration=found.calibration,
+    )
+
+
+def sampling_of(request) -> tuple[float, float] | None:
+    """(y, x) distance of the positions in use [Å]; None where it is unknown."""
+    steps = request.geometry.scan_sampling
+    if None in steps:
+        return None
+    return steps[0] * request.region.scan_bin, steps[1] * request.region.scan_bin
+
+
+def advice(found: Found) -> str | None:
+    """One sentence on what has to be entered before there is a phase; None when all is known."""
+    if not found.missing:
+        return None
+    *first, last = [f"the {name}" for name in _joined(found.missing)]
+    wanted = f"{', '.join(first)} and {last}" if first else last
+    ask = f"Enter {wanted} to see the phase."
+    return f"{found.disc_statement} {ask}" if found.centre is None else ask
+
+
+def _joined(missing):
+    """`missing` with both scan steps as one."""
+    steps = [name for name in missing if name.startswith("scan step")]
+    if len(steps) < 2:
+        return list(missing)
+    result = [name for name in missing if name not in steps]
+    result.insert(missing.index(steps[0]), "scan step")
+    return result
+
+
+def _usable(name, value) -> bool:
+    bounds = ScanState.param[name].bounds
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        return False
+    return isfinite(value) and bounds[0] <= value <= bounds[1]

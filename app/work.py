@@ -1,0 +1,218 @@
+"""What the pipeline's threads do for one request; each function works on a snapshot."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+from time import perf_counter
+
+import numpy as np
+
+from app import opening
+from app.engine import Found, Scan
+from app.meter import Meter
+from app.request import Request
+from app.results import (
+    AmplitudeImage,
+    ComField,
+    DpcImage,
+    PhaseImage,
+    Spectrum,
+    Status,
+    Tiles,
+    VirtualImages,
+)
+
+Batch = list[tuple[str, object]]
+Publish = Callable[[Batch], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """All that a redraw needs besides the aberrations."""
+
+    scan: Scan
+    found: Found
+    sidebands: object | None
+    """G, None while the calibration has gaps."""
+    scan_sampling: tuple[float, float] | None
+    """(y, x) [Å]"""
+    picks: "Picks"
+
+
+class Picks:
+    """The tiles' frequencies of one G, remembered for the last choice."""
+
+    def __init__(self):
+        self._lock = Lock()
+        self._choice, self._found = None, None
+
+    def of(self, engine, g, choice) -> np.ndarray:
+        """(n, 2) int frequencies for a `TileChoice`; the same array while it stays the same."""
+        with self._lock:
+            if choice != self._choice:
+                self._choice, self._found = choice, engine.frequencies(g, choice)
+            return self._found
+
+
+def preparation(request: Request) -> tuple:
+    """The parts of a request that the slow work depends on."""
+    return request.reading, request.region, request.geometry, request.bright_field_pixels
+
+
+def prepare(
+    engine, request: Request, sources, title: str, meter: Meter, publish: Publish
+) -> Prepared:
+    """Region, disc, orientation and G; what is known early is published early."""
+    scan = engine.scan(request.reading, request.region, meter.begin(f"Cutting {title}"))
+    pattern = engine.pacbed(scan, meter.begin("Summing frames"))
+    found = engine.find(scan, request.geometry, meter.begin("Finding disc and orientation"))
+    meter.check()
+    publish(
+        [
+            ("scan", opening.summary(title, request, scan, found, sources)),
+            ("pacbed", opening.pacbed(pattern, found)),
+        ]
+    )
+    g = None
+    if found.calibration is not None:
+        g = engine.sidebands(
+            scan,
+            found.calibration,
+            request.bright_field_pixels,
+            meter.begin("Transforming the scan"),
+        )
+    meter.check()
+    return Prepared(scan, found, g, opening.sampling_of(request), Picks())
+
+
+def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: bool) -> Batch:
+    """Phase and tiles; at rest the spectrum with its picks too."""
+    g, aberrations = prepared.sidebands, request.aberrations
+    start = perf_counter()
+    phase = engine.phase(g, aberrations, mode, request.sideband)
+    ms = 1e3 * (perf_counter() - start)
+    frequencies = prepared.picks.of(engine, g, request.tiles)
+    tiles = engine.tiles(g, aberrations, frequencies)
+    calibration, sampling = prepared.found.calibration, prepared.scan_sampling
+    batch: Batch = [
+        ("phase", PhaseImage(phase, mode, ms, sampling)),
+        (
+            "tiles",
+            Tiles(
+                tiles,
+                frequencies,
+                labels(frequencies, g.scan_shape, sampling),
+                automatic=not request.tiles.frequencies,
+            ),
+        ),
+        ("status", Status(mode, ms, int(g.entries), device())),
+    ]
+    if mode != "draft":
+        height, width = g.scan_shape
+        steps = (1 / (height * sampling[0]), 1 / (width * sampling[1]))
+        batch.append(
+            ("spectrum", Spectrum(engine.spectrum(g), steps, frequencies, 2 * calibration.k0))
+        )
+    if amplitude:
+        modulus = np.abs(engine.transmission(g, aberrations, mode, request.sideband))
+        batch.append(("amplitude", AmplitudeImage(modulus, sampling)))
+    return batch
+
+
+def derive(
+    engine,
+    prepared: Prepared,
+    request: Request,
+    shown: dict[str, object],
+    meter: Meter,
+    publish: Publish,
+) -> None:
+    """Virtual images, COM and DPC, as far as they are not `shown` already."""
+    scan, found, sampling = prepared.scan, prepared.found, prepared.scan_sampling
+    calibration = found.calibration
+
+    made_of = (scan.key, found.centre, found.radius, request.annulus)
+    if shown.get("virtual") != made_of:
+        images = engine.virtual(scan, found, request.annulus, meter.begin("Summing detectors"))
+        publish([("virtual", VirtualImages(images, sampling))])
+        shown["virtual"] = made_of
+
+    made_of = (scan.key, calibration)
+    if shown.get("com") != made_of:
+        com = engine.com(scan, meter.begin("Centre of mass"))
+        publish([("com", com_field(engine, scan, calibration, com, sampling))])
+        shown["com"] = made_of
+
+    made_of = (scan.key, calibration, request.dpc)
+    if calibration is not None and shown.get("dpc") != made_of:
+        result = engine.dpc(
+            scan, calibration, request.dpc, meter.begin("Integrating the centre of mass")
+        )
+        publish(
+            [
+                (
+                    "dpc",
+                    DpcImage(
+                        result.phase, result.errors, result.spectrum, request.dpc.method, sampling
+                    ),
+                )
+            ]
+        )
+        shown["dpc"] = made_of
+
+
+def com_field(engine, scan, calibration, com, sampling) -> ComField:
+    """The COM in mrad along the scan, or in pixels while that is not possible."""
+    if calibration is None:
+        centred = com - com.mean(axis=(1, 2), keepdims=True)
+        return ComField(centred, "px", None, None, sampling)
+    from recon.com import curl, divergence
+
+    field = engine.deflection(scan, calibration)
+    return ComField(field, "mrad", curl(field, sampling), divergence(field, sampling), sampling)
+
+
+def numbered(batch: Batch, sequence: int) -> Batch:
+    """`batch` with its phase image numbered."""
+    return [
+        (topic, replace(value, sequence=sequence) if topic == "phase" else value)
+        for topic, value in batch
+    ]
+
+
+def labels(frequencies, scan_shape, sampling) -> tuple[str, ...]:
+    """The period of each object frequency in words."""
+    extent = np.array(scan_shape) * np.array(sampling)
+    q = np.linalg.norm(np.asarray(frequencies).reshape(-1, 2) / extent, axis=1)
+    return tuple(length(1 / value) if value else "DC" for value in q)
+
+
+def length(angstrom: float) -> str:
+    """A length in three digits, in Å, nm or µm."""
+    for unit, scale in (("µm", 1e4), ("nm", 10.0)):
+        if angstrom >= 10 * scale:
+            return f"{angstrom / scale:.3g} {unit}"
+    return f"{angstrom:.3g} Å"
+
+
+def device() -> str:
+    """What computes, in words."""
+    import numba
+
+    threads = numba.get_num_threads()
+    return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
+
+
+def sentence(error: BaseException) -> str:
+    """An error in one sentence for the user; what nobody expected goes to the log too."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this: crop or bin the scan, or take fewer pixels."
+    if isinstance(error, ValueError) and str(error):
+        return str(error)
+    if isinstance(error, OSError):
+        name = os.path.basename(str(error.filename or ""))
+        return f"{error.strerror or error}{f': {name}' if name else ''}."
+    logging.getLogger(__name__).error("Unexpected failure", exc_info=error)
+    return f"This failed unexpectedly ({type(error).__name__}: {error}); the log has the details."
