@@ -57,16 +57,12 @@ def options(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line `arguments` (of the process by default); the exit code."""
-    debug = os.environ.get(DEBUG, "") not in ("", "0")
-    if not debug and not sys.warnoptions:
-        # Standard error carries the one sentence; a library's warning is no news to a user.
-        warnings.simplefilter("ignore")
     try:
         code = get_command(app).main(args=arguments, prog_name="livestem", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:
-        if debug:
+        if _debugging():
             traceback.print_exc()
         typer.echo(_sentence(error), err=True)
         return 2
@@ -76,12 +72,19 @@ def main(arguments: list[str] | None = None) -> int:
 def run() -> None:
     """Entry of the installed command: `main`, with SIGTERM as orderly an end as Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if not _debugging() and not sys.warnoptions:
+        # Standard error carries the one sentence; a library's warning is no news to a user.
+        warnings.simplefilter("ignore")
     sys.exit(main())
 
 
 def _interrupt(number, frame):
     # Half-written files are removed on the way out, which the default handler would not do.
     raise KeyboardInterrupt
+
+
+def _debugging() -> bool:
+    return os.environ.get(DEBUG, "") not in ("", "0")
 
 
 def _sentence(error: Exception) -> str:

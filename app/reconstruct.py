@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from recon.gfunction import build_sidebands
-from recon.io.results import write_results
 from recon.orientation import estimate_orientation
 from recon.ssb import object_transmission, single_sideband
 
@@ -18,6 +17,7 @@ from recon.disc import fit_disc
 from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
 from recon.events import ElectronEvents
 from recon.io import open_events
+from recon.io.results import write_results
 from recon.optics import Aberrations
 from recon.virtual import pacbed, virtual_detectors
 
@@ -56,6 +56,15 @@ class Choices:
     sideband: str = "both"
     dpc: Mapping[str, float] = field(default_factory=dict)
     """What differs from `DPC`."""
+
+    def __post_init__(self):
+        if (self.centre is None) != (self.radius is None):
+            raise ValueError("The disc's centre and its radius go together: give both, or neither.")
+        if self.rotation_deg == "auto" and self.transpose is not None:
+            raise ValueError(
+                "The automatic rotation finds the transpose as well: "
+                "leave --transpose and --no-transpose out, or give the rotation as a number."
+            )
 
 
 @dataclass
@@ -216,8 +225,6 @@ def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:
 
 def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
     """Centre and radius of the bright-field disc: as given, or fitted to the mean pattern."""
-    if (choices.centre is None) != (choices.radius is None):
-        raise ValueError("The disc's centre and its radius go together: give both, or neither.")
     if choices.centre is not None:
         sources.origin.update(centre=COMMAND, radius=COMMAND)
         return {"centre": choices.centre, "radius": choices.radius}
@@ -234,11 +241,6 @@ def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
 def _orientation(sources: Sources, choices: Choices, deflection, sampling) -> dict[str, Any]:
     """Rotation and transpose: as given, as the file says, or from the curl."""
     if choices.rotation_deg == "auto":
-        if choices.transpose is not None:
-            raise ValueError(
-                "The automatic rotation finds the transpose as well: "
-                "leave --transpose and --no-transpose out, or give the rotation as a number."
-            )
         found = estimate_orientation(deflection, sampling)
         sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
         return {

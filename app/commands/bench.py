@@ -14,7 +14,10 @@ def bench(
         str, typer.Option(metavar="Y[,X]", parser=options.size, help="Scan positions.")
     ] = "1024",
     pixels: Annotated[
-        int, typer.Option(min=4, max=64, help="Binned pixels across the bright-field disc.")
+        int,
+        typer.Option(
+            metavar="N", parser=options.whole(4, 64), help="Binned pixels across the disc."
+        ),
     ] = 18,
     electrons_per_frame: Annotated[
         float,

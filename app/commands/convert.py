@@ -18,7 +18,7 @@ def convert(
 ):
     """Write electron events in another format: 4D Camera HDF5 (.h5) or compact .npz."""
     options.input_file(source)
-    options.output_file(target, source=source)
+    options.events_file(target, source=source)
     from recon.io import open_events, write_events
 
     with progress() as report:

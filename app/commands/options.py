@@ -33,6 +33,22 @@ def non_negative(text: str) -> float:
     return value
 
 
+def whole(lowest: int, highest: int | None = None):
+    """A parser of whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a whole number.") from None
+        if value < lowest or (highest is not None and value > highest):
+            limits = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
+            raise typer.BadParameter(f"must be {limits}, not {value}.")
+        return value
+
+    return parse
+
+
 def pair(text: str) -> tuple[float, float]:
     """Numbers (y, x), from `y,x`, or from one number for both."""
     values = [number(part) for part in _parts(text)]
@@ -120,6 +136,19 @@ def output_file(path: Path, *, source: Path | None = None) -> Path:
             pass
     except OSError as error:
         raise ValueError(f"Cannot write {path}: {error.strerror}.") from error
+    return path
+
+
+def events_file(path: Path, *, source: Path | None = None) -> Path:
+    """`output_file` for events, whose format follows from the suffix."""
+    from recon.io import READERS
+
+    output_file(path, source=source)
+    suffixes = [suffix for reader in READERS for suffix in reader.SUFFIXES]
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"{path} would be of no known format: give it a name in {', '.join(suffixes)}."
+        )
     return path
 
 

@@ -98,7 +98,12 @@ def reconstruct(
     ] = None,
     bright_field_pixels: Annotated[
         int,
-        typer.Option(min=4, max=64, help="Binned pixels across the disc.", rich_help_panel=METHOD),
+        typer.Option(
+            metavar="N",
+            parser=options.whole(4, 64),
+            help="Binned pixels across the disc, 4 to 64.",
+            rich_help_panel=METHOD,
+        ),
     ] = 18,
     mode: Annotated[
         Literal["exact", "draft", "sum"],
@@ -114,7 +119,10 @@ def reconstruct(
     dpc_iterations: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Largest number of iterations; 20 if left out.", rich_help_panel=DPC
+            metavar="N",
+            parser=options.whole(1),
+            help="Largest number of iterations; 20 if left out.",
+            rich_help_panel=DPC,
         ),
     ] = None,
     dpc_highpass: Annotated[
