@@ -1,0 +1,212 @@
+"""A figure of HoloViews that fills its place with square pixels and zooms together with others."""
+
+from collections.abc import Callable
+from math import isfinite
+
+import holoviews as hv
+import holoviews.plotting.bokeh
+import panel as pn
+from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
+
+from app.display import Extent
+from app.views.assets import asset
+
+COLOURS = {
+    "dark": {"text": "#9aa4b2", "line": "#3a4350", "ink": "#e8ecf1", "backdrop": "#10141a"},
+    "light": {"text": "#5b6572", "line": "#c3cad3", "ink": "#1b2430", "backdrop": "#f4f6f8"},
+}
+"""Of axes, rules, marks and the empty part of a figure."""
+
+
+class Link:
+    """Centre and zoom that the figures of one scan share.
+
+    A zoom of 1 shows all of the scan in each figure, whatever the figure's shape; 0 asks for that.
+    """
+
+    def __init__(self):
+        self.source = ColumnDataSource({"cx": [0.0], "cy": [0.0], "zoom": [0.0]})
+
+    def visible(self, extent: Extent) -> tuple[float, float, float, float] | None:
+        """(x0, x1, y0, y1) of the part with the scan's own shape; None while all is shown."""
+        cx, cy, zoom = (self.source.data[name][0] for name in ("cx", "cy", "zoom"))
+        if not zoom or not isfinite(zoom):
+            return None
+        half_x, half_y = extent.width / zoom / 2, extent.height / zoom / 2
+        part = (cx - half_x, cx + half_x, cy - half_y, cy + half_y)
+        everything = (extent.x0, extent.x1, extent.y0, extent.y1)
+        tolerance = 1e-3 * max(extent.width, extent.height)
+        near = all(abs(a - b) < tolerance for a, b in zip(part, everything, strict=True))
+        return None if near else part
+
+    def show(self, extent: Extent, part) -> None:
+        """Show the part (x0, x1, y0, y1), or everything for None."""
+        values = {"cx": [0.0], "cy": [0.0], "zoom": [0.0]}
+        if part is not None:
+            x0, x1, y0, y1 = part
+            width, height = max(abs(x1 - x0), 1e-12), max(abs(y1 - y0), 1e-12)
+            zoom = min(extent.width / width, extent.height / height)
+            values = {"cx": [(x0 + x1) / 2], "cy": [(y0 + y1) / 2], "zoom": [zoom]}
+        if self.source.data != values:
+            self.source.data = values
+
+
+class Frame(pn.viewable.Viewer):
+    """The figure of a HoloViews element, made once; what it shows is written into its sources.
+
+    Parameters
+    ----------
+    element : holoviews element
+        Its options say how it looks.
+    link : Link, optional
+        Shared with the figures that zoom together with this one.
+    zoom : bool
+        Whether pan and wheel move the picture.
+    """
+
+    def __init__(self, element, link: Link | None = None, zoom: bool = True, **params):
+        super().__init__(**params)
+        self.plot = hv.renderer("bokeh").get_plot(element)
+        self.figure = fig = self.plot.state
+        self.theme = "dark"
+        self.whole = Extent(0.0, 1.0, 0.0, 1.0)
+        self.on_view: Callable[[], None] | None = None
+        """Called when another part has become visible."""
+        self.on_pointer: Callable[[float | None, float | None], None] | None = None
+        """Called with the position under the pointer, or with None twice."""
+        self.extent = ColumnDataSource({"x0": [0.0], "x1": [1.0], "y0": [0.0], "y1": [1.0]})
+        self.view = ColumnDataSource(
+            {name: [0.0] for name in ("x0", "x1", "y0", "y1", "width", "height")}
+        )
+        self.pointer = ColumnDataSource({"x": [float("nan")], "y": [float("nan")]})
+        self._prepare(fig, link, zoom)
+        self.pane = pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0, min_height=60)
+
+    def _prepare(self, fig, link, zoom):
+        # y runs downwards: the first row of a scan is on top, and a positive angle looks clockwise.
+        fig.x_range, fig.y_range = Range1d(0, 1), Range1d(1, 0)
+        fig.update(
+            sizing_mode="stretch_both",
+            min_width=40,
+            min_height=40,
+            toolbar_location=None,
+            min_border=4,
+            background_fill_alpha=0,
+            border_fill_alpha=0,
+            outline_line_color=None,
+            match_aspect=False,
+        )
+        fig.title.text = ""
+        fig.grid.visible = False
+        fig.toolbar.logo = None
+        fig.tools = []
+        if zoom:
+            wheel = WheelZoomTool(zoom_on_axis=False, speed=1 / 400)
+            pan = PanTool()
+            fig.add_tools(wheel, pan)
+            fig.toolbar.active_scroll, fig.toolbar.active_drag = wheel, pan
+        for bar in fig.select(type=ScaleBar):
+            bar.range = fig.x_range  # HoloViews gave it the range that has just been replaced
+        source = link.source if link else None
+        args = {"fig": fig, "extent": self.extent, "view": self.view, "pointer": self.pointer}
+        script = CustomJS(args=args | {"link": source}, code=asset("frame.js"))
+        for name in ("inner_width", "inner_height"):
+            fig.js_on_change(name, script)
+        for axis in (fig.x_range, fig.y_range):
+            axis.js_on_change("start", script)
+            axis.js_on_change("end", script)
+        self.extent.js_on_change("data", script)
+        if link:
+            link.source.js_on_change("data", script)
+        for event in ("mousemove", "mouseleave", "doubletap"):
+            fig.js_on_event(event, script)
+        self.view.on_change("data", self._viewed)
+        self.pointer.on_change("data", self._pointed)
+
+    def _viewed(self, attr, old, new):
+        if self.on_view:
+            self.on_view()
+
+    def _pointed(self, attr, old, new):
+        if self.on_pointer:
+            x, y = new["x"][0], new["y"][0]
+            inside = all(isinstance(v, int | float) and isfinite(v) for v in (x, y))
+            self.on_pointer(*((x, y) if inside else (None, None)))
+
+    @property
+    def visible(self) -> Extent | None:
+        """The part that can be seen; None before the browser has said so."""
+        data = self.view.data
+        if not data["width"][0]:
+            return None
+        return Extent(*(data[name][0] for name in ("x0", "x1", "y0", "y1")))
+
+    @property
+    def pixels(self) -> int:
+        """Longer side of the figure on the screen; 0 before the browser has said so."""
+        return int(max(self.view.data["width"][0], self.view.data["height"][0]))
+
+    def set_whole(self, extent: Extent) -> bool:
+        """Say what there is to see; whether that is news."""
+        if extent == self.whole:
+            return False
+        self.whole = extent
+        self.extent.data = {
+            name: [float(getattr(extent, name))] for name in ("x0", "x1", "y0", "y1")
+        }
+        return True
+
+    def set_theme(self, theme: str) -> None:
+        """Dress the figure for a "dark" or a "light" page."""
+        self.theme = theme
+        dress(self.figure, theme)
+
+    def close(self) -> None:
+        """Let go of the browser's callbacks."""
+        self.on_view = self.on_pointer = None
+        self.plot.cleanup()
+
+    def __panel__(self):
+        return self.pane
+
+
+def dress(fig, theme: str) -> None:
+    """Colours and type of a figure's axes, bars and marks."""
+    colours = COLOURS[theme]
+    for axis in fig.axis:
+        axis.update(
+            axis_line_color=colours["line"],
+            major_tick_line_color=colours["line"],
+            minor_tick_line_color=None,
+            major_label_text_color=colours["text"],
+            major_label_text_font_size="11px",
+            major_tick_out=4,
+            major_tick_in=0,
+            axis_label_text_color=colours["text"],
+            axis_label_text_font_size="11px",
+            axis_label_text_font_style="normal",
+            axis_label_standoff=4,
+        )
+    for item in [*fig.right, *fig.left, *fig.center, *fig.above]:
+        kind = type(item).__name__
+        if kind == "ColorBar":
+            item.update(
+                background_fill_alpha=0,
+                bar_line_color=None,
+                major_label_text_color=colours["text"],
+                major_label_text_font_size="11px",
+                major_tick_line_color=colours["text"],
+                title_text_color=colours["text"],
+                title_text_font_size="11px",
+                title_text_font_style="normal",
+            )
+        elif kind == "ScaleBar":
+            item.update(
+                background_fill_color="#000000",
+                background_fill_alpha=0.45,
+                border_line_alpha=0,
+                bar_line_color="#ffffff",
+                bar_line_width=3,
+                label_text_color="#ffffff",
+                label_text_font_size="12px",
+            )

@@ -1,0 +1,104 @@
+"""The power spectrum of the scan, in which frequencies are picked."""
+
+from collections.abc import Callable
+
+import numpy as np
+from bokeh.models import ColumnDataSource
+
+from app.display import Extent
+from app.views.image import ImageView
+
+PER_ANGSTROM = 10.0
+"""1/Å in 1/nm."""
+
+
+class SpectrumView(ImageView):
+    """Logarithm of the signal power of each object frequency; the tiles' frequencies are ringed.
+
+    A click gives the frequency under the pointer to `on_pick`, as (row, column) from DC.
+    """
+
+    def __init__(self):
+        super().__init__("", "1/nm")
+        self.on_pick: Callable[[int, int], None] | None = None
+        self.rings = ColumnDataSource({"x": [], "y": [], "text": []})
+        self._sampling = (1.0, 1.0)
+        ink = {"source": self.rings, "level": "overlay"}
+        self.figure.scatter(
+            "x", "y", size=13, fill_alpha=0, line_color="#ffb000", line_width=1.8, **ink
+        )
+        self.figure.text(
+            "x",
+            "y",
+            "text",
+            text_color="#ffb000",
+            text_font_size="10px",
+            x_offset=8,
+            y_offset=-5,
+            **ink,
+        )
+        self.figure.on_event("tap", self._tapped)
+        self.bar.visible = False
+
+    def show_power(self, power, sampling, frequencies, limit: float) -> None:
+        """Draw a power spectrum.
+
+        Parameters
+        ----------
+        power : (H, W) array
+            Signal power, DC in the middle; 0 where nothing is transferred.
+        sampling : (float, float)
+            Of its pixels (y, x) [1/Å].
+        frequencies : (n, 2) int array
+            (row, column) from DC of the tiles, in their order.
+        limit : float
+            Highest frequency transferred, 2 k0 [1/Å].
+        """
+        self._sampling = dy, dx = PER_ANGSTROM * sampling[0], PER_ANGSTROM * sampling[1]
+        height, width = power.shape
+        rows, columns = height // 2, width // 2
+        # What lies beyond twice the aperture is empty: the figure is filled with the rest.
+        reach = PER_ANGSTROM * limit * 1.04
+        top, left = max(0, rows - int(reach / dy)), max(0, columns - int(reach / dx))
+        bottom = min(height, rows + int(reach / dy) + 1)
+        right = min(width, columns + int(reach / dx) + 1)
+        part = np.asarray(power[top:bottom, left:right], np.float32)
+        with np.errstate(divide="ignore"):
+            logarithm = np.where(part > 0, np.log10(part), np.nan).astype(np.float32)
+        y0, x0 = (top - rows - 0.5) * dy, (left - columns - 0.5) * dx
+        self.show(logarithm, Extent.of(part.shape, (dy, dx), (y0, x0)))
+        self.mark(frequencies)
+
+    def mark(self, frequencies) -> None:
+        """Ring these frequencies, (n, 2) as (row, column) from DC."""
+        dy, dx = self._sampling
+        self.rings.data = {
+            "x": [float(column * dx) for _, column in frequencies],
+            "y": [float(row * dy) for row, _ in frequencies],
+            "text": [str(n + 1) for n in range(len(frequencies))],
+        }
+
+    def _tapped(self, event) -> None:
+        if self.on_pick is None or self.image is None or event.x is None:
+            return
+        whole = self.whole
+        if whole.x0 <= event.x < whole.x1 and whole.y0 <= event.y < whole.y1:
+            dy, dx = self._sampling
+            self.on_pick(round(event.y / dy), round(event.x / dx))
+
+    def close(self) -> None:
+        """Let go of the browser's callbacks."""
+        self.on_pick = None
+        super().close()
+
+    def in_words(self, value) -> str:
+        """Power as a power of ten."""
+        return f"10^{value:.2f}" if np.isfinite(value) else ""
+
+    def read(self, x, y) -> str:
+        """Frequency, the period it stands for, and its power."""
+        text = super().read(x, y)
+        if not text:
+            return ""
+        size = np.hypot(x, y)
+        return f"{size:.3g} 1/nm = {10 / size:.3g} Å" if size > 0 else ""

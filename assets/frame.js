@@ -1,0 +1,120 @@
+// Keeps the pixels of a figure square, fits it to its place, zooms it together with others, and
+// tells the server which part is visible and where the pointer is.
+//
+// One script for every signal of a figure: its size, its ranges, its extent (what can be shown),
+// the link (centre and zoom shared by figures of the same scan), pointer and double tap.
+// args: fig, extent, link, view, pointer
+
+const own = fig.__frame ??= {cx: null, cy: null, zoom: 1, applied: "", width: 0, height: 0}
+const whole = {}
+for (const name of ["x0", "x1", "y0", "y1"]) whole[name] = extent.data[name][0]
+const whole_width = whole.x1 - whole.x0
+const whole_height = whole.y1 - whole.y0
+
+function units_per_px() {
+  return Math.max(whole_width / own.width, whole_height / own.height) / own.zoom
+}
+
+function ranges() {
+  const {x_range, y_range} = fig
+  return [x_range.start, x_range.end, y_range.start, y_range.end]
+}
+
+function signature(values) {
+  return values.map((value) => value.toPrecision(9)).join()
+}
+
+function apply() {
+  const unit = units_per_px()
+  const half_x = own.width * unit / 2
+  const half_y = own.height * unit / 2
+  const next = [own.cx - half_x, own.cx + half_x, own.cy + half_y, own.cy - half_y]
+  own.applied = signature(next)
+  if (signature(ranges()) !== own.applied) {
+    fig.x_range.setv({start: next[0], end: next[1]}, {sync: false})
+    fig.y_range.setv({start: next[2], end: next[3]}, {sync: false})
+  }
+  report()
+}
+
+function report() {
+  clearTimeout(own.timer)
+  own.timer = setTimeout(() => {
+    const [x0, x1, y1, y0] = ranges()
+    const ratio = window.devicePixelRatio || 1
+    const seen = {x0: [x0], x1: [x1], y0: [y0], y1: [y1],
+                  width: [own.width * ratio], height: [own.height * ratio]}
+    if (JSON.stringify(seen) !== own.reported) {
+      own.reported = JSON.stringify(seen)
+      view.data = seen
+    }
+  }, 60)
+}
+
+function share() {
+  if (link) {
+    own.shared = true
+    link.data = {cx: [own.cx], cy: [own.cy], zoom: [own.zoom]}
+    own.shared = false
+  }
+}
+
+function fit() {
+  own.cx = (whole.x0 + whole.x1) / 2
+  own.cy = (whole.y0 + whole.y1) / 2
+  own.zoom = 1
+}
+
+function adopt() {
+  const zoom = link ? link.data.zoom[0] : own.zoom
+  if (link && zoom > 0) {
+    own.cx = link.data.cx[0]
+    own.cy = link.data.cy[0]
+    own.zoom = zoom
+  } else if (link || own.cx === null) {
+    fit()
+  }
+}
+
+function follow_hand() {
+  own.waiting = false
+  const now = ranges()
+  if (signature(now) === own.applied || !own.width) return
+  own.cx = (now[0] + now[1]) / 2
+  own.cy = (now[2] + now[3]) / 2
+  own.zoom *= units_per_px() / ((now[1] - now[0]) / own.width)
+  apply()
+  share()
+}
+
+const event = cb_obj.event_name
+if (event === "mousemove") {
+  own.pointer = {x: [cb_obj.x], y: [cb_obj.y]}
+  if (!own.pointing) {
+    own.pointing = true
+    setTimeout(() => { own.pointing = false; pointer.data = own.pointer }, 40)
+  }
+} else if (event === "mouseleave") {
+  own.pointer = {x: [NaN], y: [NaN]}
+  pointer.data = own.pointer
+} else if (event === "doubletap") {
+  fit()
+  apply()
+  share()
+} else if (cb_obj === fig || cb_obj === extent || event === "document_ready") {
+  if (fig.inner_width > 10 && fig.inner_height > 10) {
+    own.width = fig.inner_width
+    own.height = fig.inner_height
+    if (cb_obj === extent) own.cx = null
+    if (own.cx === null) adopt()
+    apply()
+  }
+} else if (cb_obj === link) {
+  if (own.width && !own.shared) {
+    adopt()
+    apply()
+  }
+} else if (!own.waiting) {
+  own.waiting = true
+  requestAnimationFrame(follow_hand)
+}
