@@ -84,7 +84,10 @@ def from_query(experiment: Experiment, query) -> list[str]:
         except ValueError as error:
             notices.append(f"The link's {key}={_clip(text)} cannot be used: {error}.")
     pinnable = {*experiment.scan.CALIBRATION, "auto_orientation"}
-    experiment.scan.pinned = frozenset(pinnable.intersection(values["scan"]))
+    scan = experiment.scan
+    opens = values["scan"].get("dataset", _default(scan, "dataset")) != scan.dataset
+    if opens or not scan.settled:
+        scan.pinned = frozenset(pinnable.intersection(values["scan"]))
     for part, state in experiment.parts().items():
         defaults = {name: _default(state, name) for owner, name in keys.values() if owner == part}
         state.param.update(**defaults | values[part])

@@ -265,7 +265,13 @@ class DisplayState(param.Parameterized):
 
 
 class Experiment(param.Parameterized):
-    """Everything that one browser session has set."""
+    """Everything that one browser session has set.
+
+    Parameters
+    ----------
+    dataset : str
+        The scan that a link without one means.
+    """
 
     scan = param.ClassSelector(class_=ScanState, constant=True)
     aberrations = param.ClassSelector(class_=AberrationState, constant=True)
@@ -275,7 +281,7 @@ class Experiment(param.Parameterized):
 
     PARTS = ("scan", "aberrations", "detector", "dpc", "display")
 
-    def __init__(self, **params):
+    def __init__(self, dataset: str = "demo", **params):
         kinds = {
             "scan": ScanState,
             "aberrations": AberrationState,
@@ -284,6 +290,7 @@ class Experiment(param.Parameterized):
             "display": DisplayState,
         }
         super().__init__(**{name: kind() for name, kind in kinds.items()} | params)
+        self.scan.param.dataset.default = self.scan.dataset = dataset
 
     def parts(self) -> dict[str, param.Parameterized]:
         """The state objects by name."""
