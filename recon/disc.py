@@ -18,6 +18,9 @@ LEAST_RIM = 0.55
 """Part of the rim that has to lie on the detector, and to show a drop of intensity."""
 BOX_VARIANCE = 1 / 12
 """Variance [px²] of the square pixel over which an intensity is averaged, along any direction."""
+SHARES = (0.03, 0.15, 0.35, 0.55, 0.75)
+"""Parts of all electrons, of which the faintest pixel tries for the level of the disc: a bright
+structure inside the disc misleads the first, a halo or dark counts the last."""
 MODEL_ERROR = 0.03
 """Structure inside a disc, relative to its intensity, below which counts are taken as exact."""
 MOST_PIXELS = 8000
@@ -114,15 +117,14 @@ def _starts(pattern):
     """Rough discs (centre, radius), the most promising first."""
     for width in (0.0, 1.0, 2.0, 4.0, 8.0):
         smooth = ndimage.gaussian_filter(pattern, width) if width else pattern
+        levels = _electron_quantiles(smooth, SHARES)
         # Electrons that a smoothed pixel counts: enough to threshold at one half.
-        if _electron_quantile(smooth, 0.5) * max(1.0, 4 * np.pi * width**2) > 40:
+        if np.median(levels) * max(1.0, 4 * np.pi * width**2) > 40:
             break
     _refuse_flat(pattern, max(2.0, 2 * width))
     floor = np.percentile(smooth, 10)
     found, specks = [], []
-    # A bright structure inside the disc misleads the first, a halo or dark counts the last.
-    for share in (0.03, 0.15, 0.35, 0.55, 0.75):
-        level = _electron_quantile(smooth, share)
+    for level in levels:
         labels, number = ndimage.label(smooth > (level + floor) / 2)
         if not number:
             continue
@@ -148,7 +150,7 @@ def _starts(pattern):
 def _refuse_flat(pattern, width):
     """Raise `DiscNotFound` unless a blurred pattern has more contrast than counting gives it."""
     calm = ndimage.gaussian_filter(pattern, width)
-    dark, bright = np.percentile(calm, 10), _electron_quantile(calm, 0.02)
+    dark, bright = np.percentile(calm, 10), _electron_quantiles(calm, 0.02)
     noise = np.sqrt(bright / (4 * np.pi * width**2))
     if bright - dark < max(WEAKEST_STEP * bright, 5 * noise):
         raise DiscNotFound(
@@ -157,11 +159,11 @@ def _refuse_flat(pattern, width):
         )
 
 
-def _electron_quantile(pattern, share):
-    """Intensity above which the brightest pixels hold `share` of all electrons."""
+def _electron_quantiles(pattern, shares):
+    """Intensities above which the brightest pixels hold these shares of all electrons."""
     ordered = np.sort(pattern, axis=None)[::-1]
     held = np.cumsum(ordered)
-    return float(ordered[np.searchsorted(held, share * held[-1])])
+    return ordered[np.searchsorted(held, np.multiply(shares, held[-1]))]
 
 
 def _steepest_radius(pattern, centre):
