@@ -70,6 +70,9 @@ def _read(file, name, keep_flyback, scan_shape, progress):
             "electron_events/frames must hold one row of unsigned integers a frame, "
             f"but is of shape {frames.shape} and type {frames.dtype if base is None else base}"
         )
+    if not np.dtype(base).isnative:
+        # h5py 3.16 hands out the bytes of such rows as if they were native.
+        raise UnreadableFile(f"the byte order of electron_events/frames ({base}) is not supported")
     frame_shape = _shape(frames, "detector")
     layout = _layout(file, frames, scan_shape)
     rows, (height, width) = layout.positions, layout.scan_shape
@@ -117,13 +120,19 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         frames.attrs["Ny"], frames.attrs["Nx"] = events.frame_shape
         _write_metadata(file.create_group("metadata"), events.metadata)
         for start in range(0, events.positions, ROWS):
-            stops = events.offsets[start + 1 : start + ROWS + 1]
-            rows = np.empty(stops.size, object)
-            rows[:] = np.split(
-                events.pixels[events.offsets[start] : stops[-1]], stops[:-1] - events.offsets[start]
-            )
-            frames[start : start + rows.size] = rows
+            _write_rows(frames, start, events)
             progress(start / events.positions)
+
+
+def _write_rows(frames, start, events):
+    stops = events.offsets[start + 1 : start + ROWS + 1]
+    some = events.pixels[events.offsets[start] : stops[-1]]
+    rows = np.empty(stops.size, object)
+    rows[:] = np.split(some, stops[:-1] - events.offsets[start])
+    # `frames[a:b] = rows` takes rows of equal length for a matrix.
+    selected = frames.id.get_space()
+    selected.select_hyperslab((start,), (rows.size,))
+    frames.id.write(h5py.h5s.create_simple((rows.size,)), selected, rows)
 
 
 def _write_metadata(group, metadata):

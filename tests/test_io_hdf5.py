@@ -1,0 +1,411 @@
+"""4D Camera HDF5: files made by hand from the layout's description, good and bad."""
+
+from contextlib import suppress
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recon.io.ragged
+from recon.errors import Cancelled, UnreadableFile
+from recon.events import from_frames
+from recon.io import describe, open_events, write_events
+
+SCAN, DETECTOR = (2, 3), (4, 5)
+FRAMES = [[1, 2], [], [19], [3, 3, 4], [0], [7, 8]]
+
+
+def store(path, rows, *, scan=SCAN, detector=DETECTOR, version=3, positions=None, **options):
+    """A file in the layout; `scan` includes the flyback column."""
+    dtype = np.dtype(options.pop("dtype", np.uint32))
+    attributes = options.pop("attributes", {})
+    with h5py.File(path, "w", **options.pop("file", {})) as file:
+        if version is not None:
+            file.attrs["version"] = version
+        file.attrs.update(attributes)
+        group = file.create_group("electron_events")
+        frames = group.create_dataset("frames", (len(rows),), h5py.vlen_dtype(dtype), **options)
+        frames.attrs["Ny"], frames.attrs["Nx"] = detector
+        for index, row in enumerate(rows):
+            frames[index] = np.asarray(row, dtype)
+        listed = np.arange(scan[0] * scan[1]) if positions is None else np.asarray(positions)
+        scanned = group.create_dataset("scan_positions", data=listed)
+        scanned.attrs["Ny"], scanned.attrs["Nx"] = scan
+    return path
+
+
+def frames_of(events):
+    return [frame.tolist() for frame in events.frames()]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "scan.h5"
+
+
+@pytest.fixture(params=["by reference", "by h5py"])
+def way(request, monkeypatch):
+    """Both ways of reading rows."""
+    if request.param == "by h5py":
+        monkeypatch.setattr(recon.io.ragged, "_references", lambda dataset: None)
+
+
+@pytest.mark.usefixtures("way")
+class TestVersions:
+    @pytest.mark.parametrize("version", [None, 1, 2, 3])
+    def test_one_frame_a_position(self, path, version):
+        events = open_events(store(path, FRAMES, version=version), keep_flyback=True)
+        assert frames_of(events) == FRAMES
+        assert (events.scan_shape, events.frame_shape) == (SCAN, DETECTOR)
+        assert events.source.format == f"4D Camera HDF5, version {version or 1}"
+
+    @pytest.mark.parametrize("version", [None, 1, 2, 3])
+    def test_the_last_column_is_dropped_as_flyback(self, path, version):
+        events = open_events(store(path, FRAMES, version=version))
+        assert events.scan_shape == (2, 2)
+        assert frames_of(events) == [[1, 2], [], [3, 3, 4], [0]]
+        assert events.source.flyback == "dropped"
+
+    def test_version_2_rows_come_repeated_and_in_any_order(self, path):
+        rows, positions = [[1], [2], [3], [4], [5]], [5, 0, 5, 2, 0]
+        events = open_events(store(path, rows, version=2, positions=positions), keep_flyback=True)
+        assert frames_of(events) == [[2, 5], [], [4], [], [], [1, 3]]
+        assert events.source.frames_per_position == 2
+
+    def test_version_2_drops_the_flyback_of_unordered_rows(self, path):
+        rows, positions = [[1], [2], [3], [4], [5]], [5, 3, 4, 2, 0]
+        events = open_events(store(path, rows, version=2, positions=positions))
+        assert frames_of(events) == [[5], [], [2], [3]]
+
+    def test_version_1_takes_positions_twice(self, path):
+        rows, positions = [*FRAMES, [9]], [0, 1, 2, 3, 4, 5, 1]
+        events = open_events(store(path, rows, version=1, positions=positions), keep_flyback=True)
+        assert frames_of(events)[1] == [9]
+
+    def test_version_3_merges_the_frames_of_a_position(self, path):
+        rows = [[n] for n in range(12)]
+        events = open_events(store(path, rows), keep_flyback=True)
+        assert frames_of(events) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10, 11]]
+        assert describe(events)["frames_per_position"] == 2
+
+    def test_version_3_follows_another_order_of_positions(self, path):
+        events = open_events(
+            store(path, [[n] for n in range(6)], positions=[5, 4, 3, 2, 1, 0]), keep_flyback=True
+        )
+        assert frames_of(events) == [[5], [4], [3], [2], [1], [0]]
+
+    def test_version_3_ignores_a_list_that_is_no_order(self, path):
+        events = open_events(store(path, FRAMES, positions=[0] * 6), keep_flyback=True)
+        assert frames_of(events) == FRAMES
+
+    @pytest.mark.parametrize("dtype", ["<u2", "<i4", "<u8"])
+    def test_any_integer_type(self, path, dtype):
+        events = open_events(store(path, FRAMES, dtype=dtype), keep_flyback=True)
+        assert frames_of(events) == FRAMES
+
+    @pytest.mark.parametrize(
+        "storage",
+        [
+            {"chunks": (4,)},
+            {"chunks": (4,), "compression": "gzip", "shuffle": True},
+            {"file": {"userblock_size": 512}},
+            {"file": {"libver": "latest"}},
+            {"chunks": (2,), "maxshape": (None,), "file": {"libver": "latest"}},
+        ],
+    )
+    def test_any_way_of_storing_rows(self, path, storage):
+        events = open_events(store(path, FRAMES, **storage), keep_flyback=True)
+        assert frames_of(events) == FRAMES
+
+    def test_a_frame_larger_than_the_window(self, path, monkeypatch):
+        monkeypatch.setattr(recon.io.ragged, "WINDOW", 4096)
+        rows = [np.arange(n) % 20 for n in (5, 9000, 0, 3, 2000, 1)]
+        events = open_events(store(path, rows), keep_flyback=True)
+        assert frames_of(events) == [row.tolist() for row in rows]
+
+    def test_rows_overwritten_in_place(self, path):
+        store(path, FRAMES)
+        with h5py.File(path, "a") as file:
+            file["electron_events/frames"][3] = np.arange(15, dtype=np.uint32)
+            file["electron_events/frames"][0] = np.array([5], np.uint32)
+        events = open_events(path, keep_flyback=True)
+        assert frames_of(events) == [[5], [], [19], list(range(15)), [0], [7, 8]]
+
+
+class TestFlyback:
+    @pytest.mark.parametrize(
+        ("declared", "asked", "columns", "said"),
+        [
+            (None, None, 2, "dropped"),
+            (None, True, 3, "kept"),
+            (None, False, 2, "dropped"),
+            (False, None, 3, "none"),
+            (False, True, 3, "none"),
+            (False, False, 2, "dropped"),
+            (True, None, 2, "dropped"),
+            (True, True, 3, "kept"),
+        ],
+    )
+    def test_rule(self, path, declared, asked, columns, said):
+        attributes = {} if declared is None else {"livestem_flyback": declared}
+        store(path, FRAMES, attributes=attributes)
+        events = open_events(path, keep_flyback=asked)
+        assert (events.scan_shape[1], events.source.flyback) == (columns, said)
+
+    def test_a_single_column_is_kept(self, path):
+        events = open_events(store(path, FRAMES, scan=(6, 1)))
+        assert events.scan_shape == (6, 1)
+        with pytest.raises(UnreadableFile, match="single column"):
+            open_events(path, keep_flyback=False)
+
+    def test_events_in_the_flyback_need_no_place_on_the_detector(self, path):
+        frames = [[1], [2], [20], [3], [4], [5]]
+        assert open_events(store(path, frames)).electrons == 4
+        with pytest.raises(UnreadableFile, match="Pixel index 20 at scan position 2"):
+            open_events(path, keep_flyback=True)
+
+
+def test_the_scan_shape_can_be_given(path):
+    store(path, FRAMES)
+    assert open_events(path, scan_shape=(3, 2)).scan_shape == (3, 1)
+    with pytest.raises(UnreadableFile, match="4 × 2 = 8 positions does not fit 6 frames"):
+        open_events(path, scan_shape=(4, 2))
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_million_empty_frames(path, written):
+    with h5py.File(path, "w") as file:
+        file.attrs["version"] = 3
+        frames = file.create_dataset("electron_events/frames", (10**6,), h5py.vlen_dtype("<u4"))
+        frames.attrs["Nx"] = frames.attrs["Ny"] = 576
+        if written:
+            frames[0] = np.empty(0, np.uint32)
+        scan = file.create_dataset("electron_events/scan_positions", data=np.arange(10**6))
+        scan.attrs["Nx"] = scan.attrs["Ny"] = 1000
+    events = open_events(path)
+    assert describe(events) == {
+        "format": "4D Camera HDF5, version 3",
+        "scan_shape": [1000, 999],
+        "frame_shape": [576, 576],
+        "electrons": 0,
+        "frames_per_position": 1,
+        "flyback": "dropped",
+        "empty_frames": 999_000,
+        "electrons_per_frame": {"mean": 0.0, "min": 0, "max": 0},
+    }
+
+
+@st.composite
+def scans(draw):
+    scan = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    detector = draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    frame = st.lists(st.integers(0, detector[0] * detector[1] - 1), max_size=30)
+    count = scan[0] * scan[1]
+    frames = draw(st.lists(frame, min_size=count, max_size=count))
+    return from_frames(frames, scan, detector)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_frames_of_equal_length(path, length):
+    write_events(path, from_frames([[2] * length] * 6, SCAN, DETECTOR))
+    assert frames_of(open_events(path)) == [[2] * length] * 6
+
+
+@settings(deadline=None, max_examples=40)
+@given(events=scans())
+def test_what_is_written_is_read(events, tmp_path_factory):
+    path = tmp_path_factory.mktemp("round") / "scan.h5"
+    write_events(path, events)
+    back = open_events(path)
+    assert np.array_equal(back.pixels, events.pixels)
+    assert np.array_equal(back.offsets, events.offsets)
+    assert (back.scan_shape, back.frame_shape) == (events.scan_shape, events.frame_shape)
+    assert back.source.flyback == "none"
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 400))
+def test_both_ways_of_reading_agree(seed, rows, tmp_path_factory):
+    rng = np.random.default_rng(seed)
+    frames = [rng.integers(0, 20, rng.integers(0, 300) * rng.integers(0, 2)) for _ in range(rows)]
+    path = tmp_path_factory.mktemp("ways") / "scan.h5"
+    store(path, frames, scan=(rows, 1), version=2, positions=rng.integers(0, rows, rows))
+    by_reference = open_events(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recon.io.ragged, "_references", lambda dataset: None)
+        by_h5py = open_events(path)
+    assert np.array_equal(by_reference.pixels, by_h5py.pixels)
+    assert np.array_equal(by_reference.offsets, by_h5py.offsets)
+
+
+def test_progress_rises_to_one_and_can_stop_the_reading(path, monkeypatch):
+    monkeypatch.setattr(recon.io.ragged, "WINDOW", 4096)
+    store(path, [np.arange(2000) % 20] * 60, scan=(60, 1))
+    seen = []
+    open_events(path, progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+    assert len(seen) > 5
+
+    def stop(fraction):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        open_events(path, progress=stop)
+
+
+class TestBadInput:
+    def refused(self, path, match, **options):
+        with pytest.raises(UnreadableFile, match=match) as caught:
+            open_events(path, **options)
+        assert str(caught.value).startswith(path.name)
+        assert "\n" not in str(caught.value)
+
+    def test_without_the_groups(self, path):
+        h5py.File(path, "w").close()
+        self.refused(path, "no dataset electron_events/frames")
+
+    def test_group_in_place_of_a_dataset(self, path):
+        with h5py.File(path, "w") as file:
+            file.create_group("electron_events/frames")
+        self.refused(path, "no dataset electron_events/frames")
+
+    def test_link_to_another_file(self, path, tmp_path):
+        store(tmp_path / "other.h5", FRAMES)
+        with h5py.File(path, "w") as file:
+            file["electron_events"] = h5py.ExternalLink("other.h5", "electron_events")
+        self.refused(path, "no dataset electron_events/frames")
+
+    @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.999])
+    def test_truncated(self, path, kept):
+        store(path, [[1, 2, 3] * 50] * 60, scan=(60, 1))
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * kept)])
+        self.refused(path, "damaged|truncated|no known format")
+
+    def test_damaged_anywhere(self, path):
+        """Whatever byte is wrong, there are events or a sentence, and never anything else."""
+        store(path, FRAMES)
+        content = path.read_bytes()
+        rng = np.random.default_rng(1)
+        for place in rng.integers(0, len(content), 300):
+            damaged = bytearray(content)
+            damaged[place : place + 8] = rng.bytes(8)
+            path.write_bytes(damaged)
+            with suppress(UnreadableFile):
+                open_events(path)
+
+    def test_heap_that_is_none(self, path):
+        store(path, FRAMES)
+        path.write_bytes(path.read_bytes().replace(b"GCOL", b"LOCG"))
+        self.refused(path, "damaged")
+
+    @pytest.mark.parametrize("way", ["plain", "chunked"])
+    def test_absurd_length_of_a_row(self, path, way):
+        store(path, FRAMES, **({"chunks": (6,)} if way == "chunked" else {}))
+        content = bytearray(path.read_bytes())
+        with h5py.File(path) as file:
+            frames = file["electron_events/frames"].id
+            place = frames.get_offset() if way == "plain" else frames.get_chunk_info(0).byte_offset
+        content[place : place + 4] = b"\xff\xff\xff\xff"
+        path.write_bytes(content)
+        self.refused(path, "claim 4294967[0-9]+ electrons, more than a file of [0-9]+ bytes")
+
+    def test_index_outside_the_detector(self, path):
+        store(path, [[1], [2], [3], [4], [5, 20], [6]])
+        self.refused(
+            path,
+            r"Pixel index 20 at scan position 4 lies outside the detector of 4 × 5",
+            keep_flyback=True,
+        )
+
+    @pytest.mark.parametrize(("dtype", "value"), [("<i4", -3), ("<u8", 2**40)])
+    def test_number_that_is_no_index(self, path, dtype, value):
+        self.refused(store(path, [[value]] * 6, dtype=dtype), f"pixel index {value}")
+
+    @pytest.mark.parametrize("dtype", ["f4", "complex64"])
+    def test_rows_of_other_numbers(self, path, dtype):
+        self.refused(store(path, FRAMES, dtype=dtype), "row of unsigned integers")
+
+    def test_other_byte_order(self, path):
+        self.refused(store(path, FRAMES, dtype=">u4"), "byte order")
+
+    def test_frames_that_are_no_rows(self, path):
+        with h5py.File(path, "w") as file:
+            file["electron_events/frames"] = np.zeros((6, 20), np.uint32)
+            file["electron_events/scan_positions"] = np.arange(6)
+        self.refused(path, r"shape \(6, 20\)")
+
+    @pytest.mark.parametrize("version", [1, 3])
+    def test_scan_stopped_early(self, path, version):
+        store(path, FRAMES[:5], version=version, positions=range(5))
+        self.refused(path, "2 × 3 = 6 positions does not fit 5 frames")
+
+    def test_no_frames(self, path):
+        self.refused(store(path, []), "does not fit 0 frames")
+
+    def test_frame_outside_the_scan(self, path):
+        store(path, FRAMES, version=2, positions=[0, 1, 2, 6, 4, 5])
+        self.refused(path, "frame 3 belongs to scan position 6, outside the scan of 2 × 3")
+
+    def test_positions_of_another_number(self, path):
+        store(path, FRAMES, version=2, positions=[0, 1])
+        self.refused(path, "for each of the 6 frames")
+
+    @pytest.mark.parametrize("dataset", ["frames", "scan_positions"])
+    @pytest.mark.parametrize("name", ["Nx", "Ny"])
+    @pytest.mark.parametrize(
+        ("value", "match"),
+        [
+            (None, "lacks the attribute"),
+            (0, "is empty"),
+            (-4, "is empty"),
+            (2.5, "must be an integer"),
+            (np.nan, "."),
+            ("many", "must be an integer"),
+            ([3, 4], "must be an integer"),
+            (2**62, "does not fit|no detector|lies outside"),
+        ],
+    )
+    def test_attributes(self, path, dataset, name, value, match):
+        store(path, FRAMES)
+        with h5py.File(path, "a") as file:
+            attributes = file["electron_events"][dataset].attrs
+            del attributes[name]
+            if value is not None:
+                attributes[name] = value
+        self.refused(path, match)
+
+    @pytest.mark.parametrize("version", [1, 2, 3])
+    def test_absurd_scan(self, path, version):
+        store(path, FRAMES, version=version)
+        with h5py.File(path, "a") as file:
+            file["electron_events/scan_positions"].attrs["Ny"] = 2**40
+        self.refused(path, "does not fit 6 frames")
+
+    @pytest.mark.parametrize("version", [0, 4, "three"])
+    def test_version_to_come(self, path, version):
+        self.refused(store(path, FRAMES, version=version), "version .* is not known")
+
+    def test_more_rows_than_the_file_can_hold(self, path):
+        store(path, FRAMES)
+        with h5py.File(path, "a") as file:
+            group = file["electron_events"]
+            attributes = dict(group["frames"].attrs)
+            del group["frames"]
+            frames = group.create_dataset("frames", (10**12,), h5py.vlen_dtype("<u4"), chunks=(9,))
+            frames.attrs.update(attributes)
+        self.refused(path, "1000000000000 frames cannot be in a file of")
+
+
+def test_real_scan(shared_data):
+    """127 × 127 positions, one frame each; it does not say that it has no flyback column."""
+    path = shared_data / "virus_4dcamera_v3.h5"
+    if not path.is_file():
+        pytest.skip(f"no {path.name}")
+    events = open_events(path, keep_flyback=True)
+    assert (events.scan_shape, events.frame_shape) == ((127, 127), (256, 256))
+    assert events.electrons == 14_716_187
+    assert open_events(path).scan_shape == (127, 126)
