@@ -281,8 +281,10 @@ class Pipeline:
         self._asked[DERIVED] = (request.annulus, request.dpc)
         self._derive(request)
 
-    def _redraw(self, request: Request, mode: str, amplitude: bool, delay: float = 0.0) -> None:
-        """Submit a draft, which an exact redraw follows at rest; or that."""
+    def _redraw(
+        self, request: Request, mode: str, amplitude: bool, delay: float = 0.0, yielding=False
+    ) -> None:
+        """Submit a redraw; an exact one follows a draft at rest."""
         draft, prepared = mode == "draft", self._prepared
         changed_at = self._changed_at
 
@@ -296,10 +298,9 @@ class Pipeline:
             self._publish(self._frames.number(batch))
             if draft and self._prepared is prepared:
                 rest = max(0.0, changed_at + self._settle - monotonic())
-                self._redraw(request, "exact", amplitude, rest)
+                # The draft of a later change may wait already; that goes first.
+                self._redraw(request, "exact", amplitude, rest, yielding=True)
 
-        # An exact redraw gives way to the draft of a later change that waits already.
-        yielding = not draft and delay > 0
         self.service.submit(self._session, QUICK, redraw, done, delay=delay, yielding=yielding)
 
     def _derive(self, request: Request) -> None:

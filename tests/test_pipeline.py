@@ -1,0 +1,511 @@
+"""What a change of the state makes happen, with threads and a stand-in for the engine."""
+
+from queue import Empty, Queue
+from threading import Event
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from waiting import wait_until
+
+from app import opening
+from app.engine import Found, Scan
+from app.frames import FrameWindow
+from app.meter import Meter
+from app.pipeline import Pipeline
+from app.request import Region
+from app.service import ComputeService
+from app.state import Experiment, ScanState
+from recon.calibration import Calibration
+from recon.errors import Cancelled
+from recon.events import from_frames
+
+CALIBRATED = {"energy": 80e3, "semiangle_cutoff": 25.0, "scan_sampling": (0.3, 0.25)}
+
+
+class FakeEngine:
+    """Counts what it is asked for; can be held up and made to fail."""
+
+    def __init__(self, metadata):
+        self.metadata = metadata
+        self.calls = []
+        self.hold = {}
+        self.fail = {}
+
+    def _call(self, name, *details, progress=None):
+        self.calls.append((name, *details))
+        while name in self.hold and not self.hold[name].wait(0.002):
+            if progress:
+                progress(0.5)
+        if name in self.fail:
+            raise self.fail[name]
+
+    def count(self, name):
+        return sum(call[0] == name for call in self.calls)
+
+    def title(self, dataset):
+        return dataset
+
+    def events(self, reading, progress=None):
+        self._call("events", reading.dataset, progress=progress)
+        frames = [[0, 1], [2], [3], [4, 5], [1], [2]]
+        return from_frames(frames, (2, 3), (4, 4), metadata=self.metadata.get(reading.dataset, {}))
+
+    def scan(self, reading, region, progress=None):
+        self._call("scan", region)
+        events = self.events(reading)
+        self.calls.pop()
+        return Scan((reading, region), events, events, region)
+
+    def pacbed(self, scan, progress=None):
+        self._call("pacbed")
+        return np.ones((4, 4), int)
+
+    def find(self, scan, geometry, progress=None):
+        self._call("find")
+        missing = geometry.missing()
+        calibration = None
+        if not missing:
+            calibration = Calibration(
+                geometry.energy,
+                geometry.semiangle_cutoff,
+                geometry.scan_sampling,
+                (1.5, 1.25),
+                2.0,
+                geometry.rotation_deg,
+                geometry.transpose,
+            )
+        turned = "Turned by 30°." if geometry.auto_orientation else ""
+        return Found(
+            (1.5, 1.25), 2.0, True, "A disc.", 30.0, True, turned, missing, calibration
+        )  # fmt: skip
+
+    def sidebands(self, scan, calibration, pixels, progress=None):
+        self._call("sidebands", pixels, progress=progress)
+        return SimpleNamespace(entries=123, scan_shape=(2, 3), calibration=calibration)
+
+    def phase(self, g, aberrations, mode, sideband):
+        self._call("phase", mode, aberrations.defocus / 10)
+        return np.full((2, 3), aberrations.defocus / 10, np.float32)
+
+    def transmission(self, g, aberrations, mode, sideband):
+        self._call("transmission", mode)
+        return np.full((2, 3), 2j, np.complex64)
+
+    def frequencies(self, g, choice):
+        self._call("frequencies")
+        return np.array([[1, 1]] * choice.count)
+
+    def tiles(self, g, aberrations, frequencies):
+        return np.zeros((len(frequencies), 2, 2), np.complex64)
+
+    def spectrum(self, g):
+        return np.zeros((2, 3), np.float32)
+
+    def virtual(self, scan, found, annulus, progress=None):
+        self._call("virtual", annulus.inner)
+        return {"bf": np.zeros((2, 3))}
+
+    def com(self, scan, progress=None):
+        self._call("com")
+        return np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+
+    def deflection(self, scan, calibration):
+        return np.zeros((2, 2, 3), np.float32)
+
+    def dpc(self, scan, calibration, dpc, progress=None):
+        self._call("dpc", dpc.iterations, progress=progress)
+        return SimpleNamespace(
+            phase=np.zeros((2, 3)), errors=np.zeros(2), spectrum=None, method=dpc.method
+        )
+
+
+class Session:
+    """A session whose thread is the test's: posted functions run in `turn`."""
+
+    def __init__(self, engine, service, experiment=None, **options):
+        self.posted = Queue()
+        self.experiment = experiment or Experiment()
+        self.engine = engine
+        self.pipeline = Pipeline(
+            self.experiment, engine, service, self.posted.put, settle=0.03, **options
+        )
+        self.seen = []
+        self.pipeline.subscribe(lambda topic, value: self.seen.append((topic, value)))
+
+    def start(self):
+        self.pipeline.start()
+        return self
+
+    def turn(self):
+        try:
+            while True:
+                self.posted.get_nowait()()
+        except Empty:
+            pass
+
+    def until(self, condition):
+        def turned():
+            self.turn()
+            return condition()
+
+        wait_until(turned)
+
+    def all(self, topic):
+        return [value for name, value in self.seen if name == topic]
+
+    def rest(self):
+        """Wait for an exact phase of what is set now, and everything derived."""
+        self.until(
+            lambda: (
+                self.all("phase")
+                and self.all("phase")[-1].mode == "exact"
+                and self.all("phase")[-1].array[0, 0] == self.experiment.aberrations.defocus
+                and self.all("dpc")
+            )
+        )
+
+
+@pytest.fixture
+def service():
+    service = ComputeService()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def engine():
+    return FakeEngine({"demo": {**CALIBRATED, "rotation_deg": 12.0}, "bare": {}})
+
+
+@pytest.fixture
+def session(engine, service):
+    session = Session(engine, service).start()
+    session.rest()
+    yield session
+    session.pipeline.close()
+
+
+def test_a_scan_is_opened_and_everything_shown(session):
+    topics = {topic for topic, _ in session.seen}
+    assert topics >= {
+        "scan", "pacbed", "phase", "tiles", "spectrum", "virtual", "com", "dpc", "status"
+    }  # fmt: skip
+    assert [phase.mode for phase in session.all("phase")] == ["exact"]
+    assert session.all("phase")[-1].scan_sampling == (0.3, 0.25)
+    assert session.all("com")[-1].unit == "mrad"
+    assert session.all("status")[-1].entries == 123
+    assert session.all("error") == session.all("notice") == []
+
+
+def test_calibration_comes_from_the_file_and_says_so(session):
+    scan = session.experiment.scan
+    assert (scan.energy_kev, scan.semiangle_mrad) == (80, 25)
+    assert (scan.scan_step_y, scan.scan_step_x, scan.rotation_deg) == (0.3, 0.25, 12)
+    assert not scan.auto_orientation
+    assert (scan.centre_y, scan.centre_x, scan.radius) == (1.5, 1.25, 2)
+    sources = session.all("scan")[-1].sources
+    assert sources["energy_kev"] == sources["rotation_deg"] == "file"
+    assert sources["centre_y"] == "fit"
+
+
+def test_moving_the_defocus_gives_a_draft_then_the_exact_phase_and_nothing_else(session):
+    before = list(session.engine.calls)
+    session.experiment.aberrations.defocus = 5
+    session.rest()
+    assert [phase.mode for phase in session.all("phase")] == ["exact", "draft", "exact"]
+    assert session.engine.calls[len(before) :] == [("phase", "draft", 5), ("phase", "exact", 5)]
+
+
+def test_tiles_follow_each_draft(session):
+    session.experiment.aberrations.defocus = 5
+    session.until(lambda: session.all("phase")[-1].mode == "draft")
+    assert len(session.all("tiles")) == len(session.all("phase"))
+
+
+def test_the_last_value_of_a_drag_is_always_shown_and_none_queues(session):
+    hold = session.engine.hold["phase"] = Event()
+    for value in range(1, 200):
+        session.experiment.aberrations.defocus = value
+    hold.set()
+    session.rest()
+    values = [phase.array[0, 0] for phase in session.all("phase")]
+    assert values[-1] == 199
+    assert len(values) <= 4
+
+
+def test_exact_waits_until_the_hand_rests(session):
+    for value in range(1, 8):
+        session.experiment.aberrations.defocus = value
+        session.until(lambda value=value: session.all("phase")[-1].array[0, 0] == value)
+    session.rest()
+    modes = [phase.mode for phase in session.all("phase")[1:]]
+    assert modes.count("exact") < len(modes) / 2
+    assert modes[-1] == "exact"
+
+
+def test_an_annulus_redoes_virtual_images_only(session):
+    before = list(session.engine.calls)
+    session.experiment.detector.annulus_inner = 0.7
+    session.until(lambda: len(session.all("virtual")) == 2)
+    assert session.engine.calls[len(before) :] == [("virtual", 0.7)]
+
+
+def test_dpc_settings_redo_dpc_only(session):
+    before = list(session.engine.calls)
+    session.experiment.dpc.iterations = 33
+    session.until(lambda: len(session.all("dpc")) == 2)
+    assert session.engine.calls[len(before) :] == [("dpc", 33)]
+
+
+def test_display_settings_redo_nothing(session):
+    before = list(session.engine.calls)
+    session.experiment.display.param.update(colour_map="viridis", theme="light", freeze=True)
+    session.turn()
+    assert session.engine.calls == before
+
+
+def test_the_amplitude_is_computed_only_where_it_is_shown(session):
+    assert session.engine.count("transmission") == 0
+    session.experiment.display.slot_left = "amplitude"
+    session.until(lambda: session.all("amplitude"))
+    assert ("transmission", "draft") not in session.engine.calls
+    np.testing.assert_array_equal(session.all("amplitude")[-1].array, 2)
+
+
+def test_resampling_builds_g_again_and_drafts_go_on_meanwhile(session):
+    hold = session.engine.hold["sidebands"] = Event()
+    session.experiment.detector.bright_field_pixels = 24
+    wait_until(lambda: ("sidebands", 24) in session.engine.calls)
+    session.experiment.aberrations.defocus = 9
+    session.until(lambda: session.all("phase")[-1].array[0, 0] == 9)
+    hold.set()
+    session.until(lambda: session.engine.calls.count(("phase", "exact", 9)) >= 1)
+    assert session.engine.count("events") == 1
+
+
+def test_a_rotation_entered_by_hand_ends_the_search_for_it(engine, service):
+    session = Session(engine, service)
+    session.experiment.scan.dataset = "bare"
+    session.experiment.scan.param.update(
+        energy_kev=300, semiangle_mrad=1, scan_step_y=30, scan_step_x=30
+    )
+    session.experiment.scan.pinned = frozenset(
+        {"energy_kev", "semiangle_mrad", "scan_step_y", "scan_step_x"}
+    )
+    session.start().rest()
+    scan = session.experiment.scan
+    assert scan.auto_orientation
+    assert (scan.rotation_deg, scan.transpose) == (30, True)
+    sources = session.all("scan")[-1].sources
+    assert sources["rotation_deg"] == "estimated from the COM"
+    assert sources["energy_kev"] == "link"
+    assert "Turned by 30°." in session.all("scan")[-1].statements
+    assert engine.count("find") == 1
+    scan.rotation_deg = 31
+    assert not scan.auto_orientation
+    session.until(lambda: session.all("scan")[-1].sources["rotation_deg"] == "entered")
+    session.pipeline.close()
+
+
+def test_without_calibration_everything_that_needs_none_is_shown(engine, service):
+    session = Session(engine, service, Experiment("bare")).start()
+    session.until(lambda: session.all("com") and session.all("virtual") and session.all("pacbed"))
+    com = session.all("com")[-1]
+    assert com.unit == "px"
+    np.testing.assert_allclose(com.array.mean(axis=(1, 2)), 0, atol=1e-6)
+    assert session.all("notice") == [
+        "Enter the beam energy, the convergence semi-angle and the scan step to see the phase."
+    ]
+    assert session.all("phase") == session.all("error") == []
+    session.experiment.scan.param.update(energy_kev=300, semiangle_mrad=1)
+    session.experiment.scan.param.update(scan_step_y=30, scan_step_x=30)
+    session.rest()
+    assert session.all("com")[-1].unit == "mrad"
+    assert session.all("scan")[-1].sources["energy_kev"] == "entered"
+    session.pipeline.close()
+
+
+def test_a_scan_that_cannot_be_read_leaves_the_open_one(session):
+    session.engine.fail["events"] = ValueError("That is no scan.")
+    session.experiment.scan.dataset = "broken"
+    session.until(lambda: session.all("error"))
+    assert session.all("error") == ["That is no scan."]
+    assert session.experiment.scan.dataset == "demo"
+    del session.engine.fail["events"]
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+
+
+def test_a_crop_that_leaves_nothing_is_told_once_and_can_be_undone(session):
+    session.engine.fail["scan"] = ValueError("Nothing is left.")
+    session.experiment.scan.crop_top = 5
+    session.until(lambda: session.all("error"))
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    assert session.all("error") == ["Nothing is left."]
+    del session.engine.fail["scan"]
+    count = session.engine.count("sidebands")
+    session.experiment.scan.crop_top = 0
+    session.until(lambda: session.engine.count("sidebands") == count + 1)
+
+
+def test_an_unexpected_failure_is_one_sentence_and_logged(session, caplog):
+    session.engine.fail["phase"] = KeyError("oops")
+    session.experiment.aberrations.defocus = 3
+    session.until(lambda: session.all("error"))
+    assert "failed unexpectedly (KeyError" in session.all("error")[0]
+    assert "Unexpected failure" in caplog.text
+    session.engine.fail.clear()
+    session.experiment.aberrations.defocus = 4
+    session.rest()
+
+
+def test_cancelled_reading_leaves_the_open_scan_and_says_nothing(session):
+    session.engine.hold["events"] = Event()
+    session.experiment.scan.dataset = "bare"
+    wait_until(lambda: ("events", "bare") in session.engine.calls)
+    session.pipeline.cancel()
+    assert session.experiment.scan.dataset == "demo"
+    session.engine.hold.clear()
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    assert session.all("error") == []
+    assert session.all("scan")[-1].dataset == "demo"
+
+
+def test_cancelled_g_leaves_the_old_one_until_it_is_tried_again(session):
+    session.engine.hold["sidebands"] = Event()
+    session.experiment.detector.bright_field_pixels = 24
+    wait_until(lambda: ("sidebands", 24) in session.engine.calls)
+    session.pipeline.cancel()
+    del session.engine.hold["sidebands"]
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    assert session.engine.calls.count(("sidebands", 24)) == 1
+    session.pipeline.retry()
+    session.until(lambda: session.engine.calls.count(("sidebands", 24)) == 2)
+
+
+def test_of_two_scans_chosen_in_a_row_the_second_is_shown(session):
+    hold = session.engine.hold["events"] = Event()
+    session.experiment.scan.dataset = "one"
+    wait_until(lambda: ("events", "one") in session.engine.calls)
+    session.experiment.scan.dataset = "bare"
+    hold.set()
+    session.until(lambda: session.all("scan")[-1].dataset == "bare")
+    assert session.experiment.scan.dataset == "bare"
+    assert "one" not in [scan.dataset for scan in session.all("scan")]
+
+
+def test_a_closed_session_publishes_nothing_and_watches_nothing(session):
+    session.pipeline.close()
+    seen = len(session.seen)
+    calls = len(session.engine.calls)
+    session.experiment.aberrations.defocus = 3
+    session.turn()
+    assert len(session.seen) == seen
+    assert len(session.engine.calls) == calls
+
+
+def test_late_subscribers_get_what_is_shown(session):
+    late = []
+    end = session.pipeline.subscribe(lambda topic, value: late.append(topic))
+    assert set(late) >= {"scan", "phase", "tiles", "dpc"}
+    end()
+    count = len(late)
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    assert len(late) == count
+
+
+def test_a_view_that_fails_keeps_nothing_from_the_others(session, caplog):
+    session.pipeline.subscribe(lambda topic, value: 1 / 0)
+    later = []
+    session.pipeline.subscribe(lambda topic, value: later.append(topic))
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    assert "phase" in later
+    assert "could not show" in caplog.text
+
+
+def test_at_most_two_frames_are_under_way_once_frames_are_acknowledged(engine, service):
+    session = Session(engine, service, patience=30.0).start()
+    session.rest()
+    session.pipeline.acknowledge()
+    for value in (1, 2):
+        session.experiment.aberrations.defocus = value
+        session.until(lambda value=value: session.all("phase")[-1].array[0, 0] == value)
+    frames = len(session.all("phase"))
+    session.experiment.aberrations.defocus = 3
+    session.turn()
+    assert engine.calls[-1][-1] != 3
+    assert len(session.all("phase")) == frames
+    session.pipeline.acknowledge(session.all("phase")[-1].sequence)
+    session.until(lambda: session.all("phase")[-1].array[0, 0] == 3)
+    session.pipeline.close()
+
+
+def test_a_lost_acknowledgement_does_not_stall(engine, service):
+    session = Session(engine, service, patience=0.05).start()
+    session.rest()
+    session.pipeline.acknowledge()
+    for value in (1, 2, 3, 4):
+        session.experiment.aberrations.defocus = value
+        session.until(lambda value=value: session.all("phase")[-1].array[0, 0] == value)
+    session.rest()
+    session.pipeline.close()
+
+
+def test_a_frame_window_counts():
+    window = FrameWindow(2, 60)
+    for _ in range(5):
+        window.number([])
+    assert window.ready_in() == 0
+    window.acknowledge(4)
+    assert window.ready_in() == 0
+    window.number([])
+    assert 50 < window.ready_in() <= 60
+    window.acknowledge(None)
+    assert window.ready_in() == 0
+
+
+def test_a_meter_is_quiet_at_first_and_estimates_the_rest():
+    now, told = [0.0], []
+    meter = Meter(told.append, clock=lambda: now[0]).begin("Reading")
+    now[0] = 0.2
+    meter(0.05)
+    assert told == []
+    now[0] = 0.5
+    meter(0.1)
+    assert told[-1].remaining_s is None
+    now[0] = 2.0
+    meter(0.25)
+    assert told[-1].remaining_s == pytest.approx(6)
+    assert (told[-1].task, told[-1].fraction, told[-1].running) == ("Reading", 0.25, True)
+    meter(0.26)
+    assert len(told) == 2
+    meter.end()
+    assert not told[-1].running
+    meter.cancel()
+    with pytest.raises(Cancelled):
+        meter(0.3)
+
+
+def test_values_of_the_scan_before_stay_only_if_entered():
+    scan = ScanState()
+    sources = opening.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})
+    assert scan.rotation_deg == 160
+    scan.semiangle_mrad = 20
+    sources["semiangle_mrad"] = "entered"
+    sources = opening.fill(scan, {"energy": float("nan")}, sources)
+    assert (scan.energy_kev, scan.semiangle_mrad, scan.scan_step_x) == (None, 20, None)
+    assert sources["energy_kev"] == "unknown"
+    assert scan.auto_orientation
+
+
+def test_region_of_the_found_disc_is_that_of_the_whole_detector():
+    scan = ScanState()
+    region = Region(detector=(10, 0, 20, 0))
+    opening.take_over(scan, region, Found((1.5, 2.5), 3.0, True, "", 0.0, False, "", (), None))
+    assert (scan.centre_y, scan.centre_x, scan.radius) == (11.5, 22.5, 3)
