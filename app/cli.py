@@ -27,10 +27,7 @@ app = typer.Typer(
 
 LOOK, FILES, MACHINE = "In the browser", "On files", "About this machine"
 
-app.command(
-    rich_help_panel=LOOK,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(serve.serve)
+app.command(rich_help_panel=LOOK)(serve.serve)
 app.command(rich_help_panel=FILES)(info.info)
 app.command(rich_help_panel=FILES)(reconstruct.reconstruct)
 app.command(rich_help_panel=FILES)(convert.convert)

@@ -1,0 +1,132 @@
+"""The served page, from outside: it has contents, keeps strangers out, and ends when told to."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from scans import SCAN_SHAPE, weak_events, write_4dcamera
+
+from app.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def server(command, ready, **environment):
+    """A server process, and the match of `ready` in what it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    # A server that never says that it is ready must not hang the tests.
+    guard = threading.Timer(120, process.kill)
+    guard.start()
+    try:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(ready, line):
+                yield process, found
+                break
+        else:
+            pytest.fail(f"the server ended: {''.join(said)}")
+    finally:
+        guard.cancel()
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def page_roots(url):
+    """What the page is made of; a page that failed has nothing."""
+    import panel  # noqa: F401 - Bokeh learns Panel's models from it
+    from bokeh.client import pull_session
+
+    session = pull_session(url=url)
+    try:
+        return list(session.document.roots)
+    finally:
+        session.close()
+
+
+@pytest.fixture(scope="module")
+def scan_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("served") / "weak.h5"
+    return write_4dcamera(path, list(weak_events(200).frames()), SCAN_SHAPE)
+
+
+@pytest.fixture(scope="module")
+def served(scan_file):
+    """URL of the page of one scan."""
+    command = ["app.cli", "serve", str(scan_file), "--port", "0", "--no-open"]
+    with server(command, r"http://localhost:\d+/app") as (_, found):
+        yield found[0]
+
+
+def test_page_of_a_scan_is_served_with_contents(served):
+    assert len(page_roots(served)) > 0
+
+
+def test_page_answers_under_its_address(served):
+    answer = requests.get(served, timeout=60)
+    assert answer.status_code == 200
+    assert "livestem" in answer.text
+
+
+def test_page_of_another_site_cannot_open_a_session(served):
+    import asyncio
+
+    from tornado.httpclient import HTTPClientError, HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    request = HTTPRequest(
+        served.replace("http:", "ws:") + "/ws", headers={"Origin": "http://elsewhere.example"}
+    )
+
+    async def connect():
+        await websocket_connect(request, subprotocols=["bokeh", "token"])
+
+    with pytest.raises(HTTPClientError) as refusal:
+        asyncio.run(connect())
+    assert refusal.value.code == 403
+
+
+def test_panel_serve_app_serves_the_same_page(scan_file):
+    command = ["panel", "serve", "app", "--port", "0", "--address", "localhost"]
+    ready = r"running at: (http://localhost:\d+/app)"
+    with server(command, ready, LIVESTEM_DATA=str(scan_file.parent)) as (_, found):
+        assert len(page_roots(found[1])) > 0
+
+
+def test_server_ends_in_order_when_it_is_told_to(scan_file):
+    command = ["app.cli", "serve", str(scan_file.parent), "--port", "0", "--no-open"]
+    with server(command, r"http://localhost:\d+/app") as (process, _):
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
+def test_what_cannot_be_served_is_refused_in_one_sentence(served, tmp_path, capsys):
+    (tmp_path / "text.h5").write_text("no scan")
+    port = re.search(r":(\d+)", served)[1]
+    for arguments, words in (
+        ([str(tmp_path / "absent")], "There is no file or folder"),
+        ([str(tmp_path / "text.h5")], "no file of electron events"),
+        (["--port", port], "already in use"),
+        (["--port", "70000"], "0 to 65535"),
+    ):
+        assert main(["serve", *arguments]) == 2
+        captured = capsys.readouterr()
+        assert words in captured.err
+        assert captured.err.count("\n") == 1
