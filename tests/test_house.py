@@ -15,7 +15,7 @@ from app.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REGISTRIES = ("pypi" + ".org", "files.pythonhosted", "extra-" + "index", "conda" + ".anaconda")
+REGISTRIES = ("pypi" + ".org", "python" + "hosted", "extra-" + "index", "conda" + ".anaconda")
 
 
 def tracked(pattern="*"):
