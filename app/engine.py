@@ -99,7 +99,7 @@ class Engine:
             return Scan(key, whole, whole, region)
 
         def compute(report):
-            return cut(whole, region)
+            return cut(whole, region, report)
 
         return Scan(key, self.store.get(key, compute, progress), whole, region)
 
@@ -232,15 +232,20 @@ class Engine:
     # ---- single sideband ----
 
     def sidebands(
-        self, scan: Scan, calibration: Calibration, pixels: int, progress: Report | None = None
+        self,
+        scan: Scan,
+        calibration: Calibration,
+        pixels: int,
+        full: bool = False,
+        progress: Report | None = None,
     ):
-        """G on its sidebands."""
+        """G on its sidebands; with the triple overlap if `full`."""
         from recon.gfunction import build_sidebands
 
         return self.store.get(
-            ("g", scan.key, calibration, pixels),
+            ("g", scan.key, calibration, pixels, full),
             lambda report: build_sidebands(
-                scan.events, calibration, pixels_across=pixels, progress=report
+                scan.events, calibration, pixels_across=pixels, full=full, progress=report
             ),
             progress,
         )
@@ -328,7 +333,7 @@ class Engine:
         self.store.close()
 
 
-def cut(events: ElectronEvents, region: Region) -> ElectronEvents:
+def cut(events: ElectronEvents, region: Region, progress: Report) -> ElectronEvents:
     """The events of a region, binned over the scan as it says.
 
     Raises
@@ -343,7 +348,7 @@ def cut(events: ElectronEvents, region: Region) -> ElectronEvents:
         (region.detector, events.frame_shape, crop_detector, "detector pixels"),
     ):
         if any(margins):
-            events = crop(events, *_kept(margins, shape, what))
+            events = crop(events, *_kept(margins, shape, what), progress=progress)
     if region.scan_bin > 1:
         smallest = min(events.scan_shape)
         if region.scan_bin > smallest:
@@ -351,7 +356,7 @@ def cut(events: ElectronEvents, region: Region) -> ElectronEvents:
                 f"A scan of {events.scan_shape[0]} × {events.scan_shape[1]} positions "
                 f"cannot be binned by {region.scan_bin}: choose at most {smallest}."
             )
-        events = bin_scan(events, region.scan_bin)
+        events = bin_scan(events, region.scan_bin, progress=progress)
     return events
 
 

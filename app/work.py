@@ -58,7 +58,13 @@ class Picks:
 
 def preparation(request: Request) -> tuple:
     """The parts of a request that the slow work depends on."""
-    return request.reading, request.region, request.geometry, request.bright_field_pixels
+    full = request.sideband == "full"
+    return request.reading, request.region, request.geometry, request.bright_field_pixels, full
+
+
+def usable_sideband(g, wanted: str) -> str:
+    """The sidebands to sum: "full" only once G holds the triple overlap too."""
+    return wanted if g.full or wanted != "full" else "both"
 
 
 def prepare(
@@ -81,6 +87,7 @@ def prepare(
             scan,
             found.calibration,
             request.bright_field_pixels,
+            request.sideband == "full",
             meter.begin("Transforming the scan"),
         )
     meter.check()
@@ -90,8 +97,9 @@ def prepare(
 def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: bool) -> Batch:
     """Phase and tiles; at rest the spectrum with its picks too."""
     g, aberrations = prepared.sidebands, request.aberrations
+    sideband = usable_sideband(g, request.sideband)
     start = perf_counter()
-    phase = engine.phase(g, aberrations, mode, request.sideband)
+    phase = engine.phase(g, aberrations, mode, sideband)
     ms = 1e3 * (perf_counter() - start)
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)
@@ -116,7 +124,7 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
             ("spectrum", Spectrum(engine.spectrum(g), steps, frequencies, 2 * calibration.k0))
         )
     if amplitude:
-        modulus = np.abs(engine.transmission(g, aberrations, mode, request.sideband))
+        modulus = np.abs(engine.transmission(g, aberrations, mode, sideband))
         batch.append(("amplitude", AmplitudeImage(modulus, sampling)))
     return batch
 

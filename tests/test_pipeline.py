@@ -1,169 +1,14 @@
 """What a change of the state makes happen, with threads and a stand-in for the engine."""
 
-from queue import Empty, Queue
 from threading import Event
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sessions import CALIBRATED, FakeEngine, Session
 from waiting import wait_until
 
-from app import opening
-from app.engine import Found, Scan
-from app.frames import FrameWindow
-from app.meter import Meter
-from app.pipeline import Pipeline
-from app.request import Region
 from app.service import ComputeService
-from app.state import Experiment, ScanState
-from recon.calibration import Calibration
-from recon.errors import Cancelled
-from recon.events import from_frames
-
-CALIBRATED = {"energy": 80e3, "semiangle_cutoff": 25.0, "scan_sampling": (0.3, 0.25)}
-
-
-class FakeEngine:
-    """Counts what it is asked for; can be held up and made to fail."""
-
-    def __init__(self, metadata):
-        self.metadata = metadata
-        self.calls = []
-        self.hold = {}
-        self.fail = {}
-
-    def _call(self, name, *details, progress=None):
-        self.calls.append((name, *details))
-        while name in self.hold and not self.hold[name].wait(0.002):
-            if progress:
-                progress(0.5)
-        if name in self.fail:
-            raise self.fail[name]
-
-    def count(self, name):
-        return sum(call[0] == name for call in self.calls)
-
-    def title(self, dataset):
-        return dataset
-
-    def events(self, reading, progress=None):
-        self._call("events", reading.dataset, progress=progress)
-        frames = [[0, 1], [2], [3], [4, 5], [1], [2]]
-        return from_frames(frames, (2, 3), (4, 4), metadata=self.metadata.get(reading.dataset, {}))
-
-    def scan(self, reading, region, progress=None):
-        self._call("scan", region)
-        events = self.events(reading)
-        self.calls.pop()
-        return Scan((reading, region), events, events, region)
-
-    def pacbed(self, scan, progress=None):
-        self._call("pacbed")
-        return np.ones((4, 4), int)
-
-    def find(self, scan, geometry, progress=None):
-        self._call("find")
-        missing = geometry.missing()
-        calibration = None
-        if not missing:
-            calibration = Calibration(
-                geometry.energy,
-                geometry.semiangle_cutoff,
-                geometry.scan_sampling,
-                (1.5, 1.25),
-                2.0,
-                geometry.rotation_deg,
-                geometry.transpose,
-            )
-        turned = "Turned by 30°." if geometry.auto_orientation else ""
-        return Found(
-            (1.5, 1.25), 2.0, True, "A disc.", 30.0, True, turned, missing, calibration
-        )  # fmt: skip
-
-    def sidebands(self, scan, calibration, pixels, progress=None):
-        self._call("sidebands", pixels, progress=progress)
-        return SimpleNamespace(entries=123, scan_shape=(2, 3), calibration=calibration)
-
-    def phase(self, g, aberrations, mode, sideband):
-        self._call("phase", mode, aberrations.defocus / 10)
-        return np.full((2, 3), aberrations.defocus / 10, np.float32)
-
-    def transmission(self, g, aberrations, mode, sideband):
-        self._call("transmission", mode)
-        return np.full((2, 3), 2j, np.complex64)
-
-    def frequencies(self, g, choice):
-        self._call("frequencies")
-        return np.array([[1, 1]] * choice.count)
-
-    def tiles(self, g, aberrations, frequencies):
-        return np.zeros((len(frequencies), 2, 2), np.complex64)
-
-    def spectrum(self, g):
-        return np.zeros((2, 3), np.float32)
-
-    def virtual(self, scan, found, annulus, progress=None):
-        self._call("virtual", annulus.inner)
-        return {"bf": np.zeros((2, 3))}
-
-    def com(self, scan, progress=None):
-        self._call("com")
-        return np.arange(12, dtype=np.float32).reshape(2, 2, 3)
-
-    def deflection(self, scan, calibration):
-        return np.zeros((2, 2, 3), np.float32)
-
-    def dpc(self, scan, calibration, dpc, progress=None):
-        self._call("dpc", dpc.iterations, progress=progress)
-        return SimpleNamespace(
-            phase=np.zeros((2, 3)), errors=np.zeros(2), spectrum=None, method=dpc.method
-        )
-
-
-class Session:
-    """A session whose thread is the test's: posted functions run in `turn`."""
-
-    def __init__(self, engine, service, experiment=None, **options):
-        self.posted = Queue()
-        self.experiment = experiment or Experiment()
-        self.engine = engine
-        self.pipeline = Pipeline(
-            self.experiment, engine, service, self.posted.put, settle=0.03, **options
-        )
-        self.seen = []
-        self.pipeline.subscribe(lambda topic, value: self.seen.append((topic, value)))
-
-    def start(self):
-        self.pipeline.start()
-        return self
-
-    def turn(self):
-        try:
-            while True:
-                self.posted.get_nowait()()
-        except Empty:
-            pass
-
-    def until(self, condition):
-        def turned():
-            self.turn()
-            return condition()
-
-        wait_until(turned)
-
-    def all(self, topic):
-        return [value for name, value in self.seen if name == topic]
-
-    def rest(self):
-        """Wait for an exact phase of what is set now, and everything derived."""
-        self.until(
-            lambda: (
-                self.all("phase")
-                and self.all("phase")[-1].mode == "exact"
-                and self.all("phase")[-1].array[0, 0] == self.experiment.aberrations.defocus
-                and self.all("dpc")
-            )
-        )
+from app.state import Experiment
 
 
 @pytest.fixture
@@ -282,6 +127,17 @@ def test_resampling_builds_g_again_and_drafts_go_on_meanwhile(session):
     hold.set()
     session.until(lambda: session.engine.calls.count(("phase", "exact", 9)) >= 1)
     assert session.engine.count("events") == 1
+
+
+def test_the_triple_overlap_needs_another_g_and_drafts_do_without_meanwhile(session):
+    hold = session.engine.hold["sidebands"] = Event()
+    session.experiment.detector.sideband = "full"
+    session.until(lambda: len(session.all("phase")) >= 2)
+    hold.set()
+    session.until(lambda: session.engine.count("sidebands") == 2)
+    session.experiment.aberrations.defocus = 1
+    session.rest()
+    assert session.all("error") == []
 
 
 def test_a_rotation_entered_by_hand_ends_the_search_for_it(engine, service):
@@ -455,57 +311,3 @@ def test_a_lost_acknowledgement_does_not_stall(engine, service):
         session.until(lambda value=value: session.all("phase")[-1].array[0, 0] == value)
     session.rest()
     session.pipeline.close()
-
-
-def test_a_frame_window_counts():
-    window = FrameWindow(2, 60)
-    for _ in range(5):
-        window.number([])
-    assert window.ready_in() == 0
-    window.acknowledge(4)
-    assert window.ready_in() == 0
-    window.number([])
-    assert 50 < window.ready_in() <= 60
-    window.acknowledge(None)
-    assert window.ready_in() == 0
-
-
-def test_a_meter_is_quiet_at_first_and_estimates_the_rest():
-    now, told = [0.0], []
-    meter = Meter(told.append, clock=lambda: now[0]).begin("Reading")
-    now[0] = 0.2
-    meter(0.05)
-    assert told == []
-    now[0] = 0.5
-    meter(0.1)
-    assert told[-1].remaining_s is None
-    now[0] = 2.0
-    meter(0.25)
-    assert told[-1].remaining_s == pytest.approx(6)
-    assert (told[-1].task, told[-1].fraction, told[-1].running) == ("Reading", 0.25, True)
-    meter(0.26)
-    assert len(told) == 2
-    meter.end()
-    assert not told[-1].running
-    meter.cancel()
-    with pytest.raises(Cancelled):
-        meter(0.3)
-
-
-def test_values_of_the_scan_before_stay_only_if_entered():
-    scan = ScanState()
-    sources = opening.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})
-    assert scan.rotation_deg == 160
-    scan.semiangle_mrad = 20
-    sources["semiangle_mrad"] = "entered"
-    sources = opening.fill(scan, {"energy": float("nan")}, sources)
-    assert (scan.energy_kev, scan.semiangle_mrad, scan.scan_step_x) == (None, 20, None)
-    assert sources["energy_kev"] == "unknown"
-    assert scan.auto_orientation
-
-
-def test_region_of_the_found_disc_is_that_of_the_whole_detector():
-    scan = ScanState()
-    region = Region(detector=(10, 0, 20, 0))
-    opening.take_over(scan, region, Found((1.5, 2.5), 3.0, True, "", 0.0, False, "", (), None))
-    assert (scan.centre_y, scan.centre_x, scan.radius) == (11.5, 22.5, 3)

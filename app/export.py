@@ -1,0 +1,126 @@
+"""What is shown as a file to keep: calibrated TIFF, or HDF5 with all results and parameters."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.opening import settled_sources
+from app.request import Request
+from app.work import Prepared, usable_sideband
+from recon.io.results import write_results, write_tiff
+
+KINDS = {"tiff": (".tiff", "image/tiff"), "hdf5": (".h5", "application/x-hdf5")}
+"""Suffix and media type of each kind of file."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file to hand to the browser."""
+
+    filename: str
+    data: bytes
+    media_type: str
+
+
+def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind: str) -> Export:
+    """The exact results for a request as a file.
+
+    Parameters
+    ----------
+    engine : Engine
+        Computes what is not there yet.
+    prepared : Prepared
+        The scan with its G.
+    request : Request
+        Aberrations and regularisation.
+    sources : mapping
+        Where each calibration value came from.
+    kind : str
+        "tiff" (SSB phase, 32-bit, calibrated) or "hdf5" (all results, all parameters).
+
+    Raises
+    ------
+    ValueError
+        If the kind is none of these.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"A file is saved as {' or '.join(KINDS)}, not as {kind}.")
+    suffix, media_type = KINDS[kind]
+    title = engine.title(request.reading.dataset)
+    with TemporaryDirectory(prefix="livestem-") as folder:
+        path = Path(folder) / f"results{suffix}"
+        if kind == "tiff":
+            write_tiff(
+                path, _phase(engine, prepared, request), prepared.scan_sampling,
+                f"SSB phase [rad] of {title}",
+            )  # fmt: skip
+        else:
+            write_results(
+                path,
+                results(engine, prepared, request),
+                parameters(prepared, request, sources),
+            )
+        name = f"{title}_phase{suffix}" if kind == "tiff" else f"{title}_results{suffix}"
+        return Export(name, path.read_bytes(), media_type)
+
+
+def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
+    """All results by their names in the HDF5 file, as `livestem reconstruct` writes them."""
+    scan, found, calibration = prepared.scan, prepared.found, prepared.found.calibration
+    sideband = usable_sideband(prepared.sidebands, request.sideband)
+    virtual = engine.virtual(scan, found, request.annulus)
+    return {
+        "ssb/phase": _phase(engine, prepared, request),
+        "ssb/object": engine.transmission(
+            prepared.sidebands, request.aberrations, "exact", sideband
+        ),
+        "dpc/phase": engine.dpc(scan, calibration, request.dpc).phase,
+        "com": engine.deflection(scan, calibration),
+        "pacbed": engine.pacbed(scan),
+        **{f"virtual/{name}": image for name, image in virtual.items()},
+    }
+
+
+def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
+    """Every value that the results depend on, and where it came from."""
+    scan, found = prepared.scan, prepared.found
+    return {
+        "file": asdict(scan.whole.source),
+        "region": asdict(request.region),
+        "scan_shape": list(scan.events.scan_shape),
+        "frame_shape": list(scan.events.frame_shape),
+        "electrons": scan.events.electrons,
+        "calibration": asdict(found.calibration),
+        "disc": {
+            "centre": found.centre,
+            "radius": found.radius,
+            "fitted": found.fitted,
+            "statement": found.disc_statement,
+        },
+        "orientation": {
+            "rotation_deg": found.rotation_deg,
+            "transpose": found.transpose,
+            "statement": found.orientation_statement,
+        },
+        "aberrations": asdict(request.aberrations),
+        "bright_field_pixels": request.bright_field_pixels,
+        "bright_field_bin": prepared.sidebands.bright_field.bin,
+        "mode": "exact",
+        "sideband": usable_sideband(prepared.sidebands, request.sideband),
+        "annulus": asdict(request.annulus),
+        "dpc": asdict(request.dpc),
+        "sources": settled_sources(sources, found),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("livestem", "numpy", "scipy", "numba", "h5py")},
+        },
+    }
+
+
+def _phase(engine, prepared, request):
+    sideband = usable_sideband(prepared.sidebands, request.sideband)
+    return engine.phase(prepared.sidebands, request.aberrations, "exact", sideband)

@@ -1,0 +1,66 @@
+"""What is taken over from a file, the window of frames, and the progress meter."""
+
+import pytest
+from sessions import CALIBRATED
+
+from app import opening
+from app.engine import Found
+from app.frames import FrameWindow
+from app.meter import Meter
+from app.request import Region
+from app.state import ScanState
+from recon.errors import Cancelled
+
+
+def test_a_frame_window_counts():
+    window = FrameWindow(2, 60)
+    for _ in range(5):
+        window.number([])
+    assert window.ready_in() == 0
+    window.acknowledge(4)
+    assert window.ready_in() == 0
+    window.number([])
+    assert 50 < window.ready_in() <= 60
+    window.acknowledge(None)
+    assert window.ready_in() == 0
+
+
+def test_a_meter_is_quiet_at_first_and_estimates_the_rest():
+    now, told = [0.0], []
+    meter = Meter(told.append, clock=lambda: now[0]).begin("Reading")
+    now[0] = 0.2
+    meter(0.05)
+    assert told == []
+    now[0] = 0.5
+    meter(0.1)
+    assert told[-1].remaining_s is None
+    now[0] = 2.0
+    meter(0.25)
+    assert told[-1].remaining_s == pytest.approx(6)
+    assert (told[-1].task, told[-1].fraction, told[-1].running) == ("Reading", 0.25, True)
+    meter(0.26)
+    assert len(told) == 2
+    meter.end()
+    assert not told[-1].running
+    meter.cancel()
+    with pytest.raises(Cancelled):
+        meter(0.3)
+
+
+def test_values_of_the_scan_before_stay_only_if_entered():
+    scan = ScanState()
+    sources = opening.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})
+    assert scan.rotation_deg == 160
+    scan.semiangle_mrad = 20
+    sources["semiangle_mrad"] = "entered"
+    sources = opening.fill(scan, {"energy": float("nan")}, sources)
+    assert (scan.energy_kev, scan.semiangle_mrad, scan.scan_step_x) == (None, 20, None)
+    assert sources["energy_kev"] == "unknown"
+    assert scan.auto_orientation
+
+
+def test_region_of_the_found_disc_is_that_of_the_whole_detector():
+    scan = ScanState()
+    region = Region(detector=(10, 0, 20, 0))
+    opening.take_over(scan, region, Found((1.5, 2.5), 3.0, True, "", 0.0, False, "", (), None))
+    assert (scan.centre_y, scan.centre_x, scan.radius) == (11.5, 22.5, 3)
