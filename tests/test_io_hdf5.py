@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import recon.io.heap
 import recon.io.ragged
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import from_frames
@@ -238,6 +239,37 @@ def test_both_ways_of_reading_agree(seed, rows, tmp_path_factory):
         by_h5py = open_events(path)
     assert np.array_equal(by_reference.pixels, by_h5py.pixels)
     assert np.array_equal(by_reference.offsets, by_h5py.offsets)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    lengths=st.lists(st.integers(0, 30) | st.sampled_from([3000, 16380, 17000, 90_000])),
+    piece=st.sampled_from([4096, 100_000, 1 << 24]),
+)
+def test_h5py_reads_what_is_written(lengths, piece, tmp_path_factory):
+    lengths.append(2)
+    frames = [np.arange(n, dtype=np.uint32) % 20 for n in lengths]
+    path = tmp_path_factory.mktemp("h5py") / "scan.h5"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recon.io.heap, "PIECE", piece)
+        write_events(path, from_frames(frames, (len(frames), 1), DETECTOR))
+    with h5py.File(path, "a") as file:
+        assert file.attrs["version"] == 3
+        group = file["electron_events"]
+        assert group["scan_positions"][()].tolist() == list(range(len(frames)))
+        assert dict(group["scan_positions"].attrs) == {"Ny": len(frames), "Nx": 1}
+        found = group["frames"][()]
+        assert all(np.array_equal(*pair) for pair in zip(found, frames, strict=True))
+        # Others may add to the file.
+        group["frames"][-1] = np.array([7, 8, 9], np.uint32)
+        group["more"] = np.arange(1000)
+    with h5py.File(path) as file:
+        group = file["electron_events"]
+        assert group["more"][-1] == 999
+        assert group["frames"][-1].tolist() == [7, 8, 9]
+        assert all(
+            np.array_equal(*pair) for pair in zip(group["frames"][:-1], frames[:-1], strict=True)
+        )
 
 
 def test_progress_rises_to_one_and_can_stop_the_reading(path, monkeypatch):

@@ -4,17 +4,15 @@ import errno
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-
-import h5py
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def replacing(path, size=0):
-    """Path of a temporary file beside `path`, which takes its place when the block succeeds.
+    """A new binary file that takes the place of `path` when the block succeeds.
 
     Parameters
     ----------
@@ -42,35 +40,19 @@ def replacing(path, size=0):
         handle, name = tempfile.mkstemp(
             dir=target.parent, prefix=f".{target.name[:64]}.", suffix=".part"
         )
-        temporary = Path(name)
         os.close(handle)
-        yield temporary
+        temporary = Path(name)
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         _give_usual_permissions(temporary, target)
-        _to_disk(temporary)
         os.replace(temporary, target)
     except OSError as error:
         raise OSError(f"{Path(path).name} was not written: {_reason(error)}.") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_hdf5(path, size=0, libver=None):
-    """Like `replacing`, with the temporary file open as HDF5."""
-    with replacing(path, size) as temporary:
-        file = h5py.File(temporary, "w", libver=libver)
-        try:
-            yield file
-        except BaseException:
-            # What could not be written before cannot be now; the first error tells why.
-            with suppress(OSError, RuntimeError):
-                file.close()
-            raise
-        try:
-            file.close()
-        except RuntimeError as error:
-            raise OSError(str(error)) from error
 
 
 def _give_usual_permissions(temporary, target):
@@ -83,13 +65,7 @@ def _give_usual_permissions(temporary, target):
     os.chmod(temporary, mode)
 
 
-def _to_disk(path):
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-
-
 def _reason(error):
-    text = str(error)
-    if error.errno in DISK_FULL or os.strerror(errno.ENOSPC) in text:
+    if error.errno in DISK_FULL:
         return "the disk is full"
-    return error.strerror.lower() if error.strerror else text.rstrip(".")
+    return error.strerror.lower() if error.strerror else str(error).rstrip(".")

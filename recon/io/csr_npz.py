@@ -72,8 +72,8 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         "pixels": events.pixels,
     }
     with (
-        replacing(path, events.nbytes) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+        replacing(path, events.nbytes) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
     ):
         for name, array in arrays.items():
             # An entry's time is part of it: a fixed one makes equal events equal files.

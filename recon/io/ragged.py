@@ -56,9 +56,8 @@ def read_rows(dataset, place, progress):
     if np.array_equal(targets, starts):
         return events
     pixels = np.empty(electrons, np.uint32)
-    for start, length, target in zip(starts, lengths, targets, strict=True):
-        if target >= 0:
-            pixels[target : target + length] = events[start : start + length]
+    kept = targets >= 0
+    kernels.scatter(events, starts[kept], lengths[kept], targets[kept], pixels)
     return pixels
 
 

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from enum import Enum
+from io import BytesIO
 from math import isfinite
 from pathlib import PurePath
 
+import h5py
 import numpy as np
 import tifffile
 
-from recon.io.atomic import new_hdf5, replacing
+from recon.io.atomic import replacing
 
 UNITS = {
     "ssb/phase": "rad",
@@ -41,16 +43,18 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
     OSError
         With one sentence for the user if the file cannot be written.
     """
-    arrays = dict(_flat(results))
-    size = sum(array.nbytes for array in arrays.values())
-    # The format of HDF5 1.8 holds attributes of more than 64 kB.
-    with new_hdf5(path, size, libver=("v108", "latest")) as file:
+    # In memory first: a full disk is then met by Python. HDF5 1.8 made attributes of more
+    # than 64 kB possible.
+    image = BytesIO()
+    with h5py.File(image, "w", libver=("v108", "latest")) as file:
         file.attrs["parameters"] = json.dumps(_plain(parameters), ensure_ascii=False)
-        for name, array in arrays.items():
+        for name, array in _flat(results):
             dataset = file.create_dataset(name, data=array)
             unit = UNITS.get(name, UNITS.get(name.split("/")[0]))
             if unit:
                 dataset.attrs["units"] = unit
+    with replacing(path, len(image.getbuffer())) as file:
+        file.write(image.getbuffer())
 
 
 def write_tiff(path, image: np.ndarray, scan_sampling, description: str = "") -> None:
@@ -81,9 +85,9 @@ def write_tiff(path, image: np.ndarray, scan_sampling, description: str = "") ->
     if not all(isfinite(step) and step > 0 for step in (step_y, step_x)):
         raise ValueError(f"The scan step must be positive, not {step_y} × {step_x} Å.")
     image = np.ascontiguousarray(image, np.float32)
-    with replacing(path, image.nbytes) as temporary:
+    with replacing(path, image.nbytes) as file:
         tifffile.imwrite(
-            temporary,
+            file,
             image,
             imagej=True,
             resolution=(10 / step_x, 10 / step_y),

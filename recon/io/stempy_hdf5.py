@@ -13,6 +13,7 @@ swaps Nx and Ny of a detector that is not square.
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import h5py
@@ -20,9 +21,10 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents, Source
-from recon.io.atomic import new_hdf5
+from recon.io.atomic import replacing
+from recon.io.heap import append_rows, ragged_dataset
 from recon.io.metadata import ENTRIES, known_metadata
-from recon.io.ragged import ROWS, read_rows
+from recon.io.ragged import read_rows
 from recon.optics import COEFFICIENTS
 
 NAME = "4D Camera HDF5"
@@ -105,8 +107,8 @@ def _read(file, name, keep_flyback, scan_shape, progress):
 
 def write(path: Path, events: ElectronEvents, *, progress) -> None:
     """Write events as version 3, one row a position; see `recon.io.write_events`."""
-    size = events.electrons * 4 + events.positions * 56
-    with new_hdf5(path, size) as file:
+    image = BytesIO()
+    with h5py.File(image, "w", libver=("earliest", "v108")) as file:
         file.attrs["version"] = 3
         file.attrs["livestem_flyback"] = False
         group = file.create_group("electron_events")
@@ -114,25 +116,13 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
             "scan_positions", data=np.arange(events.positions, dtype=np.uint32)
         )
         scan.attrs["Ny"], scan.attrs["Nx"] = events.scan_shape
-        frames = group.create_dataset(
-            "frames", (events.positions,), dtype=h5py.vlen_dtype(np.uint32)
-        )
+        frames = ragged_dataset(group, "frames", events.positions)
         frames.attrs["Ny"], frames.attrs["Nx"] = events.frame_shape
         _write_metadata(file.create_group("metadata"), events.metadata)
-        for start in range(0, events.positions, ROWS):
-            _write_rows(frames, start, events)
-            progress(start / events.positions)
-
-
-def _write_rows(frames, start, events):
-    stops = events.offsets[start + 1 : start + ROWS + 1]
-    some = events.pixels[events.offsets[start] : stops[-1]]
-    rows = np.empty(stops.size, object)
-    rows[:] = np.split(some, stops[:-1] - events.offsets[start])
-    # `frames[a:b] = rows` takes rows of equal length for a matrix.
-    selected = frames.id.get_space()
-    selected.select_hyperslab((start,), (rows.size,))
-    frames.id.write(h5py.h5s.create_simple((rows.size,)), selected, rows)
+        references = frames.id.get_offset()
+    size = len(image.getbuffer()) + 4 * events.electrons + 24 * events.positions
+    with replacing(path, size) as file:
+        append_rows(image, references, events.pixels, events.offsets, file, progress)
 
 
 def _write_metadata(group, metadata):

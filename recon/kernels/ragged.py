@@ -1,4 +1,4 @@
-"""Rows of a ragged dataset, copied out of the global heap of an HDF5 file."""
+"""Rows of a ragged dataset, copied out of and into the global heap of an HDF5 file."""
 
 import numpy as np
 from numba import njit, prange
@@ -101,3 +101,13 @@ def gather(window, collections, objects, lengths, targets, out):
                 target[byte] = source[byte]
     worst = missing.min()
     return worst if worst < rows else np.int64(-1)
+
+
+@parallel
+def scatter(values, starts, lengths, targets, out):
+    """Copy `lengths[i]` values from `starts[i]` on to `targets[i]` on; rows must not overlap."""
+    for row in prange(starts.size):
+        source = values[starts[row] : starts[row] + lengths[row]]
+        target = out[targets[row] : targets[row] + lengths[row]]
+        for index in range(source.size):
+            target[index] = source[index]

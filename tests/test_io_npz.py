@@ -1,0 +1,373 @@
+"""The compact event file, and what all formats share: metadata, atomic writing, refusals."""
+
+import json
+import os
+import resource
+import shutil
+import zipfile
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recon.io.csr_npz
+from recon.errors import Cancelled, UnreadableFile
+from recon.events import from_frames
+from recon.io import describe, open_events, write_events
+
+FRAMES = [[1, 2], [], [19], [3, 3, 4], [0], [7, 8]]
+METADATA = {
+    "energy": 80e3,
+    "semiangle_cutoff": 25.0,
+    "scan_sampling": (0.3, 0.25),
+    "rotation_deg": -12.5,
+    "transpose": True,
+    "centre": (1.5, 2.25),
+    "radius": 1.75,
+    "aberrations": {"C10": -120.0, "C12a": 20.0},
+    "dose": 2000.0,
+    "seed": 7,
+    "description": "Tellurium in a nanotube, 2 × 10³ e/Å²",
+}
+
+
+@pytest.fixture
+def events():
+    return from_frames(FRAMES, (2, 3), (4, 5), metadata=dict(METADATA))
+
+
+@pytest.fixture(params=[".h5", ".npz"])
+def path(tmp_path, request):
+    return tmp_path / f"scan{request.param}"
+
+
+@pytest.fixture
+def npz(tmp_path):
+    return tmp_path / "scan.npz"
+
+
+def arrays(**changes):
+    values = {
+        "pixels": np.array([1, 2, 19, 3], np.uint32),
+        "offsets": np.array([0, 2, 2, 4], np.int64),
+        "scan_shape": np.array([1, 3]),
+        "frame_shape": np.array([4, 5]),
+    } | changes
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def refused(path, match, **options):
+    with pytest.raises(UnreadableFile, match=match) as caught:
+        open_events(path, **options)
+    assert str(caught.value).startswith(path.name)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_written_is_read(path, events):
+    write_events(path, events)
+    back = open_events(path)
+    assert np.array_equal(back.pixels, events.pixels)
+    assert np.array_equal(back.offsets, events.offsets)
+    assert (back.scan_shape, back.frame_shape) == ((2, 3), (4, 5))
+    assert back.metadata == METADATA
+    assert describe(back) | {"format": ""} == {
+        "format": "",
+        "scan_shape": [2, 3],
+        "frame_shape": [4, 5],
+        "electrons": 9,
+        "frames_per_position": 1,
+        "flyback": "none",
+        "empty_frames": 1,
+        "electrons_per_frame": {"mean": 1.5, "min": 0, "max": 3},
+    }
+    json.dumps(describe(back))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    data=st.data(),
+    scan=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    detector=st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
+)
+def test_any_scan_survives(data, scan, detector, tmp_path_factory):
+    frame = st.lists(st.integers(0, detector[0] * detector[1] - 1), max_size=20)
+    count = scan[0] * scan[1]
+    frames = data.draw(st.lists(frame, min_size=count, max_size=count))
+    path = tmp_path_factory.mktemp("round") / "scan.npz"
+    write_events(path, from_frames(frames, scan, detector))
+    back = open_events(path)
+    assert [frame.tolist() for frame in back.frames()] == frames
+    assert (back.scan_shape, back.frame_shape) == (scan, detector)
+
+
+def test_equal_events_are_equal_files(tmp_path, events):
+    write_events(tmp_path / "one.npz", events)
+    write_events(tmp_path / "two.npz", events)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_numpy_reads_and_writes_it(npz, events, save):
+    write_events(npz, events)
+    with np.load(npz, allow_pickle=False) as found:
+        content = dict(found)
+    assert content["pixels"].tolist() == [1, 2, 19, 3, 3, 4, 0, 7, 8]
+    save(npz, **content)
+    assert open_events(npz).metadata == METADATA
+    assert np.array_equal(open_events(npz).pixels, events.pixels)
+
+
+def test_content_decides_and_not_the_suffix(tmp_path, events):
+    for written, read in ((".h5", ".npz"), (".npz", ".h5"), (".h5", ""), (".npz", ".data")):
+        write_events(tmp_path / f"a{written}", events)
+        (tmp_path / f"a{written}").rename(tmp_path / f"b{read}")
+        assert open_events(tmp_path / f"b{read}").electrons == 9
+
+
+def test_flyback_and_scan_shape_on_request(npz, events):
+    write_events(npz, events)
+    assert open_events(npz, keep_flyback=True).scan_shape == (2, 3)
+    assert open_events(npz, scan_shape=(3, 2)).scan_shape == (3, 2)
+    dropped = open_events(npz, keep_flyback=False)
+    assert dropped.scan_shape == (2, 2)
+    assert [frame.tolist() for frame in dropped.frames()] == [[1, 2], [], [3, 3, 4], [0]]
+    assert dropped.source.flyback == "dropped"
+    refused(npz, "6 frames do not fill a scan of 7 × 1", scan_shape=(7, 1))
+
+
+class TestMetadata:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"energy": -1.0},
+            {"energy": np.nan},
+            {"scan_sampling": 0.3},
+            {"scan_sampling": (0.3, 0.0)},
+            {"transpose": "perhaps"},
+            {"aberrations": 5.0},
+            {"seed": 2**80},
+            {"colour": "blue"},
+        ],
+    )
+    def test_entries_that_make_no_sense_are_left_out(self, path, wrong):
+        events = from_frames(FRAMES, (2, 3), (4, 5), metadata={**METADATA, **wrong})
+        write_events(path, events)
+        expected = {name: value for name, value in METADATA.items() if name not in wrong}
+        assert open_events(path).metadata == expected
+
+    def test_foreign_entries_in_hdf5(self, tmp_path, events):
+        path = tmp_path / "scan.h5"
+        write_events(path, events)
+        with h5py.File(path, "a") as file:
+            group = file["metadata"]
+            group.attrs["energy"] = "eighty"
+            group.attrs["radius"] = h5py.Empty("f4")
+            group.attrs["centre"] = np.zeros((2, 2))
+            group.attrs["semiangle_cutoff"] = np.float32(30)
+            group["aberrations"].attrs["C10"] = [1.0, 2.0]
+            group["microscope"] = "of no interest"
+        found = open_events(path).metadata
+        gone = ("energy", "radius", "centre", "aberrations")
+        expected = {name: value for name, value in METADATA.items() if name not in gone}
+        assert found == expected | {"semiangle_cutoff": 30.0}
+
+    @pytest.mark.parametrize("content", ["no JSON", "[1, 2]", "[" * 100_000, 7.5, "null"])
+    def test_broken_json(self, npz, content):
+        np.savez(npz, **arrays(metadata=np.array(content)))
+        assert open_events(npz).metadata == {}
+
+
+class TestBadInput:
+    def test_missing_file(self, tmp_path):
+        refused(tmp_path / "none.h5", "No such file")
+
+    def test_folder(self, tmp_path):
+        refused(tmp_path, "folder")
+
+    def test_pipe(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe.h5")
+        refused(tmp_path / "pipe.h5", "not an ordinary file")
+
+    def test_no_permission(self, path, events, monkeypatch):
+        write_events(path, events)
+
+        def denied(*args, **kwargs):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("builtins.open", denied)
+        refused(path, "Permission denied")
+
+    @pytest.mark.parametrize("content", [b"", b"text", b"PK", b"\x89HDF", bytes(2000)])
+    def test_of_no_known_format(self, path, content):
+        path.write_bytes(content)
+        refused(path, "is empty|of no known format")
+
+    @pytest.mark.parametrize("content", [b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"])
+    @pytest.mark.parametrize("rest", [b"", bytes(100), b"\xff" * 5000])
+    def test_nothing_but_a_signature(self, path, content, rest):
+        path.write_bytes(content + rest)
+        refused(path, "damaged|truncated")
+
+    @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+    def test_truncated(self, path, events, kept):
+        write_events(path, events)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * kept)])
+        refused(path, "damaged|truncated|no dataset")
+
+    @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+    def test_damaged_anywhere(self, npz, save):
+        save(npz, **arrays())
+        content, rng = npz.read_bytes(), np.random.default_rng(2)
+        for place in rng.integers(0, len(content), 300):
+            damaged = bytearray(content)
+            damaged[place : place + 6] = rng.bytes(6)
+            npz.write_bytes(damaged)
+            try:
+                open_events(npz)
+            except UnreadableFile:
+                continue
+
+    @pytest.mark.parametrize(
+        ("changes", "match"),
+        [
+            ({"pixels": None}, "no array 'pixels'"),
+            ({"scan_shape": None}, "no array 'scan_shape'"),
+            ({"pixels": np.array([1.0, 2, 3, 4])}, "pixels must be .* of uint32"),
+            ({"pixels": np.array([[1, 2, 3, 4]], np.uint32)}, "one-dimensional"),
+            ({"offsets": np.array([0, 2, 2, 4], np.int32)}, "offsets must be .* of int64"),
+            ({"offsets": np.array([0, 2, 4])}, "2 frames do not fill a scan of 1 × 3"),
+            ({"offsets": np.array([0, 3, 2, 4])}, "offsets decrease"),
+            ({"offsets": np.array([0, 2, 2, 5])}, "offsets run from 0 to 5"),
+            ({"scan_shape": np.array([0, 3])}, "scan is empty"),
+            ({"scan_shape": np.array([1, 3, 1])}, "scan_shape must be two integers"),
+            ({"scan_shape": np.array([2**40, 2**40])}, "do not fill"),
+            ({"frame_shape": np.array([4, 0])}, "detector is empty"),
+            ({"frame_shape": np.array([2**20, 2**20])}, "no detector has"),
+            ({"frame_shape": np.array([2, 5])}, "Pixel index 19 at scan position 2 lies outside"),
+            ({"frame_shape": np.array(["4", "5"])}, "frame_shape must be two integers"),
+        ],
+    )
+    def test_arrays_that_do_not_fit(self, npz, changes, match):
+        np.savez(npz, **arrays(**changes))
+        refused(npz, match)
+
+    def test_pickled_objects_are_not_loaded(self, npz):
+        np.savez(npz, **arrays(frame_shape=np.array([print, print], object)))
+        refused(npz, "frame_shape must be two integers")
+
+    def test_nothing_is_allocated_on_the_word_of_a_header(self, npz):
+        header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<u4', 'fortran_order': False, "
+        header += b"'shape': (4000000000000,), }".ljust(128 - len(header) - 1) + b"\n"
+        for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            np.savez(npz, **arrays(pixels=None))
+            with zipfile.ZipFile(npz, "a", compression) as archive:
+                archive.writestr("pixels.npy", header + bytes(64))
+            refused(npz, "pixels claims 16000000000000 bytes")
+
+    def test_no_bomb(self, npz, monkeypatch):
+        monkeypatch.setattr(recon.io.csr_npz, "ALLOWANCE", 1 << 20)
+        np.savez_compressed(npz, **arrays(pixels=np.zeros(10**7, np.uint32)))
+        refused(npz, "pixels claims 40000000 bytes")
+
+
+@pytest.fixture
+def many(tmp_path):
+    return from_frames([np.arange(4000) % 20] * 600, (20, 30), (4, 5))
+
+
+@contextmanager
+def no_file_larger_than(size):
+    """A disk that is full after `size` bytes, as far as a process can make one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class TestWriting:
+    def refused(self, path, events, match):
+        with pytest.raises(OSError, match=match) as caught:
+            write_events(path, events)
+        assert str(caught.value).startswith(f"{path.name} was not written: ")
+        assert "\n" not in str(caught.value)
+
+    def test_a_full_disk_leaves_what_was_there(self, path, many, events):
+        write_events(path, events)
+        with no_file_larger_than(1_000_000):
+            self.refused(path, many, "the disk is full")
+        assert os.listdir(path.parent) == [path.name]
+        assert open_events(path).electrons == 9
+        write_events(path, many)
+        assert open_events(path).electrons == many.electrons
+
+    def test_a_disk_too_small_is_refused_at_once(self, path, many, monkeypatch):
+        usage = shutil.disk_usage(path.parent)._replace(free=2_000_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+        self.refused(path, many, "it needs 10 MB, and the disk has 2 MB left")
+        assert os.listdir(path.parent) == []
+
+    def test_cancelled(self, path, many, events):
+        write_events(path, events)
+
+        def stop(fraction):
+            raise Cancelled
+
+        with pytest.raises(Cancelled):
+            write_events(path, many, progress=stop)
+        assert os.listdir(path.parent) == [path.name]
+        assert open_events(path).electrons == 9
+
+    def test_progress_rises_to_one(self, path, many):
+        seen = []
+        write_events(path, many, progress=seen.append)
+        assert seen == sorted(seen)
+        assert seen[-1] == 1
+
+    def test_folder_in_place_of_the_file(self, path, events):
+        path.mkdir()
+        self.refused(path, events, "it is a folder")
+
+    def test_missing_folder(self, path, events):
+        self.refused(path.parent / "none" / path.name, events, "no such file")
+
+    def test_device(self, path, events):
+        path.symlink_to("/dev/full")
+        self.refused(path, events, "not an ordinary file")
+        assert os.path.exists("/dev/full")
+
+    def test_a_link_stays_one(self, path, events, tmp_path):
+        target = tmp_path / "deep" / path.name
+        target.parent.mkdir()
+        path.symlink_to(target)
+        write_events(path, events)
+        assert path.is_symlink()
+        assert open_events(target).electrons == 9
+
+    def test_permissions_are_the_usual_ones(self, path, events):
+        before = os.umask(0o027)
+        try:
+            write_events(path, events)
+        finally:
+            os.umask(before)
+        assert path.stat().st_mode & 0o777 == 0o640
+
+    def test_unknown_suffix(self, tmp_path, events):
+        with pytest.raises(ValueError, match=r"scan.txt was not written: .* \.h5, \.hdf5, \.npz"):
+            write_events(tmp_path / "scan.txt", events)
+        assert os.listdir(tmp_path) == []
+
+
+def test_reading_an_npz_can_be_stopped(npz, many):
+    write_events(npz, many)
+
+    def stop(fraction):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        open_events(npz, progress=stop)
