@@ -7,18 +7,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from recon.gfunction import build_sidebands
-from recon.orientation import estimate_orientation
-from recon.ssb import object_transmission, single_sideband
-
 from recon.calibration import Calibration
 from recon.com import centre_of_mass, scan_deflection
 from recon.disc import fit_disc
 from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
+from recon.errors import DiscNotFound
 from recon.events import ElectronEvents
+from recon.gfunction import build_sidebands
 from recon.io import open_events
 from recon.io.results import write_results
 from recon.optics import Aberrations
+from recon.orientation import estimate_orientation
+from recon.ssb import object_transmission, single_sideband
 from recon.virtual import pacbed, virtual_detectors
 
 DPC = {
@@ -159,6 +159,7 @@ def reconstruct(
         events,
         calibration,
         choices.pixels_across,
+        full=choices.sideband == "full",
         progress=lambda part: report("Transforming", part),
     )
     report("Reconstructing", 0.0)
@@ -228,7 +229,14 @@ def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
     if choices.centre is not None:
         sources.origin.update(centre=COMMAND, radius=COMMAND)
         return {"centre": choices.centre, "radius": choices.radius}
-    disc = fit_disc(pattern)
+    try:
+        disc = fit_disc(pattern)
+    except DiscNotFound as missing:
+        centre, radius = (sources.metadata.get(name) for name in ("centre", "radius"))
+        if centre is None or radius is None:
+            raise
+        sources.origin.update(centre=FILE, radius=FILE)
+        return {"centre": tuple(centre), "radius": radius, "statement": str(missing)}
     sources.origin.update(centre=ESTIMATE, radius=ESTIMATE)
     return {
         "centre": tuple(float(value) for value in disc.centre),

@@ -28,11 +28,21 @@ def weak_phase(scan_shape=SCAN_SHAPE):
     )
 
 
-def weak_events(electrons_per_position=4000, metadata=None):
-    """Electrons behind `weak_phase`, seen through `ABERRATIONS` by `CALIBRATION`."""
-    intensities = expected_intensities(
-        weak_phase(), CALIBRATION, ABERRATIONS, frame_shape=FRAME_SHAPE
+def atoms_phase(scan_shape=(40, 44)):
+    """(Sy, Sx) phase [rad] of round atoms, positive, at places without symmetry."""
+    rows, columns = np.indices(scan_shape)
+    places = np.random.default_rng(3).uniform(0, 1, (12, 2)) * scan_shape
+    distances = (
+        (np.mod(rows - y + h / 2, h) - h / 2) ** 2 + (np.mod(columns - x + w / 2, w) - w / 2) ** 2
+        for (y, x), (h, w) in ((place, scan_shape) for place in places)
     )
+    return 0.4 * sum(np.exp(-distance / 4) for distance in distances)
+
+
+def weak_events(electrons_per_position=4000, metadata=None, phase=None, aberrations=ABERRATIONS):
+    """Electrons behind a phase (`weak_phase`), through aberrations, as `CALIBRATION` sees them."""
+    phase = weak_phase() if phase is None else phase
+    intensities = expected_intensities(phase, CALIBRATION, aberrations, frame_shape=FRAME_SHAPE)
     return sample_events(intensities, electrons_per_position, metadata=metadata)
 
 

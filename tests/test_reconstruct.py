@@ -13,6 +13,7 @@ from scans import (
     CALIBRATION,
     FRAME_SHAPE,
     SCAN_SHAPE,
+    atoms_phase,
     weak_events,
     weak_phase,
     write_4dcamera,
@@ -143,14 +144,17 @@ def test_what_is_typed_goes_before_what_the_file_says(told_file, tmp_path):
     assert parameters["sources"]["C12a"] == "file"
 
 
-def test_rotation_and_transpose_are_found_from_the_data(bare_file, tmp_path):
-    options = [*BEAM, "--rotation-deg", "auto", *PROBE]
-    _, parameters = reconstruct(bare_file, tmp_path / "out.h5", *options)
+def test_rotation_and_transpose_are_found_from_the_data(tmp_path):
+    phase = atoms_phase()
+    events = weak_events(2000, phase=phase, aberrations=None)
+    path = write_4dcamera(tmp_path / "atoms.h5", list(events.frames()), phase.shape)
+    options = [*BEAM, "--rotation-deg", "auto"]
+    _, parameters = reconstruct(path, tmp_path / "out.h5", *options)
     assert parameters["sources"]["rotation_deg"] == "estimated from the data"
-    # The sign is settled by atoms that are positive, which waves have not: modulo 180°.
-    turn = (parameters["calibration"]["rotation_deg"] - CALIBRATION.rotation_deg + 90) % 180 - 90
-    assert abs(turn) < 10
-    assert parameters["calibration"]["transpose"] is False
+    found = parameters["calibration"]
+    assert found["rotation_deg"] == pytest.approx(CALIBRATION.rotation_deg, abs=3)
+    assert found["transpose"] is False
+    assert parameters["orientation"]["statement"]
 
 
 def test_every_mode_and_option_is_taken(bare_file, tmp_path):
