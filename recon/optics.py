@@ -40,9 +40,7 @@ class Term:
         return (self.name,) if self.m == 0 else (f"{self.name}a", f"{self.name}b")
 
 
-TERMS = tuple(
-    Term(f"C{n}{m}", n, m) for n in range(1, 6) for m in range((n + 1) % 2, n + 2, 2)
-)
+TERMS = tuple(Term(f"C{n}{m}", n, m) for n in range(1, 6) for m in range((n + 1) % 2, n + 2, 2))
 """The 14 aberrations to 5th order, in Krivanek's notation."""
 
 SIZE = 7
@@ -167,6 +165,7 @@ class Aberrations:
 
     def chi(self, ky, kx, wavelength: float):
         """Aberration phase [rad] at spatial frequencies (ky, kx) [1/Å]; arrays broadcast."""
+        kx, ky = np.broadcast_arrays(kx, ky)
         return np.polynomial.polynomial.polyval2d(kx, ky, self.polynomial(wavelength))
 
 

@@ -1,0 +1,131 @@
+"""What the object's frequencies look like on the detector: spectrum, and G tiles."""
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+
+from recon.gfunction import Sidebands
+from recon.kernels import sideband_geometry as geometry
+from recon.kernels import sidebands
+from recon.optics import Aberrations
+
+NEAREST = 0.1
+"""Frequencies closer to DC than this share of k0 are not picked: their sidebands are slivers."""
+
+APART = 0.04
+"""Picked frequencies lie at least this share of k0 apart: one peak gives one tile."""
+
+
+def power_spectrum(g: Sidebands) -> np.ndarray:
+    """Power of the object's frequencies, whatever the aberrations.
+
+    Returns
+    -------
+    (Sy, Sx) float32 array
+        Σ |G|² over the sidebands in units of its expectation for independent electrons and no
+        object, so that noise lies about 1; DC in the middle, 0 where there is no sideband.
+        The scan's half plane is completed by Friedel's symmetry.
+    """
+    power, noise = (np.empty(g.q_shape, np.float32) for _ in range(2))
+    pacbed = g.pacbed.astype(np.float32)
+    sidebands.entry_power(g.re, g.im, g.first, g.runs, pacbed, power, noise)
+    positions = g.scan_shape[0] * g.scan_shape[1]
+    half = np.divide(power, noise * positions, out=np.zeros_like(power), where=noise > 0)
+    rows, columns = g.scan_shape
+    full = np.empty(g.scan_shape, np.float32)
+    full[:, : half.shape[1]] = half
+    mirror = half[-np.arange(rows) % rows, 1 : columns - half.shape[1] + 1][:, ::-1]
+    full[:, half.shape[1] :] = mirror
+    return np.fft.fftshift(full)
+
+
+def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
+    """The object's strongest frequencies, for looking at the aberrations.
+
+    Parameters
+    ----------
+    count : int
+        How many, 1 to 25.
+
+    Returns
+    -------
+    (n, 2) int64 array
+        Row and column offset from DC of each, strongest first, n <= `count`; one of ±q, column
+        >= 0. DC, its rows and columns and those beside them are left out, since scan noise and
+        flyback live there.
+
+    Raises
+    ------
+    ValueError
+        If `count` is outside 1..25.
+    """
+    if not 1 <= count <= 25:
+        raise ValueError(f"Between 1 and 25 tiles can be shown, not {count}.")
+    spectrum = power_spectrum(g)
+    rows, columns = (np.arange(size) - size // 2 for size in g.scan_shape)
+    sampling = [1 / (n * s) for n, s in zip(g.scan_shape, g.calibration.scan_sampling, strict=True)]
+    k0 = g.calibration.k0
+    radius = np.hypot(rows[:, None] * sampling[0], columns * sampling[1])
+    size = [max(3, 2 * round(APART * k0 / s) + 1) for s in sampling]
+    peaks = spectrum == maximum_filter(spectrum, size, mode="wrap")
+    allowed = (abs(rows)[:, None] > 1) & (columns > 1) & (radius > NEAREST * k0) & (spectrum > 0)
+    found = np.flatnonzero(peaks & allowed)
+    best = found[np.argsort(-spectrum.ravel()[found], kind="stable")][:count]
+    y, x = np.unravel_index(best, g.scan_shape)
+    return np.stack([rows[y], columns[x]], axis=1)
+
+
+def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.ndarray:
+    """conj(γ) G at some object frequencies: of one flat phase iff the aberrations are right.
+
+    Parameters
+    ----------
+    frequencies : (n, 2) int array
+        Row and column offsets from DC; a negative column stands for its Friedel mate.
+
+    Returns
+    -------
+    (n, By, Bx) complex64 array
+        On the binned detector grid, 0 outside the two sidebands.
+
+    Raises
+    ------
+    ValueError
+        If a frequency lies outside the scan's transform.
+    """
+    rows, columns = g.scan_shape
+    scan = aberrations.in_scan_frame(g.calibration.rotation_deg, g.calibration.transpose)
+    powers = scan.polynomial(g.calibration.wavelength)
+
+    def chi(y, x):
+        return np.polynomial.polynomial.polyval2d(x, y, powers)
+
+    ky, kx = g.k
+    at_pixel = chi(ky, kx)
+    inside = g.bright_field.planes >= 0
+    tiles = np.zeros((len(frequencies), *g.bright_field.shape), np.complex64)
+    for tile, (row, column) in zip(tiles, np.asarray(frequencies).reshape(-1, 2), strict=True):
+        if not (-(rows // 2) <= row <= rows // 2 and abs(column) <= columns // 2):
+            raise ValueError(
+                f"Frequency ({row}, {column}) lies outside the transform of a scan of "
+                f"{rows} × {columns} positions."
+            )
+        if column < 0:
+            row, column = -row, -column
+        values, sides = np.zeros(g.bright_field.size, np.complex64), np.zeros(ky.size, np.uint8)
+        sidebands.gather(g.re, g.im, g.first, g.hard, g.hard_at, row % rows, column, values, sides)
+        q_y, q_x = g.q_y[row % rows], g.q_x[column]
+        right, left = sides == geometry.RIGHT, sides == geometry.LEFT
+        phase = np.where(
+            right, at_pixel - chi(ky - q_y, kx - q_x), np.pi - at_pixel + chi(ky + q_y, kx + q_x)
+        )
+        kept = np.where(right | left, values * np.exp(-1j * phase), 0)
+        tile[inside] = kept[g.bright_field.planes[inside]]
+    return tiles
+
+
+def frequency_at(g: Sidebands, q_y: float, q_x: float) -> tuple[int, int]:
+    """Row and column offset from DC nearest to a spatial frequency (q_y, q_x) [1/Å]."""
+    return tuple(
+        int(np.clip(round(q * n * s), -(n // 2), (n - 1) // 2))
+        for q, n, s in zip((q_y, q_x), g.scan_shape, g.calibration.scan_sampling, strict=True)
+    )
