@@ -4,14 +4,19 @@ Signs as everywhere in `recon`: a(r) = ∫ A(k) exp(2πi k·r) dk with A = exp(-
 aperture, Ψ(k; R) = ∫ a(r - R) T(r) exp(-2πi k·r) dr, and K_det = S R(θ) K_scan.
 """
 
-from math import pi
+from math import pi, sqrt
 
 import numpy as np
 import scipy.fft
 
 from recon.calibration import Calibration
 from recon.events import ElectronEvents, Source
+from recon.kernels import simulate as kernels
 from recon.optics import Aberrations
+from recon.probe import Probe
+
+CHUNK = 128
+"""Scan positions worked on at once: 15 MB of exit waves in a box of 120 × 120."""
 
 
 def expected_intensities(
@@ -156,3 +161,142 @@ def truth(calibration: Calibration, aberrations: Aberrations | None = None, **mo
         "aberrations": {k: v for k, v in vars(aberrations or Aberrations()).items() if v},
     }
     return values | more
+
+
+def simulate_events(
+    phase,
+    calibration: Calibration,
+    aberrations: Aberrations | None = None,
+    *,
+    dose: float,
+    frame_shape: tuple[int, int],
+    scan_shape: tuple[int, int] | None = None,
+    oversampling: float = 1,
+    seed: int = 0,
+    metadata: dict | None = None,
+    progress=None,
+) -> ElectronEvents:
+    """Electrons of a scan over a phase object, each at its own place in the diffraction pattern.
+
+    Parameters
+    ----------
+    phase : (Ny, Nx) array
+        Phase of the object [rad] on a grid `oversampling` times finer than the scan, repeated
+        periodically.
+    calibration : Calibration
+        Beam, scan and detector.
+    aberrations : Aberrations
+        Of the probe, in the detector's frame; none by default.
+    dose : float
+        Electrons that hit the object [1/Å²].
+    frame_shape : (Ky, Kx)
+        Detector pixels. Electrons beside the detector are lost.
+    scan_shape : (Sy, Sx)
+        Scan positions, in the middle of the object; by default all of it.
+    oversampling : float
+        Object grid points to one scan step, along each axis; a multiple of one half.
+    seed : int
+        The same seed gives the same electrons, whatever the number of threads.
+    metadata : dict
+        Added to the truth in the events' metadata.
+    progress : callable
+        Called with the fraction done; may raise `Cancelled`.
+
+    Raises
+    ------
+    ValueError
+        If the dose is negative, the scan does not fit the object, or the object's grid is too
+        coarse for the probe.
+
+    Notes
+    -----
+    With T0 a constant near T under the probe,
+
+        Ψ(k) = T0 A(k) + ∫ a(r - R) [T(r) - T0] exp(-2πi k·r) dr:
+
+    the first part has the aperture's edge exactly where it is, and the second is small beyond
+    the box in which it is transformed. The transform samples the pattern on a lattice that is
+    moved at random by fractions of its step from position to position; around the
+    bright-field disc, where most electrons are, it is interpolated onto fine cells. Every
+    electron then gets a place within its cell, so that the pixels of any detector, turned and
+    off-centre, integrate over their area.
+    """
+    phase = np.asarray(phase)
+    aberrations = aberrations or Aberrations()
+    halves = round(2 * oversampling)
+    if oversampling < 1 or halves != 2 * oversampling or min(frame_shape) < 1:
+        raise ValueError(
+            f"Oversampling must be a multiple of 1/2 from 1 on, not {oversampling}, and a detector "
+            f"must have pixels, not {frame_shape}."
+        )
+    scan_shape = tuple(scan_shape or (int(n // oversampling) for n in phase.shape))
+    field = [n * oversampling for n in scan_shape]
+    if min(scan_shape) < 1 or any(f > n for f, n in zip(field, phase.shape, strict=True)):
+        raise ValueError(
+            f"A scan of {scan_shape[0]} × {scan_shape[1]} positions does not fit an object of "
+            f"{phase.shape[0]} × {phase.shape[1]} points, {oversampling} to a step."
+        )
+    if not dose >= 0:
+        raise ValueError(f"The dose must not be negative: {dose} e/Å².")
+
+    probe = Probe(calibration, aberrations, oversampling)
+    box = probe.box
+    transmission = np.exp(1j * phase)
+    mean = probe.mean_under_probe(transmission).astype(np.complex64)
+    padding = [(n // 2, n // 2) for n in box]
+    transmission = np.pad(transmission.astype(np.complex64), padding, mode="wrap")
+    start = [int((n - f) // 2) for n, f in zip(phase.shape, field, strict=True)]
+
+    positions = scan_shape[0] * scan_shape[1]
+    electrons = dose * calibration.scan_sampling[0] * calibration.scan_sampling[1]
+    scale = electrons * probe.cell_area / (pi * calibration.k0**2)
+    most = int(1.3 * electrons + 12 * sqrt(electrons)) + 24
+    pixels = np.empty(int(1.02 * electrons * positions) + most * CHUNK, np.uint32)
+    counts = np.zeros(positions, np.int64)
+    affine = probe.affine()
+    waves = np.empty((CHUNK, *box), np.complex64)
+    drawn = np.empty((CHUNK, most), np.uint32)
+    filled = 0
+    for first in range(0, positions, CHUNK):
+        index = np.arange(first, min(first + CHUNK, positions))
+        corners = np.stack(
+            [2 * at + halves * i for at, i in zip(start, divmod(index, scan_shape[1]), strict=True)]
+        )
+        base, found = mean[*(corners // 2)], counts[first : first + index.size]
+        wave = waves[: index.size]
+        kernels.exit_waves(transmission, base, corners, probe.probes, np.uint64(seed), first, wave)
+        wave = scipy.fft.fft2(wave, overwrite_x=True, workers=-1)
+        kernels.draw_electrons(
+            wave,
+            base,
+            corners,
+            np.uint64(seed),
+            first,
+            probe.taps,
+            probe.apertures,
+            probe.inside,
+            1 - probe.inside,
+            scale,
+            probe.disc,
+            affine,
+            np.array(frame_shape),
+            drawn,
+            found,
+        )
+        new = drawn[: index.size][np.arange(most) < found[:, None]]
+        if filled + new.size > pixels.size:
+            pixels = np.concatenate([pixels, np.empty(pixels.size // 4 + new.size, np.uint32)])
+        pixels[filled : filled + new.size] = new
+        filled += new.size
+        if progress:
+            progress((index[-1] + 1) / positions)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    known = truth(calibration, aberrations, dose=float(dose), seed=int(seed)) | (metadata or {})
+    return ElectronEvents(
+        pixels[:filled].copy(),
+        offsets,
+        scan_shape,
+        tuple(frame_shape),
+        known,
+        Source("simulation", "simulation"),
+    )
