@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 import pytest
 from scans import FRAME_SHAPE, write_4dcamera
+from typer.main import get_command
 
-from app.cli import main
+from app.cli import app, main
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("serve", "info", "reconstruct", "simulate", "convert", "bench")
@@ -64,6 +65,15 @@ def test_help_names_every_command_and_imports_no_page():
 def test_every_command_explains_itself(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"livestem {command}" in capsys.readouterr().out
+
+
+def test_help_gives_the_defaults_of_the_dpc_iteration():
+    from app.reconstruct import DPC
+
+    options = {p.name: p.help for p in get_command(app).commands["reconstruct"].params}
+    for name, value in DPC.items():
+        if f"dpc_{name}" in options:
+            assert f"{value:g} if left out" in options[f"dpc_{name}"].replace("1e-5", "1e-05")
 
 
 def test_without_arguments_the_help_is_shown(capsys):

@@ -139,7 +139,7 @@ def reconstruct(
         typer.Option(
             metavar="X",
             parser=options.non_negative,
-            help="λ2 [(steps/cycle)²], holds back high frequencies; 0.1 if left out.",
+            help="λ2 [(steps/cycle)²], holds back high frequencies; 100 if left out.",
             rich_help_panel=DPC,
         ),
     ] = None,
@@ -184,11 +184,14 @@ def reconstruct(
         dpc={name: value for name, value in dpc.items() if value is not None},
     )
     with progress() as report:
-        reconstruct_file(
+        parameters = reconstruct_file(
             file,
             output,
             choices,
             keep_flyback=True if keep_flyback else None,
             report=report,
         )
+    for name in ("disc", "orientation"):
+        if statement := parameters[name].get("statement"):
+            typer.echo(statement)
     typer.echo(f"Wrote {output}")
