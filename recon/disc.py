@@ -20,9 +20,12 @@ BOX_VARIANCE = 1 / 12
 """Variance [px²] of the square pixel over which an intensity is averaged, along any direction."""
 SHARES = (0.03, 0.15, 0.35, 0.55, 0.75)
 """Parts of all electrons, of which the faintest pixel tries for the level of the disc: a bright
-structure inside the disc misleads the first, a halo or dark counts the last."""
+structure inside the disc misleads the first, a halo or dark counts the last. A small disc may
+hold too few of the electrons for either: its own brightness is tried as well."""
 MODEL_ERROR = 0.03
 """Structure inside a disc, relative to its intensity, below which counts are taken as exact."""
+LARGE = 500
+"""Detectors of twice as many pixels are binned to about as many, to look for the disc."""
 MOST_PIXELS = 8000
 """Pixels around the rim that are fitted; of more, every so many."""
 ENOUGH_COUNTS = 10
@@ -93,7 +96,7 @@ def fit_disc(pacbed) -> Disc:
         )
     pattern = _without_hot_pixels(pattern)
     refused = None
-    for centre, radius in _starts(pattern):
+    for centre, radius in _starts_of_any_size(pattern):
         try:
             return _fitted(pattern, centre, radius)
         except DiscNotFound as error:
@@ -113,6 +116,26 @@ def _without_hot_pixels(pattern):
     return np.where(pattern > limit, third, pattern)
 
 
+def _starts_of_any_size(pattern):
+    """Rough discs, looked for in a binned pattern where the detector is large."""
+    binning = max(pattern.shape) // LARGE
+    if binning > 1:
+        try:
+            return [
+                (tuple(c * binning + (binning - 1) / 2 for c in centre), radius * binning)
+                for centre, radius in _starts(_binned(pattern, binning))
+            ]
+        except DiscNotFound:
+            pass  # perhaps too small to be seen there
+    return _starts(pattern)
+
+
+def _binned(pattern, binning):
+    height, width = (n // binning for n in pattern.shape)
+    cropped = pattern[: height * binning, : width * binning]
+    return cropped.reshape(height, binning, width, binning).sum(axis=(1, 3))
+
+
 def _starts(pattern):
     """Rough discs (centre, radius), the most promising first."""
     for width in (0.0, 1.0, 2.0, 4.0, 8.0):
@@ -122,6 +145,7 @@ def _starts(pattern):
         if np.median(levels) * max(1.0, 4 * np.pi * width**2) > 40:
             break
     _refuse_flat(pattern, max(2.0, 2 * width))
+    levels = [*levels, smooth.max()]
     floor = np.percentile(smooth, 10)
     found, specks = [], []
     for level in levels:
@@ -150,9 +174,9 @@ def _starts(pattern):
 def _refuse_flat(pattern, width):
     """Raise `DiscNotFound` unless a blurred pattern has more contrast than counting gives it."""
     calm = ndimage.gaussian_filter(pattern, width)
-    dark, bright = np.percentile(calm, 10), _electron_quantiles(calm, 0.02)
+    dark, bright = float(np.percentile(calm, 10)), float(calm.max())
     noise = np.sqrt(bright / (4 * np.pi * width**2))
-    if bright - dark < max(WEAKEST_STEP * bright, 5 * noise):
+    if bright - dark < max(WEAKEST_STEP * bright, WEAKEST_SIGNAL * noise):
         raise DiscNotFound(
             f"No disc: the pattern is flat, {dark:.4g} to {bright:.4g} counts a pixel; or the disc "
             "is larger than the detector. Give centre and radius instead."
@@ -195,14 +219,17 @@ class _Rim:
     """Pixels around a circle, and the levels that fit them best for a given rim."""
 
     def __init__(self, pattern, centre, radius, reach, binning):
-        height, width = (n // binning for n in pattern.shape)
-        cropped = pattern[: height * binning, : width * binning]
-        binned = cropped.reshape(height, binning, width, binning).sum(axis=(1, 3))
-        y, x = (np.arange(n) * binning + (binning - 1) / 2 for n in binned.shape)
+        y0, x0 = (max(int(c - radius - reach), 0) // binning * binning for c in centre)
+        y1, x1 = (max(int(c + radius + reach) + 2 * binning, 0) for c in centre)
+        binned = _binned(pattern[y0:y1, x0:x1], binning)
+        y, x = (
+            start + np.arange(n) * binning + (binning - 1) / 2
+            for start, n in zip((y0, x0), binned.shape, strict=True)
+        )
         distance = np.hypot(y[:, None] - centre[0], x - centre[1])
         near = np.flatnonzero(np.abs(distance - radius) < reach)
         near = near[:: -(-near.size // MOST_PIXELS)]
-        self.y, self.x = y[near // width], x[near % width]
+        self.y, self.x = y[near // x.size], x[near % x.size]
         self.counts = binned.ravel()[near]
         self.box_variance = BOX_VARIANCE * binning**2
         self.sectors = int(np.clip(near.size // 150, 1, 16))

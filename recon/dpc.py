@@ -16,7 +16,7 @@ from recon.calibration import Calibration
 from recon.kernels import dpc as kernels
 
 STEP, ITERATIONS, PADDING = 0.5, 20, 2.0
-HIGHPASS, LOWPASS = 1e-5, 0.1
+HIGHPASS, LOWPASS = 1e-5, 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,8 @@ def integrate_com(
         λ1 [(cycles/step)²]: holds back frequencies below about sqrt(λ1). Needs iterations to be
         few: it slows these frequencies down, and does not remove them for good.
     lowpass : float
-        λ2 [(steps/cycle)²]: holds back frequencies above about 1/sqrt(λ2), likewise.
+        λ2 [(steps/cycle)²]: holds back frequencies above about 1/sqrt(λ2), likewise: the default
+        slows waves down in the degree to which the central difference exaggerates them.
     step : float
         μ, of which π/2 is the whole way to the solution. It is halved as long as it would make
         the error grow.
@@ -95,7 +96,10 @@ def integrate_com(
     φ += μ F⁻¹{-(i/4) (qx F rx + qy F ry) / (q² + λ1 + λ2 q⁴)}, r = mask (2π COM - D φ),
     with D the central difference. Where it converges, D φ = 2π COM: a wave of frequency q along an
     axis comes back larger by 2πq / sin(2πq), at Nyquist without bound, however large λ2. What
-    limits the noise there is the number of iterations.
+    limits the noise there is the number of iterations. The default λ2, step and iterations stop
+    where the two balance: waves of 0.03 to 0.37 cycles a step come back within 0.9 and 1.25 of
+    their height, and shorter ones damped. Where highpass and lowpass are nearly zero, noise at
+    Nyquist soon leaves no step that lowers the error, and the iteration ends early.
 
     Only the transforms' rows that meet the scan are computed. Since D is linear, the error of
     any step along an update is known before it is taken, so a halved step costs no transform.
@@ -137,6 +141,8 @@ def integrate_com(
         steps.append(step)
         if progress is not None:
             progress((iteration + 1) / iterations)
+    if progress is not None and len(errors) < iterations:
+        progress(1.0)
     return _result(phase, errors, steps, "iterative")
 
 

@@ -12,12 +12,15 @@ from recon.errors import DiscNotFound
 def disc(shape, centre, radius, stretch=0.0):
     """A disc averaged over pixel areas; `stretch` lengthens one axis and shortens the other."""
     total = np.zeros(shape)
+    box = tuple(slice(max(int(c - 1.1 * radius - 2), 0), int(c + 1.1 * radius + 3)) for c in centre)
+    y, x = np.ogrid[tuple(slice(b.start, min(b.stop, n)) for b, n in zip(box, shape, strict=True))]
     points = (np.arange(9) - 4) / 9
     for dy in points:
         for dx in points:
-            y = np.arange(shape[0])[:, None] + dy - centre[0]
-            x = np.arange(shape[1]) + dx - centre[1]
-            total += np.hypot((y + x) * (1 + stretch), (y - x) / (1 + stretch)) < radius * 2**0.5
+            v, u = y + dy - centre[0], x + dx - centre[1]
+            total[box] += (
+                np.hypot((v + u) * (1 + stretch), (v - u) / (1 + stretch)) < radius * 2**0.5
+            )
     return total / 81
 
 
@@ -40,6 +43,8 @@ def assert_found(pattern, centre, radius, within=0.05, ratio=0.005):
         ((576, 576), (280.2, 300.7), 12.3, 500),
         ((128, 256), (60.2, 170.7), 30.3, 200),
         ((200, 90), (81.5, 41.0), 33.3, 2000),
+        ((1100, 1030), (600.2, 500.4), 151.3, 30),
+        ((1024, 1024), (500.3, 520.2), 5.3, 5000),
         ((18, 18), (9.1, 8.7), 7.2, 10000),
         ((64, 64), (31.3, 30.2), 4.3, 20000),
     ],
@@ -85,6 +90,20 @@ def test_few_counts_are_binned_and_still_found():
     centre, radius = (280.2, 300.7), 120.3
     pattern = counted(0.4 * disc((576, 576), centre, radius) + 0.01)
     assert_found(pattern, centre, radius, within=0.5)
+
+
+@pytest.mark.parametrize(("radius", "counts"), [(4.3, 300), (20.3, 15), (30.3, 2)])
+def test_errors_are_as_large_as_stated(radius, counts):
+    rng = np.random.default_rng(5)
+    errors = []
+    for seed in range(8):
+        centre = rng.uniform(59, 61, 2)
+        found = fit_disc(counted(counts * disc((120, 120), centre, radius) + 0.01, seed))
+        misses = [*(found.centre - centre), found.radius - radius]
+        errors.append(np.array(misses) / found.uncertainty)
+    # 24 errors, of which the largest component's standard error is the one stated.
+    assert np.abs(errors).max() < 4
+    assert 0.2 < np.sqrt(np.mean(np.square(errors))) < 1.5
 
 
 def test_hot_pixels_do_not_matter():

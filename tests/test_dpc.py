@@ -157,6 +157,15 @@ def test_highpass_slows_long_waves_and_lowpass_short_ones():
     assert gain(long, lowpass=100) > 0.95 * gain(long)
 
 
+@pytest.mark.parametrize("cycles", [4, 12, 24, 36, 44])
+def test_default_regularisation_keeps_waves_near_their_height(cycles):
+    phase, gradient = wave((16, 120), (0.4, 0.4), (0, cycles))
+    result = integrate_com(deflection(gradient, calibration()), calibration(), padding=1)
+    gain = np.vdot(result.phase, phase) / np.vdot(phase, phase)
+    assert 0.9 < gain < 1.25
+    assert result.errors.size == 20
+
+
 def test_masked_deflections_leave_no_trace():
     c = calibration()
     phase, gradient = blob((48, 56), (0.4, 0.4), width=3.0)
@@ -228,6 +237,10 @@ def test_work_reports_progress_and_can_be_stopped():
     seen = []
     integrate_com(field, calibration(), iterations=4, progress=seen.append)
     assert seen == [0.25, 0.5, 0.75, 1.0]
+
+    early = []
+    integrate_com(np.zeros((2, 6, 6)), calibration(), progress=early.append)
+    assert early == [1.0]
 
     def stop(fraction):
         raise Cancelled
