@@ -69,6 +69,12 @@ class Engine:
         self.store = Store(memory)
         self._demo_cache = demo_cache
 
+    def warm_up(self, progress: Report | None = None) -> None:
+        """Compile what a session will run, once a process; fast where that was done before."""
+        from recon.warm import warm_up
+
+        self.store.get(("warm",), lambda report: warm_up(report), progress)
+
     # ---- reading ----
 
     def title(self, dataset: str) -> str:
@@ -267,7 +273,7 @@ class Engine:
 
         Picked ones that the scan does not have are left out; without any, the strongest.
         """
-        from recon.gfunction import strongest_frequencies
+        from recon.tiles import strongest_frequencies
 
         height, width = g.scan_shape
         picked = [
@@ -287,7 +293,7 @@ class Engine:
 
     def spectrum(self, g) -> np.ndarray:
         """(Sy, Sx) float32 signal power, DC in the middle."""
-        from recon.gfunction import power_spectrum
+        from recon.tiles import power_spectrum
 
         return power_spectrum(g)
 

@@ -167,7 +167,9 @@ def _colour_bar(sheet, draw, box, table, limits, theme, font):
     low, high = limits
     for part, anchor in ((0.0, "lb"), (0.5, "lm"), (1.0, "lt")):
         at = (left + width + width // 3, top + height * (1 - part))
-        text = f"{low + part * (high - low):.3g}".replace("-", "−")
+        value = low + part * (high - low)
+        value = 0.0 if abs(value) < 1e-3 * (high - low) else value
+        text = f"{value:.3g}".replace("-", "−")
         draw.text(at, _plain(text, font), theme["ink"], font, anchor=anchor)
 
 

@@ -15,6 +15,7 @@ from itertools import count
 from time import monotonic
 
 from app import opening, work
+from app.catalogue import DEMO
 from app.frames import FrameWindow
 from app.meter import Meter
 from app.request import Reading, Request
@@ -196,9 +197,11 @@ class Pipeline:
         reading = self._wanted = self.experiment.request().reading
         meter = self._begin(SLOW)
         title = self.engine.title(reading.dataset)
+        task = "Preparing the demonstration" if reading.dataset == DEMO else f"Reading {title}"
 
         def read():
-            return self.engine.events(reading, meter.begin(f"Reading {title}"))
+            self.engine.warm_up(meter.begin("Getting ready"))
+            return self.engine.events(reading, meter.begin(task))
 
         def done(events, error, seconds):
             meter.end()

@@ -35,6 +35,9 @@ class FakeEngine:
     def count(self, name):
         return sum(call[0] == name for call in self.calls)
 
+    def warm_up(self, progress=None):
+        pass
+
     def title(self, dataset):
         return dataset
 
