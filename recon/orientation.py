@@ -7,6 +7,10 @@ import numpy as np
 import scipy.fft
 from scipy.ndimage import gaussian_filter
 
+from recon.com import centre_of_mass
+from recon.events import ElectronEvents
+from recon.virtual import annulus
+
 LEAST_FREQUENCY = 2.0
 """Cycles across the scan below which descan and the scan's edges outweigh the specimen."""
 
@@ -34,7 +38,8 @@ class Orientation:
     rotation_error : float
         Standard error of the rotation [degrees], apart from the 180° of the sign.
     transpose_confidence : float
-        From 0 (both states of the transpose fit alike) to 1 (sure).
+        From 0 (both states of the transpose fit alike) to 1 (sure). Within one standard error
+        of each other, the axes are taken as not swapped, which is the usual case.
     sign_confidence : float
         From 0 (the rotation could as well be 180° off) to 1 (sure, if atoms are positive).
     statement : str
@@ -74,9 +79,9 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
     Parameters
     ----------
     com : (2, Sy, Sx) array
-        Centre of mass (y, x) along the detector's axes, in any unit, such as pixels. Scattered
-        electrons outside the bright-field disc carry little of the phase but most of the noise:
-        at low dose take `centre_of_mass` with a mask of the disc.
+        Centre of mass (y, x) along the detector's axes, in any unit, such as pixels. That of all
+        electrons is the exact one. Where scattered electrons drown it in noise, that of the
+        bright-field disc may have an orientation still: see `find_orientation`.
     scan_sampling : (float, float)
         Distance of scan positions along (y, x) [Å].
 
@@ -143,6 +148,8 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
             "by binning the scan."
         )
     gap = (other.curl - best.curl) / max(sqrt(2) * best.curl_error, 1e-300)
+    if gap < 1 and best.transpose:
+        best = other
     rotation, sign_confidence = _settle_sign(best, weight * radius, overcount)
     result = {
         "rotation_deg": rotation,
@@ -153,6 +160,45 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
         "sign_confidence": sign_confidence,
     }
     return Orientation(**result, statement=_statement(**result))
+
+
+def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> Orientation:
+    """The surer orientation of two: from all electrons, and from those in the disc.
+
+    The centre of mass of all electrons is exact, but scattered electrons far out bring much noise
+    and little signal. That of the bright-field disc is quieter, but some degrees off if the probe
+    has astigmatism or coma. At low dose the disc's is taken, as its error is smaller.
+
+    Parameters
+    ----------
+    events : ElectronEvents
+        The scan.
+    scan_sampling : (float, float)
+        Distance of scan positions along (y, x) [Å].
+    centre : (float, float)
+        Centre (y, x) of the bright-field disc [detector pixels].
+    radius : float
+        Its radius [detector pixels].
+
+    Returns
+    -------
+    Orientation
+
+    Raises
+    ------
+    ValueError
+        If neither shows an orientation; see `estimate_orientation`.
+    """
+    disc = annulus(events.frame_shape, centre, 0, radius)
+    found, refusal = [], None
+    for mask in (None, disc):
+        try:
+            found.append(estimate_orientation(centre_of_mass(events, mask), scan_sampling))
+        except ValueError as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return min(found, key=lambda orientation: orientation.rotation_error)
 
 
 def _without_plane(com):

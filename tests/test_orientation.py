@@ -6,8 +6,7 @@ import pytest
 
 from recon.com import centre_of_mass
 from recon.events import ElectronEvents
-from recon.orientation import estimate_orientation
-from recon.virtual import annulus
+from recon.orientation import estimate_orientation, find_orientation
 
 
 def atoms(shape, sampling, number=60, width=0.8, seed=0):
@@ -160,8 +159,39 @@ def test_a_real_scan_of_viruses(shared_data):
     events = ElectronEvents(
         np.concatenate(frames).astype(np.uint32), offsets, (127, 127), (256, 256)
     )
-    disc = annulus(events.frame_shape, (126, 128), 0, 60)
-    found = estimate_orientation(centre_of_mass(events, disc), (31.25, 31.25))
-    # Rings of different spatial frequency agree on -59° (or 121°) with the axes swapped.
+    found = find_orientation(events, (31.25, 31.25), (127.7, 125.7), 61)
+    # There, and not 180° off, single-sideband images show the capsids sharp and positive.
     assert found.transpose
-    assert min(difference(found.rotation_deg, 121), difference(found.rotation_deg, -59)) < 5
+    assert difference(found.rotation_deg, 122) < 4
+
+
+def detected(deflection, electrons, stray, rng):
+    """Events of a disc of radius 12 shifted by (2, Sy, Sx) pixels, and stray ones anywhere."""
+    shape = deflection.shape[1:]
+    r = 12 * np.sqrt(rng.random((electrons, *shape)))
+    angle = 2 * np.pi * rng.random(r.shape)
+    y = np.rint(32 + deflection[0] + r * np.sin(angle))
+    x = np.rint(32 + deflection[1] + r * np.cos(angle))
+    pixels = np.concatenate([y * 64 + x, rng.integers(0, 64 * 64, (stray, *shape))])
+    frames = pixels.reshape(electrons + stray, -1).T.astype(np.uint32)
+    offsets = np.arange(frames.shape[0] + 1) * frames.shape[1]
+    return ElectronEvents(frames.ravel(), offsets, shape, (64, 64))
+
+
+@pytest.mark.parametrize("stray", [0, 60])
+def test_the_surer_of_all_electrons_and_of_the_disc_is_taken(stray):
+    sampling = (0.4, 0.3)
+    field = on_detector(atoms((70, 100), sampling), -75, False)
+    events = detected(3 * field / np.abs(field).max(), 60, stray, np.random.default_rng(4))
+    found = find_orientation(events, sampling, (32, 32), 15)
+    assert not found.transpose
+    assert difference(found.rotation_deg, -75) < 4 * found.rotation_error < 20
+    every = estimate_orientation(centre_of_mass(events), sampling)
+    assert found.rotation_error <= every.rotation_error
+
+
+def test_no_electrons_have_no_orientation():
+    offsets = np.zeros(401, np.int64)
+    events = ElectronEvents(np.empty(0, np.uint32), offsets, (20, 20), (64, 64))
+    with pytest.raises(ValueError, match="same at every scan position"):
+        find_orientation(events, (1, 1), (32, 32), 15)
