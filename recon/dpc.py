@@ -16,7 +16,8 @@ from recon.calibration import Calibration
 from recon.kernels import dpc as kernels
 
 STEP, ITERATIONS, PADDING = 0.5, 20, 2.0
-HIGHPASS, LOWPASS = 1e-5, 100.0
+HIGHPASS, LOWPASS = 1e-3, 100.0
+DIRECT_HIGHPASS, DIRECT_LOWPASS = 1e-5, 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,8 @@ def integrate_com(
     calibration : Calibration
         Its wavelength and scan step put the field on a scale.
     highpass : float
-        λ1 [(cycles/step)²]: holds back frequencies below about sqrt(λ1). Needs iterations to be
-        few: it slows these frequencies down, and does not remove them for good.
+        λ1 [(cycles/step)²]: holds back frequencies below about sqrt(λ1/iterations), where noise
+        and edges make clouds. It slows them down, and does not remove them for good.
     lowpass : float
         λ2 [(steps/cycle)²]: holds back frequencies above about 1/sqrt(λ2), likewise: the default
         slows waves down in the degree to which the central difference exaggerates them.
@@ -147,7 +148,11 @@ def integrate_com(
 
 
 def integrate_com_direct(
-    field, calibration: Calibration, *, highpass: float = HIGHPASS, lowpass: float = 0.0
+    field,
+    calibration: Calibration,
+    *,
+    highpass: float = DIRECT_HIGHPASS,
+    lowpass: float = DIRECT_LOWPASS,
 ) -> DpcResult:
     """Phase of a deflection field, by division in Fourier space: fast, and periodic.
 
@@ -158,8 +163,8 @@ def integrate_com_direct(
     calibration : Calibration
         Its wavelength and scan step put the field on a scale.
     highpass, lowpass : float
-        λ1 [(cycles/step)²] and λ2 [(steps/cycle)²]; here they do change the result: a wave comes
-        back multiplied by q² / (q² + λ1 + λ2 q⁴).
+        λ1 [(cycles/step)²] and λ2 [(steps/cycle)²]; here they do change the result, and want to
+        be smaller: a wave comes back multiplied by q² / (q² + λ1 + λ2 q⁴).
 
     Raises
     ------
