@@ -3,7 +3,13 @@
 import colorcet
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTicker, BasicTickFormatter, ColumnDataSource, LinearColorMapper
+from bokeh.models import (
+    BasicTicker,
+    BasicTickFormatter,
+    ColumnDataSource,
+    LinearColorMapper,
+    ScaleBar,
+)
 from bokeh.palettes import all_palettes
 
 from app.display import (
@@ -111,6 +117,20 @@ class Picture(Frame):
             seen, _ = crop(self.image, self.whole, visible)
             most = round(most * max(part.shape[:2]) / max(seen.shape[:2]))
         return area_average(part, most), where
+
+    def set_unit(self, unit: str) -> None:
+        """Say what the values are measured in."""
+        self.unit = unit
+
+    def set_axis_unit(self, unit: str) -> None:
+        """Say what the axes are measured in: a length has a scale bar, "px" has none."""
+        if unit == self.axis_unit:
+            return
+        self.axis_unit = unit
+        for axis, name in ((self.figure.xaxis, "x"), (self.figure.yaxis, "y")):
+            axis.axis_label = f"{name} ({unit})"
+        for bar in self.figure.select(type=ScaleBar):
+            bar.visible = unit == "nm"
 
     def clear(self) -> None:
         """Show nothing."""

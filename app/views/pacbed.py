@@ -55,9 +55,7 @@ class PacbedView(ImageView):
             Inner and outer radius of the chosen detector, in radii of the disc.
         """
         step = mrad_per_px or 1.0
-        self.axis_unit = "mrad" if mrad_per_px else "px"
-        for axis, name in ((self.figure.xaxis, "x"), (self.figure.yaxis, "y")):
-            axis.axis_label = f"{name} ({self.axis_unit})"
+        self.set_axis_unit("mrad" if mrad_per_px else "px")
         # The index of a pixel is its middle.
         origin = (-0.5, -0.5) if centre is None else (-0.5 - centre[0], -0.5 - centre[1])
         middle = [] if centre is None else [0.0]

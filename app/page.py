@@ -1,0 +1,329 @@
+"""One session's page: state, pipeline, views, link and notices."""
+
+import logging
+from collections.abc import Callable
+from threading import Thread
+from urllib.parse import urlencode
+
+import panel as pn
+from panel.io.state import set_curdoc
+
+from app.ready import when_ready
+from app.state import Experiment
+from app.views.frame import Link
+from app.views.panels import Panels
+from app.views.shell import Notices, Saver, Shell, StatusBar
+from app.views.slot import Slot
+from app.views.spectrum import SpectrumView
+from app.views.text import Text
+from app.views.tiles import TilesView
+
+SLOTS = ("slot_main", "slot_left", "slot_right")
+
+LINK_MS = 400
+"""How long the address waits for the hand to rest."""
+
+
+class Page:
+    """The instrument as one browser sees it.
+
+    Parameters
+    ----------
+    make_pipeline : callable
+        `make_pipeline(experiment, post)` gives the session's `Pipeline`.
+    catalogue : Catalogue
+        The scans on offer.
+    query : mapping of str to str
+        The entries of the address that the page was opened with.
+    doc : bokeh Document, optional
+        Where results are drawn; the current one if not given.
+    """
+
+    def __init__(self, make_pipeline, catalogue, query=None, doc=None):
+        self.doc = doc if doc is not None else pn.state.curdoc
+        self.catalogue = catalogue
+        self._closed = False
+        self._link_timer = None
+        self.experiment = Experiment()
+        self.notices = Notices()
+        self._restore(query or {})
+        self.pipeline = make_pipeline(self.experiment, self.post)
+        display = self.experiment.display
+
+        self.link = Link()
+        self.slots = {
+            name: Slot(display, name, self.link, large=name == "slot_main") for name in SLOTS
+        }
+        self.tiles, self.spectrum = TilesView(), SpectrumView()
+        self.spectrum_readout = Text(css_classes=["readout"])
+        self.tiles_empty = Text(css_classes=["empty"])
+        self.spectrum_empty = Text(css_classes=["empty"])
+        self.facts = Text(css_classes=["facts"])
+        self.status = StatusBar()
+        self.shell = Shell(theme=display.theme)
+        self.saver = Saver()
+        for view in (self.tiles, self.spectrum):
+            view.pane.styles = {"visibility": "hidden"}  # axes of nothing
+        self.panels = Panels(self.experiment, catalogue, self._uploaded)
+        self._connect()
+
+    # ---- life ----
+
+    def _connect(self) -> None:
+        display = self.experiment.display
+        self.spectrum.on_pick = self.pick
+        self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
+        self.shell.on("painted", lambda message: self.pipeline.acknowledge(message["number"]))
+        self.shell.on("theme", self._set_theme)
+        self.status.on("cancel", lambda message: self.pipeline.cancel())
+        self.saver.on("save", lambda message: self.save(message.get("kind")))
+        self.link.source.on_change("data", self._zoomed)
+        self._watchers = [
+            (display, display.param.watch(self._restyle, ["theme"])),
+            (display, display.param.watch(self._show_part, ["view"])),
+        ]
+        for state in self.experiment.parts().values():
+            names = [name for name in state.param if name != "name"]
+            self._watchers.append((state, state.param.watch(self._tell_link, names)))
+        self._restyle()
+        self._topics = {
+            "scan": self._scan,
+            "phase": self._phase,
+            "tiles": self._tiles,
+            "spectrum": self._spectrum,
+            "progress": self._progress,
+            "status": self._status,
+            "error": lambda sentence: self.notices.add(sentence, "error"),
+            "notice": lambda sentence: self.notices.add(sentence, "notice"),
+        }
+
+    def start(self) -> None:
+        """Begin to compute."""
+        self.pipeline.subscribe(self.take)
+        self.pipeline.start()
+        self.status.param.update(task="Preparing the reconstruction", running=True)
+        when_ready(lambda: self.post(self._ready))
+
+    def _ready(self) -> None:
+        self.shell.ready = True
+        if self.status.task == "Preparing the reconstruction":
+            self.status.running = False
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Run `function()` soon on the session's thread; safe from any thread."""
+        if self._closed:
+            return
+
+        def apply():
+            if not self._closed:
+                with set_curdoc(self.doc):
+                    function()
+
+        try:
+            self.doc.add_next_tick_callback(apply)
+        except (AttributeError, RuntimeError):  # the session ended meanwhile
+            logging.getLogger(__name__).debug("A result came too late.", exc_info=True)
+
+    def close(self, *context) -> None:
+        """End the session: nothing refers to the page any more."""
+        if self._closed:
+            return
+        self._closed = True
+        self.pipeline.close()
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        for part in (self.panels, self.spectrum, self.tiles, *self.slots.values()):
+            part.close()
+        for part in (self.shell, self.status, self.saver, self.notices):
+            part.close()
+        self._topics.clear()
+
+    # ---- results ----
+
+    def take(self, topic: str, value) -> None:
+        """Draw what the pipeline publishes."""
+        if self._closed:
+            return
+        if topic in self._topics:
+            self._topics[topic](value)
+        if topic in ("phase", "amplitude", "dpc", "com", "virtual", "pacbed"):
+            moving = topic == "phase" and value.mode == "draft"
+            for slot in self.slots.values():
+                slot.take(topic, value, moving)
+        if topic == "phase":
+            # Comes after what it acknowledges, in the same message to the browser.
+            self.shell.frame = getattr(value, "sequence", None) or self.shell.frame + 1
+
+    def _scan(self, summary) -> None:
+        self.notices.clear("error")
+        self.facts.say(summary.line)
+        self.panels.show_scan(summary)
+        self.shell.missing = bool(summary.missing)
+        missing = ", ".join(summary.missing)
+        hint = f"To see a phase, enter under Scan: {missing}." if missing else ""
+        for slot in self.slots.values():
+            slot.hint(hint)
+        self.tiles_empty.say(hint or "Waiting for the tiles.")
+        self.spectrum_empty.say(hint or "Waiting for the spectrum.")
+
+    def _phase(self, image) -> None:
+        if image.scan_sampling is not None:
+            self._show_part()
+
+    def _tiles(self, tiles) -> None:
+        self.tiles.show(tiles.array, tiles.labels)
+        self.tiles.pane.styles = {"visibility": "visible"}
+        self.tiles_empty.say("")
+
+    def _spectrum(self, spectrum) -> None:
+        self.spectrum.show_power(
+            spectrum.array, spectrum.sampling, spectrum.frequencies, spectrum.limit
+        )
+        self.spectrum.pane.styles = {"visibility": "visible"}
+        self.spectrum_empty.say("")
+
+    def _progress(self, progress) -> None:
+        self.status.param.update(
+            task=progress.task,
+            fraction=min(1.0, max(0.0, progress.fraction)),
+            remaining=progress.remaining_s,
+            running=progress.running,
+        )
+
+    def _status(self, status) -> None:
+        line = status.line.removeprefix(f"{status.mode} · ") if status.mode else status.line
+        self.status.param.update(mode=status.mode, line=line)
+
+    # ---- the hand ----
+
+    def pick(self, row: int, column: int) -> None:
+        """Take a frequency into the tiles, or out of them if it is among them."""
+        display, spectrum = self.experiment.display, self.pipeline.latest("spectrum")
+        if spectrum is None or (row, column) == (0, 0):
+            return
+        if column < 0 or (column == 0 and row < 0):
+            row, column = -row, -column  # both halves of the plane hold the same
+        shown = [(int(r), int(c)) for r, c in spectrum.frequencies]
+        picked = [tuple(pair) for pair in display.frequencies] or shown
+        near = [pair for pair in picked if max(abs(pair[0] - row), abs(pair[1] - column)) <= 2]
+        chosen = [pair for pair in picked if pair not in near] if near else [*picked, (row, column)]
+        most = type(display).param.frequencies.bounds[1]
+        display.param.update(frequencies=chosen[-most:], tile_count=max(1, min(most, len(chosen))))
+
+    def save(self, kind: str) -> None:
+        """Make a file of what is shown, and hand it to the browser."""
+        if kind == "png":
+            slot = self.slots["slot_main"]
+            self.saver.hand_over_figure(f"{self._title()}-{slot.contrast}.png", slot.view.figure)
+        elif kind in ("tiff", "hdf5") and not self.saver.busy:
+            self.saver.busy = True
+            Thread(target=self._export, args=(kind,), daemon=True).start()
+
+    def _export(self, kind: str) -> None:
+        try:
+            made = self.pipeline.export(kind)
+        except Exception as error:
+            sentence = str(error) if isinstance(error, ValueError) else ""
+            if not sentence:
+                logging.getLogger(__name__).exception("Saving failed.")
+            self.post(lambda: self._not_saved(sentence or "The file could not be made."))
+        else:
+            self.post(lambda: self.saver.hand_over(made.filename, bytes(made.data)))
+
+    def _not_saved(self, sentence: str) -> None:
+        self.saver.busy = False
+        self.notices.add(sentence)
+
+    def _uploaded(self, name: str, content: bytes) -> None:
+        try:
+            dataset = self.catalogue.add_upload(name, content)
+        except (ValueError, OSError) as error:
+            self.notices.add(str(error))
+        else:
+            self.experiment.scan.dataset = dataset
+
+    def _title(self) -> str:
+        summary = self.pipeline.latest("scan")
+        return "livestem" if summary is None else summary.title
+
+    def _set_theme(self, message) -> None:
+        if message.get("theme") in ("dark", "light"):
+            self.experiment.display.theme = message["theme"]
+
+    def _restyle(self, *events) -> None:
+        theme = self.experiment.display.theme
+        self.shell.theme = theme
+        for view in (self.tiles, self.spectrum):
+            if view.theme != theme:
+                view.set_theme(theme)
+
+    # ---- the link ----
+
+    def _restore(self, query) -> None:
+        self._default = getattr(self.catalogue, "default", "demo")
+        for sentence in self.experiment.from_query({"dataset": self._default} | dict(query)):
+            self.notices.add(sentence, "notice")
+
+    def _query(self) -> dict[str, str]:
+        query = self.experiment.to_query()
+        dataset = self.experiment.scan.dataset
+        if dataset == self._default:
+            query.pop("dataset", None)
+        else:
+            query["dataset"] = dataset
+        return query
+
+    def _tell_link(self, *events) -> None:
+        if self._link_timer is None and not self._closed:
+            try:
+                self._link_timer = self.doc.add_timeout_callback(self._write_link, LINK_MS)
+            except (AttributeError, RuntimeError):  # a document without a session
+                self._link_timer = None
+
+    def _write_link(self) -> None:
+        self._link_timer = None
+        if self._closed or pn.state.location is None:
+            return
+        query = urlencode(self._query())
+        search = f"?{query}" if query else ""
+        if pn.state.location.search != search:
+            pn.state.location.search = search
+
+    def _scan_extent(self):
+        slot = next((s for s in self.slots.values() if hasattr(s.view, "whole")), None)
+        view = self.slots["slot_main"]._views.get("image") or (slot and slot.view)
+        return view.whole
+
+    def _zoomed(self, attr, old, new) -> None:
+        part = self.link.visible(self._scan_extent())
+        if part is not None:
+            part = tuple(float(f"{value:.5g}") for value in part)
+        if part != self.experiment.display.view:
+            self._zooming = True
+            self.experiment.display.view = part
+            self._zooming = False
+
+    _zooming = False
+
+    def _show_part(self, *events) -> None:
+        if not self._zooming:
+            self.link.show(self._scan_extent(), self.experiment.display.view)
+
+    # ---- for the browser ----
+
+    def roots(self) -> dict:
+        """The parts of the page by their names in assets/page.html."""
+        return self.panels.roots() | {
+            "facts": self.facts,
+            "saver": self.saver,
+            "tiles": self.tiles.pane,
+            "tiles_empty": self.tiles_empty,
+            "spectrum": self.spectrum.pane,
+            "spectrum_empty": self.spectrum_empty,
+            "spectrum_readout": self.spectrum_readout,
+            "status": self.status,
+            "notices": self.notices,
+            "shell": self.shell,
+            **{name: slot.__panel__() for name, slot in self.slots.items()},
+        }

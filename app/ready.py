@@ -1,0 +1,44 @@
+"""Compiles the kernels once, before the page says that it is ready."""
+
+import logging
+from collections.abc import Callable
+from threading import Lock, Thread
+
+_lock = Lock()
+_state = {"started": False, "done": False}
+_waiting: list[Callable[[], None]] = []
+
+
+def prepare() -> None:
+    """Begin to compile in a thread of its own; a second call does nothing."""
+    with _lock:
+        if _state["started"]:
+            return
+        _state["started"] = True
+    Thread(target=_compile, name="livestem-warm-up", daemon=True).start()
+
+
+def when_ready(action: Callable[[], None]) -> None:
+    """Call `action()` once the kernels are compiled, on whichever thread; begins if need be."""
+    prepare()
+    with _lock:
+        if not _state["done"]:
+            _waiting.append(action)
+            return
+    action()
+
+
+def _compile() -> None:
+    try:
+        from recon.warm import warm_up
+
+        warm_up()
+    except Exception:
+        # A page without warm kernels works: its first images take longer.
+        logging.getLogger(__name__).exception("The kernels could not be compiled ahead.")
+    with _lock:
+        _state["done"] = True
+        actions = list(_waiting)
+        _waiting.clear()
+    for action in actions:
+        action()

@@ -1,0 +1,43 @@
+"""A session's page, put into Bokeh's document."""
+
+import panel as pn
+
+from app.page import Page
+from app.pipeline import Pipeline
+from app.shared import shared
+from app.views.assets import asset
+from app.views.wheel import data_url, picture_of_wheel
+
+
+def open_page() -> Page:
+    """Make the page of the current session and serve it."""
+    parts = shared()
+
+    def make_pipeline(experiment, post):
+        return Pipeline(experiment, parts.engine, parts.service, post)
+
+    page = Page(make_pipeline, parts.catalogue, query())
+    pn.state.on_session_destroyed(page.close)
+    template(page).servable(title="livestem")
+    pn.state.onload(page.start)
+    return page
+
+
+def query() -> dict[str, str]:
+    """The entries of the address that the session was opened with."""
+    return {
+        name: values[-1].decode("utf-8", "replace")
+        for name, values in (pn.state.session_args or {}).items()
+    }
+
+
+def template(page: Page) -> pn.Template:
+    """The page's parts in their places."""
+    made = pn.Template(asset("page.html"), items=page.roots())
+    made.add_variable("livestem_style", asset("style.css"))
+    made.add_variable("livestem_icon", data_url("image/svg+xml", asset("favicon.svg").encode()))
+    made.add_variable("livestem_wheel", picture_of_wheel())
+    made.add_variable("livestem_theme", page.experiment.display.theme)
+    made.add_variable("app_favicon", "")
+    made.add_variable("apple_icon", "")
+    return made

@@ -1,0 +1,74 @@
+"""Which result an image slot draws for a contrast, and in what units."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.display import Extent
+
+TOPICS = {
+    "phase": "phase",
+    "amplitude": "amplitude",
+    "dpc": "dpc",
+    "com": "com",
+    "curl": "com",
+    "divergence": "com",
+    "bf": "virtual",
+    "abf": "virtual",
+    "adf": "virtual",
+    "annulus": "virtual",
+    "pacbed": "pacbed",
+    "dpc_error": "dpc",
+}
+"""Contrast -> topic of the result that it is drawn from."""
+
+KINDS = {"com": "field", "pacbed": "pattern", "dpc_error": "curve"}
+"""Contrasts that are no plain image -> which view draws them."""
+
+
+def kind(contrast: str) -> str:
+    """Which view draws a contrast: "image", "field", "pattern" or "curve"."""
+    return KINDS.get(contrast, "image")
+
+
+@dataclass(frozen=True, eq=False)
+class ScanImage:
+    """Values over the scan."""
+
+    array: np.ndarray
+    """(Sy, Sx) for an image, (Sy, Sx, 2) as (y, x) for a field."""
+    unit: str
+    sampling: tuple[float, float] | None
+    """(y, x) [Å]; None where the step is unknown."""
+
+    @property
+    def axis_unit(self) -> str:
+        """Unit of the axes."""
+        return "px" if self.sampling is None else "nm"
+
+    @property
+    def extent(self) -> Extent:
+        """Of the image, in `axis_unit`."""
+        step = (1.0, 1.0) if self.sampling is None else tuple(s / 10 for s in self.sampling)
+        return Extent.of(self.array.shape, step)
+
+
+def scan_image(contrast: str, result) -> ScanImage | None:
+    """What is drawn over the scan for `contrast`, or None if `result` does not hold it."""
+    if result is None:
+        return None
+    sampling = result.scan_sampling
+    if contrast in ("phase", "dpc"):
+        return ScanImage(result.array, "rad", sampling)
+    if contrast == "amplitude":
+        return ScanImage(result.array, "", sampling)
+    if contrast == "com":
+        return ScanImage(np.moveaxis(result.array, 0, -1), result.unit, sampling)
+    if contrast in ("curl", "divergence"):
+        array = getattr(result, contrast)
+        return None if array is None else ScanImage(array, "mrad/Å", sampling)
+    # Without a disc there is only the sum of all electrons, which stands for the bright field.
+    array = result.images.get(contrast)
+    if array is None and contrast == "bf":
+        array = result.images.get("sum")
+    return None if array is None else ScanImage(array, "e⁻", sampling)

@@ -1,0 +1,135 @@
+"""Sliders, choices and switches: the instrument's front panel."""
+
+from collections.abc import Callable, Iterable
+
+import panel as pn
+import param
+
+from app.views.assets import asset
+
+
+class Controls(pn.custom.JSComponent):
+    """A group of controls, drawn by one script from descriptions.
+
+    Each number has a slider with a typed value, its unit and a reset. Arrow keys move it by a
+    step, with shift by ten; a double click resets it. Values that are typed may lie beyond the
+    slider's ends, within the hard bounds.
+    """
+
+    specs = param.List([], doc="Descriptions of the controls, in order; see assets/controls.js.")
+    values = param.Dict({}, doc="Name -> value.")
+    notes = param.Dict({}, doc="Name -> a word beside the label, such as where a value came from.")
+    disabled = param.List([], doc="Names of the controls that cannot be used now.")
+    hidden = param.List([], doc="Names of the controls that are not shown now.")
+    layout = param.Selector(default="stack", objects=["stack", "line"])
+
+    _esm = asset("controls.js")
+    _stylesheets = [asset("controls.css")]  # noqa: RUF012 - Panel declares it so
+
+    # Panel waits 50 ms before it looks at a change; a hand on a slider sees that.
+    _debounce = 16
+
+    def __init__(self, specs: Iterable[dict] = (), **params):
+        params = {"sizing_mode": "stretch_width", "margin": 0} | params
+        super().__init__(specs=list(specs), **params)
+        self._states: dict[str, param.Parameterized] = {}
+        self._watchers: list = []
+        self._pressed: dict[str, Callable[[], None]] = {}
+        self.param.watch(self._to_state, "values")
+
+    @classmethod
+    def of(cls, state: param.Parameterized, names: Iterable[str], changes=None, **params):
+        """Controls of the parameters `names` of `state`, kept equal in both directions.
+
+        Parameters
+        ----------
+        state : Parameterized
+        names : iterable of str
+        changes : dict of str to dict, optional
+            Entries that differ from what a parameter itself says.
+        """
+        changes = changes or {}
+        controls = cls([spec(state, name) | changes.get(name, {}) for name in names], **params)
+        controls.bind(state, names)
+        return controls
+
+    def bind(self, state: param.Parameterized, names: Iterable[str]) -> None:
+        """Keep the values `names` equal to the parameters of `state`."""
+        names = list(names)
+        self._states |= dict.fromkeys(names, state)
+        self.values = self.values | {name: getattr(state, name) for name in names}
+        watcher = state.param.watch(self._from_state, names)
+        self._watchers.append((state, watcher))
+
+    def on_press(self, name: str, action: Callable[[], None]) -> None:
+        """Call `action` when the button `name` is pressed."""
+        self._pressed[name] = action
+
+    def _from_state(self, *events):
+        news = {event.name: event.new for event in events}
+        if any(self.values.get(name) != value for name, value in news.items()):
+            self.values = self.values | news
+
+    def _to_state(self, event):
+        for state in set(self._states.values()):
+            changed = {
+                name: value
+                for name, value in event.new.items()
+                if self._states.get(name) is state and getattr(state, name) != value
+            }
+            if not changed:
+                continue
+            try:
+                state.param.update(**changed)
+            except ValueError:
+                # What the browser may send is checked by the state; it shows what stands there.
+                self.values = self.values | {name: getattr(state, name) for name in changed}
+
+    def _handle_msg(self, message):
+        action = self._pressed.get(message.get("press") if isinstance(message, dict) else None)
+        if action is not None:
+            action()
+
+    def close(self) -> None:
+        """End the tie to the state."""
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        self._pressed.clear()
+
+
+def spec(state: param.Parameterized, name: str) -> dict:
+    """The description of a control for the parameter `name`, from what the parameter says.
+
+    A label's "(unit)" at its end becomes the unit; soft bounds are the slider's ends.
+    """
+    parameter = state.param[name]
+    label, unit = parameter.label, ""
+    if label.endswith(")") and " (" in label:
+        label, unit = label[:-1].rsplit(" (", 1)
+    common = {"name": name, "label": label, "doc": parameter.doc or ""}
+    if isinstance(parameter, param.Boolean):
+        return common | {"kind": "switch"}
+    if isinstance(parameter, param.Selector):
+        options = [(value, str(value)) for value in parameter.objects]
+        return common | {"kind": "segments" if len(options) <= 4 else "choice", "options": options}
+    if not isinstance(parameter, param.Number):
+        return common  # the caller says how it is chosen
+    whole = isinstance(parameter, param.Integer)
+    low, high = parameter.bounds or (None, None)
+    ends = parameter.softbounds or parameter.bounds
+    start, end = ends if ends and None not in ends else (None, None)
+    # A slider over a hundred thousand steps moves nothing sensibly: those are typed.
+    step = parameter.step or (1 if whole else 0.01)
+    kind = "entry" if start is None or (end - start) / step > 20_000 else "number"
+    return common | {
+        "kind": kind,
+        "unit": unit,
+        "start": start,
+        "end": end,
+        "step": step,
+        "low": low,
+        "high": high,
+        "reset": parameter.default,
+        "whole": whole,
+    }

@@ -1,0 +1,320 @@
+"""The control panel: what is set about scan, focus, detector, DPC and display."""
+
+from collections.abc import Callable
+
+from app.coefficients import AberrationState
+from app.state import Experiment
+from app.views.controls import Controls, spec
+from app.views.shell import Upload
+from app.views.text import Text
+from recon.optics import TERMS, Aberrations
+
+HINT = "Drag defocus until the tiles are flat."
+
+SHORT = {
+    "C12": "Astigmatism",
+    "C21": "Coma",
+    "C23": "Three-fold",
+    "C30": "Spherical",
+    "C32": "Star",
+    "C34": "Four-fold",
+    "C41": "Coma",
+    "C43": "Three-lobe",
+    "C45": "Five-fold",
+    "C50": "Spherical",
+    "C52": "Star",
+    "C54": "Rosette",
+    "C56": "Six-fold",
+}
+"""What a term is called where there is little room."""
+
+CALIBRATION = {
+    "energy_kev": {"label": "Beam energy", "kind": "entry"},
+    "semiangle_mrad": {"label": "Semi-angle", "kind": "entry"},
+    "scan_step_y": {"label": "Scan step y", "kind": "entry"},
+    "scan_step_x": {"label": "Scan step x", "kind": "entry"},
+    "rotation_deg": {"label": "Rotation"},
+    "auto_orientation": {"label": "Rotation from COM"},
+    "transpose": {"label": "Transpose detector"},
+    "keep_flyback": {"label": "Flyback"},
+    "fit_disc": {"label": "Fit disc"},
+    "centre_y": {"label": "Disc centre y", "kind": "entry"},
+    "centre_x": {"label": "Disc centre x", "kind": "entry"},
+    "radius": {"label": "Disc radius", "kind": "entry"},
+}
+CROP = {
+    "crop_top": {"label": "Scan, top", "kind": "entry"},
+    "crop_bottom": {"label": "Scan, bottom", "kind": "entry"},
+    "crop_left": {"label": "Scan, left", "kind": "entry"},
+    "crop_right": {"label": "Scan, right", "kind": "entry"},
+}
+DETECTOR = {
+    "bright_field_pixels": {"label": "Pixels across disc"},
+    "sideband": {"label": "Sideband"},
+    "scan_bin": {"label": "Scan binning"},
+    "annulus_inner": {"label": "Annulus, inner", "unit": "r"},
+    "annulus_outer": {"label": "Annulus, outer", "unit": "r"},
+    "detector_top": {"label": "Crop, top", "kind": "entry", "unit": "px"},
+    "detector_bottom": {"label": "Crop, bottom", "kind": "entry", "unit": "px"},
+    "detector_left": {"label": "Crop, left", "kind": "entry", "unit": "px"},
+    "detector_right": {"label": "Crop, right", "kind": "entry", "unit": "px"},
+}
+DPC = {
+    "method": {},
+    "highpass": {"label": "High-pass λ₁"},
+    "lowpass": {"label": "Low-pass λ₂"},
+    "step": {"label": "Step"},
+    "iterations": {},
+    "padding": {},
+}
+DISPLAY = {
+    "percentile_low": {"label": "Black below", "unit": "%", "kind": "entry"},
+    "percentile_high": {"label": "White above", "unit": "%", "kind": "entry"},
+}
+BY_HAND = ("centre_y", "centre_x", "radius")
+
+
+class PolarControls(Controls):
+    """Size and angle of the aberrations of one radial order, tied to their Cartesian values."""
+
+    @classmethod
+    def of_order(cls, state: AberrationState, order: int, **params):
+        """Controls of the terms of `order` that have an azimuth, and of those that have none."""
+        terms = [t for t in TERMS if t.n == order and t.name != "C10"]
+        specs = []
+        for term in terms:
+            size = spec(state, term.coefficients[0]) | {
+                "name": term.name,
+                "label": SHORT[term.name],
+            }
+            if term.m:
+                angle = 180 / term.m
+                specs += [
+                    size | {"label": f"{SHORT[term.name]} {term.name}", "start": 0, "low": 0},
+                    {
+                        "name": f"phi{term.n}{term.m}",
+                        "kind": "number",
+                        "label": f"Angle φ{term.n}{term.m}",
+                        "doc": "Azimuth in the detector's frame.",
+                        "unit": "°",
+                        "start": -angle,
+                        "end": angle,
+                        "low": -360,
+                        "high": 360,
+                        "step": 0.5,
+                        "reset": 0.0,
+                    },
+                ]
+            else:
+                specs.append(size | {"label": f"{SHORT[term.name]} {term.name}"})
+        controls = cls(specs, **params)
+        controls._tie(state, terms)
+        return controls
+
+    def _tie(self, state, terms):
+        self._aberrations, self._terms = state, terms
+        names = [name for term in terms for name in term.coefficients]
+        self._watchers.append((state, state.param.watch(self._read, names)))
+        self._read()
+
+    def _read(self, *events):
+        values = dict(self.values)
+        for term in self._terms:
+            size, angle = self._aberrations.polar(term.name)
+            values[term.name] = _rounded(size)
+            # The angle of nothing is kept, so that a size can be dialled up along it.
+            if term.m and (size or f"phi{term.n}{term.m}" not in values):
+                values[f"phi{term.n}{term.m}"] = _rounded(angle)
+        if values != self.values:
+            self.values = values
+
+    def _to_state(self, event):
+        for term in getattr(self, "_terms", ()):
+            phi = f"phi{term.n}{term.m}"
+            if any(event.old.get(n) != event.new.get(n) for n in (term.name, phi)):
+                size, angle = event.new[term.name], event.new.get(phi, 0.0)
+                old_size, old_angle = self._aberrations.polar(term.name)
+                near = abs(size - old_size) < 1e-6 and abs(angle - old_angle) < 1e-6
+                if not near:
+                    self._aberrations.set_polar(term.name, size, angle)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}") + 0.0
+
+
+class Panels:
+    """The cards on the left of the page.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    catalogue : Catalogue
+        The scans on offer.
+    on_file : callable
+        `on_file(name, content)` takes a file that was sent from the browser's computer.
+    """
+
+    def __init__(self, experiment: Experiment, catalogue, on_file: Callable[[str, bytes], None]):
+        self.experiment, self.catalogue = experiment, catalogue
+        scan, aberrations = experiment.scan, experiment.aberrations
+        self._truth: Aberrations | None = None
+
+        self.dataset = Controls.of(
+            scan,
+            ["dataset"],
+            {"dataset": {"kind": "choice", "bare": True, "options": self._datasets()}},
+        )
+        self.upload = Upload(on_file, accept=",".join(_suffixes()), sizing_mode="stretch_width")
+        self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
+        self.statements = Text(css_classes=["statements"])
+        self.crop = Controls.of(scan, CROP, CROP)
+        self.detector = Controls.of(experiment.detector, DETECTOR, DETECTOR)
+        self.dpc = Controls.of(experiment.dpc, DPC, DPC)
+        self.display = Controls.of(experiment.display, DISPLAY, DISPLAY)
+        self.tiles_bar = Controls.of(
+            experiment.display,
+            ["tile_count"],
+            {"tile_count": {"label": "Tiles", "kind": "entry"}},
+            layout="line",
+            sizing_mode=None,
+        )
+        self.tiles_bar.specs = [
+            *self.tiles_bar.specs,
+            {
+                "name": "strongest",
+                "kind": "button",
+                "label": "Strongest",
+                "doc": "Pick the strongest frequencies again",
+            },
+        ]
+        self.tiles_bar.on_press("strongest", self._strongest)
+
+        self.defocus = Controls.of(
+            aberrations, ["defocus"], {"defocus": {"large": True, "label": "Defocus"}}
+        )
+        self.hint = Text(HINT, css_classes=["hint"])
+        self.orders = {n: self._order(aberrations, n) for n in range(1, 6)}
+        self.polar = {n: PolarControls.of_order(aberrations, n) for n in range(1, 6)}
+        self.focus_foot = Controls(
+            [
+                spec(experiment.display, "polar") | {"label": "Size and angle"},
+                {"name": "truth", "kind": "button", "label": "Set the simulation's values"},
+                {"name": "zero", "kind": "button", "label": "All to zero"},
+            ]
+        )
+        self.focus_foot.bind(experiment.display, ["polar"])
+        self.focus_foot.hidden = ["truth"]
+        self.focus_foot.on_press("zero", aberrations.reset)
+        self.focus_foot.on_press("truth", self._set_truth)
+
+        self._watchers = [
+            (scan, scan.param.watch(self._show_disc, ["fit_disc"])),
+            (scan, scan.param.watch(self._show_datasets, ["dataset"])),
+            (aberrations, aberrations.param.watch(self._focused, ["defocus"])),
+            (experiment.display, experiment.display.param.watch(self._show_polar, ["polar"])),
+            (experiment.display, experiment.display.param.watch(self._show_auto, ["frequencies"])),
+        ]
+        self._show_disc()
+        self._show_polar()
+        self._show_auto()
+        if aberrations.defocus:
+            self.hint.say("")
+
+    def _order(self, state, order):
+        names = [name for name in AberrationState.names(order) if name != "defocus"]
+        changes = {name: {"label": f"{SHORT[name[:3]]} {name}"} for name in names}
+        return Controls.of(state, names, changes)
+
+    def show_scan(self, summary) -> None:
+        """Say where the calibration came from and what was found."""
+        words = {"entered": "", "unknown": "enter", "estimated from the COM": "COM"}
+        sources = {name: words.get(source, source) for name, source in summary.sources.items()}
+        if self.experiment.scan.fit_disc:
+            sources |= dict.fromkeys(BY_HAND, "fit")
+        self.calibration.notes = sources
+        self.statements.say("\n".join(summary.statements))
+        truth = summary.metadata.get("aberrations") if summary.metadata else None
+        self._truth = Aberrations(**truth) if truth else None
+        self.focus_foot.hidden = [] if self._truth else ["truth"]
+        self._show_datasets()
+
+    def _datasets(self):
+        entries = [(entry.id, entry.title) for entry in self.catalogue.entries()]
+        chosen = self.experiment.scan.dataset
+        if chosen not in dict(entries):
+            entries.append((chosen, chosen.rsplit("/", 1)[-1]))
+        return entries
+
+    def _show_datasets(self, *events):
+        described = self.dataset.specs[0] | {"options": self._datasets()}
+        if described != self.dataset.specs[0]:
+            self.dataset.specs = [described]
+
+    def _show_disc(self, *events):
+        self.calibration.disabled = list(BY_HAND) if self.experiment.scan.fit_disc else []
+
+    def _show_polar(self, *events):
+        polar = self.experiment.display.polar
+        for order in self.orders:
+            self.orders[order].visible = not polar
+            self.polar[order].visible = polar
+
+    def _show_auto(self, *events):
+        automatic = not self.experiment.display.frequencies
+        self.tiles_bar.disabled = ["strongest"] if automatic else []
+
+    def _strongest(self):
+        self.experiment.display.frequencies = []
+
+    def _set_truth(self):
+        if self._truth is not None:
+            self.experiment.aberrations.set_from(self._truth)
+
+    def _focused(self, *events):
+        self.hint.say("")
+
+    def roots(self) -> dict:
+        """The parts by their names in assets/page.html."""
+        from panel import Column
+
+        orders = {
+            f"order_{n}": Column(
+                self.orders[n], self.polar[n], sizing_mode="stretch_width", margin=0
+            )
+            for n in self.orders
+        }
+        return orders | {
+            name: getattr(self, name)
+            for name in (
+                "dataset",
+                "upload",
+                "calibration",
+                "statements",
+                "crop",
+                "detector",
+                "dpc",
+                "display",
+                "tiles_bar",
+                "defocus",
+                "hint",
+                "focus_foot",
+            )
+        }
+
+    def close(self) -> None:
+        """End the ties to the state."""
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        groups = [*self.orders.values(), *self.polar.values()]
+        groups += [self.dataset, self.calibration, self.crop, self.detector, self.dpc]
+        for group in [*groups, self.display, self.tiles_bar, self.defocus, self.focus_foot]:
+            group.close()
+        self.upload.close()
+
+
+def _suffixes() -> list[str]:
+    from app.catalogue import suffixes
+
+    return sorted(suffixes())

@@ -1,0 +1,160 @@
+"""What frames the instrument: status line, notices, the tie between page and browser."""
+
+from collections.abc import Callable
+
+import panel as pn
+import param
+
+from app.views.assets import asset
+
+
+class _Part(pn.custom.JSComponent):
+    _stylesheets = [asset("shell.css")]  # noqa: RUF012 - Panel declares it so
+    __abstract = True
+
+    def __init__(self, **params):
+        super().__init__(**({"margin": 0} | params))
+        self._actions: dict[str, Callable] = {}
+
+    def on(self, name: str, action: Callable) -> None:
+        """Call `action(message)` for the browser's message `name`."""
+        self._actions[name] = action
+
+    def _handle_msg(self, message):
+        action = self._actions.get(message.get("does") if isinstance(message, dict) else None)
+        if action is not None:
+            action(message)
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._actions.clear()
+
+
+class Shell(_Part):
+    """Sets the theme, and says when a frame has been painted.
+
+    A change of `frame` is answered by the message "painted" with the same number, after the
+    browser has drawn what came with it.
+    """
+
+    theme = param.String("dark")
+    frame = param.Integer(0)
+    ready = param.Boolean(False)
+    missing = param.Boolean(False, doc="Whether the calibration has to be completed.")
+
+    _esm = asset("shell.js")
+
+
+class StatusBar(_Part):
+    """Mode, speed and device; long work with its remaining time and a way to stop it."""
+
+    mode = param.String("")
+    line = param.String("")
+    task = param.String("")
+    fraction = param.Number(0.0)
+    remaining = param.Number(None, allow_None=True)
+    running = param.Boolean(False)
+
+    _esm = asset("status.js")
+
+    def __init__(self, **params):
+        super().__init__(**({"sizing_mode": "stretch_width"} | params))
+
+
+class Notices(_Part):
+    """Sentences about what went wrong or was found; each can be closed."""
+
+    items = param.List([], doc="(number, kind, sentence) of each; kind: error or notice.")
+
+    MOST = 4
+
+    _esm = asset("notices.js")
+
+    def __init__(self, **params):
+        super().__init__(**params)
+        self._count = 0
+        self.on("dismiss", lambda message: self.dismiss(message.get("number")))
+
+    def add(self, sentence: str, kind: str = "error") -> None:
+        """Show a sentence; one that stands there already moves to the end."""
+        self._count += 1
+        kept = [item for item in self.items if item[2] != sentence]
+        self.items = [*kept[1 - self.MOST :], (self._count, kind, sentence)]
+
+    def dismiss(self, number) -> None:
+        """Take one away."""
+        self.items = [item for item in self.items if item[0] != number]
+
+    def clear(self, kind: str) -> None:
+        """Take all of a kind away."""
+        self.items = [item for item in self.items if item[1] != kind]
+
+
+class Upload(_Part):
+    """Sends a file in pieces that fit a websocket's messages.
+
+    `on_file(name, content)` is called with the whole; what it raises is the caller's to show.
+    """
+
+    accept = param.String("", doc="Suffixes that the browser offers, such as .h5,.npz")
+    received = param.Integer(0, doc="Bytes that have arrived; the browser then sends the next.")
+    transfer = param.Integer(0, doc="Number of the transfer that `received` belongs to.")
+
+    LIMIT = 4 << 30
+
+    _esm = asset("upload.js")
+
+    def __init__(self, on_file: Callable[[str, bytes], None], **params):
+        super().__init__(**params)
+        self._on_file = on_file
+        self._content = bytearray()
+        self.on("begin", self._begin)
+        self.on("piece", self._piece)
+
+    def _begin(self, message):
+        self._content = bytearray()
+        self.param.update(transfer=int(message.get("transfer", 0)), received=0)
+
+    def _piece(self, message):
+        from base64 import b64decode
+
+        if message.get("transfer") != self.transfer or message.get("at") != len(self._content):
+            return
+        self._content += b64decode(message["data"])
+        if len(self._content) > self.LIMIT:
+            self._content = bytearray()
+            return
+        self.received = len(self._content)
+        if message.get("last"):
+            content, self._content = bytes(self._content), bytearray()
+            self._on_file(str(message["name"]), content)
+
+    def close(self) -> None:
+        """Answer no more, and forget what has arrived."""
+        super().close()
+        self._content = bytearray()
+
+
+class Saver(_Part):
+    """The save menu: what is chosen is made by the server and handed to the browser.
+
+    The message "save" carries a `kind`; `hand_over` answers it.
+    """
+
+    data = param.Bytes(b"")
+    filename = param.String("")
+    serial = param.Integer(0)
+    figure = param.Dict({}, doc="{id, filename, serial} of a figure to save as it is seen.")
+    busy = param.Boolean(False)
+
+    _esm = asset("saver.js")
+
+    def hand_over(self, filename: str, data: bytes) -> None:
+        """Have the browser save a file."""
+        self.param.update(filename=filename, data=data)
+        self.param.update(serial=self.serial + 1, busy=False)
+
+    def hand_over_figure(self, filename: str, figure) -> None:
+        """Have the browser save a Bokeh figure as it draws it."""
+        serial = self.figure.get("serial", 0) + 1
+        self.figure = {"id": figure.id, "filename": filename, "serial": serial}

@@ -1,0 +1,204 @@
+"""A place on the page that shows one contrast or another."""
+
+import panel as pn
+
+from app.state import COLOUR_MAPS, CONTRASTS, DisplayState
+from app.views.assets import asset
+from app.views.contrasts import TOPICS, kind, scan_image
+from app.views.controls import Controls, spec
+from app.views.curve import CurveView
+from app.views.frame import Link
+from app.views.image import FieldView, ImageView
+from app.views.pacbed import PacbedView
+from app.views.text import Text
+from app.views.wheel import picture_of_wheel
+
+EMPTY = {
+    "image": "Waiting for the first image.",
+    "field": "Waiting for the first image.",
+    "pattern": "Waiting for the scan.",
+    "curve": "The direct solution has no error curve. Choose “iterative” under DPC.",
+}
+
+
+class Slot(pn.viewable.Viewer):
+    """An image with a choice of what it shows, and the values under the pointer.
+
+    Parameters
+    ----------
+    state : DisplayState
+    name : str
+        The parameter of `state` that holds the contrast.
+    link : Link
+        Shared with the other slots.
+    large : bool
+        Whether colours and freezing are offered here.
+    """
+
+    def __init__(self, state: DisplayState, name: str, link: Link, large=False, **params):
+        super().__init__(**params)
+        self.state, self.name_of_contrast, self.link = state, name, link
+        self._views = {}
+        self._latest = {}
+        self._hint = ""
+        choices = {"kind": "choice", "bare": True}
+        names = [name, "colour_map", "freeze"] if large else [name]
+        described = {
+            name: choices | {"options": list(CONTRASTS.items())},
+            "colour_map": choices | {"options": [(n, n.capitalize()) for n in COLOUR_MAPS]},
+            "freeze": {"label": "Freeze"},
+        }
+        self.controls = Controls(
+            [spec(state, each) | described[each] for each in names],
+            layout="line",
+            sizing_mode=None,
+            align="center",
+        )
+        self.controls.bind(state, names)
+        self.mode = Text(css_classes=["mode"], align="center")
+        self.readout = Text(css_classes=["readout"], align="center")
+        self.empty = Text(css_classes=["empty"])
+        self.legend = pn.pane.HTML(
+            f'<img src="{picture_of_wheel()}" alt="Colour wheel: hue is the direction">',
+            css_classes=["legend"],
+            stylesheets=[asset("slot.css")],
+            margin=0,
+        )
+        self.body = pn.Column(
+            css_classes=["slot-body"],
+            stylesheets=[asset("slot.css")],
+            sizing_mode="stretch_both",
+            margin=0,
+            min_height=60,
+        )
+        self._watchers = [
+            state.param.watch(self._choose, name),
+            state.param.watch(
+                self._restyle,
+                ["colour_map", "percentile_low", "percentile_high", "freeze", "theme"],
+            ),
+        ]
+        self._choose()
+
+    @property
+    def contrast(self) -> str:
+        """What is shown."""
+        return getattr(self.state, self.name_of_contrast)
+
+    @property
+    def view(self):
+        """The view that draws it."""
+        return self._view(kind(self.contrast))
+
+    def _view(self, wanted: str):
+        if wanted not in self._views:
+            make = {
+                "image": lambda: ImageView(link=self.link),
+                "field": lambda: FieldView(link=self.link),
+                "pattern": PacbedView,
+                "curve": CurveView,
+            }
+            self._views[wanted] = view = make[wanted]()
+            if wanted != "curve":
+                view.on_pointer = lambda x, y: self.readout.say(view.read(x, y))
+            self._style(view)
+        return self._views[wanted]
+
+    def take(self, topic: str, result, moving: bool = False) -> bool:
+        """Keep a result, and draw it if it is what this slot shows; whether it was drawn."""
+        self._latest[topic] = result
+        if TOPICS[self.contrast] != topic:
+            return False
+        self.draw(moving)
+        return True
+
+    def hint(self, text: str) -> None:
+        """Say what to do while there is nothing to draw; empty for the usual words."""
+        self._hint = text
+        self.draw()
+
+    def draw(self, moving: bool = False) -> None:
+        """Draw the chosen contrast from the latest results."""
+        contrast, result = self.contrast, self._latest.get(TOPICS[self.contrast])
+        drawn = result is not None and self._draw(contrast, result, moving)
+        if not drawn:
+            self.view.clear()
+        # Axes of nothing are hidden, but keep their place.
+        self.body.styles = {"visibility": "visible" if drawn else "hidden"}
+        self.legend.visible = drawn and kind(contrast) == "field"
+        self.empty.say("" if drawn else self._hint or EMPTY[kind(contrast)])
+        self.mode.say(result.mode if drawn and contrast == "phase" else "")
+
+    def _draw(self, contrast, result, moving) -> bool:
+        view = self.view
+        if kind(contrast) == "curve":
+            if len(result.errors) < 2:
+                return False
+            view.show(result.errors)
+        elif kind(contrast) == "pattern":
+            calibration = result.calibration
+            scale = None if calibration is None else calibration.angular_sampling
+            view.show_pattern(result.array, result.centre, result.radius, scale)
+        else:
+            image = scan_image(contrast, result)
+            if image is None:
+                return False
+            view.set_unit(image.unit)
+            view.set_axis_unit(image.axis_unit)
+            view.show(image.array, image.extent, moving)
+        return True
+
+    def _choose(self, *events) -> None:
+        view = self.view
+        if hasattr(view, "limits"):
+            view.limits.forget()
+        self.readout.say("")
+        self.body[:] = [view.pane]
+        self.draw()
+
+    def _restyle(self, *events) -> None:
+        for view in self._views.values():
+            self._style(view)
+
+    def _style(self, view) -> None:
+        state = self.state
+        if view.theme != state.theme:
+            view.set_theme(state.theme)
+        if isinstance(view, ImageView):
+            view.set_colours(state.colour_map)
+            view.limits.frozen = state.freeze
+            if not isinstance(view, PacbedView):
+                view.set_percentiles(state.percentile_low, state.percentile_high)
+            if not state.freeze:
+                view.redraw()
+
+    def close(self) -> None:
+        """Let go of the state and of the figures."""
+        for watcher in self._watchers:
+            self.state.param.unwatch(watcher)
+        self.controls.close()
+        for view in self._views.values():
+            view.close()
+        self._views.clear()
+        self._latest.clear()
+
+    def __panel__(self):
+        head = pn.Row(
+            self.controls,
+            self.mode,
+            self.readout,
+            css_classes=["slot-head"],
+            stylesheets=[asset("slot.css")],
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        return pn.Column(
+            head,
+            self.body,
+            self.legend,
+            self.empty,
+            css_classes=["slot-frame"],
+            stylesheets=[asset("slot.css")],
+            sizing_mode="stretch_both",
+            margin=0,
+        )

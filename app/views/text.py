@@ -1,0 +1,32 @@
+"""A few words that change: a state, a value under the pointer, what to do next."""
+
+import panel as pn
+import param
+
+from app.views.assets import asset
+
+
+class Text(pn.custom.JSComponent):
+    """Plain text, never markup; its style is chosen by `css_classes`."""
+
+    text = param.String("")
+
+    _esm = """
+export function render({model}) {
+  const words = document.createElement("span")
+  words.className = "words"
+  const show = () => { words.textContent = model.text }
+  model.on("text", show)
+  show()
+  return words
+}
+"""
+    _stylesheets = [asset("text.css")]  # noqa: RUF012 - Panel declares it so
+
+    def __init__(self, text="", **params):
+        super().__init__(text=text, **({"margin": 0} | params))
+
+    def say(self, text: str) -> None:
+        """Show `text`."""
+        if text != self.text:
+            self.text = text

@@ -1,0 +1,241 @@
+// Sliders, choices, switches and buttons of one group, drawn from `specs`, kept in `values`.
+//
+// spec: {name, kind: "number" | "entry" | "choice" | "segments" | "switch" | "button" | "heading",
+//        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole}
+
+const TEN = 10
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue
+    if (name === "text") made.textContent = value
+    else made.setAttribute(name, value === true ? "" : value)
+  }
+  made.append(...children)
+  return made
+}
+
+function decimals_of(step) {
+  const text = String(step)
+  if (text.includes("e-")) return Number(text.split("e-")[1])
+  return (text.split(".")[1] ?? "").length
+}
+
+function written(value, spec) {
+  if (value === null || value === undefined) return ""
+  if (spec.whole) return String(Math.round(value))
+  // At least the step's decimals, and all that was typed up to six significant digits.
+  const typed = decimals_of(Number(value.toPrecision(6)))
+  return value.toFixed(Math.min(10, Math.max(decimals_of(spec.step), typed)))
+    .replace("-", "−")
+}
+
+function parsed(text) {
+  const clean = text.trim().replace("−", "-").replace(",", ".").replace(/[^\d.eE+-].*$/, "")
+  if (clean === "") return null
+  const value = Number(clean)
+  return Number.isFinite(value) ? value : undefined
+}
+
+export function render({model}) {
+  const root = element("div", {class: "controls"})
+  let rows = {}
+
+  function set(name, value) {
+    if (model.values[name] === value) return
+    model.values = {...model.values, [name]: value}
+    rows[name]?.show(value)
+  }
+
+  function number(spec, slider) {
+    const id = `c-${spec.name}`
+    const box = element("input", {
+      class: "typed", type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false",
+      "aria-label": `${spec.label}, typed`, "data-name": spec.name, placeholder: "–",
+    })
+    const unit = element("span", {class: "unit", text: spec.unit ?? ""})
+    const note = element("span", {class: "note"})
+    const label = element("label", {class: "label", for: id, text: spec.label, title: spec.doc}, note)
+    const row = element("div", {class: `row number ${spec.large ? "large" : ""}`, "data-row": spec.name})
+    const limited = (value) => {
+      const bounded = Math.min(Math.max(value, spec.low ?? -Infinity), spec.high ?? Infinity)
+      return spec.whole ? Math.round(bounded) : Number(bounded.toPrecision(12))
+    }
+    const move = (steps) => {
+      const now = model.values[spec.name] ?? spec.start ?? 0
+      set(spec.name, limited(Math.round((now + steps * spec.step) / spec.step) * spec.step))
+    }
+    const keys = (event) => {
+      const sign = {ArrowUp: 1, ArrowDown: -1}
+      if (slider) Object.assign(sign, {ArrowRight: 1, ArrowLeft: -1, PageUp: TEN, PageDown: -TEN})
+      const typing = event.target === box
+      if (typing && !(event.key in {ArrowUp: 0, ArrowDown: 0})) return
+      if (event.key in sign) {
+        event.preventDefault()
+        move(sign[event.key] * (event.shiftKey ? TEN : 1))
+      }
+    }
+    const commit = () => {
+      const value = parsed(box.value)
+      const wrong = value === undefined || (value === null && spec.reset !== null)
+      box.classList.toggle("wrong", value === undefined)
+      if (wrong) {
+        box.value = written(model.values[spec.name], spec)
+      } else {
+        set(spec.name, value === null ? null : limited(value))
+        box.value = written(model.values[spec.name], spec)
+      }
+    }
+    box.addEventListener("change", commit)
+    box.addEventListener("focus", () => box.select())
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { commit(); box.select() }
+      if (event.key === "Escape") { box.value = written(model.values[spec.name], spec); box.blur() }
+      keys(event)
+    })
+    row.append(label, box, unit)
+    let range = null
+    let reset = null
+    if (slider) {
+      range = element("input", {
+        id, type: "range", min: spec.start, max: spec.end, step: "any", "aria-label": spec.label,
+        "data-name": spec.name, title: "Arrow keys move by a step, shift by ten; double click resets",
+      })
+      reset = element("button", {
+        class: "reset", type: "button", title: "Reset", "aria-label": `Reset ${spec.label}`, text: "↺",
+      })
+      const grid = (value) => limited(Math.round(value / spec.step) * spec.step)
+      range.addEventListener("input", () => set(spec.name, grid(Number(range.value))))
+      range.addEventListener("keydown", keys)
+      for (const item of [range, reset]) {
+        item.addEventListener(item === range ? "dblclick" : "click", () => set(spec.name, spec.reset))
+      }
+      row.append(reset, range)
+    } else {
+      box.id = id
+    }
+    rows[spec.name] = {
+      row,
+      show(value) {
+        if (root.getRootNode().activeElement !== box || parsed(box.value) !== value) {
+          box.value = written(value, spec)
+        }
+        box.classList.toggle("empty", value === null || value === undefined)
+        if (range) {
+          const shown = value ?? spec.start
+          range.value = shown
+          const middle = spec.start < 0 && spec.end > 0 ? -spec.start / (spec.end - spec.start) : 0
+          const part = Math.min(1, Math.max(0, (shown - spec.start) / (spec.end - spec.start)))
+          range.style.setProperty("--from", `${100 * Math.min(part, middle)}%`)
+          range.style.setProperty("--to", `${100 * Math.max(part, middle)}%`)
+          reset.classList.toggle("needed", value !== spec.reset)
+        }
+      },
+      note(text) { note.textContent = text ?? "" },
+      able(yes) { for (const item of row.querySelectorAll("input, button")) item.disabled = !yes },
+    }
+    return row
+  }
+
+  function choice(spec) {
+    const id = `c-${spec.name}`
+    const list = element("select", {id, "data-name": spec.name, "aria-label": spec.label, title: spec.doc})
+    const fill = (options) => list.replaceChildren(
+      ...options.map(([value, text]) => element("option", {value, text})))
+    fill(spec.options)
+    list.addEventListener("change", () => set(spec.name, list.value))
+    const row = element("div", {class: `row choice ${spec.bare ? "bare" : ""}`, "data-row": spec.name})
+    if (!spec.bare) row.append(element("label", {class: "label", for: id, text: spec.label, title: spec.doc}))
+    row.append(list)
+    rows[spec.name] = {
+      row,
+      show(value) {
+        if (![...list.options].some((option) => option.value === String(value))) {
+          list.append(element("option", {value, text: value}))
+        }
+        list.value = value
+      },
+      note() {},
+      able(yes) { list.disabled = !yes },
+    }
+    return row
+  }
+
+  function segments(spec) {
+    const row = element("div", {class: "row choice", "data-row": spec.name})
+    const group = element("div", {class: "segments", role: "radiogroup", "aria-label": spec.label})
+    const buttons = spec.options.map(([value, text]) => {
+      const button = element("button", {type: "button", role: "radio", text, title: spec.doc})
+      button.addEventListener("click", () => set(spec.name, value))
+      return [value, button]
+    })
+    group.append(...buttons.map(([, button]) => button))
+    if (spec.label && !spec.bare) row.append(element("span", {class: "label", text: spec.label, title: spec.doc}))
+    row.append(group)
+    rows[spec.name] = {
+      row,
+      show(value) {
+        for (const [own, button] of buttons) button.setAttribute("aria-checked", String(own === value))
+      },
+      note() {},
+      able(yes) { for (const [, button] of buttons) button.disabled = !yes },
+    }
+    return row
+  }
+
+  function toggle(spec) {
+    const box = element("input", {id: `c-${spec.name}`, type: "checkbox", role: "switch", "data-name": spec.name})
+    box.addEventListener("change", () => set(spec.name, box.checked))
+    const note = element("span", {class: "note"})
+    const row = element("label", {class: "row switch", title: spec.doc, "data-row": spec.name},
+      box, element("span", {class: "label", text: spec.label}), note)
+    rows[spec.name] = {
+      row,
+      show(value) { box.checked = Boolean(value) },
+      note(text) { note.textContent = text ?? "" },
+      able(yes) { box.disabled = !yes },
+    }
+    return row
+  }
+
+  function button(spec) {
+    const made = element("button", {class: "action", type: "button", text: spec.label, title: spec.doc, "data-name": spec.name})
+    made.addEventListener("click", () => model.send_msg({press: spec.name}))
+    const row = element("div", {class: "row button", "data-row": spec.name}, made)
+    rows[spec.name] = {row, show() {}, note() {}, able(yes) { made.disabled = !yes }}
+    return row
+  }
+
+  const kinds = {
+    number: (spec) => number(spec, true), entry: (spec) => number(spec, false),
+    choice, segments, switch: toggle, button,
+    heading: (spec) => element("div", {class: "heading", text: spec.label, title: spec.doc}),
+    text: (spec) => {
+      const row = element("p", {class: "words", "data-row": spec.name})
+      rows[spec.name] = {row, show(value) { row.textContent = value ?? ""; row.hidden = !value }, note() {}, able() {}}
+      return row
+    },
+  }
+
+  function build() {
+    rows = {}
+    root.className = `controls ${model.layout}`
+    root.replaceChildren(...model.specs.map((spec) => kinds[spec.kind](spec)))
+    refresh()
+  }
+
+  function refresh() {
+    for (const [name, row] of Object.entries(rows)) {
+      row.show(model.values[name])
+      row.note(model.notes[name])
+      row.able(!model.disabled.includes(name))
+      row.row.hidden = model.hidden.includes(name) || (row.row.matches("p") && !model.values[name])
+    }
+  }
+
+  model.on("specs", build)
+  for (const name of ["values", "notes", "disabled", "hidden"]) model.on(name, refresh)
+  build()
+  return root
+}

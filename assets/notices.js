@@ -1,0 +1,24 @@
+// Sentences about what went wrong or was found.
+export function render({model}) {
+  const root = document.createElement("div")
+  root.className = "notices"
+  const show = () => {
+    root.replaceChildren(...model.items.map(([number, kind, sentence]) => {
+      const item = document.createElement("div")
+      item.className = `notice ${kind}`
+      item.setAttribute("role", kind === "error" ? "alert" : "status")
+      const words = document.createElement("span")
+      words.textContent = sentence
+      const close = document.createElement("button")
+      close.type = "button"
+      close.textContent = "×"
+      close.setAttribute("aria-label", "Dismiss")
+      close.addEventListener("click", () => model.send_msg({does: "dismiss", number}))
+      item.append(words, close)
+      return item
+    }))
+  }
+  model.on("items", show)
+  show()
+  return root
+}

@@ -1,0 +1,37 @@
+// A file, sent in pieces that each fit a websocket message.
+const PIECE = 3 << 20
+
+export function render({model}) {
+  const root = document.createElement("label")
+  root.className = "upload"
+  const words = document.createElement("span")
+  const input = document.createElement("input")
+  input.type = "file"
+  input.accept = model.accept
+  input.setAttribute("aria-label", "Open a file from this computer")
+  root.append(words, input)
+  const idle = "Open…"
+  words.textContent = idle
+  let file = null
+  let transfer = 0
+
+  const send = async (at) => {
+    const bytes = new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer())
+    let text = ""
+    for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000))
+    const last = at + bytes.length >= file.size
+    words.textContent = `${Math.floor(100 * (at + bytes.length) / Math.max(1, file.size))} %`
+    model.send_msg({does: "piece", transfer, at, last, name: file.name, data: btoa(text)})
+    if (last) { file = null; setTimeout(() => { words.textContent = idle }, 1200) }
+  }
+  input.addEventListener("change", () => {
+    if (!input.files.length) return
+    file = input.files[0]
+    input.value = ""
+    transfer = Date.now() % 1e9
+    model.send_msg({does: "begin", transfer})
+    send(0)
+  })
+  model.on("received", () => { if (file && model.transfer === transfer && model.received > 0) send(model.received) })
+  return root
+}
