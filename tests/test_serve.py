@@ -49,8 +49,9 @@ def server(command, ready, **environment):
 
 def page_roots(url):
     """What the page is made of; a page that failed has nothing."""
-    import panel  # noqa: F401 - Bokeh learns Panel's models from it
     from bokeh.client import pull_session
+
+    import app.page  # noqa: F401 - Bokeh learns the models of Panel and of our own parts from it
 
     session = pull_session(url=url)
     try:
@@ -75,6 +76,18 @@ def served(scan_file):
 
 def test_page_of_a_scan_is_served_with_contents(served):
     assert len(page_roots(served)) > 0
+
+
+def test_health_check_tells_a_page_with_contents_from_an_empty_one(served, tmp_path):
+    check = [sys.executable, ROOT / ".ci/page_has_contents.py"]
+    assert subprocess.run([*check, served]).returncode == 0
+    (tmp_path / "main.py").write_text("raise ValueError('broken')")
+    command = ["panel", "serve", str(tmp_path), "--port", "0", "--address", "localhost"]
+    with server(command, r"running at: (http://localhost:\d+/\S+)") as (_, found):
+        assert requests.get(found[1], timeout=60).status_code == 200
+        done = subprocess.run([*check, found[1]], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is empty" in done.stderr
 
 
 def test_page_answers_under_its_address(served):

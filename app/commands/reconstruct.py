@@ -191,6 +191,9 @@ def reconstruct(
             keep_flyback=True if keep_flyback else None,
             report=report,
         )
+    told = [name for name, source in parameters["sources"].items() if source == "file"]
+    if told:
+        typer.echo(f"Taken from the file: {', '.join(told)}.")
     for name in ("disc", "orientation"):
         if statement := parameters[name].get("statement"):
             typer.echo(statement)

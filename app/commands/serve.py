@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +95,9 @@ def serve(
     arguments += [f"--prefix={prefix}"] if prefix else []
     arguments += ["--use-xheaders"] if use_xheaders else []
     arguments += ["--show"] if open_browser else []
-    _run(arguments)
+    # To be told to stop is how a server ends, be it before it has begun.
+    with suppress(KeyboardInterrupt):
+        _run(arguments)
 
 
 def _check_scan(path: Path) -> None:
