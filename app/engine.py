@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.catalogue import DEMO, Catalogue
+from app.region import binned_sampling, cut
 from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from app.store import Report, Store
 from recon.calibration import Calibration
@@ -49,6 +50,8 @@ class Found:
     """Empty where the orientation was given."""
     missing: tuple[str, ...]
     calibration: Calibration | None
+    oriented: bool = False
+    """Whether the orientation was estimated."""
 
 
 class Engine:
@@ -154,9 +157,9 @@ class Engine:
             told in the result.
         """
         centre, radius, fitted, statement = self._disc(scan, geometry, progress)
-        rotation, transpose, turned = geometry.rotation_deg, geometry.transpose, ""
+        rotation, transpose, oriented, turned = geometry.rotation_deg, geometry.transpose, False, ""
         if geometry.auto_orientation:
-            rotation, transpose, turned = self._orientation(scan, geometry, progress)
+            rotation, transpose, oriented, turned = self._orientation(scan, geometry, progress)
         missing = geometry.missing()
         calibration = None
         if not missing and centre is not None and radius is not None:
@@ -172,7 +175,16 @@ class Engine:
         elif centre is None or radius is None:
             missing = (*missing, "centre and radius of the bright-field disc")
         return Found(
-            centre, radius, fitted, statement, rotation, transpose, turned, missing, calibration
+            centre,
+            radius,
+            fitted,
+            statement,
+            rotation,
+            transpose,
+            turned,
+            missing,
+            calibration,
+            oriented,
         )
 
     def _disc(self, scan, geometry, progress):
@@ -204,12 +216,16 @@ class Engine:
         sampling = binned_sampling(geometry, scan.region)
         # Where the step is unknown only its ratio matters, and that is taken as one.
         sampling = (1.0, 1.0) if None in sampling else sampling
-        found = self.store.get(
-            ("orientation", scan.key, sampling),
-            lambda report: estimate_orientation(com, sampling),
-            progress,
-        )
-        return float(found.rotation_deg), bool(found.transpose), found.statement
+        try:
+            found = self.store.get(
+                ("orientation", scan.key, sampling),
+                lambda report: estimate_orientation(com, sampling),
+                progress,
+            )
+        except ValueError as error:
+            # Everything else can be shown meanwhile, and the angle be entered.
+            return 0.0, False, False, f"{error} Until then it is taken as 0°."
+        return float(found.rotation_deg), bool(found.transpose), True, found.statement
 
     def virtual(
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
@@ -337,51 +353,6 @@ class Engine:
     def close(self) -> None:
         """Stop everything under way."""
         self.store.close()
-
-
-def cut(events: ElectronEvents, region: Region, progress: Report) -> ElectronEvents:
-    """The events of a region, binned over the scan as it says.
-
-    Raises
-    ------
-    ValueError
-        If the margins leave nothing.
-    """
-    from recon.cropping import bin_scan, crop_detector, crop_scan
-
-    for margins, shape, crop, what in (
-        (region.scan, events.scan_shape, crop_scan, "scan positions"),
-        (region.detector, events.frame_shape, crop_detector, "detector pixels"),
-    ):
-        if any(margins):
-            events = crop(events, *_kept(margins, shape, what), progress=progress)
-    if region.scan_bin > 1:
-        smallest = min(events.scan_shape)
-        if region.scan_bin > smallest:
-            raise ValueError(
-                f"A scan of {events.scan_shape[0]} × {events.scan_shape[1]} positions "
-                f"cannot be binned by {region.scan_bin}: choose at most {smallest}."
-            )
-        events = bin_scan(events, region.scan_bin, progress=progress)
-    return events
-
-
-def _kept(margins, shape, what) -> tuple[tuple[int, int], tuple[int, int]]:
-    top, bottom, left, right = margins
-    rows, columns = (top, shape[0] - bottom), (left, shape[1] - right)
-    if rows[0] >= rows[1] or columns[0] >= columns[1]:
-        raise ValueError(
-            f"The crop leaves nothing of {shape[0]} × {shape[1]} {what}: "
-            f"{top} + {bottom} rows and {left} + {right} columns are left out."
-        )
-    return rows, columns
-
-
-def binned_sampling(geometry: Geometry, region: Region):
-    """(y, x) distance of the positions in use [Å]; None where it is unknown."""
-    return tuple(
-        None if step is None else step * region.scan_bin for step in geometry.scan_sampling
-    )
 
 
 def _disc_only(centre, radius) -> Calibration:

@@ -76,7 +76,7 @@ def take_over(scan: ScanState, region, found: Found) -> None:
         values["centre_y"] = round(found.centre[0] + top, 3)
         values["centre_x"] = round(found.centre[1] + left, 3)
         values["radius"] = round(found.radius, 3)
-    if scan.auto_orientation and found.orientation_statement:
+    if scan.auto_orientation and found.oriented:
         values["rotation_deg"] = round(found.rotation_deg, 2)
         values["transpose"] = found.transpose
     scan.param.update(**values)
@@ -87,7 +87,7 @@ def settled_sources(sources: Mapping[str, str], found: Found) -> dict[str, str]:
     result = dict(sources)
     if found.fitted:
         result.update(dict.fromkeys(DISC, FIT))
-    if found.orientation_statement:
+    if found.oriented:
         result.update(dict.fromkeys(ORIENTATION, ESTIMATED))
     return result
 

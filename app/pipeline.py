@@ -81,6 +81,7 @@ class Pipeline:
         self._asked: dict[str, object] = {}  # lane -> what was submitted last
         self._changed_at = 0.0
         self._meters = {lane: Meter(self._tell) for lane in (SLOW, DERIVED)}
+        self._said = (None, None)
         self._prepared: work.Prepared | None = None
         self._shown: dict[str, object] = {}  # derived topic -> what it was made of
 
@@ -271,9 +272,7 @@ class Pipeline:
         with self._fill():
             opening.take_over(self.experiment.scan, request.region, prepared.found)
         self._sources = opening.settled_sources(self._sources, prepared.found)
-        advice = opening.advice(prepared.found)
-        if advice:
-            self._deliver([("notice", advice)])
+        self._advise(prepared.found)
         request = self.experiment.request()
         if prepared.sidebands is not None:
             amplitude = self._amplitude_shown()
@@ -283,6 +282,14 @@ class Pipeline:
             self._redraw(request, "exact", amplitude)
         self._asked[DERIVED] = (request.annulus, request.dpc)
         self._derive(request)
+
+    def _advise(self, found) -> None:
+        """Say what has to be entered, and how the orientation was found; each once."""
+        said = (opening.advice(found), found.orientation_statement)
+        for sentence, before in zip(said, self._said, strict=True):
+            if sentence and sentence != before:
+                self._deliver([("notice", sentence)])
+        self._said = said
 
     def _redraw(
         self, request: Request, mode: str, amplitude: bool, delay: float = 0.0, yielding=False

@@ -72,8 +72,17 @@ class FakeEngine:
             )
         turned = "Turned by 30°." if geometry.auto_orientation else ""
         return Found(
-            (1.5, 1.25), 2.0, True, "A disc.", 30.0, True, turned, missing, calibration
-        )  # fmt: skip
+            (1.5, 1.25),
+            2.0,
+            True,
+            "A disc.",
+            30.0,
+            True,
+            turned,
+            missing,
+            calibration,
+            bool(turned),
+        )
 
     def sidebands(self, scan, calibration, pixels, full=False, progress=None):
         self._call("sidebands", pixels, progress=progress)

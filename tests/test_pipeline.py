@@ -171,7 +171,8 @@ def test_without_calibration_everything_that_needs_none_is_shown(engine, service
     assert com.unit == "px"
     np.testing.assert_allclose(com.array.mean(axis=(1, 2)), 0, atol=1e-6)
     assert session.all("notice") == [
-        "Enter the beam energy, the convergence semi-angle and the scan step to see the phase."
+        "Enter the beam energy, the convergence semi-angle and the scan step to see the phase.",
+        "Turned by 30°.",
     ]
     assert session.all("phase") == session.all("error") == []
     session.experiment.scan.param.update(energy_kev=300, semiangle_mrad=1)
@@ -179,6 +180,7 @@ def test_without_calibration_everything_that_needs_none_is_shown(engine, service
     session.rest()
     assert session.all("com")[-1].unit == "mrad"
     assert session.all("scan")[-1].sources["energy_kev"] == "entered"
+    assert session.all("notice").count("Turned by 30°.") == 1
     session.pipeline.close()
 
 
