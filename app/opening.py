@@ -6,7 +6,7 @@ from typing import Any
 
 from app.engine import Found, Scan
 from app.results import Pacbed, ScanSummary
-from app.state import ScanState
+from app.state import Experiment, ScanState
 
 FILE, LINK, ENTERED = "file", "link", "entered"
 FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the COM", "unknown"
@@ -80,6 +80,23 @@ def take_over(scan: ScanState, region, found: Found) -> None:
         values["rotation_deg"] = round(found.rotation_deg, 2)
         values["transpose"] = found.transpose
     scan.param.update(**values)
+
+
+def react(experiment: Experiment, events) -> None:
+    """Change what follows from the user's changes: Param `events` of one of the state's parts.
+
+    A rotation entered by hand ends the search for it. When only the method of DPC changes, the
+    usual regularisation of the new one takes the place of that of the old one.
+    """
+    changed = {event.name: event.old for event in events}
+    state, dpc = events[0].obj, experiment.dpc
+    if state is experiment.scan:
+        if set(changed).intersection(ORIENTATION) and "auto_orientation" not in changed:
+            state.auto_orientation = False
+    elif state is dpc and set(changed) == {"method"}:
+        usual = dpc.USUAL[changed["method"]]
+        if all(getattr(dpc, name) == value for name, value in usual.items()):
+            dpc.param.update(**dpc.USUAL[dpc.method])
 
 
 def settled_sources(sources: Mapping[str, str], found: Found) -> dict[str, str]:

@@ -184,9 +184,8 @@ class Pipeline:
             if "dataset" not in names:
                 by_hand = names.intersection(scan.CALIBRATION)
                 self._sources.update(dict.fromkeys(by_hand, opening.ENTERED))
-            if names.intersection(opening.ORIENTATION) and "auto_orientation" not in names:
-                with self._fill():
-                    scan.auto_orientation = False
+        with self._fill():
+            opening.react(self.experiment, events)
         request = self.experiment.request()
         if request.reading != self._wanted:
             self._open()

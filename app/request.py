@@ -6,6 +6,7 @@ make anything stale but the images made with it. Units are `recon`'s.
 
 from dataclasses import dataclass, field
 
+from recon import dpc as defaults
 from recon.optics import Aberrations
 
 
@@ -72,11 +73,11 @@ class Dpc:
     """Regularisation of the phase from the centre of mass; names as in `recon.dpc`."""
 
     method: str = "iterative"
-    highpass: float = 1e-5
-    lowpass: float = 0.1
-    step: float = 0.5
-    iterations: int = 20
-    padding: float = 2.0
+    highpass: float = defaults.HIGHPASS
+    lowpass: float = defaults.LOWPASS
+    step: float = defaults.STEP
+    iterations: int = defaults.ITERATIONS
+    padding: float = defaults.PADDING
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import param
 
 from app.coefficients import UNITS, AberrationState
 from app.request import Annulus, Dpc, Geometry, Reading, Region, Request, TileChoice
+from recon import dpc as defaults
 
 __all__ = [
     "COLOUR_MAPS",
@@ -203,29 +204,47 @@ class DpcState(param.Parameterized):
         default="iterative", objects=["iterative", "direct"], label="Integration"
     )
     highpass = param.Number(
-        1e-5,
+        defaults.HIGHPASS,
         bounds=(0, 100),
-        softbounds=(0, 0.01),
-        step=1e-5,
+        softbounds=(0, 0.02),
+        step=1e-4,
         label="High-pass λ₁ (1/step²)",
         doc="Damps small spatial frequencies, in cycles for each scan step.",
     )
     lowpass = param.Number(
-        0.1,
-        bounds=(0, 1e4),
-        softbounds=(0, 10),
-        step=0.05,
+        defaults.LOWPASS,
+        bounds=(0, 1e5),
+        softbounds=(0, 500),
+        step=1,
         label="Low-pass λ₂ (step²)",
         doc="Damps large spatial frequencies.",
     )
     step = param.Number(
-        0.5, bounds=(0.01, 2), softbounds=(0.05, 1), step=0.05, label="Step of an iteration"
+        defaults.STEP,
+        bounds=(0.01, 2),
+        softbounds=(0.05, 1),
+        step=0.05,
+        label="Step of an iteration",
     )
     iterations = param.Integer(
-        20, bounds=(1, 2000), softbounds=(1, 100), label="Iterations", doc="Also a high-pass."
+        defaults.ITERATIONS,
+        bounds=(1, 2000),
+        softbounds=(1, 100),
+        label="Iterations",
+        doc="Also a high-pass.",
     )
+    USUAL = {  # noqa: RUF012 - Param does not touch it
+        "iterative": {"highpass": defaults.HIGHPASS, "lowpass": defaults.LOWPASS},
+        "direct": {"highpass": defaults.DIRECT_HIGHPASS, "lowpass": defaults.DIRECT_LOWPASS},
+    }
+    """Regularisation that suits each method, where the user has not set another."""
+
     padding = param.Number(
-        2.0, bounds=(1, 4), step=0.5, label="Padding", doc="Of the scan, along each axis."
+        defaults.PADDING,
+        bounds=(1, 4),
+        step=0.5,
+        label="Padding",
+        doc="Of the scan, along each axis.",
     )
 
 

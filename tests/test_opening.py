@@ -1,5 +1,7 @@
 """What is taken over from a file, the window of frames, and the progress meter."""
 
+from types import SimpleNamespace
+
 import pytest
 from sessions import CALIBRATED
 
@@ -8,7 +10,7 @@ from app.engine import Found
 from app.frames import FrameWindow
 from app.meter import Meter
 from app.request import Region
-from app.state import ScanState
+from app.state import DpcState, Experiment, ScanState
 from recon.errors import Cancelled
 
 
@@ -57,6 +59,24 @@ def test_values_of_the_scan_before_stay_only_if_entered():
     assert (scan.energy_kev, scan.semiangle_mrad, scan.scan_step_x) == (None, 20, None)
     assert sources["energy_kev"] == "unknown"
     assert scan.auto_orientation
+
+
+def react(experiment, **before):
+    events = [
+        SimpleNamespace(obj=experiment.dpc, name=name, old=old) for name, old in before.items()
+    ]
+    opening.react(experiment, events)
+    return {"highpass": experiment.dpc.highpass, "lowpass": experiment.dpc.lowpass}
+
+
+def test_each_dpc_method_has_its_usual_regularisation_unless_it_was_set():
+    experiment = Experiment()
+    experiment.dpc.method = "direct"
+    assert react(experiment, method="iterative", lowpass=3) == DpcState.USUAL["iterative"]
+    assert react(experiment, step=0.5) == DpcState.USUAL["iterative"]
+    assert react(experiment, method="iterative") == DpcState.USUAL["direct"]
+    experiment.dpc.param.update(method="iterative", highpass=0.5)
+    assert react(experiment, method="direct")["highpass"] == 0.5
 
 
 def test_region_of_the_found_disc_is_that_of_the_whole_detector():
