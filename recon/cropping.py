@@ -241,11 +241,12 @@ def _move(events, table, frame_shape, metadata, progress):
     """Events with each electron at `table[pixel]`, on a detector of `frame_shape` pixels."""
     events.check_pixels()
     table = table.ravel()
-    labels = (table == kernels.DROPPED).astype(np.uint16)
+    # Label 0 is kept, label 1 dropped.
+    shifts = np.where(table == kernels.DROPPED, 8, 0).astype(np.uint8)
     counts = np.zeros((2, events.positions), np.int32)
     batches = list(events.batches(BATCH))
     for step, (first, last) in enumerate(batches):
-        kernels.count_labels(events.pixels, events.offsets, first, last, labels, counts)
+        kernels.count_few_labels(events.pixels, events.offsets, first, last, shifts, counts)
         if progress is not None:
             progress((step + 1) / len(batches) / 2)
     offsets = _offsets(counts[0])

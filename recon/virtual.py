@@ -202,7 +202,10 @@ def sum_masks(events: ElectronEvents, masks: Mapping[str, np.ndarray], progress=
     bits = np.zeros(events.frame_shape, np.uint64)
     for number, mask in enumerate(masks.values()):
         bits |= np.asarray(mask, bool).astype(np.uint64) << np.uint64(number)
-    kinds, labels = np.unique(bits, return_inverse=True)
+    if 1 << len(masks) <= kernels.FEW:
+        kinds, labels = np.arange(1 << len(masks), dtype=np.uint64), bits
+    else:
+        kinds, labels = np.unique(bits, return_inverse=True)
     counts = _count_labels(events, labels, kinds.size, progress)
     images = {}
     for number, name in enumerate(masks):
@@ -304,11 +307,14 @@ def _count_labels(events, labels, number, progress):
             f"The detectors overlap in {number} different ways, more than {MOST_LABELS}."
         )
     events.check_pixels()
-    labels = np.ascontiguousarray(labels.ravel(), np.uint16)
     # A cache line of padding: rows a power of two apart would all compete for the same lines.
     counts = np.zeros((number, events.positions + 16), np.int32)
+    if number <= kernels.FEW:
+        count, labels = kernels.count_few_labels, (8 * labels.ravel()).astype(np.uint8)
+    else:
+        count, labels = kernels.count_labels, labels.ravel().astype(np.uint16)
     for first, last in events.batches(BATCH):
-        kernels.count_labels(events.pixels, events.offsets, first, last, labels, counts)
+        count(events.pixels, events.offsets, first, last, labels, counts)
         if progress is not None:
             progress(last / events.positions)
     return counts[:, : events.positions]

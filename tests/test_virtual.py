@@ -87,10 +87,32 @@ def test_presets_in_one_pass_are_the_detectors_one_by_one(events, cy, cx, radius
         np.testing.assert_array_equal(images[name], single)
 
 
+@given(scans(), st.integers(0, 40))
+def test_any_number_of_overlapping_detectors(events, number):
+    rng = np.random.default_rng(number)
+    masks = {n: rng.random(events.frame_shape) < 0.5 for n in range(number)}
+    images = virtual.sum_masks(events, masks)
+    for name, mask in masks.items():
+        np.testing.assert_array_equal(images[name], (dense(events) * mask).sum(axis=(2, 3)))
+
+
 def test_a_detector_of_everything_counts_the_electrons():
     events = from_frames([[0, 0, 5], [], [3], [1, 2]], (2, 2), (2, 3))
     images = virtual.virtual_detectors(events, calibration((0.5, 1), 1), {"all": (0, inf)})
     np.testing.assert_array_equal(images["all"], events.counts)
+
+
+@pytest.mark.parametrize("rings", [3, 8, 9, 20])
+def test_long_frames_are_counted_in_full(rings):
+    # More than 255 electrons of one ring in a frame, with few rings and with many.
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 100, size) for size in (0, 255, 256, 2000)] + [np.full(700, 34)]
+    events = from_frames(frames, (1, 5), (10, 10))
+    edges = np.linspace(0, 9, rings + 1)
+    mask = radii((10, 10), (4.2, 5.1))
+    for ring, image in enumerate(virtual.radial_sums(events, (4.2, 5.1), edges)):
+        inside = (mask >= edges[ring]) & (mask < edges[ring + 1])
+        np.testing.assert_array_equal(image, (dense(events) * inside).sum(axis=(2, 3)))
 
 
 def test_no_detectors_give_no_images():

@@ -17,6 +17,10 @@ DROPPED = np.uint32(0xFFFFFFFF)
 """Entry of a pixel look-up for an electron that is not kept."""
 
 
+FEW = 8
+"""Labels that `count_few_labels` can count."""
+
+
 @parallel
 def highest(pixels):
     """Largest pixel index of all electrons; one streaming pass."""
@@ -132,6 +136,29 @@ def count_labels(pixels, offsets, first, last, labels, out):
             frame = pixels[offsets[f] : offsets[f + 1]]
             for index in range(frame.size):
                 out[labels[frame[index]], f] += np.int32(1)
+
+
+@parallel
+def count_few_labels(pixels, offsets, first, last, shifts, out):
+    """`count_labels` for up to FEW labels, in half the time.
+
+    `shifts` (Ky * Kx,) uint8 is 8 times the label of each detector pixel. The counts are the
+    bytes of one register, emptied before one can overflow: adding to memory would make each
+    electron wait for the one before.
+    """
+    for part in prange(PARTS):
+        start = first + part * (last - first) // PARTS
+        stop = first + (part + 1) * (last - first) // PARTS
+        for f in range(start, stop):
+            position = offsets[f]
+            while position < offsets[f + 1]:
+                piece = pixels[position : min(position + 255, offsets[f + 1])]
+                counts = np.uint64(0)
+                for index in range(piece.size):
+                    counts += np.uint64(1) << np.uint64(shifts[piece[index]])
+                for label in range(out.shape[0]):
+                    out[label, f] += np.int32((counts >> np.uint64(8 * label)) & np.uint64(255))
+                position += piece.size
 
 
 @parallel
