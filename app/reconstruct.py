@@ -17,7 +17,7 @@ from recon.gfunction import build_sidebands
 from recon.io import open_events
 from recon.io.results import write_results
 from recon.optics import Aberrations
-from recon.orientation import estimate_orientation
+from recon.orientation import find_orientation
 from recon.ssb import object_transmission, single_sideband
 from recon.virtual import pacbed, virtual_detectors
 
@@ -145,7 +145,7 @@ def reconstruct(
     disc = _disc(sources, choices, pattern)
     deflection = centre_of_mass(events)
     report("Summing frames", 1.0)
-    turn = _orientation(sources, choices, deflection, geometry["scan_sampling"])
+    turn = _orientation(sources, choices, events, geometry["scan_sampling"], disc)
     calibration = Calibration(
         **geometry,
         centre=disc["centre"],
@@ -246,10 +246,10 @@ def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
     }
 
 
-def _orientation(sources: Sources, choices: Choices, deflection, sampling) -> dict[str, Any]:
+def _orientation(sources: Sources, choices: Choices, events, sampling, disc) -> dict[str, Any]:
     """Rotation and transpose: as given, as the file says, or from the curl."""
     if choices.rotation_deg == "auto":
-        found = estimate_orientation(deflection, sampling)
+        found = find_orientation(events, sampling, disc["centre"], disc["radius"])
         sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
         return {
             "rotation_deg": float(found.rotation_deg),

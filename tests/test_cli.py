@@ -318,6 +318,32 @@ def test_a_scan_that_cannot_be_simulated_is_refused(options, words, tmp_path, re
     assert list(tmp_path.iterdir()) == []
 
 
+FIGURES = """redraw_draft_ms redraw_exact_ms floor_ms paper_kernel_ms first_image_ms batched_fft_ms
+com_ms one_pass_ms read_hdf5_ms h5py_read_ms read_cache_ms raw_read_ms peak_memory_bytes
+sideband_entries device""".split()
+
+
+def test_bench_prints_its_figures_as_json_and_as_a_table(monkeypatch, capsys):
+    asked = {}
+
+    def run(progress, **options):
+        asked.update(options)
+        figures = dict.fromkeys(FIGURES, 12.5) | {"device": "cpu", "peak_memory_bytes": 10**9}
+        work = {"scan": [8, 9], "pixels": 7, "electrons": 72, "threads": 2, "sideband_entries": 5}
+        return figures | work | {"ratios": {"draft redraw / floor": 2.25}}
+
+    monkeypatch.setattr("recon.bench.run", run)
+    options = ["--scan", "8,9", "--pixels", "7", "--electrons-per-frame", "1.5"]
+    assert main(["bench", *options, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert set(FIGURES) <= set(figures)
+    assert asked == {"scan": (8, 9), "pixels": 7, "electrons_per_frame": 1.5}
+    assert main(["bench", *options]) == 0
+    table = capsys.readouterr().out
+    assert "redraw draft" in table
+    assert "2.25" in table
+
+
 def test_simulate_and_convert_refuse_an_unknown_kind_of_file(small, tmp_path, refused):
     assert ".npz" in refused("convert", small, tmp_path / "scan.tif")
     assert ".npz" in refused("simulate", tmp_path / "scan.tif")

@@ -45,8 +45,20 @@ def _table(figures: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("measured", "value", box=None)
+    work = Table("work", "", box=None)
+    work.add_row("scan", "{} × {} positions".format(*figures["scan"]))
+    work.add_row("pixels across", f"{figures['pixels']}")
+    work.add_row("electrons", f"{figures['electrons']:,}")
+    work.add_row("entries in a sideband", f"{figures['sideband_entries']:,}")
+    work.add_row("device", f"{figures['device']}, {figures['threads']} threads")
+    work.add_row("memory above the events", f"{figures['peak_memory_bytes'] / 1e6:,.0f} MB")
+    times = Table("median time", "ms", box=None)
     for name, value in figures.items():
-        shown = f"{value:,.3g}" if isinstance(value, float) else f"{value}"
-        table.add_row(name, shown)
-    Console().print(table)
+        if name.endswith("_ms"):
+            times.add_row(name.removesuffix("_ms").replace("_", " "), f"{value:,.1f}")
+    ratios = Table("ratio", "", box=None)
+    for name, value in figures["ratios"].items():
+        ratios.add_row(name, f"{value:.2f}")
+    console = Console()
+    for table in (work, times, ratios):
+        console.print(table, "")
