@@ -19,8 +19,8 @@ from recon.specimen import WALLS, filled_nanotube, object_phase, tube_diameter
 
 VERSION = 1
 """Raised when the simulation changes, for kept scans to be made again."""
-ABERRATIONS = Aberrations(C10=-120, C12a=20, C12b=-15, C21a=1200, C21b=-800)
-"""12 nm underfocus, 2.5 nm astigmatism, 144 nm coma: the lattice is lost until they are set."""
+ABERRATIONS = Aberrations(C10=-120, C12a=35, C12b=-20, C21a=2000, C21b=-1500)
+"""12 nm underfocus, 4 nm astigmatism, 250 nm coma: the lattice is lost until they are set."""
 ROTATION_DEG = -12.0
 DISC = 1 / 6
 """Radius of the bright-field disc in units of the detector's shorter side."""

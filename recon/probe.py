@@ -58,9 +58,10 @@ class Probe:
         ky, kx = np.meshgrid(
             *(np.arange(-h, h + 1) * k for h, k in zip(half, fine_k, strict=True)), indexing="ij"
         )
-        self.inside = coverage(ky, kx, fine_k, k0).astype(np.float32)
-        self.apertures = self._moved(aperture(ky, kx), ky, kx).astype(np.complex64)
-        self.taps = _interpolation_taps()
+        inside = coverage(ky, kx, fine_k, k0).astype(np.float32)
+        moved = self._moved(aperture(ky, kx), ky, kx)
+        apertures = np.stack([moved.real, moved.imag], axis=2).astype(np.float32)
+        self.disc_tables = (_interpolation_taps(), apertures, inside, 1 - inside)
 
         # The probe comes from a box four times as large, for its rings not to fold over.
         large = [4 * n for n in self.box]

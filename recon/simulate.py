@@ -4,8 +4,13 @@ Signs as everywhere in `recon`: a(r) = ∫ A(k) exp(2πi k·r) dk with A = exp(-
 aperture, Ψ(k; R) = ∫ a(r - R) T(r) exp(-2πi k·r) dr, and K_det = S R(θ) K_scan.
 """
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from math import pi, sqrt
+from queue import SimpleQueue
 
+import numba
 import numpy as np
 import scipy.fft
 
@@ -15,8 +20,8 @@ from recon.kernels import simulate as kernels
 from recon.optics import Aberrations
 from recon.probe import Probe
 
-CHUNK = 128
-"""Scan positions worked on at once: 15 MB of exit waves in a box of 120 × 120."""
+CHUNK = 64
+"""Scan positions a thread works on at once: 5 MB of exit waves in a box of 96 × 96."""
 
 
 def expected_intensities(
@@ -240,63 +245,88 @@ def simulate_events(
         raise ValueError(f"The dose must not be negative: {dose} e/Å².")
 
     probe = Probe(calibration, aberrations, oversampling)
-    box = probe.box
     transmission = np.exp(1j * phase)
     mean = probe.mean_under_probe(transmission).astype(np.complex64)
-    padding = [(n // 2, n // 2) for n in box]
+    padding = [(n // 2, n // 2) for n in probe.box]
     transmission = np.pad(transmission.astype(np.complex64), padding, mode="wrap")
     start = [int((n - f) // 2) for n, f in zip(phase.shape, field, strict=True)]
 
     positions = scan_shape[0] * scan_shape[1]
     electrons = dose * calibration.scan_sampling[0] * calibration.scan_sampling[1]
-    scale = electrons * probe.cell_area / (pi * calibration.k0**2)
     most = int(1.3 * electrons + 12 * sqrt(electrons)) + 24
-    pixels = np.empty(int(1.02 * electrons * positions) + most * CHUNK, np.uint32)
     counts = np.zeros(positions, np.int64)
-    affine = probe.affine()
-    waves = np.empty((CHUNK, *box), np.complex64)
-    drawn = np.empty((CHUNK, most), np.uint32)
-    filled = 0
-    for first in range(0, positions, CHUNK):
+    detector = (
+        electrons * probe.cell_area / (pi * calibration.k0**2),
+        probe.disc,
+        probe.affine(),
+        np.array(frame_shape),
+    )
+    buffers = SimpleQueue()
+
+    def electrons_of(first):
+        """Pixels of the electrons of one chunk of positions."""
         index = np.arange(first, min(first + CHUNK, positions))
         corners = np.stack(
             [2 * at + halves * i for at, i in zip(start, divmod(index, scan_shape[1]), strict=True)]
         )
         base, found = mean[*(corners // 2)], counts[first : first + index.size]
-        wave = waves[: index.size]
-        kernels.exit_waves(transmission, base, corners, probe.probes, np.uint64(seed), first, wave)
-        wave = scipy.fft.fft2(wave, overwrite_x=True, workers=-1)
+        buffer = (
+            buffers.get()
+            if not buffers.empty()
+            else (np.empty((CHUNK, *probe.box), np.complex64), np.empty((CHUNK, most), np.uint32))
+        )
+        waves, drawn = (array[: index.size] for array in buffer)
+        kernels.exit_waves(transmission, base, corners, probe.probes, np.uint64(seed), first, waves)
+        waves = scipy.fft.fft2(waves, overwrite_x=True)
         kernels.draw_electrons(
-            wave,
+            waves,
             base,
             corners,
             np.uint64(seed),
             first,
-            probe.taps,
-            probe.apertures,
-            probe.inside,
-            1 - probe.inside,
-            scale,
-            probe.disc,
-            affine,
-            np.array(frame_shape),
+            *probe.disc_tables,
+            *detector,
             drawn,
             found,
         )
-        new = drawn[: index.size][np.arange(most) < found[:, None]]
-        if filled + new.size > pixels.size:
-            pixels = np.concatenate([pixels, np.empty(pixels.size // 4 + new.size, np.uint32)])
-        pixels[filled : filled + new.size] = new
-        filled += new.size
-        if progress:
-            progress((index[-1] + 1) / positions)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
+        new = drawn[np.arange(most) < found[:, None]]
+        buffers.put(buffer)
+        return new
+
+    pixels = np.empty(int(1.01 * electrons * positions) + most, np.uint32)
+    filled = 0
+    starts = range(0, positions, CHUNK)
+    with closing(in_order(electrons_of, starts, numba.get_num_threads())) as chunks:
+        for done, new in enumerate(chunks, 1):
+            if filled + new.size > pixels.size:
+                pixels = np.concatenate([pixels, np.empty(pixels.size // 4 + new.size, np.uint32)])
+            pixels[filled : filled + new.size] = new
+            filled += new.size
+            if progress:
+                progress(done / len(starts))
+    pixels.resize(filled, refcheck=False)
     known = truth(calibration, aberrations, dose=float(dose), seed=int(seed)) | (metadata or {})
     return ElectronEvents(
-        pixels[:filled].copy(),
-        offsets,
+        pixels,
+        np.concatenate([[0], np.cumsum(counts)]),
         scan_shape,
         tuple(frame_shape),
         known,
         Source("simulation", "simulation"),
     )
+
+
+def in_order(work, items, threads: int):
+    """Yield `work(item)` for one item after the other, some of them worked on ahead by threads."""
+    waiting = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

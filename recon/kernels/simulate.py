@@ -1,18 +1,15 @@
 """Exit waves of many scan positions, and electrons drawn from their diffraction patterns.
 
 A position's random numbers come from a counter, hashed from the seed and the position alone:
-neither threads nor chunks change a simulated scan.
+neither threads nor chunks change a simulated scan. The kernels use one thread each, for
+several chunks to be worked on side by side without waiting for one another.
 """
 
 from math import exp, floor
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from recon.kernels import parallel
-
-PARTS = 64
-"""Pieces that a chunk of positions is cut into."""
 FINE = 4
 """Fine cells along one sampling step of the diffraction pattern; a power of two."""
 TAPS = 6
@@ -52,7 +49,7 @@ def jitter(seed, position):
     return np.int64(bits & np.uint64(FINE - 1)), np.int64((bits >> _S30) & np.uint64(FINE - 1))
 
 
-@parallel
+@njit(cache=True, nogil=True, fastmath=True)
 def exit_waves(transmission, mean, halves, probes, seed, first, out):
     """Fill `out` (P, Ny, Nx) with a(r - R) [T(r) - T0(R)], positions from `first` on.
 
@@ -60,7 +57,7 @@ def exit_waves(transmission, mean, halves, probes, seed, first, out):
     (2, 2, FINE, FINE, Ny, Nx) holds the probe, moved by the odd halves, times the ramp that
     moves the Fourier transform's samples by so many fine cells.
     """
-    for p in prange(out.shape[0]):
+    for p in range(out.shape[0]):
         jy, jx = jitter(seed, first + p)
         top, left = halves[0, p] // 2, halves[1, p] // 2
         probe = probes[halves[0, p] % 2, halves[1, p] % 2, jy, jx]
@@ -72,47 +69,58 @@ def exit_waves(transmission, mean, halves, probes, seed, first, out):
 
 @njit(cache=True, fastmath=True)
 def _fine_intensities(
-    wave, base, jy, jx, taps, aperture, inside, outside, samples, lines, cells, sums
+    wave, base, jy, jx, taps, tiled, aperture, inside, outside, samples, lines, cells, sums
 ):
     """Fill `cells` with the intensity of the fine cells around the disc, `sums` with its rows'."""
     ny, nx = wave.shape
     half_y, half_x = cells.shape[0] // 2, cells.shape[1] // 2
     before = TAPS // 2 - 1
     top, left = (-half_y - jy) // FINE - before, (-half_x - jx) // FINE - before
+    offset = (-half_x - jx) % FINE
     # Along x, for the sampled rows that interpolation along y will look at.
     for line in range(lines.shape[1]):
         row = (top + line) % ny
-        for i in range(samples.shape[1]):
-            value = wave[row, (left + i) % nx]
+        # Each sample stands FINE times in a row: no index is left to compute in the inner loop.
+        for i in range(samples.shape[1] // FINE):
+            column = left + i
+            value = wave[row, column if column >= 0 else column + nx]
             # The sign puts the origin of the exit wave into the middle of its box.
-            sign = np.float32(1 - 2 * ((top + line + left + i) & 1))
-            samples[0, i] = sign * value.real
-            samples[1, i] = sign * value.imag
-        for phase in range(FINE):
-            start = (half_x + jx + phase) % FINE
-            at = (start - half_x - jx) // FINE - before - left
-            for i in range((cells.shape[1] - start + FINE - 1) // FINE):
-                real, imag = np.float32(0), np.float32(0)
-                for tap in range(TAPS):
-                    real += taps[phase, tap] * samples[0, at + i + tap]
-                    imag += taps[phase, tap] * samples[1, at + i + tap]
-                lines[0, line, start + FINE * i] = real
-                lines[1, line, start + FINE * i] = imag
-    for row in range(cells.shape[0]):
-        step = row - half_y - jy
-        at, weights = step // FINE - before - top, taps[step % FINE]
-        total = np.float32(0)
-        for column in range(cells.shape[1]):
+            sign = np.float32(1 - 2 * ((top + line + column) & 1))
+            for j in range(i * FINE, i * FINE + FINE):
+                samples[0, j] = sign * value.real
+                samples[1, j] = sign * value.imag
+        for x in range(cells.shape[1]):
             real, imag = np.float32(0), np.float32(0)
             for tap in range(TAPS):
-                real += weights[tap] * lines[0, at + tap, column]
-                imag += weights[tap] * lines[1, at + tap, column]
-            direct = base * aperture[row, column]
-            intensity = outside[row, column] * (real * real + imag * imag)
-            real += direct.real
-            imag += direct.imag
-            intensity += inside[row, column] * (real * real + imag * imag)
-            cells[row, column] = intensity
+                real += tiled[tap, offset + x] * samples[0, offset + x + tap * FINE]
+                imag += tiled[tap, offset + x] * samples[1, offset + x + tap * FINE]
+            lines[0, line, x] = real
+            lines[1, line, x] = imag
+    base_real, base_imag = base.real, base.imag
+    for row in range(cells.shape[0]):
+        step = row - half_y - jy
+        at, phase = step // FINE - before - top, step % FINE
+        w0, w1, w2 = taps[phase, 0], taps[phase, 1], taps[phase, 2]
+        w3, w4, w5 = taps[phase, 3], taps[phase, 4], taps[phase, 5]
+        total = np.float32(0)
+        # The taps are written out for the compiler to vectorise the loop over columns.
+        for x in range(cells.shape[1]):
+            real = (
+                (w0 * lines[0, at, x] + w1 * lines[0, at + 1, x])
+                + (w2 * lines[0, at + 2, x] + w3 * lines[0, at + 3, x])
+                + (w4 * lines[0, at + 4, x] + w5 * lines[0, at + 5, x])
+            )
+            imag = (
+                (w0 * lines[1, at, x] + w1 * lines[1, at + 1, x])
+                + (w2 * lines[1, at + 2, x] + w3 * lines[1, at + 3, x])
+                + (w4 * lines[1, at + 4, x] + w5 * lines[1, at + 5, x])
+            )
+            scattered = real * real + imag * imag
+            real += base_real * aperture[0, row, x] - base_imag * aperture[1, row, x]
+            imag += base_real * aperture[1, row, x] + base_imag * aperture[0, row, x]
+            direct = real * real + imag * imag
+            intensity = outside[row, x] * scattered + inside[row, x] * direct
+            cells[row, x] = intensity
             total += intensity
         sums[row] = total
 
@@ -135,9 +143,10 @@ def _coarse_intensities(wave, jy, jx, half_y, half_x, cells, sums):
     ny, nx = wave.shape
     weight = np.float32(FINE * FINE)
     for row in range(ny):
+        line, intensities = wave[row], cells[row]
         for column in range(nx):
-            value = wave[row, column]
-            cells[row, column] = weight * (value.real * value.real + value.imag * value.imag)
+            value = line[column]
+            intensities[column] = weight * (value.real * value.real + value.imag * value.imag)
         my = row if row < ny // 2 else row - ny
         if abs(my * FINE + jy) <= half_y:
             reach = half_x // FINE + 2
@@ -146,7 +155,7 @@ def _coarse_intensities(wave, jy, jx, half_y, half_x, cells, sums):
                     cells[row, mx % nx] = 0
         total = np.float32(0)
         for column in range(nx):
-            total += cells[row, column]
+            total += intensities[column]
         sums[row] = total
 
 
@@ -185,7 +194,7 @@ def _coordinate(index, size, shift):
     return float((index if index < size // 2 else index - size) * FINE + shift)
 
 
-@parallel
+@njit(cache=True, nogil=True)
 def draw_electrons(
     waves,
     mean,
@@ -215,8 +224,9 @@ def draw_electrons(
         As in `exit_waves`.
     taps : (FINE, TAPS) float32
         Interpolation weights.
-    apertures : (2, 2, 2 Hy + 1, 2 Hx + 1) complex64
-        exp(-i chi) at the fine cells around the disc, of the probe moved by odd halves.
+    apertures : (2, 2, 2, 2 Hy + 1, 2 Hx + 1) float32
+        Real and imaginary part (third axis) of exp(-i chi) at the fine cells around the disc,
+        for the probe moved by odd halves (first two axes).
     inside, outside : (2 Hy + 1, 2 Hx + 1) float32
         Parts of each cell's area within and beyond the aperture.
     scale : float
@@ -233,72 +243,74 @@ def draw_electrons(
     ny, nx = waves.shape[1:]
     fine_y, fine_x = inside.shape
     half_y, half_x = fine_y // 2, fine_x // 2
-    for part in prange(PARTS):
-        samples = np.empty((2, fine_x // FINE + TAPS + 2), np.float32)
-        lines = np.empty((2, fine_y // FINE + TAPS + 2, fine_x), np.float32)
-        fine = np.empty((fine_y, fine_x), np.float32)
-        coarse = np.empty((ny, nx), np.float32)
-        running = np.empty(fine_y + ny)
-        begin, end = part * waves.shape[0] // PARTS, (part + 1) * waves.shape[0] // PARTS
-        for p in range(begin, end):
-            jy, jx = jitter(seed, first + p)
-            wave = waves[p]
-            _fine_intensities(
-                wave,
-                mean[p],
-                jy,
-                jx,
-                taps,
-                apertures[halves[0, p] % 2, halves[1, p] % 2],
-                inside,
-                outside,
-                samples,
-                lines,
-                fine,
-                running[:fine_y],
-            )
-            _coarse_intensities(wave, jy, jx, half_y, half_x, coarse, running[fine_y:])
-            for row in range(1, running.size):
-                running[row] += running[row - 1]
-            total = running[-1]
+    samples = np.empty((2, (fine_x // FINE + TAPS + 2) * FINE), np.float32)
+    tiled = np.empty((TAPS, fine_x + FINE), np.float32)
+    for x in range(tiled.shape[1]):
+        tiled[:, x] = taps[x % FINE]
+    lines = np.empty((2, fine_y // FINE + TAPS + 2, fine_x), np.float32)
+    fine = np.empty((fine_y, fine_x), np.float32)
+    coarse = np.empty((ny, nx), np.float32)
+    running = np.empty(fine_y + ny)
+    for p in range(waves.shape[0]):
+        jy, jx = jitter(seed, first + p)
+        wave = waves[p]
+        _fine_intensities(
+            wave,
+            mean[p],
+            jy,
+            jx,
+            taps,
+            tiled,
+            apertures[halves[0, p] % 2, halves[1, p] % 2],
+            inside,
+            outside,
+            samples,
+            lines,
+            fine,
+            running[:fine_y],
+        )
+        _coarse_intensities(wave, jy, jx, half_y, half_x, coarse, running[fine_y:])
+        for row in range(1, running.size):
+            running[row] += running[row - 1]
+        total = running[-1]
 
-            number, state = _poisson(total * scale, stream(seed, first + p) + _GOLDEN)
-            found = 0
-            for _ in range(number):
+        number, state = _poisson(total * scale, stream(seed, first + p) + _GOLDEN)
+        found = 0
+        for _ in range(number):
+            state += _GOLDEN
+            target = uniform(state) * total
+            row = min(np.searchsorted(running, target, side="right"), running.size - 1)
+            if row > 0:
+                target -= running[row - 1]
+            edge = 0  # 1 or -1: the electron must come to lie within, beyond the aperture
+            if row < fine_y:
+                column = _pick(fine[row], target)
+                fy, fx = float(row - half_y), float(column - half_x)
+                beyond = outside[row, column]
+                if beyond > 0 and inside[row, column] > 0:
+                    share = _inside_share(
+                        lines, row, column, jy, half_y, taps, fine[row, column], beyond
+                    )
+                    state += _GOLDEN
+                    edge = 1 if uniform(state) < share else -1
+            else:
+                row -= fine_y
+                column = _pick(coarse[row], target)
+                fy, fx = _coordinate(row, ny, jy), _coordinate(column, nx, jx)
+            dy, dx = 0.0, 0.0
+            for _attempt in range(1000):
                 state += _GOLDEN
-                target = uniform(state) * total
-                row = min(np.searchsorted(running, target, side="right"), running.size - 1)
-                if row > 0:
-                    target -= running[row - 1]
-                edge = 0  # 1 or -1: the electron must come to lie within, beyond the aperture
-                if row < fine_y:
-                    column = _pick(fine[row], target)
-                    fy, fx = float(row - half_y), float(column - half_x)
-                    beyond = outside[row, column]
-                    if beyond > 0 and inside[row, column] > 0:
-                        share = _inside_share(
-                            lines, row, column, jy, half_y, taps, fine[row, column], beyond
-                        )
-                        state += _GOLDEN
-                        edge = 1 if uniform(state) < share else -1
-                else:
-                    row -= fine_y
-                    column = _pick(coarse[row], target)
-                    fy, fx = _coordinate(row, ny, jy), _coordinate(column, nx, jx)
-                dy, dx = 0.0, 0.0
-                for _attempt in range(1000):
-                    state += _GOLDEN
-                    dy = uniform(state) - 0.5
-                    state += _GOLDEN
-                    dx = uniform(state) - 0.5
-                    if edge == 0:
-                        break
-                    ky, kx = (fy + dy) * disc[0], (fx + dx) * disc[1]
-                    if (ky * ky + kx * kx < disc[2] * disc[2]) == (edge > 0):
-                        break
-                y = floor(affine[0, 0] * (fy + dy) + affine[0, 1] * (fx + dx) + affine[0, 2] + 0.5)
-                x = floor(affine[1, 0] * (fy + dy) + affine[1, 1] * (fx + dx) + affine[1, 2] + 0.5)
-                if 0 <= y < shape[0] and 0 <= x < shape[1] and found < out.shape[1]:
-                    out[p, found] = np.uint32(y * shape[1] + x)
-                    found += 1
-            counts[p] = found
+                dy = uniform(state) - 0.5
+                state += _GOLDEN
+                dx = uniform(state) - 0.5
+                if edge == 0:
+                    break
+                ky, kx = (fy + dy) * disc[0], (fx + dx) * disc[1]
+                if (ky * ky + kx * kx < disc[2] * disc[2]) == (edge > 0):
+                    break
+            y = floor(affine[0, 0] * (fy + dy) + affine[0, 1] * (fx + dx) + affine[0, 2] + 0.5)
+            x = floor(affine[1, 0] * (fy + dy) + affine[1, 1] * (fx + dx) + affine[1, 2] + 0.5)
+            if 0 <= y < shape[0] and 0 <= x < shape[1] and found < out.shape[1]:
+                out[p, found] = np.uint32(y * shape[1] + x)
+                found += 1
+        counts[p] = found
