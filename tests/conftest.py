@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The first example of a test may wait for a kernel to be compiled.
-settings.register_profile("livestem", deadline=None)
+# The first example of a test may wait for a kernel to be compiled; each launches all cores.
+settings.register_profile("livestem", deadline=None, max_examples=40)
 settings.load_profile("livestem")
 
 
