@@ -3,7 +3,7 @@
 | variable           | meaning                                                              |
 |--------------------|----------------------------------------------------------------------|
 | LIVESTEM_DATA      | folder whose scans are offered, or one file                          |
-| LIVESTEM_RESULTS   | folder into which results are saved on the server; unset: not offered |
+| LIVESTEM_RESULTS   | folder that keeps a copy of every TIFF and HDF5 saved in a page        |
 | LIVESTEM_CACHE     | folder for the demonstration scan; default: the user's cache folder  |
 | LIVESTEM_MEMORY_GB | memory for scans and G that sessions share; default: half of it      |
 | LIVESTEM_THREADS   | threads of the reconstruction; default: all cores                    |

@@ -65,10 +65,15 @@ class Engine:
         Bytes of results to keep.
     demo_cache : Path, optional
         Folder for the demonstration scan.
+    results : Path, optional
+        Folder that keeps a copy of what is exported.
     """
 
-    def __init__(self, catalogue: Catalogue, *, memory: int = 4 << 30, demo_cache=None):
+    def __init__(
+        self, catalogue: Catalogue, *, memory: int = 4 << 30, demo_cache=None, results=None
+    ):
         self.catalogue = catalogue
+        self.results = results
         self.store = Store(memory)
         self._demo_cache = demo_cache
 

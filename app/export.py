@@ -1,8 +1,11 @@
 """What is shown as a file to keep: calibrated TIFF, or HDF5 with all results and parameters."""
 
+import logging
 import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,8 +67,10 @@ def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind:
                 results(engine, prepared, request),
                 parameters(prepared, request, sources),
             )
-        name = f"{title}_phase{suffix}" if kind == "tiff" else f"{title}_results{suffix}"
-        return Export(name, path.read_bytes(), media_type)
+        stem = f"{title}_phase" if kind == "tiff" else f"{title}_results"
+        if engine.results is not None:
+            _keep(path, Path(engine.results) / f"{stem}_{datetime.now():%Y%m%d-%H%M%S}{suffix}")
+        return Export(f"{stem}{suffix}", path.read_bytes(), media_type)
 
 
 def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
@@ -119,6 +124,15 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
             **{name: version(name) for name in ("livestem", "numpy", "scipy", "numba", "h5py")},
         },
     }
+
+
+def _keep(path: Path, copy: Path) -> None:
+    """Keep a copy on the server; that it cannot be kept does not stop the download."""
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    except OSError:
+        logging.getLogger(__name__).exception("No copy was kept in LIVESTEM_RESULTS.")
 
 
 def _phase(engine, prepared, request):

@@ -42,11 +42,11 @@ class Prepared:
 
 
 class Picks:
-    """The tiles' frequencies of one G, remembered for the last choice."""
+    """Power spectrum and tiles' frequencies of one G, made again only when they change."""
 
     def __init__(self):
         self._lock = Lock()
-        self._choice, self._found = None, None
+        self._choice, self._found, self._told, self._power = None, None, None, None
 
     def of(self, engine, g, choice) -> np.ndarray:
         """(n, 2) int frequencies for a `TileChoice`; the same array while it stays the same."""
@@ -54,6 +54,16 @@ class Picks:
             if choice != self._choice:
                 self._choice, self._found = choice, engine.frequencies(g, choice)
             return self._found
+
+    def news(self, engine, g, frequencies) -> np.ndarray | None:
+        """(Sy, Sx) power spectrum if it was not told with these frequencies yet."""
+        with self._lock:
+            if self._told is frequencies:
+                return None
+            if self._power is None:
+                self._power = engine.spectrum(g)
+            self._told = frequencies
+            return self._power
 
 
 def preparation(request: Request) -> tuple:
@@ -95,7 +105,7 @@ def prepare(
 
 
 def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: bool) -> Batch:
-    """Phase and tiles; at rest the spectrum with its picks too."""
+    """Phase and tiles; the spectrum with its picks where that is news."""
     g, aberrations = prepared.sidebands, request.aberrations
     sideband = usable_sideband(g, request.sideband)
     start = perf_counter()
@@ -117,12 +127,11 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
         ),
         ("status", Status(mode, ms, int(g.entries), device())),
     ]
-    if mode != "draft":
+    power = prepared.picks.news(engine, g, frequencies)
+    if power is not None:
         height, width = g.scan_shape
         steps = (1 / (height * sampling[0]), 1 / (width * sampling[1]))
-        batch.append(
-            ("spectrum", Spectrum(engine.spectrum(g), steps, frequencies, 2 * calibration.k0))
-        )
+        batch.append(("spectrum", Spectrum(power, steps, frequencies, 2 * calibration.k0)))
     if amplitude:
         modulus = np.abs(engine.transmission(g, aberrations, mode, sideband))
         batch.append(("amplitude", AmplitudeImage(modulus, sampling)))

@@ -276,6 +276,16 @@ def test_the_tiff_is_calibrated_and_in_radians(session):
     assert across[0] / across[1] == pytest.approx(1 / 0.045)
 
 
+def test_a_copy_is_kept_where_the_server_wants_one(session, tmp_path, caplog):
+    session.engine.results = tmp_path / "results"
+    saved = session.pipeline.export("tiff")
+    (copy,) = session.engine.results.iterdir()
+    assert copy.read_bytes() == saved.data
+    session.engine.results = copy
+    assert session.pipeline.export("tiff").filename == saved.filename
+    assert "No copy was kept" in caplog.text
+
+
 def test_an_unknown_kind_of_file_is_refused(session):
     with pytest.raises(ValueError, match="tiff or hdf5, not as gif"):
         session.pipeline.export("gif")
@@ -292,7 +302,9 @@ def test_a_scan_without_a_disc_says_what_to_do(engine, service):
     bare.until(lambda: (bare.all("com") and bare.all("virtual")) or bare.all("error"))
     assert bare.all("error") == []
     bare.until(lambda: len(bare.all("notice")) == 2)
-    assert "the centre and radius of the bright-field disc to see the phase." in bare.all("notice")[0]
+    assert (
+        "the centre and radius of the bright-field disc to see the phase." in bare.all("notice")[0]
+    )
     assert "at least 8 × 8 positions" in bare.all("notice")[1]
     assert bare.all("error") == bare.all("phase") == []
     bare.pipeline.close()

@@ -62,6 +62,16 @@ def test_moving_the_defocus_gives_a_draft_then_the_exact_phase_and_nothing_else(
     assert session.engine.calls[len(before) :] == [("phase", "draft", 5), ("phase", "exact", 5)]
 
 
+def test_the_spectrum_is_told_only_when_it_or_its_picks_change(session):
+    session.experiment.aberrations.defocus = 5
+    session.rest()
+    assert len(session.all("spectrum")) == 1
+    session.experiment.display.tile_count = 4
+    session.until(lambda: len(session.all("spectrum")) == 2)
+    assert session.all("spectrum")[1].array is session.all("spectrum")[0].array
+    assert len(session.all("spectrum")[1].frequencies) == 4
+
+
 def test_tiles_follow_each_draft(session):
     session.experiment.aberrations.defocus = 5
     session.until(lambda: session.all("phase")[-1].mode == "draft")
