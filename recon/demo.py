@@ -152,7 +152,7 @@ def demo_events(
     """
     progress = progress or (lambda fraction: None)
     settings = (SMALL if small else DEMO) | {"dose": float(dose)}
-    path = cache_folder(cache) / _file_name(settings)
+    path = cache_folder(cache) / file_name(settings)
     events = _kept(path, settings, progress)
     if events is not None:
         return events
@@ -173,7 +173,7 @@ def cache_folder(folder=None) -> Path:
     return Path(folder) if folder else platformdirs.user_cache_path("livestem")
 
 
-def _file_name(settings) -> str:
+def file_name(settings) -> str:
     """Name that changes with whatever the scan depends on."""
     fixed = {"version": VERSION, "aberrations": vars(ABERRATIONS), "rotation": ROTATION_DEG}
     text = json.dumps(fixed | settings, sort_keys=True)

@@ -160,7 +160,7 @@ def _coarse_intensities(wave, jy, jx, half_y, half_x, cells, sums):
 
 
 @njit(cache=True)
-def _poisson(mean, state):
+def poisson(mean, state):
     """Poisson number by multiplying uniform ones, 16 expected at a time; and the new state."""
     count = 0
     while mean > 0:
@@ -274,7 +274,7 @@ def draw_electrons(
             running[row] += running[row - 1]
         total = running[-1]
 
-        number, state = _poisson(total * scale, stream(seed, first + p) + _GOLDEN)
+        number, state = poisson(total * scale, stream(seed, first + p) + _GOLDEN)
         found = 0
         for _ in range(number):
             state += _GOLDEN
