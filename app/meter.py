@@ -1,6 +1,7 @@
 """Progress of long work: what is told to the page, and how it is stopped."""
 
 from collections.abc import Callable
+from math import inf
 from threading import Event
 from time import monotonic
 
@@ -28,10 +29,15 @@ class Meter:
         self._publish, self._clock = publish, clock
         self._cancelled = Event()
         self._task, self._start, self._told, self._shown = "", clock(), -1e9, False
+        self._allowed = inf
 
     def cancel(self) -> None:
         """Have the work stop at its next report."""
         self._cancelled.set()
+
+    def hurry(self, seconds: float) -> None:
+        """Have the work stop too, but let what is done `seconds` after its beginning finish."""
+        self._allowed = seconds
 
     @property
     def cancelled(self) -> bool:
@@ -40,13 +46,13 @@ class Meter:
 
     def begin(self, task: str) -> "Meter":
         """Name the work whose fractions follow."""
-        self.check()
         self._task, self._start, self._told = task, self._clock(), -1e9
+        self.check()
         return self
 
     def check(self) -> None:
         """Raise `Cancelled` if so."""
-        if self._cancelled.is_set():
+        if self._cancelled.is_set() or self._clock() - self._start > self._allowed:
             raise Cancelled
 
     def __call__(self, fraction: float) -> None:

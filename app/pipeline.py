@@ -11,6 +11,7 @@ or needs a page.
 
 import logging
 from collections.abc import Callable
+from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 
@@ -24,6 +25,8 @@ from app.state import Experiment
 from recon.errors import Cancelled
 
 Callback = Callable[[str, object], None]
+
+_SHORT_S = 0.4
 
 _sessions = count()
 _log = logging.getLogger(__name__)
@@ -155,8 +158,8 @@ class Pipeline:
 
         if self._prepared is None or self._prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
-        request = self.experiment.request()
-        return export(self.engine, self._prepared, request, dict(self._sources), kind)
+        prepared, request = self._prepared, self.experiment.request()
+        return export(self.engine, prepared, prepared.with_(request), dict(self._sources), kind)
 
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
@@ -225,9 +228,9 @@ class Pipeline:
         self._follow(self.experiment.request())
 
     def _fall_back(self) -> None:
-        """Stay with the scan that is open."""
-        self._wanted = self._opened
+        """Stay with the scan that is open, if any; else wait for another to be chosen."""
         if self._opened is not None:
+            self._wanted = self._opened
             with self._fill():
                 self.experiment.scan.param.update(
                     dataset=self._opened.dataset, keep_flyback=self._opened.keep_flyback
@@ -262,7 +265,9 @@ class Pipeline:
             else:
                 self._later(lambda: self._ready(prepared, request, meter))
 
-        self.service.submit(self._session, SLOW, prepare, done)
+        # A slider that makes G stale is waited for: half a G helps nobody.
+        delay = self._settle if self._prepared is not None else 0.0
+        self.service.submit(self._session, SLOW, prepare, done, delay=delay)
 
     def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
         if meter is not self._meters[SLOW]:
@@ -327,7 +332,11 @@ class Pipeline:
 
     def _begin(self, lane: str) -> Meter:
         """A meter for new work in `lane`, which ends the work it replaces."""
-        self._meters[lane].cancel()
+        if lane == DERIVED:
+            # Short work finishes, so that something follows a slider that keeps moving.
+            self._meters[lane].hurry(_SHORT_S)
+        else:
+            self._meters[lane].cancel()
         meter = self._meters[lane] = Meter(self._tell)
         return meter
 
@@ -342,8 +351,14 @@ class Pipeline:
         display = self.experiment.display
         return "amplitude" in (display.slot_main, display.slot_left, display.slot_right)
 
+    @contextmanager
     def _fill(self):
-        return _Filling(self)
+        """Mark changes of the state as the pipeline's own."""
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
 
     # ---- from any thread ----
 
@@ -379,16 +394,3 @@ class Pipeline:
             callback(topic, value)
         except Exception:  # one view's failure must not keep results from the others
             _log.exception("A view could not show %s.", topic)
-
-
-class _Filling:
-    """Marks changes of the state as the pipeline's own."""
-
-    def __init__(self, pipeline: Pipeline):
-        self._pipeline = pipeline
-
-    def __enter__(self):
-        self._pipeline._filling = True
-
-    def __exit__(self, *error):
-        self._pipeline._filling = False

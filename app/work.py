@@ -32,6 +32,8 @@ Publish = Callable[[Batch], None]
 class Prepared:
     """All that a redraw needs besides the aberrations."""
 
+    request: Request
+    """What it was prepared for."""
     scan: Scan
     found: Found
     sidebands: object | None
@@ -39,6 +41,17 @@ class Prepared:
     scan_sampling: tuple[float, float] | None
     """(y, x) [Å]"""
     picks: "Picks"
+
+    def with_(self, request: Request) -> Request:
+        """`request` as far as it can be met with what is prepared."""
+        mine = self.request
+        return replace(
+            request,
+            reading=mine.reading,
+            region=mine.region,
+            geometry=mine.geometry,
+            bright_field_pixels=mine.bright_field_pixels,
+        )
 
 
 class Picks:
@@ -101,7 +114,7 @@ def prepare(
             meter.begin("Transforming the scan"),
         )
     meter.check()
-    return Prepared(scan, found, g, opening.sampling_of(request), Picks())
+    return Prepared(request, scan, found, g, opening.sampling_of(request), Picks())
 
 
 def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: bool) -> Batch:

@@ -49,6 +49,17 @@ def test_a_meter_is_quiet_at_first_and_estimates_the_rest():
         meter(0.3)
 
 
+def test_a_meter_lets_short_work_finish():
+    now = [0.0]
+    meter = Meter(lambda progress: None, clock=lambda: now[0]).begin("Integrating")
+    meter.hurry(0.4)
+    now[0] = 0.3
+    meter(0.5)
+    now[0] = 0.5
+    with pytest.raises(Cancelled):
+        meter(0.9)
+
+
 def test_values_of_the_scan_before_stay_only_if_entered():
     scan = ScanState()
     sources = opening.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})

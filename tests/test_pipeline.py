@@ -205,6 +205,27 @@ def test_a_scan_that_cannot_be_read_leaves_the_open_one(session):
     session.rest()
 
 
+def test_a_first_scan_that_cannot_be_read_is_told_once(engine, service):
+    engine.fail["events"] = ValueError("That is no scan.")
+    session = Session(engine, service).start()
+    session.until(lambda: session.all("error"))
+    session.experiment.aberrations.defocus = 3
+    session.turn()
+    assert engine.count("events") == 1
+    del engine.fail["events"]
+    session.pipeline.retry()
+    session.rest()
+    assert session.all("error") == ["That is no scan."]
+    session.pipeline.close()
+
+
+def test_a_slider_that_makes_g_stale_is_waited_for(session):
+    for pixels in range(20, 40):
+        session.experiment.detector.bright_field_pixels = pixels
+    session.until(lambda: ("sidebands", 39) in session.engine.calls)
+    assert session.engine.count("sidebands") <= 3
+
+
 def test_a_crop_that_leaves_nothing_is_told_once_and_can_be_undone(session):
     session.engine.fail["scan"] = ValueError("Nothing is left.")
     session.experiment.scan.crop_top = 5

@@ -70,7 +70,7 @@ def test_sessions_take_turns_and_a_drag_keeps_its_place(service):
 
 
 def test_a_redraw_never_waits_for_slow_work_of_any_session(service):
-    slow = [Log(service, SLOW), Log(service, SLOW), Log(service, DERIVED)]
+    slow = [Log(service, lane) for lane in (SLOW, SLOW, DERIVED, DERIVED)]
     for n, log in enumerate(slow):
         log.block(n)
     slow[0].submit(2, "queued")
