@@ -334,6 +334,19 @@ class TestBadInput:
         path.write_bytes(path.read_bytes().replace(b"GCOL", b"LOCG"))
         self.refused(path, "damaged")
 
+    @pytest.mark.parametrize("value", [0, 1, 255])
+    def test_heap_damaged_at_any_byte(self, path, value):
+        """HDF5 itself loops for ever in some of these."""
+        store(path, FRAMES)
+        content = path.read_bytes()
+        heap = content.index(b"GCOL")
+        for place in range(heap, heap + 64):
+            damaged = bytearray(content)
+            damaged[place] = value
+            path.write_bytes(damaged)
+            with suppress(UnreadableFile):
+                open_events(path)
+
     @pytest.mark.parametrize("way", ["plain", "chunked"])
     def test_absurd_length_of_a_row(self, path, way):
         store(path, FRAMES, **({"chunks": (6,)} if way == "chunked" else {}))

@@ -56,7 +56,7 @@ def _text(value):
         value = value.decode()
     if not isinstance(value, str):
         raise ValueError("not text")
-    return str(value).replace("\0", "")[:LONGEST_TEXT]
+    return str(value).replace("\0", "").strip()[:LONGEST_TEXT]
 
 
 def _aberrations(value):

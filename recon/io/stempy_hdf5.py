@@ -45,8 +45,10 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
             return _read(file, path.name, keep_flyback, scan_shape, progress)
     except (UnreadableFile, Cancelled):
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        # h5py reports damage under any of these names.
+    except MemoryError:
+        raise
+    except Exception as error:
+        # h5py reports damage under any name.
         raise UnreadableFile(f"the file is damaged or truncated (HDF5 says: {error})") from error
 
 
@@ -128,6 +130,10 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
 def _write_metadata(group, metadata):
     metadata = known_metadata(metadata)
     aberrations = metadata.pop("aberrations", {})
+    if "description" in metadata:
+        # Of fixed length: text of any length lies in the heap, where HDF5 2.0 loops for ever
+        # if it is damaged.
+        metadata["description"] = np.bytes_(metadata["description"].encode() or b" ")
     group.attrs.update(metadata)
     group.create_group("aberrations").attrs.update(aberrations)
 
