@@ -11,6 +11,8 @@ from recon.optics import Aberrations
 
 TAIL = 5.0
 """Room around the probe's geometric radius [Å] for its diffraction rings."""
+LARGEST_BOX = 512
+"""Grid points along the side of the box: the tables of a larger one fill the memory."""
 
 
 class Probe:
@@ -28,7 +30,7 @@ class Probe:
     Raises
     ------
     ValueError
-        If the grid is too coarse to hold the intensity of the probe.
+        If the grid is too coarse to hold the intensity of the probe, or the probe too wide.
     """
 
     def __init__(self, calibration: Calibration, aberrations: Aberrations, oversampling: float):
@@ -46,7 +48,13 @@ class Probe:
         def aperture(ky, kx):
             return np.exp(-1j * scan_frame.chi(ky, kx, wavelength))
 
-        reach = geometric_radius(scan_frame, calibration) + TAIL
+        radius = geometric_radius(scan_frame, calibration)
+        reach, widest = radius + TAIL, LARGEST_BOX * min(self.steps) / 2
+        if reach > widest:
+            raise ValueError(
+                f"These aberrations spread the probe over a radius of {radius:.0f} Å; "
+                f"a simulation goes up to {max(widest - TAIL, 0):.0f} Å."
+            )
         self.box = tuple(_even_fast_length(2 * reach / step) for step in self.steps)
         fine_k = [
             1 / (n * step * kernels.FINE) for n, step in zip(self.box, self.steps, strict=True)

@@ -163,7 +163,7 @@ def truth(calibration: Calibration, aberrations: Aberrations | None = None, **mo
         "transpose": calibration.transpose,
         "centre": tuple(calibration.centre),
         "radius": calibration.radius,
-        "aberrations": {k: v for k, v in vars(aberrations or Aberrations()).items() if v},
+        "aberrations": {k: float(v) for k, v in vars(aberrations or Aberrations()).items() if v},
     }
     return values | more
 

@@ -332,3 +332,5 @@ def test_impossible_scans_say_why():
         scan(phase, cal, oversampling=1.3)
     with pytest.raises(ValueError, match="too coarse for a probe of 25 mrad: take at least 2"):
         scan(phase, calibration(scan_sampling=(0.42, 0.9)), oversampling=1)
+    with pytest.raises(ValueError, match="spread the probe over a radius of 125 Å; a simulation"):
+        scan(phase, cal, Aberrations(C10=-5000))
