@@ -55,10 +55,8 @@ def _mark(masks, k_y, k_x, q_y, sign, points, k0, step):
 @njit(cache=True)
 def _kind(here, there, side, triple):
     """Kind of run an entry belongs to; 0 if it is not kept."""
-    if here == there and side == 0:
-        if not triple or here == 0:
-            return 0
-        return TRIPLE
+    if here == there and side != RIGHT and side != LEFT:
+        return TRIPLE if triple and here else 0
     if there == 0:
         return RIGHT if here == FULL else RIGHT_PART
     if here == 0:

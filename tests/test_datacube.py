@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recon.calibration import Calibration
+from recon.datacube import bright_field, count_type, plane_counts
+from recon.events import from_frames
+
+
+def calibration(centre=(10.3, 12.8), radius=8.0):
+    return Calibration(80e3, 25.0, (0.4, 0.4), centre, radius)
+
+
+@given(
+    st.floats(9, 30), st.floats(9, 30), st.floats(4, 20), st.integers(4, 24), st.integers(0, 2**31)
+)
+def test_planes_sum_their_pixels_and_keep_the_float_centre(cy, cx, radius, across, seed):
+    geometry = calibration((cy, cx), radius)
+    shape = (40, 43)
+    try:
+        disc = bright_field(geometry, shape, across)
+    except ValueError:
+        return
+    rng = np.random.default_rng(seed)
+    events = from_frames(rng.integers(0, 40 * 43, (6, 50)), (2, 3), shape)
+    counts = plane_counts(events, disc.lookup, 0, disc.size)
+    pixel_y, pixel_x = np.divmod(np.arange(40 * 43), 43)
+    for plane in range(disc.size):
+        members = disc.lookup == plane
+        assert members.sum() == disc.bin**2
+        # The plane's k is the mean of its pixels' (i - c) dk: never that of a rounded centre.
+        mean = np.array([pixel_y[members].mean() - cy, pixel_x[members].mean() - cx])
+        np.testing.assert_allclose(
+            disc.k[:, plane], mean * geometry.reciprocal_sampling, atol=1e-12
+        )
+        expected = [np.count_nonzero(members[frame]) for frame in events.frames()]
+        np.testing.assert_array_equal(counts[plane].ravel(), expected)
+
+
+def test_every_pixel_inside_the_disc_has_a_plane():
+    disc = bright_field(calibration(), (24, 26), 16)
+    y, x = np.indices((24, 26))
+    inside = np.hypot(y - 10.3, x - 12.8) < 8.0 - 0.5
+    assert (disc.lookup.reshape(24, 26)[inside] >= 0).all()
+
+
+def test_coverage_adds_up_to_the_discs_area():
+    disc = bright_field(calibration(radius=9.0), (24, 26), 18)
+    assert disc.coverage.sum() == pytest.approx(np.pi * 81, rel=0.01)
+
+
+def test_slabs_are_parts_of_the_whole():
+    rng = np.random.default_rng(0)
+    events = from_frames(rng.integers(0, 24 * 26, (12, 80)), (3, 4), (24, 26))
+    disc = bright_field(calibration(), (24, 26), 8)
+    whole = plane_counts(events, disc.lookup, 0, disc.size)
+    np.testing.assert_array_equal(plane_counts(events, disc.lookup, 5, 11), whole[5:11])
+
+
+@pytest.mark.parametrize(("length", "dtype"), [(255, np.uint8), (256, np.uint16)])
+def test_counts_are_held_in_a_type_that_cannot_overflow(length, dtype):
+    events = from_frames([np.full(length, 10 * 26 + 12)] + [[]] * 5, (2, 3), (24, 26))
+    assert count_type(events) == dtype
+    disc = bright_field(calibration(), (24, 26), 16)
+    assert plane_counts(events, disc.lookup, 0, disc.size).max() == length
+
+
+def test_pixels_cut_by_the_edge_or_excluded_are_left_out():
+    whole = bright_field(calibration((4.0, 12.8)), (24, 26), 8)
+    assert (whole.k[0] > -5 * calibration().reciprocal_sampling).all()
+    excluded = np.zeros((24, 26), bool)
+    excluded[10, 12] = True
+    disc = bright_field(calibration(), (24, 26), 8)
+    fewer = bright_field(calibration(), (24, 26), 8, excluded)
+    assert fewer.size == disc.size - 1
+    assert fewer.lookup.reshape(24, 26)[10, 12] == -1
+
+
+def test_a_disc_off_the_detector_is_refused_with_its_place():
+    with pytest.raises(ValueError, match=r"Only 0 binned pixels .* around \(-50.0, 12.8\)"):
+        bright_field(calibration((-50.0, 12.8)), (24, 26), 8)
+    with pytest.raises(ValueError, match=r"Between 4 and 64 .* not 3"):
+        bright_field(calibration(), (24, 26), 3)

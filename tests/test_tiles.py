@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from equations import planes, terms
+
+from recon.calibration import Calibration
+from recon.gfunction import sidebands_of_planes
+from recon.optics import Aberrations
+from recon.simulate import expected_intensities
+from recon.tiles import frequency_at, gfunction_tiles, power_spectrum, strongest_frequencies
+
+ABERRATIONS = Aberrations(C10=-90, C12a=25, C21b=400)
+SCAN = (40, 48)
+
+
+def lattice(calibration, waves):
+    """Phase [rad] made of cosines at (row, column) frequencies, with their sidebands G."""
+    y, x = (np.arange(n)[:, None] / n if a == 0 else np.arange(n) / n for a, n in enumerate(SCAN))
+    phase = sum(0.02 * np.cos(2 * np.pi * (r * y + c * x) + p) for r, c, p in waves)
+    intensities = expected_intensities(phase, calibration, ABERRATIONS, frame_shape=(23, 24))
+    counts, disc = planes(1e3 * intensities, calibration, 18)
+    return sidebands_of_planes(
+        lambda a, b: counts[a:b], SCAN, disc, calibration, counts.sum(), full=False
+    )
+
+
+WAVES = [(5, 7, 0.3), (-9, 4, -1.0)]
+
+
+@pytest.fixture(scope="module", params=[(0.0, False), (40.0, True)], ids=["aligned", "turned"])
+def g(request):
+    return lattice(Calibration(80e3, 25.0, (0.4, 0.42), (11.3, 10.6), 9.0, *request.param), WAVES)
+
+
+def test_the_strongest_frequencies_are_those_of_the_lattice(g):
+    found = strongest_frequencies(g, 9)
+    assert {tuple(f) for f in found[:2]} == {(5, 7), (-9, 4)}
+    assert (found[:, 1] > 1).all()
+    assert (abs(found[:, 0]) > 1).all()
+
+
+def test_the_spectrum_has_friedels_symmetry_and_no_dc(g):
+    spectrum = power_spectrum(g)
+    assert spectrum.shape == SCAN
+    assert spectrum[20, 24] == 0
+    np.testing.assert_allclose(spectrum[20 + 5, 24 + 7], spectrum[20 - 5, 24 - 7])
+    inner = spectrum[1:, 1:]
+    np.testing.assert_allclose(inner, inner[::-1, ::-1], rtol=1e-5)
+
+
+def test_noise_without_an_object_has_power_one():
+    calibration = Calibration(80e3, 25.0, (0.4, 0.42), (11.3, 10.6), 9.0)
+    counts = np.random.default_rng(0).poisson(2.0, (*SCAN, 23, 24)).astype(float)
+    binned, disc = planes(counts, calibration, 18)
+    noise = sidebands_of_planes(lambda a, b: binned[a:b], SCAN, disc, calibration, 1, full=False)
+    spectrum = power_spectrum(noise)
+    assert np.mean(spectrum[spectrum > 0]) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("row", "column", "phase"), WAVES)
+def test_tiles_are_flat_at_the_right_aberrations_and_only_there(g, row, column, phase):
+    """conj(γ) G has the phase π/2 + arg Φ over both lobes."""
+    tile = gfunction_tiles(g, ABERRATIONS, [(row, column)])[0]
+    lobes = abs(tile) > 0.5 * abs(tile).max()
+    assert np.count_nonzero(lobes) > 20
+    off = np.angle(tile[lobes] * np.exp(-1j * (np.pi / 2 + phase)))
+    # A pixel on the discs' rims is only partly in the sideband, and off by more.
+    assert np.std(off) < 0.1
+    assert abs(np.mean(off)) < 0.02
+    wrong = gfunction_tiles(g, Aberrations(), [(row, column)])[0][lobes]
+    assert abs(np.mean(wrong / abs(wrong))) < 0.9
+
+
+def test_tiles_are_masked_to_the_two_sidebands(g):
+    tile = gfunction_tiles(g, ABERRATIONS, [(5, 7)])[0]
+    disc = g.bright_field
+    kept = np.zeros(disc.shape, bool)
+    for n, (y, x) in enumerate(zip(*np.nonzero(disc.planes >= 0), strict=True)):
+        right, left = terms(g.calibration, Aberrations(), *disc.k[:, n], SCAN)
+        kept[y, x] = (right[5, 7] != 0) != (left[5, 7] != 0)
+    np.testing.assert_array_equal(tile != 0, kept)
+
+
+def test_a_frequency_and_its_friedel_mate_show_the_same_tile(g):
+    both = gfunction_tiles(g, ABERRATIONS, [(5, 7), (-5, -7)])
+    np.testing.assert_array_equal(both[0], both[1])
+
+
+def test_bad_counts_and_frequencies_are_refused(g):
+    with pytest.raises(ValueError, match="Between 1 and 25 tiles can be shown, not 26"):
+        strongest_frequencies(g, 26)
+    with pytest.raises(ValueError, match=r"Frequency \(21, 0\) lies outside"):
+        gfunction_tiles(g, ABERRATIONS, [(21, 0)])
+
+
+def test_frequency_at_rounds_to_the_scans_grid(g):
+    sy, sx = g.calibration.scan_sampling
+    assert frequency_at(g, 5.2 / (40 * sy), -6.8 / (48 * sx)) == (5, -7)
