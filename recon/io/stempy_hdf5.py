@@ -8,8 +8,10 @@
 Version 1 has one row a position, version 2 any number, in any order, and version 3
 `len(frames) / (Nx * Ny)` of them, position after position. The last column of a 4D Camera scan
 is the flyback of the beam; nothing in the layout says whether there is one. We write the root
-attribute `livestem_flyback` (True or False) to say so. Nx counts columns throughout; stempy
-swaps Nx and Ny of a detector that is not square.
+attribute `livestem_flyback` (True or False) to say so.
+
+Nx counts columns. stempy swaps Nx and Ny of a detector that is not square; such a file is
+recognised by its summed pattern, which only one of the two shapes makes continuous.
 """
 
 from dataclasses import dataclass
@@ -92,6 +94,10 @@ def _read(file, name, keep_flyback, scan_shape, progress):
 
     offsets = np.zeros(height * width + 1, np.int64)
     pixels = read_rows(frames, lambda lengths: _place(rows, lengths, offsets), progress)
+    form = f"{NAME}, version {layout.version}"
+    if declared is None and _is_swapped(pixels, frame_shape):
+        frame_shape = frame_shape[::-1]
+        form += " (Nx of the detector counts rows)"
     return ElectronEvents(
         pixels,
         offsets,
@@ -100,7 +106,7 @@ def _read(file, name, keep_flyback, scan_shape, progress):
         _metadata(file),
         Source(
             name,
-            f"{NAME}, version {layout.version}",
+            form,
             layout.frames_per_position,
             "dropped" if drop else "none" if declared is False else "kept",
         ),
@@ -136,6 +142,26 @@ def _write_metadata(group, metadata):
         metadata["description"] = np.bytes_(metadata["description"].encode() or b" ")
     group.attrs.update(metadata)
     group.create_group("aberrations").attrs.update(aberrations)
+
+
+def _is_swapped(pixels, frame_shape):
+    """Whether the summed pattern is continuous only if (Ky, Kx) are exchanged.
+
+    In the wrong shape, what lies above one another in the picture did not on the detector.
+    Decided only where electrons are many, and the difference is far beyond their noise.
+    """
+    height, width = frame_shape
+    some = pixels[: 1 << 24]
+    if height == width or min(frame_shape) < 16 or some.size < 16 * height * width:
+        return False
+    if some.max() >= height * width:
+        return False
+    pattern = np.bincount(some, minlength=height * width)
+
+    def roughness(shape):
+        return np.mean(np.diff(pattern.reshape(shape), axis=0) ** 2.0)
+
+    return roughness((height, width)) > 4 * roughness((width, height))
 
 
 def _place(rows, lengths, offsets):
