@@ -68,6 +68,16 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
     return found
 
 
+def forget_region(experiment: Experiment) -> None:
+    """Show all of another scan: margins, zoom and picked frequencies were those of the last."""
+    for state, names in (
+        (experiment.scan, [name for name in experiment.scan.param if name.startswith("crop_")]),
+        (experiment.detector, [n for n in experiment.detector.param if n.startswith("detector_")]),
+    ):
+        state.param.update(**dict.fromkeys(names, 0))
+    experiment.display.param.update(frequencies=[], view=None)
+
+
 def take_over(scan: ScanState, region, found: Found) -> None:
     """Show in `scan` the disc and the orientation that were found, where they were asked for."""
     values = {}

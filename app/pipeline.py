@@ -78,6 +78,7 @@ class Pipeline:
         self._watchers: list = []
         self._closed = False
         self._filling = False  # while the pipeline itself changes the state
+        self._chosen = False  # whether the scan alone was changed last, not by a link
         self._sources: dict[str, str] = {}
         self._wanted: Reading | None = None  # being opened, or open
         self._opened: Reading | None = None
@@ -184,7 +185,9 @@ class Pipeline:
         scan = self.experiment.scan
         if any(event.obj is scan for event in events):
             names = {event.name for event in events}
-            if "dataset" not in names:
+            if "dataset" in names:
+                self._chosen = len(names) == 1
+            else:
                 by_hand = names.intersection(scan.CALIBRATION)
                 self._sources.update(dict.fromkeys(by_hand, opening.ENTERED))
         with self._fill():
@@ -222,6 +225,8 @@ class Pipeline:
             return
         if self._opened is None or self._opened.dataset != reading.dataset:
             with self._fill():
+                if self._chosen:
+                    opening.forget_region(self.experiment)
                 self._sources = opening.fill(self.experiment.scan, events.metadata, self._sources)
         self._opened = reading
         self._asked.clear()
@@ -245,8 +250,8 @@ class Pipeline:
         if self._prepared is None or self._asked.get("ready") is not self._prepared:
             return
         amplitude = self._amplitude_shown()
-        redraw = (request.aberrations, request.sideband, request.tiles, amplitude)
-        if self._prepared.sidebands is not None and self._new(QUICK, redraw):
+        drawing = work.drawing(request, amplitude)
+        if self._prepared.sidebands is not None and self._new(QUICK, drawing):
             self._redraw(request, "draft", amplitude)
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
@@ -280,11 +285,9 @@ class Pipeline:
         request = self.experiment.request()
         if prepared.sidebands is not None:
             amplitude = self._amplitude_shown()
-            self._asked[QUICK] = (
-                request.aberrations, request.sideband, request.tiles, amplitude
-            )  # fmt: skip
+            self._new(QUICK, work.drawing(request, amplitude))
             self._redraw(request, "exact", amplitude)
-        self._asked[DERIVED] = (request.annulus, request.dpc)
+        self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
 
     def _advise(self, found) -> None:

@@ -13,7 +13,7 @@ from threading import Condition, Thread
 from time import monotonic, perf_counter
 
 QUICK, DERIVED, SLOW = "quick", "derived", "slow"
-LANES = {QUICK: 1, DERIVED: 2, SLOW: 2}
+LANES = {QUICK: 1, DERIVED: 2, SLOW: 4}
 """Threads of each lane. quick: redraws, milliseconds. derived: DPC and sums, up to seconds.
 slow: reading, simulating, building G."""
 

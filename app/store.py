@@ -117,12 +117,14 @@ class Store:
             flight.value = compute(report)
         except BaseException as error:  # told to everyone who waits, whatever it is
             flight.error = error
-        with self._lock:
-            if flight.error is None and not flight.abandoned:
-                self._keep(key, flight.value)
-            if self._flights.get(key) is flight:
-                del self._flights[key]
-        flight.done.set()
+        try:
+            with self._lock:
+                if flight.error is None and not flight.abandoned:
+                    self._keep(key, flight.value)
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+        finally:
+            flight.done.set()
 
     def _keep(self, key, value):
         size = bytes_of(value)

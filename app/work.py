@@ -85,6 +85,11 @@ def preparation(request: Request) -> tuple:
     return request.reading, request.region, request.geometry, request.bright_field_pixels, full
 
 
+def drawing(request: Request, amplitude: bool) -> tuple:
+    """The parts of a request that a redraw depends on, besides G."""
+    return request.aberrations, request.sideband, request.tiles, amplitude
+
+
 def usable_sideband(g, wanted: str) -> str:
     """The sidebands to sum: "full" only once G holds the triple overlap too."""
     return wanted if g.full or wanted != "full" else "both"

@@ -7,6 +7,7 @@ import pytest
 from sessions import CALIBRATED, FakeEngine, Session
 from waiting import wait_until
 
+from app.request import Region
 from app.service import ComputeService
 from app.state import Experiment
 
@@ -285,6 +286,22 @@ def test_of_two_scans_chosen_in_a_row_the_second_is_shown(session):
     session.until(lambda: session.all("scan")[-1].dataset == "bare")
     assert session.experiment.scan.dataset == "bare"
     assert "one" not in [scan.dataset for scan in session.all("scan")]
+
+
+def test_another_scan_is_shown_whole(session):
+    session.experiment.scan.crop_top = 1
+    session.experiment.detector.detector_left = 1
+    session.experiment.display.param.update(frequencies=[(1, 1)], view=(0, 1, 0, 1))
+    session.until(lambda: session.engine.calls[-1][0] == "dpc")
+    session.engine.metadata["other"] = CALIBRATED
+    session.experiment.scan.dataset = "other"
+    session.until(lambda: session.all("scan")[-1].dataset == "other")
+    assert session.experiment.request().region == Region()
+    assert session.experiment.display.view is None
+    assert session.experiment.display.frequencies == []
+    session.experiment.from_query({"dataset": "demo", "crop_top": "1"})
+    session.until(lambda: session.all("scan")[-1].dataset == "demo")
+    assert session.experiment.scan.crop_top == 1
 
 
 def test_a_closed_session_publishes_nothing_and_watches_nothing(session):

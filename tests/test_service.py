@@ -14,7 +14,7 @@ from recon.errors import Cancelled
 
 @pytest.fixture
 def service():
-    service = ComputeService()
+    service = ComputeService({QUICK: 1, DERIVED: 2, SLOW: 2})
     yield service
     service.close()
 
