@@ -65,13 +65,9 @@ class AberrationState(param.Parameterized):
 
     def value(self) -> Aberrations:
         """The same aberrations in ångström."""
-        values = {
-            name: getattr(self, name) * self.unit(name)[1]
-            for name in self.names()
-            if name != "defocus"
-        }
-        # Adding 0.0 turns -0.0 into 0.0.
-        return Aberrations(C10=-10.0 * self.defocus + 0.0, **values)
+        # Read at every move of a slider. Adding 0.0 turns -0.0 into 0.0.
+        values = [getattr(self, name) * scale + 0.0 for name, scale in _SCALES]
+        return Aberrations(*values)
 
     def set_from(self, aberrations: Aberrations) -> None:
         """Take over coefficients in Å; those beyond the hard bounds are clipped to them."""
@@ -135,3 +131,9 @@ def _add_coefficients(term: Term) -> None:
 
 for _term in TERMS[1:]:
     _add_coefficients(_term)
+
+# In the order of `recon.optics.COEFFICIENTS`, C10 first.
+_SCALES = tuple(
+    (name, -10.0 if name == "defocus" else AberrationState.unit(name)[1])
+    for name in AberrationState.names()
+)
