@@ -107,12 +107,16 @@ def _frequencies(g: Sidebands):
     return (g.k / k0).astype(np.float32), (g.q_y / k0).astype(np.float32), q_x
 
 
-def _check(g: Sidebands, mode: str, sideband: str):
-    """Refuse what is no mode or sideband, and "full" of a G without triple overlap."""
+def _check(g: Sidebands, mode: str, sideband: str, band_limit: float):
+    """Refuse what is no mode, sideband or band limit, and "full" of a G without triple overlap."""
     if mode not in MODES:
         raise ValueError(f"The mode is one of {', '.join(MODES)}, not {mode!r}.")
     if sideband not in SIDEBANDS:
         raise ValueError(f"The sideband is one of {', '.join(SIDEBANDS)}, not {sideband!r}.")
+    if not 0 < band_limit <= 1:
+        raise ValueError(
+            f"The band limit is a share of 2 k0 above 0 and up to 1, not {band_limit:g}."
+        )
     if sideband == "full" and not g.full:
         raise ValueError(
             "This G holds no triple overlap: build it with full=True for sideband 'full'."
@@ -132,9 +136,16 @@ def _spectrum(g: Sidebands):
         g.spare.append(spectrum)
 
 
-def _hard_norm(g: Sidebands, phases: _Phases, sides: int) -> np.ndarray:
-    """1 / Σ |γ|² P(k) over the hard masks, 0 where the overlap is too small."""
-    key = ("norm", sides)
+def _last_columns(g: Sidebands, band_limit: float) -> np.ndarray:
+    """(Sy,) int32: columns of each row within `band_limit` times 2 k0."""
+    rest = (2 * band_limit * g.calibration.k0) ** 2 - g.q_y**2
+    columns = np.floor(np.sqrt(np.maximum(rest, 0)) / g.q_x[1]) + 1
+    return np.where(rest >= 0, np.minimum(columns, g.q_shape[1]), 0).astype(np.int32)
+
+
+def _hard_norm(g: Sidebands, phases: _Phases, sides: int, band_limit: float) -> np.ndarray:
+    """1 / Σ |γ|² P(k) over the hard masks, 0 where the overlap is too small or q too large."""
+    key = ("norm", sides, band_limit)
     if key in g.derived:
         return g.derived[key]
     pixels, power = (np.empty(g.q_shape, np.float32) for _ in range(2))
@@ -147,10 +158,14 @@ def _hard_norm(g: Sidebands, phases: _Phases, sides: int) -> np.ndarray:
         sidebands.triple_power(g.first, g.hard, *chi, np.ones_like(pacbed), pixels)
         sidebands.triple_power(g.first, g.hard, *chi, pacbed, power)
     enough = (pixels > LEAST_OVERLAP) & (power > 0)
+    enough &= np.arange(g.q_shape[1]) < _last_columns(g, band_limit)[:, None]
     norm = np.divide(1, power, out=np.zeros_like(power), where=enough)
     if not triple:
-        # Without triple overlap |γ| is one whatever the aberrations: once for each G.
+        # Without triple overlap |γ| is one whatever the aberrations: once for each G, and the
+        # last few band limits.
         g.derived[key] = norm
+        for old in list(g.derived)[:-4]:
+            g.derived.pop(old, None)
     return norm
 
 
@@ -166,7 +181,7 @@ def _hard(g: Sidebands, phases: _Phases, sides: int, norm, out):
     sidebands.sum_hard(g.re, g.im, g.first, g.hard, g.hard_at, *chi, norm, sides, out)
 
 
-def _averaged(g: Sidebands, phases: _Phases, kinds: int, out):
+def _averaged(g: Sidebands, phases: _Phases, kinds: int, band_limit: float, out):
     """Fill `out` with the least-squares Φ, γ averaged over the pixels."""
     k, q_y, q_x = _frequencies(g)
     sideband_exact.sum_averaged(
@@ -184,26 +199,31 @@ def _averaged(g: Sidebands, phases: _Phases, kinds: int, out):
         q_y,
         q_x,
         kinds,
+        _last_columns(g, band_limit),
         np.float32(LEAST_OVERLAP),
         np.float32(1 / g.mean_counts),
         out,
     )
 
 
-def _fill(g: Sidebands, phases: _Phases, mode: str, part: str, out):
+def _fill(g: Sidebands, phases: _Phases, mode: str, part: str, band_limit: float, out):
     """Fill `out` with Φ on the half plane from one `part`: right, left, both or full."""
     if mode == "exact":
-        _averaged(g, phases, KINDS[part], out)
+        _averaged(g, phases, KINDS[part], band_limit, out)
     elif mode == "draft":
-        _hard(g, phases, SIDES[part], _hard_norm(g, phases, SIDES[part]), out)
+        norm = _hard_norm(g, phases, SIDES[part], band_limit)
+        _hard(g, phases, SIDES[part], norm, out)
     else:
-        if "ones" not in g.derived:
-            g.derived["ones"] = np.ones(g.q_shape, np.float32)
-        _hard(g, phases, SIDES[part], g.derived["ones"], out)
+        within = np.arange(g.q_shape[1]) < _last_columns(g, band_limit)[:, None]
+        _hard(g, phases, SIDES[part], within.astype(np.float32), out)
 
 
 def single_sideband(
-    g: Sidebands, aberrations: Aberrations, mode: str = "exact", sideband: str = "both"
+    g: Sidebands,
+    aberrations: Aberrations,
+    mode: str = "exact",
+    sideband: str = "both",
+    band_limit: float = 1.0,
 ) -> np.ndarray:
     """Phase of the object by single-sideband ptychography.
 
@@ -216,6 +236,9 @@ def single_sideband(
         See the module's text.
     sideband : {"both", "left", "right", "full"}
         The first three give the same phase in exact and draft mode.
+    band_limit : float
+        Share of 2 k0 up to which frequencies are kept. Towards 1 the sidebands shrink to
+        nothing, and least squares amplifies what noise is left in them.
 
     Returns
     -------
@@ -232,17 +255,21 @@ def single_sideband(
     Eq. 3 of Pelz et al. (2021), repaired and weighted; sidebands after Rodenburg, McCallum &
     Nellist, Ultramicroscopy 48, 304 (1993).
     """
-    _check(g, mode, sideband)
+    _check(g, mode, sideband, band_limit)
     if mode == "sum":
-        return np.angle(object_transmission(g, aberrations, mode, sideband))
+        return np.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
     phases = _phases(g, aberrations, averaged=mode == "exact")
     with _spectrum(g) as spectrum:
-        _fill(g, phases, mode, "full" if sideband == "full" else "both", spectrum)
+        _fill(g, phases, mode, "full" if sideband == "full" else "both", band_limit, spectrum)
         return scipy.fft.irfft2(spectrum, g.scan_shape, workers=-1)
 
 
 def object_transmission(
-    g: Sidebands, aberrations: Aberrations, mode: str = "exact", sideband: str = "both"
+    g: Sidebands,
+    aberrations: Aberrations,
+    mode: str = "exact",
+    sideband: str = "both",
+    band_limit: float = 1.0,
 ) -> np.ndarray:
     """Complex transmission of the weak object, 1 + amplitude + i phase.
 
@@ -260,17 +287,17 @@ def object_transmission(
     For T = 1 + ψ: G = A*(k) A(k - q) Ψ(q) + A(k) A*(k + q) Ψ*(-q), so the right sideband holds
     Ψ(q) and the left one Ψ*(-q); together they give the complex image from half the plane.
     """
-    _check(g, mode, sideband)
+    _check(g, mode, sideband, band_limit)
     phases = _phases(g, aberrations, averaged=mode == "exact")
     right, left = (np.empty(g.q_shape, np.complex64) for _ in range(2))
-    _fill(g, phases, mode, "right", right)
-    _fill(g, phases, mode, "left", left)
+    _fill(g, phases, mode, "right", band_limit, right)
+    _fill(g, phases, mode, "left", band_limit, left)
     # Ψ = i Φ with Φ(q) = Φ_R(q), Φ(-q) = Φ_L*(q): the part odd under conjugation is amplitude.
     amplitude = scipy.fft.irfft2(0.5j * (right - left), g.scan_shape, workers=-1)
     if sideband in ("right", "left"):
         phase = scipy.fft.irfft2(0.5 * (right + left), g.scan_shape, workers=-1)
     else:
-        _fill(g, phases, mode, sideband, right)
+        _fill(g, phases, mode, sideband, band_limit, right)
         phase = scipy.fft.irfft2(right, g.scan_shape, workers=-1)
         if mode == "sum":
             # The original adds both sidebands, whose amplitudes cancel.

@@ -8,8 +8,8 @@ from recon.kernels import sideband_geometry as geometry
 from recon.kernels import sidebands
 from recon.optics import Aberrations
 
-NEAREST = 0.1
-"""Frequencies closer to DC than this share of k0 are not picked: their sidebands are slivers."""
+NEAREST, FARTHEST = 0.2, 1.8
+"""Frequencies outside this range, in units of k0, are not picked: their sidebands are slivers."""
 
 APART = 0.04
 """Picked frequencies lie at least this share of k0 apart: one peak gives one tile."""
@@ -67,7 +67,8 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
     radius = np.hypot(rows[:, None] * sampling[0], columns * sampling[1])
     size = [max(3, 2 * round(APART * k0 / s) + 1) for s in sampling]
     peaks = spectrum == maximum_filter(spectrum, size, mode="wrap")
-    allowed = (abs(rows)[:, None] > 1) & (columns > 1) & (radius > NEAREST * k0) & (spectrum > 0)
+    allowed = (abs(rows)[:, None] > 1) & (columns > 1) & (spectrum > 0)
+    allowed &= (radius > NEAREST * k0) & (radius < FARTHEST * k0)
     found = np.flatnonzero(peaks & allowed)
     best = found[np.argsort(-spectrum.ravel()[found], kind="stable")][:count]
     y, x = np.unravel_index(best, g.scan_shape)

@@ -66,7 +66,7 @@ def test_the_ported_paper_kernel_sums_what_the_draft_sums():
         out,
     )
     # The draft divides each frequency by its overlap: undo that with its own normalisation.
-    norm = sidebands.derived["norm", SIDES["both"]]
+    norm = sidebands.derived["norm", SIDES["both"], 1.0]
     draft = np.fft.rfft2(single_sideband(sidebands, ABERRATIONS, "draft"))
     shown = norm > 0
     assert np.count_nonzero(shown) > 100

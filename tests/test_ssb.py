@@ -194,6 +194,20 @@ def test_events_and_dense_counts_give_the_same_g():
     assert from_events.electrons == events.electrons
 
 
+@pytest.mark.parametrize("mode", ["exact", "draft", "sum"])
+def test_the_band_limit_cuts_the_spectrum_and_nothing_else(mode):
+    calibration = calibration_of(20.0, True)
+    counts, disc, total = random_counts(calibration, scan=(13, 15))
+    g = built(counts, disc, calibration, total)
+    whole, cut = (
+        np.fft.fft2(object_transmission(g, MANY, mode, band_limit=b).imag) for b in (1.0, 0.7)
+    )
+    q = np.hypot(g.q_y[:, None], np.fft.fftfreq(15, calibration.scan_sampling[1]))
+    inside = q <= 1.4 * calibration.k0
+    np.testing.assert_allclose(cut[inside], whole[inside], atol=1e-5 * abs(whole).max())
+    assert abs(cut[~inside]).max() < 1e-5 * abs(whole).max() < abs(whole[~inside]).max()
+
+
 def test_unknown_words_are_refused():
     calibration = calibration_of()
     g = built(*random_counts(calibration)[:2], calibration, 1.0, full=False)
@@ -201,6 +215,8 @@ def test_unknown_words_are_refused():
         single_sideband(g, Aberrations(), "quick")
     with pytest.raises(ValueError, match="sideband is one of both, left, right, full"):
         single_sideband(g, Aberrations(), "draft", "upper")
+    with pytest.raises(ValueError, match=r"band limit is a share of 2 k0 .* not 1.5"):
+        single_sideband(g, Aberrations(), "draft", band_limit=1.5)
     with pytest.raises(ValueError, match="full=True"):
         single_sideband(g, Aberrations(), "draft", "full")
 

@@ -177,6 +177,7 @@ def sum_averaged(
     q_y,
     q_x,
     wanted,
+    last,
     least,
     scale,
     out,
@@ -196,6 +197,8 @@ def sum_averaged(
         The same for the slopes.
     wanted : int
         Kinds of runs to sum, a bit each: 1 << RIGHT | 1 << RIGHT_PART | ...
+    last : (Sy,) int32
+        Columns of each row to fill; 0 from there on.
     least : float32
         Where Σ |gbar|² stays below this number of pixels, `out` is 0.
     scale : float32
@@ -211,6 +214,7 @@ def sum_averaged(
         b_here, b_there = np.empty((6, planes), np.float32), np.empty((6, planes), np.float32)
         y = np.empty(planes, np.float32)
         for row in range(part, rows, PARTS):
+            out[row, last[row] :] = 0
             if first[0, row + 1] == first[0, row]:
                 out[row, :] = 0
                 continue
@@ -259,7 +263,7 @@ def sum_averaged(
                 elif kind in (TWO_TERMS, TRIPLE):
                     mask_at += 2 * length
                 at += length
-            for column in range(columns):
+            for column in range(last[row]):
                 power = total[0, 2, column] + total[1, 2, column]
                 real = total[0, 0, column] - total[1, 0, column]
                 imaginary = total[0, 1, column] - total[1, 1, column]
