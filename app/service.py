@@ -132,6 +132,8 @@ class ComputeService:
                 job.done(result, error, perf_counter() - start)
             except Exception:
                 logging.getLogger(__name__).exception("A result could not be handed over.")
+            # A thread that waits must not keep alive what a session has long closed.
+            del taken, job, result, error
             with self._condition:
                 self._busy[lane].discard(session)
                 self._condition.notify_all()

@@ -1,5 +1,7 @@
 """What a change of the state makes happen, with threads and a stand-in for the engine."""
 
+import gc
+import weakref
 from threading import Event
 
 import numpy as np
@@ -312,6 +314,19 @@ def test_a_closed_session_publishes_nothing_and_watches_nothing(session):
     session.turn()
     assert len(session.seen) == seen
     assert len(session.engine.calls) == calls
+
+
+def test_a_closed_session_leaves_nothing_behind(engine, service):
+    session = Session(engine, service).start()
+    session.rest()
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    session.pipeline.close()
+    pipeline = weakref.ref(session.pipeline)
+    wait_until(lambda: not any(service._busy.values()))
+    del session
+    gc.collect()
+    assert pipeline() is None
 
 
 def test_late_subscribers_get_what_is_shown(session):
