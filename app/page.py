@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from threading import Thread
+from time import monotonic
 from urllib.parse import urlencode
 
 import panel as pn
@@ -19,6 +20,9 @@ from app.views.text import Text
 from app.views.tiles import TilesView
 
 SLOTS = ("slot_main", "slot_left", "slot_right")
+
+STATUS_S = 0.5
+"""How often the numbers of the status line change while a hand moves."""
 
 LINK_MS = 400
 """How long the address waits for the hand to rest."""
@@ -44,6 +48,7 @@ class Page:
         self.catalogue = catalogue
         self._closed = False
         self._link_timer = None
+        self._told_at = 0.0
         self.experiment = Experiment()
         self.notices = Notices()
         self._restore(query or {})
@@ -192,8 +197,12 @@ class Page:
         )
 
     def _status(self, status) -> None:
-        line = status.line.removeprefix(f"{status.mode} · ") if status.mode else status.line
-        self.status.param.update(mode=status.mode, line=line)
+        # Numbers that change with every frame cannot be read: they are told at rest, or seldom.
+        now = monotonic()
+        if status.mode != self.status.mode or now - self._told_at > STATUS_S:
+            self._told_at = now
+            line = status.line.removeprefix(f"{status.mode} · ") if status.mode else status.line
+            self.status.param.update(mode=status.mode, line=line)
 
     # ---- the hand ----
 
@@ -283,12 +292,14 @@ class Page:
 
     def _write_link(self) -> None:
         self._link_timer = None
-        if self._closed or pn.state.location is None:
+        if self._closed:
             return
         query = urlencode(self._query())
         search = f"?{query}" if query else ""
-        if pn.state.location.search != search:
-            pn.state.location.search = search
+        with set_curdoc(self.doc):
+            location = pn.state.location
+            if location is not None and location.search != search:
+                location.search = search
 
     def _scan_extent(self):
         slot = next((s for s in self.slots.values() if hasattr(s.view, "whole")), None)

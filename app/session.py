@@ -33,7 +33,7 @@ def query() -> dict[str, str]:
 
 def template(page: Page) -> pn.Template:
     """The page's parts in their places."""
-    made = pn.Template(asset("page.html"), items=page.roots())
+    made = pn.Template(asset("page.html"), items=page.roots(), location=True)
     made.add_variable("livestem_style", asset("style.css"))
     made.add_variable("livestem_icon", data_url("image/svg+xml", asset("favicon.svg").encode()))
     made.add_variable("livestem_wheel", picture_of_wheel())

@@ -101,7 +101,7 @@ class Frame(pn.viewable.Viewer):
         fig.toolbar.logo = None
         fig.tools = []
         if zoom:
-            wheel = WheelZoomTool(zoom_on_axis=False, speed=1 / 400)
+            wheel = WheelZoomTool(zoom_on_axis=False, speed=1 / 500)
             pan = PanTool()
             fig.add_tools(wheel, pan)
             fig.toolbar.active_scroll, fig.toolbar.active_drag = wheel, pan
@@ -155,6 +155,11 @@ class Frame(pn.viewable.Viewer):
             name: [float(getattr(extent, name))] for name in ("x0", "x1", "y0", "y1")
         }
         return True
+
+    def compact(self) -> None:
+        """Spare the titles of the axes, where a figure is small."""
+        for axis in self.figure.axis:
+            axis.axis_label = None
 
     def set_theme(self, theme: str) -> None:
         """Dress the figure for a "dark" or a "light" page."""

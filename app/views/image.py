@@ -127,8 +127,9 @@ class Picture(Frame):
         if unit == self.axis_unit:
             return
         self.axis_unit = unit
-        for axis, name in ((self.figure.xaxis, "x"), (self.figure.yaxis, "y")):
-            axis.axis_label = f"{name} ({unit})"
+        for axis, name in ((self.figure.xaxis[0], "x"), (self.figure.yaxis[0], "y")):
+            if axis.axis_label:
+                axis.axis_label = f"{name} ({unit})"
         for bar in self.figure.select(type=ScaleBar):
             bar.visible = unit == "nm"
 
@@ -264,7 +265,7 @@ class FieldView(Picture):
         part, where = self.image, self.whole
         if self.visible is not None:
             part, where = crop(self.image, self.whole, self.visible)
-        y, x, dy, dx = arrows(np.moveaxis(part, -1, 0))
+        y, x, dy, dx = arrows(np.moveaxis(part, -1, 0), self._arrows_across(where))
         step_x, step_y = where.width / part.shape[1], where.height / part.shape[0]
         x0, y0 = where.x0 + x * step_x, where.y0 + y * step_y
         self.arrows.data = {
@@ -275,6 +276,14 @@ class FieldView(Picture):
             # A marker points up and turns anticlockwise; y runs downwards.
             "angle": np.arctan2(-dy, dx) - np.pi / 2,
         }
+
+    def _arrows_across(self, where: Extent) -> int:
+        seen = self.visible
+        if seen is None:
+            return 16
+        # One for every 26 px of the picture on the screen.
+        unit_per_px = abs(seen.width) / self.view.data["width"][0]
+        return max(4, round(max(where.width, where.height) / unit_per_px / 26))
 
     def set_theme(self, theme: str) -> None:
         """Dress the figure; arrows are white on the coloured field in both themes."""

@@ -38,6 +38,7 @@ class Slot(pn.viewable.Viewer):
     def __init__(self, state: DisplayState, name: str, link: Link, large=False, **params):
         super().__init__(**params)
         self.state, self.name_of_contrast, self.link = state, name, link
+        self.large = large
         self._views = {}
         self._latest = {}
         self._hint = ""
@@ -99,6 +100,9 @@ class Slot(pn.viewable.Viewer):
                 "curve": CurveView,
             }
             self._views[wanted] = view = make[wanted]()
+            view.figure.name = f"{self.name_of_contrast} {wanted}"
+            if not self.large and wanted != "curve":
+                view.compact()
             if wanted != "curve":
                 view.on_pointer = lambda x, y: self.readout.say(view.read(x, y))
             self._style(view)
