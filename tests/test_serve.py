@@ -13,8 +13,6 @@ import pytest
 import requests
 from scans import SCAN_SHAPE, weak_events, write_4dcamera
 
-from app.cli import main
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -37,6 +35,7 @@ def server(command, ready, **environment):
         for line in process.stdout:
             said.append(line)
             if found := re.search(ready, line):
+                guard.cancel()
                 yield process, found
                 break
         else:
@@ -66,16 +65,26 @@ def scan_file(tmp_path_factory):
     return write_4dcamera(path, list(weak_events(200).frames()), SCAN_SHAPE)
 
 
+SIGNED = {"BOKEH_SIGN_SESSIONS": "true", "BOKEH_SECRET_KEY": "0123456789abcdef" * 4}
+
+
 @pytest.fixture(scope="module")
 def served(scan_file):
-    """URL of the page of one scan."""
+    """URL of the page of one scan, served as the README advises for a lab."""
     command = ["app.cli", "serve", str(scan_file), "--port", "0", "--no-open"]
-    with server(command, r"http://localhost:\d+/app") as (_, found):
+    with server(command, r"http://localhost:\d+/app", **SIGNED) as (_, found):
         yield found[0]
 
 
-def test_page_of_a_scan_is_served_with_contents(served):
+def test_page_of_a_scan_is_served_with_contents(served, monkeypatch):
+    for name, value in SIGNED.items():
+        monkeypatch.setenv(name, value)
     assert len(page_roots(served)) > 0
+
+
+def test_a_session_cannot_be_forged(served):
+    answer = requests.get(served, params={"bokeh-session-id": "chosen"}, timeout=60)
+    assert answer.status_code == 403
 
 
 def test_health_check_tells_a_page_with_contents_from_an_empty_one(served, tmp_path):
@@ -130,16 +139,30 @@ def test_server_ends_in_order_when_it_is_told_to(scan_file):
     assert "Traceback" not in rest
 
 
-def test_what_cannot_be_served_is_refused_in_one_sentence(served, tmp_path, capsys):
+def refusal(*arguments, **environment):
+    """The one sentence with which `livestem serve` ends; a server that starts is an error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", "serve", "--no-open", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
+    return done.stderr
+
+
+def test_what_cannot_be_served_is_refused_in_one_sentence(served, tmp_path):
     (tmp_path / "text.h5").write_text("no scan")
     port = re.search(r":(\d+)", served)[1]
-    for arguments, words in (
-        ([str(tmp_path / "absent")], "There is no file or folder"),
-        ([str(tmp_path / "text.h5")], "no file of electron events"),
-        (["--port", port], "already in use"),
-        (["--port", "70000"], "0 to 65535"),
-    ):
-        assert main(["serve", *arguments]) == 2
-        captured = capsys.readouterr()
-        assert words in captured.err
-        assert captured.err.count("\n") == 1
+    assert "There is no file or folder" in refusal(str(tmp_path / "absent"))
+    assert "no file of electron events" in refusal(str(tmp_path / "text.h5"))
+    assert "already in use" in refusal("--port", port)
+    assert "0 to 65535" in refusal("--port", "70000")
+
+
+def test_signed_sessions_without_a_key_are_refused():
+    sentence = refusal("--port", "0", BOKEH_SIGN_SESSIONS="true", BOKEH_SECRET_KEY="")
+    assert "BOKEH_SECRET_KEY" in sentence

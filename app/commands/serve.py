@@ -145,4 +145,7 @@ def _run(arguments: list[str]) -> None:
     parser = ArgumentParser(prog="livestem serve", add_help=False)
     command = WithOneLine(parser=parser)
     folder = str(Path(app.__file__).parent)
-    command.invoke(parser.parse_args([folder, *arguments]))
+    try:
+        command.invoke(parser.parse_args([folder, *arguments]))
+    except SystemExit as end:  # Bokeh has said why it cannot start
+        raise typer.Exit(2 if end.code else 0) from end
