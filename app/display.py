@@ -24,13 +24,15 @@ def area_average(image, max_px):
     Returns
     -------
     (h, w) or (h, w, C) float32 array, or `image` itself if it is small enough
-        Blocks differ by one pixel in size where H or W is no multiple: the extent is kept.
+        Blocks are as high as wide, but for one pixel where H or W is no multiple: the extent is
+        kept.
     """
+    factor = ceil(max(image.shape[:2]) / max_px)
     for axis in (0, 1):
         size = image.shape[axis]
-        if size <= max_px:
+        blocks = ceil(size / factor)
+        if blocks == size:
             continue
-        blocks = ceil(size / ceil(size / max_px))
         if size % blocks == 0:
             image = _mean_of_neighbours(image, size // blocks, axis)
         else:

@@ -1,0 +1,433 @@
+"""Views show the arrays they are given, drawn to Bokeh's models."""
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+import pytest
+from bokeh.document import Document
+
+from app import display
+from app.display import Extent
+from app.state import AberrationState, DisplayState, Experiment
+from app.views.contrasts import TOPICS, kind, scan_image
+from app.views.controls import Controls, spec
+from app.views.curve import CurveView
+from app.views.frame import Link
+from app.views.image import MOVING_PX, FieldView, ImageView, palette
+from app.views.pacbed import PacbedView
+from app.views.panels import PolarControls
+from app.views.shell import Notices, Upload
+from app.views.slot import Slot
+from app.views.spectrum import SpectrumView
+from app.views.tiles import TilesView
+
+
+@pytest.fixture
+def ramp():
+    return np.arange(24, dtype=np.float32).reshape(4, 6)
+
+
+def shown(view):
+    """The one image in a view's source, and where it lies."""
+    data = view.source.data
+    x, y, width, height = (data[name][0] for name in ("x", "y", "dw", "dh"))
+    return np.asarray(data["image"][0]), Extent(x, x + width, y, y + height)
+
+
+def look_at(view, x0, x1, y0, y1, width=400, height=400):
+    """What the browser says when another part has become visible."""
+    view.view.data = {
+        "x0": [x0],
+        "x1": [x1],
+        "y0": [y0],
+        "y1": [y1],
+        "width": [width],
+        "height": [height],
+    }
+
+
+def test_an_image_is_where_holoviews_would_put_it(ramp):
+    """The hot path depends on HoloViews' source, its fields, and the order of its rows."""
+    extent = Extent.of(ramp.shape, (0.5, 0.25))
+    view = ImageView()
+    view.show(ramp, extent)
+    pixels, where = shown(view)
+
+    x, y = (np.arange(6) + 0.5) * 0.25, (np.arange(4) + 0.5) * 0.5
+    plot = hv.renderer("bokeh").get_plot(hv.Image((x, y, ramp)).opts(invert_yaxis=True))
+    expected = plot.handles["source"].data
+    assert set(view.source.data) == set(expected)
+    np.testing.assert_array_equal(
+        pixels, display.to_u8(np.asarray(expected["image"][0]), *view.limits.of(ramp))
+    )
+    assert where.x0 == pytest.approx(expected["x"][0])
+    assert where.y0 == pytest.approx(expected["y"][0])
+    assert where.width == pytest.approx(expected["dw"][0])
+    assert where.height == pytest.approx(expected["dh"][0])
+
+
+def test_rows_run_downwards():
+    view = ImageView()
+    assert view.figure.y_range.start > view.figure.y_range.end
+    assert "scripts" not in str(view.figure.js_event_callbacks)
+
+
+def test_an_image_is_sent_in_eight_bits_and_no_larger_than_the_screen(ramp):
+    view = ImageView()
+    view.show(np.zeros((1024, 2048), np.float32), moving=True)
+    pixels, where = shown(view)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (MOVING_PX // 2, MOVING_PX)
+    assert where == Extent(0, 2048, 0, 1024)
+
+
+def test_zooming_in_sends_the_true_pixels():
+    rng = np.random.default_rng(0)
+    image = rng.random((2000, 2000), np.float32)
+    view = ImageView()
+    view.show(image, Extent(0, 100, 0, 100), moving=True)
+    look_at(view, 50, 60, 20, 25)
+    pixels, where = shown(view)
+    assert where == Extent(50, 60, 20, 25)
+    part = image[400:500, 1000:1200]
+    np.testing.assert_array_equal(pixels, display.to_u8(part, *view.limits.of(image)))
+
+
+def test_at_rest_a_margin_is_sent_along():
+    image = np.random.default_rng(0).random((200, 200), np.float32)
+    view = ImageView()
+    view.show(image, Extent(0, 200, 0, 200))
+    look_at(view, 100, 120, 100, 120)
+    _, where = shown(view)
+    assert where.x0 < 100 < 120 < where.x1
+
+
+def test_the_colour_bar_speaks_in_values(ramp):
+    view = ImageView("rad")
+    view.limits.low, view.limits.high = 0, 100
+    view.show(ramp)
+    assert (view.scale.low, view.scale.high) == (0, 23)
+    assert view.bar.color_mapper is view.scale
+    assert view.bar.title == "rad"
+    assert (view.mapper.low, view.mapper.high) == (0, 255)
+
+
+def test_the_colour_bar_rests_while_changes_cannot_be_seen(ramp):
+    view = ImageView()
+    view.limits.low, view.limits.high = 0, 100
+    view.show(ramp, moving=True)
+    view.show(ramp * 1.001, moving=True)
+    assert view.scale.high == 23
+    view.show(ramp * 1.001)
+    assert view.scale.high == pytest.approx(23.023)
+
+
+def test_the_pointer_reads_exact_values(ramp):
+    view = ImageView("rad")
+    view.show(ramp / 7, Extent.of(ramp.shape, (0.5, 0.5)))
+    assert view.read(1.25, 0.75) == "x 1.25  y 0.75 nm   1.143 rad"
+    assert view.read(9, 9) == ""
+    assert view.read(None, None) == ""
+
+
+def test_frozen_contrast_keeps_images_comparable(ramp):
+    view = ImageView()
+    view.show(ramp)
+    before = view.scale.high
+    view.limits.frozen = True
+    view.show(ramp * 10)
+    assert view.scale.high == before
+
+
+@pytest.mark.parametrize(
+    "name", ["grey", "cividis", "viridis", "inferno", "fire", "coolwarm", "cyclic"]
+)
+def test_every_colour_map_has_256_colours(name):
+    assert len(palette(name)) == 256
+
+
+def test_cyclic_colours_close():
+    first, last = (int(palette("cyclic")[n][1:3], 16) for n in (0, -1))
+    assert abs(first - last) < 12
+
+
+def test_the_scale_bar_measures_the_range_that_is_shown():
+    view = ImageView()
+    bars = [item for item in view.figure.center if type(item).__name__ == "ScaleBar"]
+    assert [bar.range for bar in bars] == [view.figure.x_range]
+    view.set_axis_unit("px")
+    assert not bars[0].visible
+
+
+def test_a_field_is_coloured_by_direction_and_has_arrows():
+    field = np.zeros((40, 60, 2), np.float32)
+    field[..., 1] = 1  # to the right
+    view = FieldView()
+    view.show(field, Extent.of(field.shape, (0.1, 0.1)))
+    pixels, where = shown(view)
+    np.testing.assert_array_equal(
+        pixels[0, 0].reshape(1).view(np.uint8),
+        display.com_rgba(field[:1, :1].T, view.limits.of(field[..., 1])[1])[0, 0],
+    )
+    arrows = view.arrows.data
+    assert len(arrows["x0"]) > 10
+    assert np.all(arrows["x1"] > arrows["x0"])
+    np.testing.assert_allclose(arrows["y1"], arrows["y0"])
+    np.testing.assert_allclose(arrows["angle"], -np.pi / 2)
+    assert where == view.whole
+
+
+def test_a_field_that_points_down_has_heads_that_point_down():
+    field = np.zeros((40, 40, 2), np.float32)
+    field[..., 0] = 1
+    view = FieldView()
+    view.show(field)
+    assert np.all(view.arrows.data["y1"] > view.arrows.data["y0"])
+    np.testing.assert_allclose(np.abs(view.arrows.data["angle"]), np.pi)
+
+
+def test_all_tiles_are_one_picture_with_their_labels():
+    view = TilesView()
+    view.show(np.ones((5, 8, 8), complex), [f"{n} Å" for n in range(5)])
+    (image,) = view.source.data["image"]
+    assert image.dtype == np.uint32
+    assert view.labels.data["text"] == ["0 Å", "1 Å", "2 Å", "3 Å", "4 Å"]
+    images = [r for r in view.figure.renderers if "image" in r.data_source.data]
+    assert len(images) == 1
+
+
+def test_the_spectrum_rings_the_tiles_and_reads_periods():
+    view = SpectrumView()
+    power = np.ones((64, 64), np.float32)
+    view.show_power(power, (0.02, 0.01), [(3, 5), (-2, 8)], limit=10)
+    assert view.rings.data["x"] == pytest.approx([0.5, 0.8])
+    assert view.rings.data["y"] == pytest.approx([0.6, -0.4])
+    assert view.read(0.5, 0.0) == "0.5 1/nm = 20 Å"
+
+
+def test_a_click_picks_the_frequency_under_it():
+    view = SpectrumView()
+    view.show_power(np.ones((64, 32), np.float32), (0.02, 0.01), [], limit=10)
+    picked = []
+    view.on_pick = lambda *pair: picked.append(pair)
+    for row, column in ((0, 0), (-7, 11), (31, -16)):
+        view._tapped(type("Tap", (), {"x": column * 0.1, "y": row * 0.2}))
+    view._tapped(type("Tap", (), {"x": 99.0, "y": 0.0}))
+    assert picked == [(0, 0), (-7, 11), (31, -16)]
+
+
+def test_the_spectrum_is_cut_where_nothing_is_transferred():
+    view = SpectrumView()
+    view.show_power(np.ones((100, 100), np.float32), (0.1, 0.1), [], limit=1.0)
+    assert view.whole.width == pytest.approx(21)
+
+
+def test_the_disc_is_drawn_where_it_was_found():
+    view = PacbedView()
+    view.show_pattern(np.ones((20, 30)), (9.5, 12.0), 5.0, 2.0, (0.5, 1.0))
+    assert view.rings.data["width"] == pytest.approx([20, 10])
+    assert set(view.rings.data["x"]) == {0.0}
+    # The disc's centre is the origin: pixel (9.5, 12) lies there, and its index is its middle.
+    assert view.whole == Extent(-25.0, 35.0, -20.0, 20.0)
+
+
+def test_counts_are_read_not_their_root():
+    view = PacbedView()
+    view.show_pattern(np.full((4, 4), 49), None, None)
+    assert view.read(0.0, 0.0).endswith("49 e⁻")
+    assert view.rings.data["x"] == []
+
+
+def test_the_error_curve_counts_from_one():
+    view = CurveView()
+    view.show([1.0, 0.1, 0.0])
+    np.testing.assert_array_equal(view.source.data["iteration"], [1, 2, 3])
+    assert np.isnan(view.source.data["error"][2])
+
+
+def test_linked_views_show_the_part_with_the_scans_shape():
+    extent, link = Extent(0, 40, 0, 20), Link()
+    assert link.visible(extent) is None
+    link.show(extent, (10, 20, 5, 10))
+    assert link.visible(extent) == pytest.approx((10, 20, 5, 10))
+    link.show(extent, (0, 40, 0, 20))
+    assert link.visible(extent) is None
+    link.show(extent, None)
+    assert link.visible(extent) is None
+
+
+def test_themes_dress_axes():
+    view = ImageView()
+    view.set_theme("dark")
+    dark = view.figure.xaxis[0].major_label_text_color
+    view.set_theme("light")
+    assert view.figure.xaxis[0].major_label_text_color != dark
+
+
+# ---- controls ----
+
+
+def test_a_parameter_describes_its_control():
+    made = spec(AberrationState(), "defocus")
+    assert made["label"], made["unit"] == ("Defocus", "nm")
+    assert made["kind"] == "number"
+    assert made["start"] < 0 < made["end"]
+    assert made["low"] <= made["start"]
+    assert made["reset"] == 0
+
+
+def test_controls_and_state_stay_equal():
+    state = AberrationState()
+    controls = Controls.of(state, ["defocus", "C12a"])
+    controls.values = controls.values | {"defocus": 7.0}
+    assert state.defocus == 7.0
+    state.C12a = 3.0
+    assert controls.values == {"defocus": 7.0, "C12a": 3.0}
+    controls.close()
+    state.defocus = 1.0
+    assert controls.values["defocus"] == 7.0
+
+
+def test_what_the_state_refuses_is_put_back():
+    state = DisplayState()
+    controls = Controls.of(state, ["tile_count"])
+    controls.values = {"tile_count": 400}
+    assert state.tile_count == 9
+    assert controls.values["tile_count"] == 9
+
+
+def test_a_moving_slider_is_heard_after_16_ms():
+    """Panel waits 50 ms by default; the attribute that says so is private, so it is pinned."""
+    from panel.reactive import Syncable
+
+    assert Syncable._debounce == 50
+    assert Controls._debounce == 16
+
+
+def test_buttons_press():
+    pressed = []
+    controls = Controls([{"name": "zero", "kind": "button", "label": "Zero"}])
+    controls.on_press("zero", lambda: pressed.append(1))
+    controls._handle_msg({"press": "zero"})
+    controls._handle_msg({"press": "other"})
+    controls._handle_msg("nonsense")
+    assert pressed == [1]
+
+
+def test_size_and_angle_are_the_same_aberration():
+    state = AberrationState()
+    controls = PolarControls.of_order(state, 1)
+    controls.values = controls.values | {"C12": 10.0}
+    assert (state.C12a, state.C12b) == pytest.approx((10, 0))
+    controls.values = controls.values | {"phi12": 45.0}
+    assert (state.C12a, state.C12b) == pytest.approx((0, 10), abs=1e-4)
+    state.param.update(C12a=3.0, C12b=4.0)
+    assert controls.values["C12"] == pytest.approx(5)
+
+
+# ---- slots ----
+
+
+class Result:
+    """A result over the scan."""
+
+    mode, unit, method = "exact", "mrad", "iterative"
+    scan_sampling = (2.0, 3.0)
+
+    def __init__(self, array, **more):
+        self.array = array
+        self.__dict__.update(more)
+
+
+def test_every_contrast_has_a_topic_and_a_view():
+    assert list(TOPICS) == list(DisplayState.param.slot_main.objects)
+    assert {kind(name) for name in TOPICS} == {"image", "field", "pattern", "curve"}
+
+
+def test_scan_images_are_in_nanometres_or_in_positions():
+    image = scan_image("phase", Result(np.zeros((4, 6))))
+    assert image.extent == Extent(0, pytest.approx(1.8), 0, pytest.approx(0.8))
+    assert image.axis_unit == "nm"
+    image = scan_image("phase", Result(np.zeros((4, 6)), scan_sampling=None))
+    assert (image.axis_unit, image.extent) == ("px", Extent(0, 6, 0, 4))
+
+
+def test_a_slot_draws_what_is_chosen_and_says_what_is_missing(ramp):
+    state = DisplayState()
+    slot = Slot(state, "slot_left", Link())
+    assert slot.contrast == "dpc"
+    assert slot.empty.text
+    assert not slot.take("phase", Result(ramp))
+    assert slot.take("dpc", Result(ramp, errors=np.ones(1)))
+    assert slot.empty.text == ""
+    state.slot_left = "phase"
+    assert slot.mode.text == "exact"
+    np.testing.assert_array_equal(slot.view.image, ramp)
+    state.slot_left = "dpc_error"
+    assert "error curve" in slot.empty.text
+    slot.close()
+    state.slot_left = "phase"
+    assert slot.view is not None
+
+
+def test_slots_of_one_scan_share_their_zoom():
+    state, link = DisplayState(), Link()
+    one, other = (Slot(state, name, link) for name in ("slot_main", "slot_left"))
+    assert one.view.figure.js_property_callbacks
+    assert one.link is other.link is link
+
+
+def test_colours_and_theme_reach_every_view(ramp):
+    state = DisplayState()
+    slot = Slot(state, "slot_main", Link(), large=True)
+    slot.take("phase", Result(ramp))
+    state.param.update(colour_map="viridis", theme="light", freeze=True)
+    assert slot.view.mapper.palette == palette("viridis")
+    assert slot.view.scale.palette == palette("viridis")
+    assert slot.view.theme == "light"
+    assert slot.view.limits.frozen
+
+
+# ---- shell ----
+
+
+def test_notices_are_told_once_and_can_be_dismissed():
+    notices = Notices()
+    for sentence in ("one", "two", "one"):
+        notices.add(sentence)
+    assert [item[2] for item in notices.items] == ["two", "one"]
+    notices.dismiss(notices.items[0][0])
+    assert [item[2] for item in notices.items] == ["one"]
+    for n in range(9):
+        notices.add(f"more {n}", "notice")
+    assert len(notices.items) == Notices.MOST
+    notices.clear("notice")
+    assert notices.items == []
+
+
+def test_a_file_arrives_in_pieces_and_in_order():
+    from base64 import b64encode
+
+    arrived = []
+    upload = Upload(lambda name, content: arrived.append((name, content)))
+
+    def piece(at, data, last=False):
+        message = {"does": "piece", "transfer": 5, "at": at, "name": "a.h5", "last": last}
+        upload._handle_msg(message | {"data": b64encode(data).decode()})
+
+    upload._handle_msg({"does": "begin", "transfer": 5})
+    piece(0, b"one ")
+    piece(99, b"lost")
+    piece(4, b"two", last=True)
+    assert arrived == [("a.h5", b"one two")]
+
+
+def test_views_become_models():
+    experiment, document = Experiment(), Document()
+    for part in (
+        Slot(experiment.display, "slot_main", Link()),
+        TilesView(),
+        Controls.of(experiment.detector, ["sideband", "scan_bin"]),
+        Notices(),
+    ):
+        assert pn.panel(part).get_root(document) is not None
