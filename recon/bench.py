@@ -195,12 +195,12 @@ def _paper_kernel(events, calibration) -> float:
     q_y = np.fft.fftfreq(rows, calibration.scan_sampling[0]).astype(np.float32)
     q_x = np.fft.rfftfreq(columns, calibration.scan_sampling[1]).astype(np.float32)
     coefficients = np.array([getattr(ABERRATIONS, name) for name in COEFFICIENTS[:12]], np.float32)
-    out = np.empty(g.shape[1:], np.complex64)
+    out = np.empty((3, *g.shape[1:]), np.complex64)
     scalars = np.float32(calibration.k0), np.float32(calibration.wavelength)
 
     def redraw():
         reference.paper_sideband(g, ky, kx, q_y, q_x, *scalars, coefficients, out)
-        scipy.fft.irfft2(out, events.scan_shape, workers=-1)
+        scipy.fft.irfft2(out[1], events.scan_shape, workers=-1)
 
     return _milliseconds(redraw, 3)
 

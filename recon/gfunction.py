@@ -8,7 +8,7 @@ import scipy.fft
 from recon.calibration import Calibration
 from recon.datacube import OFFSETS, BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
-from recon.kernels import sideband_geometry, sidebands
+from recon.kernels import densify, sideband_geometry, sidebands
 from recon.kernels.simd import LANES
 
 SLAB_BYTES = 512 * 2**20
@@ -246,16 +246,19 @@ def _transform(planes, scan_shape, disc, tables, entries, tell):
     runs, first = tables
     slab = max(1, SLAB_BYTES // positions)
     # Real and complex planes: 4 and 8 bytes for about each position.
-    batch = max(1, FFT_BYTES // (12 * positions))
+    batch = max(1, FFT_BYTES // (8 * positions))
+    real = np.empty((batch, *scan_shape), np.float32)
     pacbed = np.empty(disc.size)
     next_run, next_entry = first[0, :-1].copy(), first[2, :-1].copy()
     for start in range(0, disc.size, slab):
         stop = min(start + slab, disc.size)
         counts = planes(start, stop)
         for plane in range(start, stop, batch):
-            part = counts[plane - start : min(plane + batch, stop) - start]
-            pacbed[plane : plane + len(part)] = part.mean((1, 2), dtype=np.float64)
-            transform = scipy.fft.rfft2(part.astype(np.float32), workers=-1)
+            part = real[: min(batch, stop - plane)]
+            densify.widen(counts[plane - start : plane - start + len(part)], part)
+            transform = scipy.fft.rfft2(part, workers=-1)
+            # At q = 0 the transform is the sum.
+            pacbed[plane : plane + len(part)] = transform[:, 0, 0].real / positions
             sidebands.pack(transform, plane, runs, first, next_run, next_entry, *entries)
             tell(0.05 + 0.95 * (plane + len(part)) / disc.size)
     return pacbed

@@ -19,3 +19,12 @@ def densify(pixels, offsets, lookup, first, counts):
                 plane = lookup[pixels[event]] - first
                 if 0 <= plane < counts.shape[0]:
                     counts[plane, position] += 1
+
+
+@parallel
+def widen(counts, out):
+    """Copy `counts` (P, Sy, Sx) to single precision."""
+    for row in prange(out.shape[1]):
+        for plane in range(out.shape[0]):
+            for column in range(out.shape[2]):
+                out[plane, row, column] = counts[plane, row, column]

@@ -8,6 +8,8 @@ from numba import njit, prange
 from recon.kernels import parallel
 from recon.kernels.events import PARTS
 
+LEAST_GAMMA = np.float32(1e-3)
+
 
 @njit(cache=True, fastmath=True)
 def _aperture_phase(ky, kx, wavelength, c):
@@ -28,34 +30,40 @@ def _aperture_phase(ky, kx, wavelength, c):
     return np.float32(2 * pi) / wavelength * surface
 
 
+@njit(cache=True, fastmath=True)
+def _aperture(ky, kx, k0, wavelength, c):
+    """A(k), computed in place: no table of it is kept."""
+    if ky * ky + kx * kx >= k0 * k0:
+        return np.complex64(0)
+    phase = _aperture_phase(ky, kx, wavelength, c)
+    return np.complex64(complex(cos(phase), -sin(phase)))
+
+
 @parallel(fastmath=True)
 def paper_sideband(g, ky, kx, q_y, q_x, k0, wavelength, c, out):
-    """Fill `out` (Sy, Qx) with Σ_k conj(gamma) G over both sidebands of the dense `g` (K, Sy, Qx).
+    """Fill `out` (3, Sy, Qx) with Σ_k conj(gamma) G over all, left and right of `g` (K, Sy, Qx).
 
-    The kernel of Pelz et al. (2021) one to one, with the CPU's threads for the GPU's: a thread
-    visits every pixel of every frequency, finds the mask and computes the apertures inline.
+    The kernel of Pelz et al. (2021) one to one, with the CPU's threads for the GPU's: every
+    pixel of every frequency is visited, the three apertures and the mask are computed inline,
+    and the sums over all of the bright field and over each sideband are kept.
     """
-    limit = k0 * k0
-    for row in prange(out.shape[0]):
-        out[row, :] = 0
+    for row in prange(out.shape[1]):
+        out[:, row, :] = 0
         for plane in range(g.shape[0]):
-            if ky[plane] ** 2 + kx[plane] ** 2 >= limit:
-                continue
-            chi = _aperture_phase(ky[plane], kx[plane], wavelength, c)
-            minus_y, plus_y = ky[plane] - q_y[row], ky[plane] + q_y[row]
-            for column in range(out.shape[1]):
-                minus_x, plus_x = kx[plane] - q_x[column], kx[plane] + q_x[column]
-                right = minus_y * minus_y + minus_x * minus_x < limit
-                left = plus_y * plus_y + plus_x * plus_x < limit
-                if right == left:
-                    continue
-                if right:
-                    phase = _aperture_phase(minus_y, minus_x, wavelength, c) - chi
-                    weight = complex(cos(phase), sin(phase))
-                else:
-                    phase = chi - _aperture_phase(plus_y, plus_x, wavelength, c)
-                    weight = complex(-cos(phase), -sin(phase))
-                out[row, column] += np.complex64(weight) * g[plane, row, column]
+            for column in range(out.shape[2]):
+                k_y, k_x, dy, dx = ky[plane], kx[plane], q_y[row], q_x[column]
+                here = _aperture(k_y, k_x, k0, wavelength, c)
+                minus = _aperture(k_y - dy, k_x - dx, k0, wavelength, c)
+                plus = _aperture(k_y + dy, k_x + dx, k0, wavelength, c)
+                gamma = here.conjugate() * minus - here * plus.conjugate()
+                size = abs(gamma)
+                if size > LEAST_GAMMA:
+                    value = gamma.conjugate() * g[plane, row, column]
+                    out[0, row, column] += value
+                    if minus == 0:
+                        out[1, row, column] += value
+                    if plus == 0:
+                        out[2, row, column] += value
 
 
 @parallel(fastmath=True)
