@@ -116,6 +116,15 @@ def reconstruct(
         Literal["both", "left", "right", "full"],
         typer.Option(help="Which overlaps are summed.", rich_help_panel=METHOD),
     ] = "both",
+    band_limit: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            parser=options.positive,
+            help="Keep frequencies up to this share of 2 k0; towards 1 noise grows.",
+            rich_help_panel=METHOD,
+        ),
+    ] = 1.0,
     dpc_iterations: Annotated[
         int | None,
         typer.Option(
@@ -130,7 +139,7 @@ def reconstruct(
         typer.Option(
             metavar="X",
             parser=options.non_negative,
-            help="λ1 [(cycles/step)²], holds back low frequencies; 1e-5 if left out.",
+            help="λ1 [(cycles/step)²], holds back low frequencies; 0.001 if left out.",
             rich_help_panel=DPC,
         ),
     ] = None,
@@ -181,6 +190,7 @@ def reconstruct(
         pixels_across=bright_field_pixels,
         mode=mode,
         sideband=sideband,
+        band_limit=band_limit,
         dpc={name: value for name, value in dpc.items() if value is not None},
     )
     with progress() as report:
