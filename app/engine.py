@@ -164,7 +164,10 @@ class Engine:
         centre, radius, fitted, statement = self._disc(scan, geometry, progress)
         rotation, transpose, oriented, turned = geometry.rotation_deg, geometry.transpose, False, ""
         if geometry.auto_orientation:
-            rotation, transpose, oriented, turned = self._orientation(scan, geometry, progress)
+            disc = (centre, radius)
+            rotation, transpose, oriented, turned = self._orientation(
+                scan, geometry, disc, progress
+            )
         missing = geometry.missing()
         calibration = None
         if not missing and centre is not None and radius is not None:
@@ -214,17 +217,20 @@ class Engine:
         centre = (float(disc.centre[0]), float(disc.centre[1]))
         return centre, float(disc.radius), True, disc.statement
 
-    def _orientation(self, scan, geometry, progress):
-        from recon.orientation import estimate_orientation
+    def _orientation(self, scan, geometry, disc, progress):
+        from recon.orientation import estimate_orientation, find_orientation
 
-        com = self.com(scan, progress)
         sampling = binned_sampling(geometry, scan.region)
         # Where the step is unknown only its ratio matters, and that is taken as one.
         sampling = (1.0, 1.0) if None in sampling else sampling
         try:
             found = self.store.get(
-                ("orientation", scan.key, sampling),
-                lambda report: estimate_orientation(com, sampling),
+                ("orientation", scan.key, sampling, disc),
+                lambda report: (
+                    estimate_orientation(self.com(scan), sampling)
+                    if None in disc
+                    else find_orientation(scan.events, sampling, *disc)
+                ),
                 progress,
             )
         except ValueError as error:
@@ -277,17 +283,21 @@ class Engine:
             progress,
         )
 
-    def phase(self, g, aberrations: Aberrations, mode: str, sideband: str) -> np.ndarray:
+    def phase(
+        self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
+    ) -> np.ndarray:
         """(Sy, Sx) float32 phase [rad]; a redraw, so nothing is remembered."""
         from recon.ssb import single_sideband
 
-        return single_sideband(g, aberrations, mode=mode, sideband=sideband)
+        return single_sideband(g, aberrations, mode, sideband, band_limit)
 
-    def transmission(self, g, aberrations: Aberrations, mode: str, sideband: str) -> np.ndarray:
+    def transmission(
+        self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
+    ) -> np.ndarray:
         """(Sy, Sx) complex64 transmission of the object."""
         from recon.ssb import object_transmission
 
-        return object_transmission(g, aberrations, mode=mode, sideband=sideband)
+        return object_transmission(g, aberrations, mode, sideband, band_limit)
 
     def frequencies(self, g, choice: TileChoice) -> np.ndarray:
         """(n, 2) int (row, column) of the tiles' object frequencies from DC.

@@ -81,7 +81,7 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
     return {
         "ssb/phase": _phase(engine, prepared, request),
         "ssb/object": engine.transmission(
-            prepared.sidebands, request.aberrations, "exact", sideband
+            prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
         ),
         "dpc/phase": engine.dpc(scan, calibration, request.dpc).phase,
         "com": engine.deflection(scan, calibration),
@@ -116,6 +116,7 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
         "bright_field_bin": prepared.sidebands.bright_field.bin,
         "mode": "exact",
         "sideband": usable_sideband(prepared.sidebands, request.sideband),
+        "band_limit": request.band_limit,
         "annulus": asdict(request.annulus),
         "dpc": asdict(request.dpc),
         "sources": settled_sources(sources, found),
@@ -137,4 +138,6 @@ def _keep(path: Path, copy: Path) -> None:
 
 def _phase(engine, prepared, request):
     sideband = usable_sideband(prepared.sidebands, request.sideband)
-    return engine.phase(prepared.sidebands, request.aberrations, "exact", sideband)
+    return engine.phase(
+        prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
+    )

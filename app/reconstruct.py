@@ -54,6 +54,8 @@ class Choices:
     pixels_across: int = 18
     mode: str = "exact"
     sideband: str = "both"
+    band_limit: float = 1.0
+    """Share of 2 k0 up to which frequencies are kept."""
     dpc: Mapping[str, float] = field(default_factory=dict)
     """What differs from `DPC`."""
 
@@ -163,8 +165,9 @@ def reconstruct(
         progress=lambda part: report("Transforming", part),
     )
     report("Reconstructing", 0.0)
-    phase = single_sideband(sidebands, aberrations, choices.mode, choices.sideband)
-    transmission = object_transmission(sidebands, aberrations, choices.mode, choices.sideband)
+    how = aberrations, choices.mode, choices.sideband, choices.band_limit
+    phase = single_sideband(sidebands, *how)
+    transmission = object_transmission(sidebands, *how)
     report("Reconstructing", 1.0)
     field_mrad = scan_deflection(deflection, calibration)
     dpc = {**DPC, **choices.dpc}
@@ -197,6 +200,7 @@ def reconstruct(
         "bright_field_bin": sidebands.bright_field.bin,
         "mode": choices.mode,
         "sideband": choices.sideband,
+        "band_limit": choices.band_limit,
         "dpc": dpc,
         "sources": sources.origin,
         "versions": _versions(),

@@ -98,6 +98,8 @@ class Request:
     bright_field_pixels: int = 18
     aberrations: Aberrations = field(default_factory=Aberrations)
     sideband: str = "both"
+    band_limit: float = 1.0
+    """Share of 2 k0 up to which frequencies are shown."""
     annulus: Annulus = Annulus()
     dpc: Dpc = Dpc()
     tiles: TileChoice = TileChoice()

@@ -174,6 +174,14 @@ class DetectorState(param.Parameterized):
         label="Sidebands",
         doc="full adds the triple overlap, which carries signal when defocused.",
     )
+    band_limit = param.Number(
+        0.9,
+        bounds=(0.05, 1),
+        softbounds=(0.3, 1),
+        step=0.01,
+        label="Band limit (of 2 k₀)",
+        doc="Frequencies beyond are left out: near 2 k₀ the sidebands hold little but noise.",
+    )
     scan_bin = param.Integer(
         1, bounds=(1, 32), softbounds=(1, 8), label="Scan binning", doc="Scan positions to one."
     )
@@ -334,6 +342,7 @@ class Experiment(param.Parameterized):
             bright_field_pixels=detector.bright_field_pixels,
             aberrations=self.aberrations.value(),
             sideband=detector.sideband,
+            band_limit=detector.band_limit,
             annulus=Annulus(detector.annulus_inner, detector.annulus_outer),
             dpc=Dpc(dpc.method, dpc.highpass, dpc.lowpass, dpc.step, dpc.iterations, dpc.padding),
             tiles=TileChoice(display.tile_count, tuple(map(tuple, display.frequencies))),

@@ -87,7 +87,13 @@ def preparation(request: Request) -> tuple:
 
 def drawing(request: Request, amplitude: bool) -> tuple:
     """The parts of a request that a redraw depends on, besides G."""
-    return request.aberrations, request.sideband, request.tiles, amplitude
+    return (
+        request.aberrations,
+        request.sideband,
+        request.band_limit,
+        request.tiles,
+        amplitude,
+    )
 
 
 def usable_sideband(g, wanted: str) -> str:
@@ -127,7 +133,8 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
     g, aberrations = prepared.sidebands, request.aberrations
     sideband = usable_sideband(g, request.sideband)
     start = perf_counter()
-    phase = engine.phase(g, aberrations, mode, sideband)
+    how = aberrations, mode, sideband, request.band_limit
+    phase = engine.phase(g, *how)
     ms = 1e3 * (perf_counter() - start)
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)
@@ -151,7 +158,7 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
         steps = (1 / (height * sampling[0]), 1 / (width * sampling[1]))
         batch.append(("spectrum", Spectrum(power, steps, frequencies, 2 * calibration.k0)))
     if amplitude:
-        modulus = np.abs(engine.transmission(g, aberrations, mode, sideband))
+        modulus = np.abs(engine.transmission(g, *how))
         batch.append(("amplitude", AmplitudeImage(modulus, sampling)))
     return batch
 

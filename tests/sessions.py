@@ -88,12 +88,12 @@ class FakeEngine:
         self._call("sidebands", pixels, progress=progress)
         return SimpleNamespace(entries=123, scan_shape=(2, 3), calibration=calibration, full=full)
 
-    def phase(self, g, aberrations, mode, sideband):
+    def phase(self, g, aberrations, mode, sideband, band_limit):
         assert sideband != "full" or g.full
         self._call("phase", mode, aberrations.defocus / 10)
         return np.full((2, 3), aberrations.defocus / 10, np.float32)
 
-    def transmission(self, g, aberrations, mode, sideband):
+    def transmission(self, g, aberrations, mode, sideband, band_limit):
         self._call("transmission", mode)
         return np.full((2, 3), 2j, np.complex64)
 

@@ -51,6 +51,7 @@ CROP = {
 DETECTOR = {
     "bright_field_pixels": {"label": "Pixels across disc"},
     "sideband": {"label": "Sideband"},
+    "band_limit": {"label": "Band limit", "unit": "2 k₀"},
     "scan_bin": {"label": "Scan binning"},
     "annulus_inner": {"label": "Annulus, inner", "unit": "r"},
     "annulus_outer": {"label": "Annulus, outer", "unit": "r"},
