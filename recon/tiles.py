@@ -11,6 +11,9 @@ from recon.optics import Aberrations
 NEAREST, FARTHEST = 0.2, 1.8
 """Frequencies outside this range, in units of k0, are not picked: their sidebands are slivers."""
 
+COARSE = 0.15
+"""A scan too coarse to reach far beyond `NEAREST` begins at this share of what it reaches."""
+
 APART = 0.04
 """Picked frequencies lie at least this share of k0 apart: one peak gives one tile."""
 
@@ -65,10 +68,12 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
     sampling = [1 / (n * s) for n, s in zip(g.scan_shape, g.calibration.scan_sampling, strict=True)]
     k0 = g.calibration.k0
     radius = np.hypot(rows[:, None] * sampling[0], columns * sampling[1])
+    reach = min(size // 2 * s for size, s in zip(g.scan_shape, sampling, strict=True))
+    nearest = min(NEAREST * k0, COARSE * reach)
     size = [max(3, 2 * round(APART * k0 / s) + 1) for s in sampling]
     peaks = spectrum == maximum_filter(spectrum, size, mode="wrap")
     allowed = (abs(rows)[:, None] > 1) & (columns > 1) & (spectrum > 0)
-    allowed &= (radius > NEAREST * k0) & (radius < FARTHEST * k0)
+    allowed &= (radius > nearest) & (radius < FARTHEST * k0)
     found = np.flatnonzero(peaks & allowed)
     best = found[np.argsort(-spectrum.ravel()[found], kind="stable")][:count]
     y, x = np.unravel_index(best, g.scan_shape)

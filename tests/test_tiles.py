@@ -38,6 +38,13 @@ def test_the_strongest_frequencies_are_those_of_the_lattice(g):
     assert (abs(found[:, 0]) > 1).all()
 
 
+def test_a_coarse_scan_shows_what_it_has():
+    """A step of 3 Å reaches 0.28 k0 only; its strong wave at 0.07 k0 is picked all the same."""
+    calibration = Calibration(80e3, 25.0, (3.0, 3.0), (11.3, 10.6), 9.0)
+    coarse = lattice(calibration, [(5, 2, 0.0)])
+    assert tuple(strongest_frequencies(coarse, 1)[0]) == (5, 2)
+
+
 def test_the_spectrum_has_friedels_symmetry_and_no_dc(g):
     spectrum = power_spectrum(g)
     assert spectrum.shape == SCAN
