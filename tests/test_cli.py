@@ -198,6 +198,7 @@ def test_a_file_that_is_no_scan_is_refused_in_one_sentence(command, tmp_path, re
         ("--sideband up", "'up' is not one of"),
         ("--bright-field-pixels 3", "4 to 64, not 3"),
         ("--bright-field-pixels 18.5", "not a whole number"),
+        ("--band-limit 1.2", "at most 1"),
         ("--dpc-iterations 0", "at least 1"),
         ("--dpc-highpass -1", "zero or more"),
         ("--dpc-step 0", "must be positive"),

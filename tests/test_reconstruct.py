@@ -160,10 +160,11 @@ def test_rotation_and_transpose_are_found_from_the_data(tmp_path):
 def test_every_mode_and_option_is_taken(bare_file, tmp_path):
     options = split("--mode draft --sideband left --bright-field-pixels 9 --keep-flyback")
     options += split("--dpc-iterations 3 --dpc-highpass 0.001 --dpc-lowpass 0.2 --dpc-step 0.3")
-    options += split("--disc-centre 14.5,12.5 --disc-radius 9")
+    options += split("--disc-centre 14.5,12.5 --disc-radius 9 --band-limit 0.8")
     _, parameters = reconstruct(bare_file, tmp_path / "out.h5", *BEAM, *options)
     assert (parameters["mode"], parameters["sideband"]) == ("draft", "left")
     assert parameters["bright_field_bin"] == 2
+    assert parameters["band_limit"] == 0.8
     assert parameters["calibration"]["centre"] == [14.5, 12.5]
     expected = {"iterations": 3, "highpass": 0.001, "lowpass": 0.2, "step": 0.3}
     assert expected.items() <= parameters["dpc"].items()

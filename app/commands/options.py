@@ -33,6 +33,14 @@ def non_negative(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A number above 0 and up to 1."""
+    value = positive(text)
+    if value > 1:
+        raise typer.BadParameter(f"must be at most 1, not {text}.")
+    return value
+
+
 def whole(lowest: int, highest: int | None = None):
     """A parser of whole numbers in a range."""
 

@@ -120,7 +120,7 @@ def reconstruct(
         float,
         typer.Option(
             metavar="SHARE",
-            parser=options.positive,
+            parser=options.share,
             help="Keep frequencies up to this share of 2 k0; towards 1 noise grows.",
             rich_help_panel=METHOD,
         ),
