@@ -5,6 +5,11 @@ from pathlib import Path
 
 import typer
 
+LARGEST = 1e30
+"""Numbers beyond it do not fit the single precision that images are computed in."""
+LARGEST_ABERRATION = 1e11
+"""[Å]; ten metres."""
+
 
 def number(text: str) -> float:
     """A finite number."""
@@ -12,8 +17,8 @@ def number(text: str) -> float:
         value = float(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a number.") from None
-    if not isfinite(value):
-        raise typer.BadParameter(f"{text!r} is not a finite number.")
+    if not isfinite(value) or abs(value) > LARGEST:
+        raise typer.BadParameter(f"{text!r} is not a finite number, or too large.")
     return value
 
 
@@ -31,6 +36,22 @@ def non_negative(text: str) -> float:
     if value < 0:
         raise typer.BadParameter(f"must be zero or more, not {text}.")
     return value
+
+
+def positive_between(least: float, most: float, unit: str):
+    """A parser of numbers in a range that no instrument leaves: outside, a unit was mistaken."""
+
+    def parse(text: str) -> float:
+        value = positive(text)
+        if not least <= value <= most:
+            raise typer.BadParameter(f"must be {least:g} to {most:g} {unit}, not {text}.")
+        return value
+
+    return parse
+
+
+energy_kev = positive_between(0.01, 3000, "keV")
+semiangle_mrad = positive_between(0.001, 500, "mrad")
 
 
 def share(text: str) -> float:
@@ -114,8 +135,11 @@ def aberrations(entries: list[str] | None) -> dict[str, float]:
             raise ValueError(
                 f"The aberration {entry!r} has no number: write {name}=80 for 80 Å."
             ) from None
-        if not isfinite(values[name]):
-            raise ValueError(f"The aberration {name} must be a finite length, not {text} Å.")
+        if not abs(values[name]) <= LARGEST_ABERRATION:
+            raise ValueError(
+                f"The aberration {name} must be a finite length of at most "
+                f"{LARGEST_ABERRATION:g} Å, not {text} Å."
+            )
     return values
 
 

@@ -20,7 +20,7 @@ def reconstruct(
         float | None,
         typer.Option(
             metavar="KEV",
-            parser=options.positive,
+            parser=options.energy_kev,
             help="Beam energy [keV].",
             rich_help_panel=EXPERIMENT,
         ),
@@ -29,7 +29,7 @@ def reconstruct(
         float | None,
         typer.Option(
             metavar="MRAD",
-            parser=options.positive,
+            parser=options.semiangle_mrad,
             help="Convergence semi-angle [mrad].",
             rich_help_panel=EXPERIMENT,
         ),

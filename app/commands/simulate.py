@@ -74,7 +74,7 @@ def simulate(
         float,
         typer.Option(
             metavar="KEV",
-            parser=options.positive,
+            parser=options.energy_kev,
             help="Beam energy [keV].",
             rich_help_panel=PROBE,
         ),
@@ -83,7 +83,7 @@ def simulate(
         float,
         typer.Option(
             metavar="MRAD",
-            parser=options.positive,
+            parser=options.semiangle_mrad,
             help="Convergence semi-angle [mrad].",
             rich_help_panel=PROBE,
         ),
