@@ -60,6 +60,7 @@ class Page:
             name: Slot(display, name, self.link, large=name == "slot_main") for name in SLOTS
         }
         self.tiles, self.spectrum = TilesView(), SpectrumView()
+        self.tiles.figure.name, self.spectrum.figure.name = "tiles", "spectrum"
         self.spectrum_readout = Text(css_classes=["readout"])
         self.tiles_empty = Text(css_classes=["empty"])
         self.spectrum_empty = Text(css_classes=["empty"])

@@ -76,15 +76,22 @@ function adopt() {
   }
 }
 
-function follow_hand() {
-  own.waiting = false
+// Takes over what pan or wheel did to the ranges; whether they did anything.
+function heed_hand() {
   const now = ranges()
-  if (signature(now) === own.applied || !own.width) return
+  if (!own.applied || signature(now) === own.applied) return false
   own.cx = (now[0] + now[1]) / 2
   own.cy = (now[2] + now[3]) / 2
   own.zoom *= units_per_px() / ((now[1] - now[0]) / own.width)
-  apply()
-  share()
+  return true
+}
+
+function follow_hand() {
+  own.waiting = false
+  if (heed_hand()) {
+    apply()
+    share()
+  }
 }
 
 const event = cb_obj.event_name
@@ -103,11 +110,14 @@ if (event === "mousemove") {
   share()
 } else if (cb_obj === fig || cb_obj === extent || event === "document_ready") {
   if (fig.inner_width > 10 && fig.inner_height > 10) {
+    // New ranges have new tick labels, which may change the size before the hand is followed.
+    const moved = cb_obj === fig && heed_hand()
     own.width = fig.inner_width
     own.height = fig.inner_height
     if (cb_obj === extent) own.cx = null
     if (own.cx === null) adopt()
     apply()
+    if (moved) share()
   }
 } else if (cb_obj === link) {
   if (own.width && !own.shared) {

@@ -84,6 +84,7 @@ class Frame(pn.viewable.Viewer):
 
     def _prepare(self, fig, link, zoom):
         # y runs downwards: the first row of a scan is on top, and a positive angle looks clockwise.
+        left = 52 if fig.yaxis and fig.yaxis[0].visible else 4
         fig.x_range, fig.y_range = Range1d(0, 1), Range1d(1, 0)
         fig.update(
             sizing_mode="stretch_both",
@@ -91,6 +92,8 @@ class Frame(pn.viewable.Viewer):
             min_height=40,
             toolbar_location=None,
             min_border=4,
+            # Room for five digits, so that the frame keeps its size while it is zoomed.
+            min_border_left=left,
             background_fill_alpha=0,
             border_fill_alpha=0,
             outline_line_color=None,

@@ -1,0 +1,286 @@
+"""The page without a browser: what is published is drawn, and what is set reaches the pipeline."""
+
+import gc
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+
+from app.catalogue import Catalogue
+from app.page import Page
+from app.results import (
+    ComField,
+    DpcImage,
+    Pacbed,
+    PhaseImage,
+    Progress,
+    ScanSummary,
+    Spectrum,
+    Status,
+    Tiles,
+    VirtualImages,
+)
+from app.session import template
+
+SHAPE, STEP = (12, 16), (2.0, 2.0)
+
+
+class StandIn:
+    """A pipeline that computes nothing and remembers what it was asked."""
+
+    def __init__(self, experiment, post):
+        self.experiment, self.post = experiment, post
+        self.callback, self.published = None, {}
+        self.acknowledged, self.cancelled, self.closed = [], 0, False
+
+    def subscribe(self, callback):
+        self.callback = callback
+
+    def start(self):
+        pass
+
+    def publish(self, topic, value):
+        self.published[topic] = value
+        self.callback(topic, value)
+
+    def latest(self, topic):
+        return self.published.get(topic)
+
+    def acknowledge(self, sequence=None):
+        self.acknowledged.append(sequence)
+
+    def cancel(self):
+        self.cancelled += 1
+
+    def export(self, kind):
+        if kind == "tiff":
+            raise ValueError("There is nothing to save yet.")
+        return SimpleNamespace(filename="a.h5", data=b"all", media_type="")
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def instrument(monkeypatch):
+    monkeypatch.setattr("app.page.when_ready", lambda action: None)
+    made = Page(StandIn, Catalogue(), {}, Document())
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+
+
+def summary(**more):
+    values = {
+        "dataset": "demo",
+        "title": "demonstration",
+        "format": "simulation",
+        "scan_shape": SHAPE,
+        "full_scan_shape": SHAPE,
+        "frame_shape": (20, 20),
+        "electrons": 12345,
+        "flyback": "none",
+        "frames_per_position": 1,
+        "dose": None,
+    }
+    return ScanSummary(**(values | more))
+
+
+def publish_all(page, image):
+    page.pipeline.publish("scan", summary())
+    page.pipeline.publish(
+        "pacbed", Pacbed(np.ones((20, 20)), (9.5, 9.5), 5.0, True, "A disc.", None)
+    )
+    page.pipeline.publish("phase", PhaseImage(image, "exact", 3.0, STEP, 1))
+    page.pipeline.publish("dpc", DpcImage(image, np.ones(3), None, "iterative", STEP))
+    field = np.stack([image, image])
+    page.pipeline.publish("com", ComField(field, "mrad", image, image, STEP))
+    page.pipeline.publish("virtual", VirtualImages({"bf": image, "adf": image}, STEP))
+    page.pipeline.publish(
+        "tiles", Tiles(np.ones((2, 6, 6), complex), np.array([[1, 2], [3, 4]]), ("a", "b"), True)
+    )
+    page.pipeline.publish(
+        "spectrum", Spectrum(image**2, (0.01, 0.01), np.array([[1, 2], [3, 4]]), 1.0)
+    )
+    page.pipeline.publish("status", Status("exact", 3.0, 1000, "CPU, 2 threads"))
+
+
+def test_every_root_of_the_page_has_its_place(instrument):
+    from app.views.assets import asset
+
+    html = asset("page.html")
+    for name in instrument.roots():
+        assert html.count(f"embed(roots.{name})") == 1
+    assert html.count("embed(roots.") == len(instrument.roots()) + 1  # and the location
+
+
+def test_the_template_has_no_other_host(instrument):
+    document = Document()
+    template(instrument)._init_doc(document)
+    assert len(document.roots) > len(instrument.roots())
+    from app.views.assets import asset
+
+    for name in ("page.html", "style.css", "controls.js", "shell.css"):
+        assert "://" not in asset(name)
+
+
+def test_results_are_drawn_where_they_belong(instrument, image):
+    publish_all(instrument, image)
+    np.testing.assert_array_equal(instrument.slots["slot_main"].view.image, image)
+    np.testing.assert_array_equal(instrument.slots["slot_left"].view.image, image)
+    assert instrument.slots["slot_right"].view.rings.data["x"] == [0.0]
+    assert instrument.facts.text == "demonstration · 12 × 16 · 12.3 k e⁻"
+    assert instrument.tiles.labels.data["text"] == ["a", "b"]
+    assert instrument.spectrum.rings.data["text"] == ["1", "2"]
+    assert (instrument.status.mode, instrument.status.line) == (
+        "exact",
+        "redraw 3 ms · 1 k entries · CPU, 2 threads",
+    )
+
+
+def test_a_painted_frame_is_acknowledged(instrument, image):
+    instrument.pipeline.publish("phase", PhaseImage(image, "draft", 3.0, STEP, 7))
+    assert instrument.shell.frame == 7
+    instrument.shell._handle_msg({"does": "painted", "number": 7})
+    assert instrument.pipeline.acknowledged == [7]
+
+
+def test_what_is_missing_is_said_where_the_image_would_be(instrument):
+    instrument.pipeline.publish("scan", summary(missing=("beam energy", "convergence semi-angle")))
+    assert "beam energy, convergence semi-angle" in instrument.slots["slot_main"].empty.text
+    assert instrument.shell.missing
+
+
+def test_errors_become_notices_and_leave_the_picture(instrument, image):
+    publish_all(instrument, image)
+    instrument.pipeline.publish("error", "The file is damaged.")
+    assert [item[2] for item in instrument.notices.items] == ["The file is damaged."]
+    assert instrument.slots["slot_main"].view.image is image
+    instrument.pipeline.publish("scan", summary())
+    assert instrument.notices.items == []
+
+
+def test_progress_is_shown_and_cancelled(instrument):
+    instrument.pipeline.publish("progress", Progress("Reading a", 0.25, 12.0, True))
+    assert (instrument.status.task, instrument.status.fraction, instrument.status.running) == (
+        "Reading a",
+        0.25,
+        True,
+    )
+    instrument.status._handle_msg({"does": "cancel"})
+    assert instrument.pipeline.cancelled == 1
+
+
+def test_picking_adds_a_frequency_and_picking_again_takes_it_away(instrument, image):
+    publish_all(instrument, image)
+    display = instrument.experiment.display
+    instrument.pick(-5, -9)  # the other half of the plane holds the same
+    assert display.frequencies == [(1, 2), (3, 4), (5, 9)]
+    assert display.tile_count == 3
+    instrument.pick(4, 9)  # near enough
+    assert display.frequencies == [(1, 2), (3, 4)]
+    instrument.pick(0, 0)
+    assert display.frequencies == [(1, 2), (3, 4)]
+    instrument.panels._strongest()
+    assert display.frequencies == []
+
+
+def test_the_address_gives_the_state_and_says_what_it_cannot_take():
+    page = Page(StandIn, Catalogue(), {"defocus": "12", "tiles": "900"}, Document())
+    assert page.experiment.aberrations.defocus == 12
+    assert page.experiment.display.tile_count == 9
+    assert len(page.notices.items) == 1
+    assert page._query() == {"defocus": "12"}
+    page.close()
+
+
+def test_a_server_of_one_file_opens_it(tmp_path):
+    file = tmp_path / "only.h5"
+    file.write_bytes(b"")
+    page = Page(StandIn, Catalogue(file), {}, Document())
+    assert page.experiment.scan.dataset == "only.h5"
+    assert "dataset" not in page._query()
+    page.experiment.scan.dataset = "demo"
+    assert page._query()["dataset"] == "demo"
+    page.close()
+
+
+def test_zooming_is_kept_in_the_state_and_given_back(instrument, image):
+    publish_all(instrument, image)
+    instrument.link.source.data = {"cx": [1.6], "cy": [1.2], "zoom": [2.0]}
+    assert instrument.experiment.display.view == pytest.approx((0.8, 2.4, 0.6, 1.8))
+    instrument.experiment.display.view = None
+    assert instrument.link.source.data["zoom"] == [0.0]
+
+
+def test_the_theme_reaches_all_figures(instrument, image):
+    publish_all(instrument, image)
+    instrument.shell._handle_msg({"does": "theme", "theme": "light"})
+    views = [
+        instrument.tiles,
+        instrument.spectrum,
+        *(slot.view for slot in instrument.slots.values()),
+    ]
+    assert {view.theme for view in views} == {"light"}
+    instrument.shell._handle_msg({"does": "theme", "theme": "nonsense"})
+    assert instrument.experiment.display.theme == "light"
+
+
+def test_the_simulations_values_can_be_set(instrument):
+    instrument.pipeline.publish(
+        "scan", summary(metadata={"aberrations": {"C10": -400.0, "C12a": 20.0}})
+    )
+    assert instrument.panels.focus_foot.hidden == []
+    instrument.panels.focus_foot._handle_msg({"press": "truth"})
+    assert instrument.experiment.aberrations.defocus == 40
+    assert instrument.experiment.aberrations.C12a == 2
+    instrument.panels.focus_foot._handle_msg({"press": "zero"})
+    assert instrument.experiment.aberrations.defocus == 0
+
+
+def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
+    monkeypatch.setattr(instrument, "post", lambda function: function())
+    instrument._export("tiff")
+    assert instrument.notices.items[0][2] == "There is nothing to save yet."
+    instrument._export("hdf5")
+    assert (instrument.saver.filename, instrument.saver.data, instrument.saver.serial) == (
+        "a.h5",
+        b"all",
+        1,
+    )
+
+
+def test_an_upload_that_is_no_scan_is_refused(instrument):
+    instrument._uploaded("picture.jpg", b"")
+    assert "picture.jpg" in instrument.notices.items[0][2]
+
+
+def test_a_closed_page_draws_nothing_and_lets_go(image):
+    page = Page(StandIn, Catalogue(), {}, Document())
+    pipeline = page.pipeline
+    pipeline.subscribe(page.take)
+    page.close()
+    assert pipeline.closed
+    page.take("phase", PhaseImage(image, "exact", 1.0, STEP, 1))
+    page.post(lambda: pytest.fail("posted"))
+    page.experiment.aberrations.defocus = 3
+    assert page.shell.frame == 0
+
+
+def test_a_session_that_ended_is_forgotten(image):
+    page = Page(StandIn, Catalogue(), {}, Document())
+    publish = page.pipeline
+    publish.subscribe(page.take)
+    publish_all(page, image)
+    gone = weakref.ref(page)
+    page.close()
+    del page, publish
+    gc.collect()
+    assert gone() is None

@@ -1,0 +1,261 @@
+"""What a microscopist does with the page, done in a browser."""
+
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+
+def test_the_page_has_its_contents(open_page):
+    instrument = open_page()
+    picture = instrument.exact()
+    page = instrument.page
+    assert page.title() == "livestem"
+    assert "lattice · 72 × 64" in instrument.words("facts")
+    assert len(set(picture["values"])) > 50
+    assert picture["shape"] == [72, 64]
+    # The scan is 3.84 nm wide.
+    assert picture["width"] == pytest.approx(3.84)
+    for name in ("slot_left image", "slot_right pattern"):
+        instrument.until(lambda name=name: instrument.picture(name))
+    assert page.locator("h2").all_inner_texts() == ["G tiles", "Power spectrum"]
+    assert "entries" in page.locator(".status .line").inner_text()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080), (3840, 2160)])
+def test_everything_fits_the_screen(open_page, width, height):
+    instrument = open_page(viewport={"width": width, "height": height})
+    instrument.exact()
+    size = instrument.page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    )
+    assert size == [width, height]
+    for section in ("tiles", "spectrum", "main", "left", "right"):
+        box = instrument.box(section)
+        assert box["x"] >= 0
+        assert box["y"] + box["height"] <= height
+        assert box["x"] + box["width"] <= width
+
+
+def test_dragging_defocus_changes_the_image_and_ends_exact(open_page):
+    instrument = open_page()
+    before = instrument.exact()
+    box = instrument.slider().bounding_box()
+    mouse, middle = instrument.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + box["width"] / 2, middle)
+    mouse.down()
+    seen = set()
+    for part in np.linspace(0.5, 0.56, 25):
+        mouse.move(box["x"] + part * box["width"], middle)
+        seen.add(instrument.mode)
+    mouse.up()
+    after = instrument.exact()
+    assert "draft" in seen
+    assert instrument.number() > 20
+    assert np.mean(np.abs(np.subtract(after["values"], before["values"]))) > 5
+
+
+def test_focusing_brings_out_the_lattice(open_page):
+    instrument = open_page()
+    blurred = np.reshape(instrument.exact()["values"], (72, 64))
+    instrument.enter("defocus", "40")
+    sharp = np.reshape(instrument.exact()["values"], (72, 64))
+
+    def order(image):
+        """Part of the power that lies in the lattice's strongest frequency."""
+        power = np.abs(np.fft.fft2(image - image.mean())) ** 2
+        return power.max() / power.sum()
+
+    assert order(sharp) > order(blurred)
+
+
+def test_keys_move_a_slider_by_a_step_and_by_ten(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.slider().focus()
+    keyboard = instrument.page.keyboard
+    keyboard.press("ArrowRight")
+    step = instrument.number()
+    assert step > 0
+    keyboard.press("Shift+ArrowRight")
+    assert instrument.number() == pytest.approx(11 * step)
+    keyboard.press("ArrowLeft")
+    assert instrument.number() == pytest.approx(10 * step)
+    instrument.slider().dblclick()
+    assert instrument.number() == 0
+
+
+def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.enter("defocus", "1234,5")
+    assert instrument.number() == 1234.5
+    instrument.enter("defocus", "abc")
+    assert instrument.number() == 1234.5
+
+
+def test_zooming_in_shows_true_pixels(open_page):
+    instrument = open_page()
+    instrument.exact()
+    box = instrument.box()
+    instrument.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    for _ in range(8):
+        instrument.page.mouse.wheel(0, -120)
+        instrument.page.wait_for_timeout(30)
+    picture = instrument.until(
+        lambda: (p := instrument.picture()) and p["shape"][1] < 64 and p, seconds=20
+    )
+    assert picture["width"] / picture["shape"][1] == pytest.approx(0.06)
+    assert picture["height"] / picture["shape"][0] == pytest.approx(0.06)
+    # The pixels stay square, and the slot beside it went along.
+    main = instrument.box()
+    assert main["width"] > 300
+    other = instrument.until(
+        lambda: (p := instrument.picture("slot_left image")) and p["shape"][1] < 64 and p
+    )
+    middle = (picture["start"] + picture["end"]) / 2
+    assert (other["start"] + other["end"]) / 2 == pytest.approx(middle, abs=0.06)
+    instrument.page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    instrument.until(lambda: instrument.picture()["shape"] == [72, 64])
+
+
+def test_the_pointer_reads_position_and_value(open_page):
+    instrument = open_page()
+    instrument.exact()
+    box = instrument.box()
+    instrument.page.mouse.move(box["x"] + box["width"] / 2 - 20, box["y"] + box["height"] / 2)
+    text = instrument.until(lambda: instrument.words("slot.main .readout"))
+    assert re.fullmatch(r"x [\d.]+  y [\d.]+ nm   -?[\d.e-]+ rad", text)
+
+
+def test_a_link_restores_the_picture(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.enter("defocus", "37.5")
+    instrument.page.locator("select[data-name=slot_left]").select_option("adf")
+    picture = instrument.exact()
+    instrument.until(lambda: "defocus=37.5" in instrument.page.url)
+    instrument.until(lambda: "left=adf" in instrument.page.url)
+    other = open_page(instrument.page.url.partition("?")[2])
+    again = other.exact()
+    assert other.number() == 37.5
+    assert other.page.locator("select[data-name=slot_left]").input_value() == "adf"
+    assert again["values"] == picture["values"]
+
+
+def test_saving_downloads_files(open_page, tmp_path):
+    import h5py
+    import tifffile
+    from PIL import Image
+
+    instrument = open_page()
+    instrument.exact()
+    files = {}
+    for kind in ("png", "tiff", "hdf5"):
+        instrument.page.locator(".saver summary").click()
+        with instrument.page.expect_download(timeout=60_000) as download:
+            instrument.page.locator(f".saver button[data-kind={kind}]").click()
+        files[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    with Image.open(files["png"]) as image:
+        assert image.format == "PNG"
+        assert image.width > 300
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 50
+    phase = tifffile.imread(files["tiff"])
+    assert (phase.shape, phase.dtype) == ((72, 64), np.float32)
+    with h5py.File(files["hdf5"]) as file:
+        np.testing.assert_array_equal(file["ssb/phase"][()], phase)
+
+
+def test_a_broken_file_is_told_and_the_picture_stays(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.page.locator("select[data-name=dataset]").select_option("broken.h5")
+    (sentence,) = instrument.until(instrument.notices)
+    assert "broken" in sentence
+    assert "Traceback" not in sentence
+    assert instrument.picture()["shape"] == [72, 64]
+    before = instrument.picture()["values"]
+    instrument.page.locator(".notice button").click()
+    instrument.until(lambda: not instrument.notices())
+    instrument.enter("defocus", "55")
+    instrument.until(lambda: instrument.picture()["values"] != before)
+    instrument.exact()
+
+
+def test_a_file_from_the_users_computer_is_shown(open_page, scans):
+    instrument = open_page()
+    instrument.exact()
+    box = instrument.page.locator("input[type=file]")
+    box.set_input_files(scans / "other.h5")
+    instrument.until(lambda: "other" in instrument.words("facts"))
+    instrument.exact()
+    box.set_input_files({"name": "x.h5", "mimeType": "", "buffer": b"nothing"})
+    assert instrument.until(instrument.notices)
+    assert instrument.picture()["shape"] == [72, 64]
+
+
+def test_a_bad_link_is_told_and_the_rest_is_taken(open_page):
+    instrument = open_page("dataset=lattice.npz&defocus=20&tiles=900&nonsense=1")
+    instrument.exact()
+    assert instrument.number() == 20
+    assert len(instrument.notices()) == 2
+
+
+def test_two_sessions_do_not_touch_each_other(open_page):
+    one, other = open_page(), open_page()
+    before = other.exact()
+    one.exact()
+    one.enter("defocus", "60")
+    one.exact()
+    assert other.number() == 0
+    assert other.picture()["values"] == before["values"]
+
+
+def test_the_theme_switches(open_page):
+    instrument = open_page()
+    instrument.exact()
+    colour = "() => getComputedStyle(document.body).backgroundColor"
+    dark = instrument.page.evaluate(colour)
+    instrument.page.locator("#theme").click()
+    light = instrument.page.evaluate(colour)
+    assert sum(map(int, re.findall(r"\d+", dark)[:3])) < 150
+    assert sum(map(int, re.findall(r"\d+", light)[:3])) > 600
+    instrument.until(lambda: "theme=light" in instrument.page.url)
+
+
+def test_a_click_in_the_spectrum_picks_a_frequency(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.until(lambda: instrument.picture("spectrum"))
+    box = instrument.box("spectrum")
+    instrument.page.mouse.click(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2 - 11)
+    instrument.until(lambda: "frequencies=" in instrument.page.url)
+    instrument.until(lambda: instrument.number("tile_count") != 9)
+    instrument.page.get_by_role("button", name="Strongest").click()
+    instrument.until(lambda: "frequencies=" not in instrument.page.url)
+
+
+def test_the_error_curve_and_every_contrast_can_be_shown(open_page):
+    instrument = open_page()
+    instrument.exact()
+    choice = instrument.page.locator("select[data-name=slot_right]")
+    for name in choice.locator("option").evaluate_all("(all) => all.map((o) => o.value)"):
+        choice.select_option(name)
+        instrument.until(lambda: instrument.words("slot.right .empty") == "", seconds=20)
+
+
+def test_long_work_can_be_stopped(open_page):
+    """The demonstration scan is made on first use: that takes a while."""
+    instrument = open_page("dataset=demo")
+    button = instrument.page.get_by_role("button", name="Cancel")
+    button.wait_for(timeout=60_000)
+    instrument.until(
+        lambda: "demonstration" in instrument.page.locator(".status .task").inner_text()
+    )
+    button.click()
+    instrument.until(lambda: not instrument.page.locator(".status .work").is_visible())
+    instrument.page.locator("select[data-name=dataset]").select_option("lattice.npz")
+    instrument.exact()
