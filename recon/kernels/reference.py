@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
-from recon.kernels.events import PARTS
 
 LEAST_GAMMA = np.float32(1e-3)
 
@@ -69,10 +68,7 @@ def paper_sideband(g, ky, kx, q_y, q_x, k0, wavelength, c, out):
 @parallel(fastmath=True)
 def sum_of(values):
     """Sum of a float32 array: the bare cost of streaming it."""
-    sums = np.zeros(PARTS, np.float32)
-    for part in prange(PARTS):
-        total = np.float32(0)
-        for value in values[part * values.size // PARTS : (part + 1) * values.size // PARTS]:
-            total += value
-        sums[part] = total
-    return sums.sum()
+    total = np.float32(0)
+    for i in prange(values.size):
+        total += values[i]
+    return total
