@@ -65,16 +65,15 @@ def _kind(here, there, side, triple):
 
 
 @njit(cache=True)
-def _side(k_y, k_x, q_y, q_x, k0, triple):
-    """RIGHT, LEFT or (if asked) TRIPLE by the pixel's centre alone; 0 outside."""
-    limit = k0 * k0
-    if k_y * k_y + k_x * k_x >= limit:
-        return 0
-    right = (k_y - q_y) ** 2 + (k_x - q_x) ** 2 < limit
-    left = (k_y + q_y) ** 2 + (k_x + q_x) ** 2 < limit
-    if right and left:
+def _side(column, right, left, triple):
+    """RIGHT, LEFT or (if asked) TRIPLE by the pixel's centre alone; 0 outside.
+
+    `right` and `left` are the columns where the centre lies in the disc around q and -q.
+    """
+    here, there = right[0] <= column < right[1], left[0] <= column < left[1]
+    if here and there:
         return TRIPLE if triple else 0
-    return RIGHT if right else (LEFT if left else 0)
+    return RIGHT if here else (LEFT if there else 0)
 
 
 @njit(cache=True)
@@ -101,9 +100,13 @@ def _scan_row(q_y, k, points, k0, step, triple, lines, totals, runs, hard, hard_
         k_y, k_x = k[0, plane], k[1, plane]
         low, high = _mark(here, k_y, k_x, q_y, 1.0, points, k0, step)
         low_there, high_there = _mark(there, k_y, k_x, q_y, -1.0, points, k0, step)
+        right, left = (0, 0), (0, 0)
+        if k_y * k_y + k_x * k_x < k0 * k0:
+            right = _interval(k_x, k_y - q_y, k0, step, columns)
+            left = _interval(-k_x, k_y + q_y, k0, step, columns)
         low, high = max(0, min(low, low_there) - 1), min(columns, max(high, high_there) + 1)
         for column in range(low, high):
-            side = _side(k_y, k_x, q_y, column * step, k0, triple)
+            side = _side(column, right, left, triple)
             if q_y == 0.0 and column == 0:
                 kinds[column], sides[column] = 0, 0
             else:
