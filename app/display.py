@@ -157,16 +157,28 @@ def percentile_limits(image, low=0.0, high=100.0):
 
 
 class Limits:
-    """Lowest and highest value shown, which follow the percentiles until they are frozen."""
+    """Lowest and highest value shown, which follow the percentiles until they are frozen.
+
+    While a hand moves they follow only what changes by more than a tenth: the picture does not
+    flicker, and its colour bar does not have to be drawn anew.
+    """
+
+    LAZY = 0.1
 
     def __init__(self, low=0.5, high=99.5):
         self.low, self.high, self.frozen = low, high, False
         self._held = None
 
-    def of(self, image):
-        """(lowest, highest) for `image`."""
-        if self._held is None or not self.frozen:
+    def of(self, image, moving=False):
+        """(lowest, highest) for `image`; `moving` says that more images follow at once."""
+        if self._held is None:
             self._held = percentile_limits(image, self.low, self.high)
+        elif not self.frozen:
+            wanted = percentile_limits(image, self.low, self.high)
+            room = self.LAZY * (self._held[1] - self._held[0])
+            near = all(abs(a - b) <= room for a, b in zip(wanted, self._held, strict=True))
+            if not (moving and near):
+                self._held = wanted
         return self._held
 
     def forget(self):

@@ -121,9 +121,15 @@ class Page:
             return
 
         def apply():
-            if not self._closed:
+            if self._closed:
+                return
+            # One message for all of it: the browser then paints once, not for every change.
+            self.doc.hold("combine")
+            try:
                 with set_curdoc(self.doc):
                     function()
+            finally:
+                self.doc.unhold()
 
         try:
             self.doc.add_next_tick_callback(apply)

@@ -25,6 +25,7 @@ class CurveView(pn.viewable.Viewer):
         fig.x_range, fig.y_range = DataRange1d(), DataRange1d()
         fig.update(
             toolbar_location=None,
+            output_backend="canvas",
             background_fill_alpha=0,
             border_fill_alpha=0,
             outline_line_color=None,

@@ -91,6 +91,8 @@ class Frame(pn.viewable.Viewer):
             min_width=40,
             min_height=40,
             toolbar_location=None,
+            # HoloViews asks for WebGL, which every paint of the few marks would have to wait for.
+            output_backend="canvas",
             min_border=4,
             # Room for five digits, so that the frame keeps its size while it is zoomed.
             min_border_left=left,

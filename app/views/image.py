@@ -1,5 +1,7 @@
 """Pictures of the scan and of the detector: one value, or one vector, at each pixel."""
 
+from time import monotonic
+
 import colorcet
 import holoviews as hv
 import numpy as np
@@ -30,6 +32,9 @@ MOVING_PX = 512
 
 RESTING_PX = 1024
 """Longest side that is sent at rest, if the figure has that many pixels on the screen."""
+
+BAR_S = 0.3
+"""How often a colour bar's numbers change while a hand moves."""
 
 _COLORCET = {"fire": "fire", "coolwarm": "coolwarm", "cyclic": "cyclic_mygbm_30_95_c78"}
 
@@ -176,6 +181,7 @@ class ImageView(Picture):
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
         self.limits = Limits()
+        self._shown, self._told_at = (0.0, 1.0), 0.0
         self._dress_bars()
 
     def _dress_bars(self):
@@ -193,21 +199,21 @@ class ImageView(Picture):
 
     def redraw(self) -> None:
         """Send the visible part of the image again."""
-        if self.image is not None:
-            self._set_scale(*self.limits.of(self.image))
+        if self.image is None:
+            return
+        self._shown = low, high = self.limits.of(self.image, self.moving)
         super().redraw()
+        # New numbers lay the bar and the whole figure out anew, which takes longer than the image:
+        # while a hand moves they follow a few times a second.
+        now = monotonic()
+        due = not self.moving or now - self._told_at > BAR_S
+        if due and (self.scale.low, self.scale.high) != (low, high):
+            self._told_at = now
+            self.scale.update(low=low, high=high)
 
     def shaded(self, part):
         """Eight bits between the limits."""
-        return to_u8(part, *self.limits.of(self.image))
-
-    def _set_scale(self, low, high):
-        scale = self.scale
-        width = high - low
-        still = abs(scale.low - low) < 0.02 * width and abs(scale.high - high) < 0.02 * width
-        # The bar is laid out anew when its numbers change: not for what nobody can see.
-        if not (still and self.moving) and (scale.low, scale.high) != (low, high):
-            scale.update(low=low, high=high)
+        return to_u8(part, *self._shown)
 
     def set_colours(self, name: str) -> None:
         """Choose the colour map."""
