@@ -115,7 +115,7 @@ def test_the_colour_bar_speaks_in_values(ramp):
 def test_the_colour_bar_rests_while_changes_cannot_be_seen(ramp):
     view = ImageView()
     view.limits.low, view.limits.high = 0, 100
-    view.show(ramp, moving=True)
+    view.show(ramp)
     view.show(ramp * 1.01, moving=True)
     assert view.scale.high == 23
     view.show(ramp * 1.01)

@@ -181,7 +181,7 @@ class ImageView(Picture):
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
         self.limits = Limits()
-        self._shown, self._told_at = (0.0, 1.0), 0.0
+        self._shown, self._told_at, self._was_moving = (0.0, 1.0), 0.0, False
         self._dress_bars()
 
     def _dress_bars(self):
@@ -206,6 +206,9 @@ class ImageView(Picture):
         # New numbers lay the bar and the whole figure out anew, which takes longer than the image:
         # while a hand moves they follow a few times a second.
         now = monotonic()
+        if not self._was_moving:
+            self._told_at = now
+        self._was_moving = self.moving
         due = not self.moving or now - self._told_at > BAR_S
         if due and (self.scale.low, self.scale.high) != (low, high):
             self._told_at = now
