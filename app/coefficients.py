@@ -1,6 +1,6 @@
 """The aberrations of the probe as a microscopist dials them."""
 
-from math import atan2, cos, degrees, hypot, radians, sin
+from math import atan2, cos, degrees, floor, hypot, log10, radians, sin
 
 import param
 
@@ -30,6 +30,36 @@ _NAMES = {
     "C54": "Rosette aberration",
     "C56": "Six-fold astigmatism",
 }
+
+
+DEPTHS = 15
+"""Reach of the defocus slider in depths of focus, wavelength / semi-angle²."""
+
+WAVES = 2
+"""Reach of the other sliders in waves at the rim of the aperture."""
+
+STEPS = 200
+"""Steps from a slider's middle to either end."""
+
+
+def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float, float]]:
+    """Reach to either side and step of each slider, in the coefficient's unit.
+
+    What a nanometre does depends on the aperture: at 25 mrad ten of them are out of focus, at
+    1 mrad ten thousand. The reach is what moves the phase at the rim by a fixed number of waves,
+    chi = 2π C α^(n+1) / ((n+1) λ), rounded up to 1, 2 or 5; wavelength in Å, angle in mrad.
+    """
+    angle = 1e-3 * semiangle_cutoff
+    found = {}
+    for term in TERMS:
+        waves = DEPTHS / 2 if term.name == "C10" else WAVES
+        reach = waves * wavelength * (term.n + 1) / angle ** (term.n + 1) / UNITS[term.n][1]
+        power = 10.0 ** floor(log10(reach))
+        reach = next(m * power for m in (1, 2, 5, 10) if m * power >= reach * (1 - 1e-3))
+        reach = min(float(f"{reach:.6g}"), _LIMIT)
+        names = ("defocus",) if term.name == "C10" else term.coefficients
+        found |= dict.fromkeys(names, (reach, float(f"{reach / STEPS:.6g}")))
+    return found
 
 
 class AberrationState(param.Parameterized):

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.coefficients import reaches
 from app.state import UNITS, AberrationState, Experiment
-from recon.optics import COEFFICIENTS, TERMS, Aberrations
+from recon.optics import COEFFICIENTS, TERMS, Aberrations, electron_wavelength
 
 
 def test_defocus_in_nanometres_is_minus_c10_in_angstrom():
@@ -144,3 +145,15 @@ def test_what_is_missing_is_named():
         "scan step along x",
     )
     assert experiment.request().geometry.energy == 80e3
+
+
+def test_sliders_reach_what_the_aperture_lets_matter():
+    """At 80 kV and 25 mrad a depth of focus is 66.8 Å: 15 of them are 100 nm."""
+    atomic = reaches(electron_wavelength(80e3), 25.0)
+    assert atomic["defocus"] == (100.0, 0.5)
+    assert atomic["C12a"] == atomic["C12b"] == (50.0, 0.25)
+    assert atomic["C30"] == (100.0, 0.5)
+    cryo = reaches(electron_wavelength(300e3), 1.03)
+    # 15 depths of 1.856 µm: the virus scan's 13.5 µm lie well inside.
+    assert cryo["defocus"] == (50_000.0, 250.0)
+    assert set(cryo) == set(AberrationState.names())
