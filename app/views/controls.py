@@ -30,6 +30,8 @@ class Controls(pn.custom.JSComponent):
     _debounce = 16
 
     def __init__(self, specs: Iterable[dict] = (), **params):
+        if params.get("layout") == "line":
+            params = {"css_classes": ["line"], "margin": 0} | params
         params = {"sizing_mode": "stretch_width", "margin": 0} | params
         super().__init__(specs=list(specs), **params)
         self._states: dict[str, param.Parameterized] = {}

@@ -217,6 +217,9 @@ def dress(fig, theme: str) -> None:
                 border_line_alpha=0,
                 bar_line_color="#ffffff",
                 bar_line_width=3,
+                bar_length=0.13,
+                padding=7,
+                margin=8,
                 label_text_color="#ffffff",
                 label_text_font_size="12px",
             )

@@ -292,7 +292,7 @@ class FieldView(Picture):
             return 16
         # One for every 26 px of the picture on the screen.
         unit_per_px = abs(seen.width) / self.view.data["width"][0]
-        return max(4, round(max(where.width, where.height) / unit_per_px / 26))
+        return min(24, max(4, round(max(where.width, where.height) / unit_per_px / 26)))
 
     def set_theme(self, theme: str) -> None:
         """Dress the figure; arrows are white on the coloured field in both themes."""

@@ -200,7 +200,12 @@ class Panels:
         self.focus_foot = Controls(
             [
                 spec(experiment.display, "polar") | {"label": "Size and angle"},
-                {"name": "truth", "kind": "button", "label": "Set the simulation's values"},
+                {
+                    "name": "truth",
+                    "kind": "button",
+                    "label": "Simulated values",
+                    "doc": "Set the aberrations that this scan was simulated with",
+                },
                 {"name": "zero", "kind": "button", "label": "All to zero"},
             ]
         )

@@ -21,12 +21,13 @@ class TilesView(Frame):
         super().__init__(element)
         self.source = self.plot.handles["source"]
         self.labels = ColumnDataSource({"x": [], "y": [], "text": []})
-        self._text = self.figure.text(
+        self.figure.text(
             "x",
             "y",
             "text",
             source=self.labels,
             text_font_size="11px",
+            text_color=COLOURS["dark"]["text"],  # the tiles lie on black in both themes
             text_baseline="top",
             x_offset=1,
             y_offset=-1,
@@ -58,8 +59,3 @@ class TilesView(Frame):
         self.shown = None
         self.source.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
         self.labels.data = {"x": [], "y": [], "text": []}
-
-    def set_theme(self, theme: str) -> None:
-        """Dress the figure for a "dark" or a "light" page."""
-        super().set_theme(theme)
-        self._text.glyph.text_color = COLOURS[theme]["text"]
