@@ -47,7 +47,7 @@ def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float
 
     What a nanometre does depends on the aperture: at 25 mrad ten of them are out of focus, at
     1 mrad ten thousand. The reach is what moves the phase at the rim by a fixed number of waves,
-    chi = 2π C α^(n+1) / ((n+1) λ), rounded up to 1, 2 or 5; wavelength in Å, angle in mrad.
+    chi = 2π C α^(n+1) / ((n+1) λ), rounded (up, mostly) to 1, 2 or 5; wavelength in Å, angle in mrad.
     """
     angle = 1e-3 * semiangle_cutoff
     found = {}
@@ -55,7 +55,7 @@ def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float
         waves = DEPTHS / 2 if term.name == "C10" else WAVES
         reach = waves * wavelength * (term.n + 1) / angle ** (term.n + 1) / UNITS[term.n][1]
         power = 10.0 ** floor(log10(reach))
-        reach = next(m * power for m in (1, 2, 5, 10) if m * power >= reach * (1 - 1e-3))
+        reach = next(m * power for m in (1, 2, 5, 10) if m * power >= 0.95 * reach)
         reach = min(float(f"{reach:.6g}"), _LIMIT)
         names = ("defocus",) if term.name == "C10" else term.coefficients
         found |= dict.fromkeys(names, (reach, float(f"{reach / STEPS:.6g}")))
