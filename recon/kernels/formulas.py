@@ -4,9 +4,14 @@ Only scalars come in and go out, and every number is single precision: a double-
 literal would drag the whole expression along with it.
 """
 
+from math import floor
+
 import numpy as np
 from numba import njit
 
+ZERO = np.float32(0.0)
+QUARTER = np.float32(0.25)
+SIXTEENTH = np.float32(0.0625)
 HALF = np.float32(0.5)
 ONE = np.float32(1.0)
 TWO = np.float32(2.0)
@@ -45,6 +50,12 @@ def nearest_turn(turns):
 
 
 @njit
+def near_turn(turns):
+    """`nearest_turn` of one number: CUDA knows no `np.floor`, vectors no other."""
+    return turns - np.float32(floor(turns + HALF))
+
+
+@njit
 def polynomial(x, c0, c1, c2, c3, c4, c5, c6):
     """Horner's scheme to the sixth power: chi along a line of the scan's frequencies."""
     return c0 + x * (c1 + x * (c2 + x * (c3 + x * (c4 + x * (c5 + x * c6)))))
@@ -72,3 +83,61 @@ def cosine_of_triple(cosine):
 def sine_of_triple(sine):
     """Triple-angle sine, sin 3θ from sin θ."""
     return sine * (THREE - FOUR * sine * sine)
+
+
+@njit
+def tame(slope):
+    """A phase's slope [turns per eighth of a pixel], no steeper than two turns a pixel."""
+    return min(max(slope, -QUARTER), QUARTER)
+
+
+@njit
+def is_tame(slope_x, slope_y):
+    """Whether the phase makes fewer than two turns over a pixel, along either edge."""
+    return slope_x * slope_x < SIXTEENTH and slope_y * slope_y < SIXTEENTH
+
+
+@njit
+def whole_pixel(turns, slope_x, slope_y):
+    """Mean of exp(i phase) over a pixel's 4 × 4 sub-points, of one number each.
+
+    `turns` is the phase at the centre, the slopes are in turns per eighth of a pixel.
+    """
+    along_x, along_y = cosine_turns(tame(slope_x)), cosine_turns(tame(slope_y))
+    size = four_point_mean(along_x) * four_point_mean(along_y)
+    return size * cosine_turns(turns), size * sine_turns(turns)
+
+
+@njit
+def row_of_points(bits, c1, s1, c3, s3):
+    """Σ exp(i ξ θ) over the set ones of the four lowest bits, for ξ = -3, -1, 1, 3."""
+    real, imaginary = ZERO, ZERO
+    if bits & 1:
+        real, imaginary = c3, -s3
+    if bits & 2:
+        real, imaginary = real + c1, imaginary - s1
+    if bits & 4:
+        real, imaginary = real + c1, imaginary + s1
+    if bits & 8:
+        real, imaginary = real + c3, imaginary + s3
+    return real, imaginary
+
+
+@njit
+def part_pixel(turns, slope_x, slope_y, mask):
+    """`whole_pixel` over the sub-points whose bits are set in `mask`, still divided by 16."""
+    if not is_tame(slope_x, slope_y):
+        return ZERO, ZERO
+    c1, s1 = cosine_turns(slope_x), sine_turns(slope_x)
+    c3, s3 = cosine_of_triple(c1), sine_of_triple(s1)
+    d1, t1 = cosine_turns(slope_y), sine_turns(slope_y)
+    d3, t3 = cosine_of_triple(d1), sine_of_triple(t1)
+    r0, i0 = row_of_points(mask, c1, s1, c3, s3)
+    r1, i1 = row_of_points(mask >> 4, c1, s1, c3, s3)
+    r2, i2 = row_of_points(mask >> 8, c1, s1, c3, s3)
+    r3, i3 = row_of_points(mask >> 12, c1, s1, c3, s3)
+    # Rows of sub-points at η = -3, -1, 1, 3: multiply by exp(i η θ_y) and add.
+    real = d3 * (r0 + r3) + d1 * (r1 + r2) + t3 * (i0 - i3) + t1 * (i1 - i2)
+    imaginary = d3 * (i0 + i3) + d1 * (i1 + i2) + t3 * (r3 - r0) + t1 * (r2 - r1)
+    cosine, sine = SIXTEENTH * cosine_turns(turns), SIXTEENTH * sine_turns(turns)
+    return real * cosine - imaginary * sine, real * sine + imaginary * cosine

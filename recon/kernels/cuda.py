@@ -1,0 +1,41 @@
+"""The kernels on a CUDA device, under one name: what `Device.kernels` is on a GPU.
+
+Twins of `recon.kernels.cpu`: every name and every parameter is the same; arrays live on the
+device. Nothing here is compiled before its first launch, so that this can be imported, and run
+in Numba's simulator, where there is no GPU.
+"""
+
+from recon.kernels.cuda_dpc import advance, combine, measure
+from recon.kernels.cuda_entries import entry_power, pack, sum_averaged
+from recon.kernels.cuda_events import (
+    centres,
+    count_few_labels,
+    count_labels,
+    densify,
+    highest,
+    histogram,
+    total,
+    widen,
+)
+from recon.kernels.cuda_sidebands import gather, hard_power, sum_hard, triple_power
+
+__all__ = [
+    "advance",
+    "centres",
+    "combine",
+    "count_few_labels",
+    "count_labels",
+    "densify",
+    "entry_power",
+    "gather",
+    "hard_power",
+    "highest",
+    "histogram",
+    "measure",
+    "pack",
+    "sum_averaged",
+    "sum_hard",
+    "total",
+    "triple_power",
+    "widen",
+]

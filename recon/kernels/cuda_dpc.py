@@ -1,0 +1,115 @@
+"""The passes of one step of the regularised integration of a deflection field, on CUDA.
+
+The twins of `recon.kernels.dpc`. A block owns a row of the scan; sums over a row are made in
+shared memory, always in the same order, in single precision: `sums` are float32 here.
+"""
+
+from numba import cuda, float32
+
+from recon.kernels.formulas import FOUR, ONE, ZERO
+
+THREADS = 128
+
+
+@cuda.jit(fastmath=True)
+def _combine(spectra, qy, qx, highpass, lowpass):
+    j, i = cuda.grid(2)
+    rows = spectra.shape[1]
+    if j >= spectra.shape[2]:
+        return
+    y, x = qy[i], qx[j]
+    along = ZERO if 2 * i == rows else y
+    q2 = y * y + x * x
+    divisor = FOUR * (q2 + highpass + lowpass * q2 * q2)
+    scale = ONE / divisor if divisor > ZERO else ZERO
+    first, second = spectra[0, i, j], spectra[1, i, j]
+    real = (along * first.real + x * second.real) * scale
+    imaginary = (along * first.imag + x * second.imag) * scale
+    spectra[0, i, j] = complex(imaginary, -real)
+
+
+def combine(spectra, qy, qx, highpass, lowpass):
+    """Turn the residual's transform (2, Py, Cx) into that of the update, in its first plane.
+
+    See `recon.kernels.dpc.combine`.
+    """
+    grid = -(-spectra.shape[2] // THREADS), spectra.shape[1]
+    _combine[grid, (THREADS, 1)](spectra, qy, qx, highpass, lowpass)
+
+
+@cuda.jit(device=True)
+def _slopes(update, i, j, top, across):
+    """Central differences along y and x of the update at a position of the scan."""
+    rows, columns = update.shape
+    above, below = (i + top + rows - 1) % rows, (i + top + 1) % rows
+    left = j - 1 if j > 0 else columns - 1
+    right = j + 1 if j + 1 < columns else 0
+    here = (i + top) % rows
+    dy = across[0] * (update[below, j] - update[above, j])
+    dx = across[1] * (update[here, right] - update[here, left])
+    return dy, dx
+
+
+@cuda.jit(device=True)
+def _add_up(parts, thread):
+    """Sum of `parts` (THREADS,) in shared memory, into its first place."""
+    cuda.syncthreads()
+    reach = THREADS // 2
+    while reach > 0:
+        if thread < reach:
+            parts[thread] += parts[thread + reach]
+        cuda.syncthreads()
+        reach //= 2
+
+
+@cuda.jit(fastmath=True)
+def _measure(update, residual, weight, top, across, sums):
+    products = cuda.shared.array(THREADS, float32)
+    squares = cuda.shared.array(THREADS, float32)
+    thread, i = cuda.threadIdx.x, cuda.blockIdx.x
+    product, square = ZERO, ZERO
+    for j in range(thread, weight.shape[1], THREADS):
+        dy, dx = _slopes(update, i, j, top, across)
+        dy, dx = weight[i, j] * dy, weight[i, j] * dx
+        product += residual[0, i, j] * dy + residual[1, i, j] * dx
+        square += dy * dy + dx * dx
+    products[thread], squares[thread] = product, square
+    _add_up(products, thread)
+    _add_up(squares, thread)
+    if thread == 0:
+        sums[i, 0], sums[i, 1] = products[0], squares[0]
+
+
+def measure(update, residual, weight, top, across, sums):
+    """Fill `sums` (Sy, 2) with, row by row, the residual times mask·D update, and its square.
+
+    See `recon.kernels.dpc.measure`.
+    """
+    _measure[weight.shape[0], THREADS](update, residual, weight, top, across, sums)
+
+
+@cuda.jit(fastmath=True)
+def _advance(update, residual, phase, weight, top, across, step, sums):
+    squares = cuda.shared.array(THREADS, float32)
+    thread, i = cuda.threadIdx.x, cuda.blockIdx.x
+    square = ZERO
+    for j in range(thread, weight.shape[1], THREADS):
+        dy, dx = _slopes(update, i, j, top, across)
+        length = step * weight[i, j]
+        ry = residual[0, i, j] - length * dy
+        rx = residual[1, i, j] - length * dx
+        residual[0, i, j], residual[1, i, j] = ry, rx
+        phase[i, j] += step * update[i + top, j]
+        square += ry * ry + rx * rx
+    squares[thread] = square
+    _add_up(squares, thread)
+    if thread == 0:
+        sums[i] = squares[0]
+
+
+def advance(update, residual, phase, weight, top, across, step, sums):
+    """Add step · update to the phase (Sy, Sx), take its gradient from the residual (2, Sy, Sx).
+
+    See `recon.kernels.dpc.advance`.
+    """
+    _advance[weight.shape[0], THREADS](update, residual, phase, weight, top, across, step, sums)
