@@ -1,8 +1,15 @@
-// Sentences about what went wrong or was found.
+// Sentences about what went wrong or was found. What was found goes by itself after a while.
+const WHILE = 15000
 export function render({model}) {
   const root = document.createElement("div")
   root.className = "notices"
+  const seen = new Set()
   const show = () => {
+    for (const [number, kind] of model.items) {
+      if (kind === "error" || seen.has(number)) continue
+      seen.add(number)
+      setTimeout(() => model.send_msg({does: "dismiss", number}), WHILE)
+    }
     root.replaceChildren(...model.items.map(([number, kind, sentence]) => {
       const item = document.createElement("div")
       item.className = `notice ${kind}`

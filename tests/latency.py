@@ -6,8 +6,8 @@ Serves the page with simulated scans, moves defocus in headless Chromium, and re
 which value of the slider is displayed. The same is done with a bare Bokeh image of the same view,
 which is written on each change without any computation: the least that the stack costs.
 
-The phase carries its defocus in ten small squares along its first row, black or white, which are
-too small to change the contrast; so the age of what is displayed is known, not guessed.
+The phase carries the position of the slider in ten small squares along its first row, black or
+white, too small to change the contrast; so the age of what is displayed is known, not guessed.
 """
 
 import argparse
@@ -24,8 +24,9 @@ from urllib.request import urlopen
 
 import numpy as np
 
-BITS, STEP = 10, 0.5
+BITS = 10
 MIDDLE = 1 << (BITS - 1)
+ENERGY, ANGLE = 80e3, 25.0
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -38,11 +39,11 @@ FLAGS = [
 ]
 
 
-def marked(phase, defocus):
-    """`phase` with the defocus written into its first row."""
+def marked(phase, number):
+    """`phase` with the slider's position, in steps from its middle, written into its first row."""
     phase = phase.copy()
     side, low, high = phase.shape[0] // 100, phase.min(), phase.max()
-    number = MIDDLE + round(defocus / STEP)
+    number += MIDDLE
     for bit in range(BITS):
         start = (2 * bit + 1) * phase.shape[1] // (2 * BITS) - side // 2
         phase[:side, start : start + side] = high if number >> bit & 1 else low
@@ -61,8 +62,8 @@ def write_scan(path, size, electrons=20):
     y, x = (np.rint(31.5 + r * f(angle)).astype(np.uint32) for f in (np.sin, np.cos))
     offsets = np.arange(0, count + 1, electrons, dtype=np.int64)
     metadata = {
-        "energy": 80e3,
-        "semiangle_cutoff": 25.0,
+        "energy": ENERGY,
+        "semiangle_cutoff": ANGLE,
         "scan_sampling": (0.31, 0.31),
         "rotation_deg": 0.0,
         "transpose": False,
@@ -77,16 +78,19 @@ def serve(port, data):
     import panel as pn
 
     from app import work
+    from app.coefficients import reaches
     from app.session import open_page
+    from recon.optics import electron_wavelength
 
+    _, step = reaches(electron_wavelength(ENERGY), ANGLE)["defocus"]
     plain = work.redraw
 
     def redraw(engine, prepared, request, *rest):
         batch = plain(engine, prepared, request, *rest)
-        defocus = -request.aberrations.C10 / 10
+        number = round(-request.aberrations.C10 / 10 / step)
         for topic, value in batch:
             if topic == "phase":
-                object.__setattr__(value, "array", marked(value.array, defocus))
+                object.__setattr__(value, "array", marked(value.array, number))
         return batch
 
     work.redraw = redraw
@@ -110,10 +114,10 @@ def serve(port, data):
             }
         )
         shown.image("image", "x", "y", "dw", "dh", source=source, palette="Greys256")
-        slider = Slider(start=-250, end=250, step=STEP, value=0, name="defocus")
+        slider = Slider(start=-200, end=200, step=1, value=0, name="defocus")
 
         def move(attr, old, new):
-            picture = marked(np.roll(noise, int(new), 1), new).astype(np.uint8)
+            picture = marked(np.roll(noise, int(new), 1), int(new)).astype(np.uint8)
             source.data = {**source.data, "image": [picture]}
 
         slider.on_change("value", move)
@@ -154,7 +158,7 @@ PROBE = """
     const row = context.getImageData(left, at[0][1], right - left + 1, 1).data
     let number = 0
     at.forEach(([x], bit) => { if (row[4 * (x - left)] > 128) number |= 1 << bit })
-    return (number - 512) / 2
+    return number - 512
   }
   const slider = () => {
     const found = [...document.querySelectorAll("*")]
@@ -169,7 +173,8 @@ PROBE = """
   let element = null
   window.move = (value) => {
     element ??= slider()
-    element.value = value
+    // The slider has 200 steps to either side of its middle.
+    element.value = element.bare ? value : value * Number(element.max) / 200
     element.dispatchEvent(new Event("input", {bubbles: true, composed: true}))
   }
   const frame = () => new Promise(requestAnimationFrame)
@@ -187,9 +192,9 @@ PROBE = """
     const ages = [], changes = []
     let shown = window.displayed()
     const start = performance.now()
-    let value = -200
+    let value = -180
     while (performance.now() - start < 1000 * seconds) {
-      value = value >= 200 ? -200 : value + 1
+      value = value >= 180 ? -180 : value + 1
       const now = performance.now()
       moved.set(value, now)
       window.move(value)
@@ -223,7 +228,7 @@ def measure(page, url, seconds, moves=40):
     page.wait_for_timeout(4000)
     rng = np.random.default_rng(1)
     times = []
-    for value in rng.integers(-240, 240, moves):
+    for value in rng.integers(-190, 190, moves):
         times.append(page.evaluate("(value) => window.single(value)", int(value)))
         page.wait_for_timeout(350)
     if None in times:

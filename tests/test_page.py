@@ -245,6 +245,22 @@ def test_the_simulations_values_can_be_set(instrument):
     assert instrument.experiment.aberrations.defocus == 0
 
 
+def test_sliders_reach_as_far_as_the_aperture_makes_sense_of(instrument):
+    scan = instrument.experiment.scan
+    ends = {}
+    for angle in (25.0, 1.0):
+        scan.param.update(energy_kev=80.0, semiangle_mrad=angle)
+        instrument.pipeline.publish("scan", summary())
+        (defocus,) = instrument.panels.defocus.specs
+        size = next(s for s in instrument.panels.polar[1].specs if s["name"] == "C12")
+        turn = next(s for s in instrument.panels.polar[1].specs if s["name"] == "phi12")
+        assert defocus["start"] == -defocus["end"]
+        assert (size["start"], turn["end"]) == (0, 90)
+        ends[angle] = defocus["end"]
+    # A depth of focus goes with the square of the angle; ends are rounded to 1, 2, 5.
+    assert 250 <= ends[1.0] / ends[25.0] <= 1600
+
+
 def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
     monkeypatch.setattr(instrument, "post", lambda function: function())
     instrument._export("tiff")

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from app.coefficients import AberrationState
+from app.coefficients import AberrationState, reaches
 from app.state import Experiment
 from app.views.controls import Controls, spec
 from app.views.shell import Upload
 from app.views.text import Text
-from recon.optics import TERMS, Aberrations
+from recon.optics import TERMS, Aberrations, electron_wavelength
 
 HINT = "Drag defocus until the tiles are flat."
 
@@ -244,6 +244,26 @@ class Panels:
         self._truth = Aberrations(**truth) if truth else None
         self.focus_foot.hidden = [] if self._truth else ["truth"]
         self._show_datasets()
+        self._set_reach()
+
+    def _set_reach(self):
+        """Let each aberration's slider reach as far as the aperture makes sense of it."""
+        scan = self.experiment.scan
+        if not scan.energy_kev or not scan.semiangle_mrad:
+            return
+        reach = reaches(electron_wavelength(1e3 * scan.energy_kev), scan.semiangle_mrad)
+        for controls in (self.defocus, *self.orders.values(), *self.polar.values()):
+            specs = []
+            for each in controls.specs:
+                # In polar form a control has the name of its term; angles reach as far as ever.
+                found = reach.get(each["name"]) or reach.get(f"{each['name']}a")
+                if found:
+                    end, step = found
+                    start = 0 if each["start"] == 0 else -end
+                    each = each | {"start": start, "end": end, "step": step}
+                specs.append(each)
+            if specs != controls.specs:
+                controls.specs = specs
 
     def _datasets(self):
         entries = [(entry.id, entry.title) for entry in self.catalogue.entries()]
