@@ -47,7 +47,8 @@ def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float
 
     What a nanometre does depends on the aperture: at 25 mrad ten of them are out of focus, at
     1 mrad ten thousand. The reach is what moves the phase at the rim by a fixed number of waves,
-    chi = 2π C α^(n+1) / ((n+1) λ), rounded (up, mostly) to 1, 2 or 5; wavelength in Å, angle in mrad.
+    chi = 2π C α^(n+1) / ((n+1) λ), rounded to 1, 2 or 5.
+    `wavelength` is in Å, `semiangle_cutoff` in mrad.
     """
     angle = 1e-3 * semiangle_cutoff
     found = {}
