@@ -9,6 +9,7 @@ small there: scans that a test can afford then have several tiles and chunks of 
 import inspect
 import sys
 from functools import cache
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -63,8 +64,29 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def impatient():
-    """Let the simulator's threads take turns at once: at a barrier, one of them waits busily."""
+def brisk_simulator(monkeypatch):
+    """Let the simulator's threads take turns at once: at a barrier, one of them waits busily.
+
+    Its shared arrays are then allocated under a lock: the first two threads to come may not get
+    an array each. They are filled with a number that would be noticed.
+    """
+    if not config.ENABLE_CUDASIM:
+        yield
+        return
+    from numba.cuda.simulator import kernelapi
+    from numba.np.numpy_support import as_dtype
+
+    lock = Lock()
+
+    def array(self, shape, dtype):
+        caller = sys._getframe(1)
+        place = caller.f_code, caller.f_lineno
+        with lock:
+            if place not in self._allocations:
+                self._allocations[place] = np.full(shape, 1234567, as_dtype(dtype))
+            return self._allocations[place]
+
+    monkeypatch.setattr(kernelapi.FakeCUDAShared, "array", array)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(2e-5)
     yield

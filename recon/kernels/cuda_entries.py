@@ -13,7 +13,7 @@ import numpy as np
 from numba import cuda, float32, int32, int64
 
 from recon.kernels.cuda_sidebands import WARP, fill_line, phase_at
-from recon.kernels.formulas import ZERO, part_pixel, polynomial5, whole_pixel
+from recon.kernels.formulas import ZERO, part_pixel, polynomial5, smaller, whole_pixel
 from recon.kernels.sideband_geometry import (
     LEFT,
     LEFT_PART,
@@ -128,7 +128,7 @@ def _entry_power(re, im, first, runs, weights, power, noise):
         lengths[thread] = length
         places[thread] = entry + before
         cuda.syncthreads()
-        for slot in range(min(end - begin, THREADS)):
+        for slot in range(smaller(end - begin, THREADS)):
             offset = np.int32(column - start[slot])
             if offset >= 0 and offset < lengths[slot]:
                 at = places[slot] + offset
@@ -242,7 +242,7 @@ def _sum_averaged(
                     lines[A_THERE, thread] += values[1, plane]
                     lines[B_THERE, thread] += values[2, plane]
         cuda.syncthreads()
-        for slot in range(share, min(end - begin, THREADS), SHARES):
+        for slot in range(share, smaller(end - begin, THREADS), SHARES):
             offset = np.int32(column - start[slot])
             length = lengths[slot]
             if offset >= 0 and offset < length:

@@ -11,6 +11,8 @@ Whole numbers are added, so the order does not matter and results are the CPU's 
 import numpy as np
 from numba import cuda, float32, int64, uint32, uint64
 
+from recon.kernels.formulas import larger, smaller
+
 LANES = 8
 FRAMES = 32
 THREADS = LANES * FRAMES
@@ -33,7 +35,7 @@ def _count(pixels, offsets, first, last, labels, shift, first_label, counts):
     lane, frame = cuda.threadIdx.x, cuda.threadIdx.y
     thread = frame * LANES + lane
     lowest = cuda.blockIdx.y * LABELS
-    held = min(LABELS, counts.shape[0] - lowest)
+    held = smaller(LABELS, counts.shape[0] - lowest)
     for place in range(thread, held * STRIDE, THREADS):
         sums[place] = 0
     cuda.syncthreads()
@@ -88,7 +90,7 @@ def widen(counts, out):
         _widen[(-(-columns // THREADS), rows, planes), (THREADS, 1, 1)](counts, out)
 
 
-@cuda.jit(fastmath=True)
+@cuda.jit
 def _centres(pixels, offsets, first, last, keep, width, factor, shift, out, sums):
     count = cuda.shared.array((FRAMES, LANES), int64)
     sum_p = cuda.shared.array((FRAMES, LANES), int64)
@@ -154,7 +156,7 @@ def _histogram(pixels, offsets, first, last, keep, partial):
     thread = frame * LANES + lane
     mine = cuda.blockIdx.x % partial.shape[0]
     lowest = cuda.blockIdx.y * BINS
-    held = min(BINS, partial.shape[1] - lowest)
+    held = smaller(BINS, partial.shape[1] - lowest)
     for place in range(thread, held, THREADS):
         sums[place] = 0
     cuda.syncthreads()
@@ -188,12 +190,12 @@ def _highest(pixels, found):
     thread = cuda.threadIdx.x
     top = np.uint32(0)
     for index in range(cuda.grid(1), pixels.size, cuda.gridsize(1)):
-        top = max(top, pixels[index])
+        top = larger(top, pixels[index])
     tops[thread] = top
     cuda.syncthreads()
     if thread == 0:
         for other in range(1, THREADS):
-            top = max(top, tops[other])
+            top = larger(top, tops[other])
         found[cuda.blockIdx.x] = top
 
 

@@ -22,6 +22,7 @@ from recon.kernels.formulas import (
     near_turn,
     polynomial,
     sine_turns,
+    smaller,
 )
 from recon.kernels.sideband_geometry import LEFT, RIGHT, TRIPLE
 
@@ -107,7 +108,7 @@ def _sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, 
                     there[0, thread] += chi[plane] + HALF
                 terms[thread] = use
         cuda.syncthreads()
-        for slot in range(share, min(end - begin, THREADS), SHARES):
+        for slot in range(share, smaller(end - begin, THREADS), SHARES):
             offset = np.int32(near - start[slot])
             further = np.int32(offset + WARP)
             length = lengths[slot]
@@ -217,7 +218,7 @@ def _triple_power(first, hard, k, chi, powers, mirrored, q_y, q_x, weights, out)
             fill_line(mirrored, -k[0, plane] - q_y[row], there, thread)
             there[0, thread] += chi[plane]
         cuda.syncthreads()
-        for slot in range(min(end - begin, TILE)):
+        for slot in range(smaller(end - begin, TILE)):
             offset = np.int32(column - start[slot])
             if inside and offset >= 0 and offset < lengths[slot]:
                 x = k[1, planes[slot]]

@@ -50,6 +50,18 @@ def nearest_turn(turns):
 
 
 @njit
+def smaller(a, b):
+    """The smaller of two numbers: Numba's own CUDA target fails at `min`."""
+    return a if a < b else b
+
+
+@njit
+def larger(a, b):
+    """The larger of two numbers."""
+    return a if a > b else b
+
+
+@njit
 def near_turn(turns):
     """`nearest_turn` of one number: CUDA knows no `np.floor`, vectors no other."""
     return turns - np.float32(floor(turns + HALF))
@@ -88,7 +100,7 @@ def sine_of_triple(sine):
 @njit
 def tame(slope):
     """A phase's slope [turns per eighth of a pixel], no steeper than two turns a pixel."""
-    return min(max(slope, -QUARTER), QUARTER)
+    return larger(smaller(slope, QUARTER), -QUARTER)
 
 
 @njit

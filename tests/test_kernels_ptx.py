@@ -1,0 +1,126 @@
+"""The CUDA kernels compiled without a GPU: single precision throughout, and nothing spilled.
+
+Needs NVIDIA's compiler (`pip install nvidia-cuda-nvcc-cu12`), no GPU and no driver.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from numba import config, cuda, types
+
+from recon.kernels import cuda_dpc, cuda_entries, cuda_events, cuda_sidebands
+
+CAPABILITY = (9, 0)
+DOUBLE = re.compile(r"^.*\.f64\b.*$", re.MULTILINE)
+WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+real, half, image = types.float32[::1], types.float16[::1], types.float32[:, ::1]
+whole, index, flag = types.int64[::1], types.int64, types.int32
+stack, spectrum = types.float32[:, :, ::1], types.complex64[:, ::1]
+first, table, places = types.int64[:, ::1], types.uint16[:, ::1], types.int32[::1]
+masks, pixels, label = types.uint16[::1], types.uint32[::1], types.int16[::1]
+transforms = types.complex64[:, :, ::1]
+number = types.float32
+magic = types.uint32, types.uint64
+
+
+def sum_hard(entries):
+    runs = (entries, entries, first, table, places)
+    return (*runs, image, real, image, image, real, real, image, index, spectrum)
+
+
+def sum_averaged(entries):
+    tables = (entries, entries, first, table, masks)
+    chi = (image, image, image, image, stack, stack, real, real)
+    return (*tables, *chi, index, places, number, number, spectrum)
+
+
+def counting(labels, counts):
+    return (pixels, whole, index, index, labels, index, index, counts)
+
+
+KERNELS = {
+    "sum_hard": (cuda_sidebands._sum_hard, sum_hard(real)),
+    "sum_hard of halves": (cuda_sidebands._sum_hard, sum_hard(half)),
+    "hard_power": (cuda_sidebands._hard_power, (first, table, real, index, image)),
+    "triple_power": (
+        cuda_sidebands._triple_power,
+        (first, table, image, real, image, image, real, real, real, image),
+    ),
+    "gather": (
+        cuda_sidebands._gather,
+        (real, real, first, table, places, index, index, types.complex64[::1], types.uint8[::1]),
+    ),
+    "sum_averaged": (cuda_entries._sum_averaged, sum_averaged(real)),
+    "sum_averaged of halves": (cuda_entries._sum_averaged, sum_averaged(half)),
+    "pack": (cuda_entries._pack, (transforms, index, table, first, whole, whole, real, real)),
+    "entry_power": (cuda_entries._entry_power, (real, real, first, table, real, image, image)),
+    "count": (cuda_events._count, counting(label, types.uint8[:, ::1])),
+    "count shifted": (cuda_events._count, counting(types.uint8[::1], types.int32[:, ::1])),
+    "widen": (cuda_events._widen, (types.uint8[:, :, ::1], stack)),
+    "centres": (
+        cuda_events._centres,
+        (pixels, whole, index, index, types.boolean[::1], index, *magic, image, image),
+    ),
+    "histogram": (
+        cuda_events._histogram,
+        (pixels, whole, index, index, types.boolean[::1], types.uint32[:, ::1]),
+    ),
+    "highest": (cuda_events._highest, (pixels, pixels)),
+    "total": (cuda_events._total, (pixels, types.uint64[::1])),
+    "combine": (cuda_dpc._combine, (transforms, real, real, number, number)),
+    "measure": (cuda_dpc._measure, (image, stack, image, index, real, image)),
+    "advance": (cuda_dpc._advance, (image, stack, image, image, index, real, number, real)),
+}
+
+
+@pytest.fixture(scope="module")
+def compiler():
+    """NVIDIA's assembler; skips where its compiler is not installed."""
+    if config.ENABLE_CUDASIM:
+        pytest.skip("the simulator compiles nothing")
+    nvcc = pytest.importorskip("nvidia.cuda_nvcc", reason="needs NVIDIA's compiler, not a GPU")
+    root = Path(next(iter(nvcc.__path__)))
+    with pytest.MonkeyPatch.context() as patch:
+        if "numba_cuda" not in cuda.__file__:
+            # Numba's own CUDA target knows neither the wheel's library, which has no version in
+            # its name, nor what it compiles for, unless CUDA's runtime is there too.
+            patch.setenv("CUDA_HOME", str(root))
+            library = str(root / "nvvm" / "lib64" / "libnvvm.so")
+            patch.setattr("numba.cuda.cudadrv.libs.get_cudalib", lambda *_: library)
+            patch.setattr("numba.cuda.cudadrv.nvvm.get_supported_ccs", lambda: (CAPABILITY,))
+        patch.setattr(
+            "numba.cuda.dispatcher.get_current_device",
+            lambda: SimpleNamespace(compute_capability=CAPABILITY),
+        )
+        yield root / "bin" / "ptxas"
+
+
+@WARNINGS
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_stays_in_single_precision_and_in_registers(name, compiler, tmp_path):
+    kernel, signature = KERNELS[name]
+    fast = bool(kernel.targetoptions.get("fastmath"))
+    ptx, _ = cuda.compile_ptx(kernel.py_func, signature, cc=CAPABILITY, fastmath=fast)
+    ptx = ptx if isinstance(ptx, str) else ptx.decode()
+    assert not DOUBLE.findall(ptx)
+    (tmp_path / "kernel.ptx").write_text(ptx)
+    report = subprocess.run(
+        [compiler, "-v", "-arch=sm_90", "-o", tmp_path / "kernel.cubin", tmp_path / "kernel.ptx"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in report
+
+
+@WARNINGS
+def test_a_double_would_be_found(compiler):
+    def kernel(out):
+        out[0] *= 0.1
+
+    ptx, _ = cuda.compile_ptx(kernel, (real,), cc=CAPABILITY)
+    assert DOUBLE.findall(ptx if isinstance(ptx, str) else ptx.decode())
