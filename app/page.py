@@ -49,6 +49,7 @@ class Page:
         self._closed = False
         self._link_timer = None
         self._told_at = 0.0
+        self._extent, self._zooming = None, False
         self.experiment = Experiment()
         self.notices = Notices()
         self._restore(query or {})
@@ -94,7 +95,6 @@ class Page:
         self._restyle()
         self._topics = {
             "scan": self._scan,
-            "phase": self._phase,
             "tiles": self._tiles,
             "spectrum": self._spectrum,
             "progress": self._progress,
@@ -163,6 +163,7 @@ class Page:
             moving = topic == "phase" and value.mode == "draft"
             for slot in self.slots.values():
                 slot.take(topic, value, moving)
+            self._place()
         if topic == "phase":
             # Comes after what it acknowledges, in the same message to the browser.
             self.shell.frame = getattr(value, "sequence", None) or self.shell.frame + 1
@@ -178,10 +179,6 @@ class Page:
             slot.hint(hint)
         self.tiles_empty.say(hint or "Waiting for the tiles.")
         self.spectrum_empty.say(hint or "Waiting for the spectrum.")
-
-    def _phase(self, image) -> None:
-        if image.scan_sampling is not None:
-            self._show_part()
 
     def _tiles(self, tiles) -> None:
         self.tiles.show(tiles.array, tiles.labels)
@@ -309,12 +306,22 @@ class Page:
                 location.search = search
 
     def _scan_extent(self):
-        slot = next((s for s in self.slots.values() if hasattr(s.view, "whole")), None)
-        view = self.slots["slot_main"]._views.get("image") or (slot and slot.view)
-        return view.whole
+        """Of the scan, as the slots draw it; None before they do."""
+        extents = (slot.scan_extent for slot in self.slots.values())
+        return next((extent for extent in extents if extent is not None), None)
+
+    def _place(self) -> None:
+        """Show the wanted part, once it is known of what."""
+        extent = self._scan_extent()
+        if extent != self._extent:
+            self._extent = extent
+            self._show_part()
 
     def _zoomed(self, attr, old, new) -> None:
-        part = self.link.visible(self._scan_extent())
+        extent = self._scan_extent()
+        if extent is None:
+            return
+        part = self.link.visible(extent)
         if part is not None:
             part = tuple(float(f"{value:.5g}") for value in part)
         if part != self.experiment.display.view:
@@ -322,11 +329,10 @@ class Page:
             self.experiment.display.view = part
             self._zooming = False
 
-    _zooming = False
-
     def _show_part(self, *events) -> None:
-        if not self._zooming:
-            self.link.show(self._scan_extent(), self.experiment.display.view)
+        extent = self._scan_extent()
+        if extent is not None and not self._zooming:
+            self.link.show(extent, self.experiment.display.view)
 
     # ---- for the browser ----
 

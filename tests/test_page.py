@@ -220,6 +220,17 @@ def test_zooming_is_kept_in_the_state_and_given_back(instrument, image):
     assert instrument.link.source.data["zoom"] == [0.0]
 
 
+def test_the_zoom_of_a_link_waits_for_the_scan_and_is_then_left_alone(instrument, image):
+    instrument.experiment.display.view = (0.8, 2.4, 0.6, 1.8)
+    assert instrument.link.source.data["zoom"] == [0.0]
+    publish_all(instrument, image)
+    assert instrument.link.source.data["zoom"] == pytest.approx([2.0])
+    exact = {"cx": [1.6000001], "cy": [1.2], "zoom": [2.0]}
+    instrument.link.source.data = exact
+    instrument.pipeline.publish("phase", PhaseImage(image, "draft", 3.0, STEP, 2))
+    assert instrument.link.source.data == exact
+
+
 def test_the_theme_reaches_all_figures(instrument, image):
     publish_all(instrument, image)
     instrument.shell._handle_msg({"does": "theme", "theme": "light"})

@@ -108,6 +108,13 @@ class Slot(pn.viewable.Viewer):
             self._style(view)
         return self._views[wanted]
 
+    @property
+    def scan_extent(self):
+        """Extent of the scan as it is drawn here; None while it is not."""
+        view = self._views.get(kind(self.contrast))
+        over_scan = kind(self.contrast) in ("image", "field")
+        return view.whole if over_scan and view is not None and view.image is not None else None
+
     def take(self, topic: str, result, moving: bool = False) -> bool:
         """Keep a result, and draw it if it is what this slot shows; whether it was drawn."""
         self._latest[topic] = result

@@ -145,6 +145,17 @@ def test_a_link_restores_the_picture(open_page):
     assert again["values"] == picture["values"]
 
 
+def test_a_link_restores_the_zoom(open_page):
+    instrument = open_page("dataset=lattice.npz&view=1_2_1.5_2.5")
+    instrument.exact()
+    picture = instrument.until(lambda: (p := instrument.picture())["shape"][1] < 64 and p)
+    assert (picture["start"] + picture["end"]) / 2 == pytest.approx(1.5)
+    assert (picture["top"] + picture["bottom"]) / 2 == pytest.approx(2.0)
+    assert min(
+        picture["end"] - picture["start"], picture["bottom"] - picture["top"]
+    ) == pytest.approx(1.125, rel=0.02)
+
+
 def test_saving_downloads_files(open_page, tmp_path):
     import h5py
     import tifffile
