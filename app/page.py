@@ -173,7 +173,7 @@ class Page:
         self.facts.say(summary.line)
         self.panels.show_scan(summary)
         self.shell.missing = bool(summary.missing)
-        missing = ", ".join(summary.missing)
+        missing = ", ".join(dict.fromkeys(name.split(" along ")[0] for name in summary.missing))
         hint = f"To see a phase, enter under Scan: {missing}." if missing else ""
         for slot in self.slots.values():
             slot.hint(hint)
