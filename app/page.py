@@ -82,7 +82,8 @@ class Page:
         self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
         self.shell.on("painted", lambda message: self.pipeline.acknowledge(message["number"]))
         self.shell.on("theme", self._set_theme)
-        self.status.on("cancel", lambda message: self.pipeline.cancel())
+        self.status.on("cancel", lambda message: self._cancel())
+        self.status.on("retry", lambda message: self._retry())
         self.saver.on("save", lambda message: self.save(message.get("kind")))
         self.link.source.on_change("data", self._zoomed)
         self._watchers = [
@@ -99,7 +100,7 @@ class Page:
             "spectrum": self._spectrum,
             "progress": self._progress,
             "status": self._status,
-            "error": lambda sentence: self.notices.add(sentence, "error"),
+            "error": self._error,
             "notice": lambda sentence: self.notices.add(sentence, "notice"),
         }
 
@@ -170,6 +171,7 @@ class Page:
 
     def _scan(self, summary) -> None:
         self.notices.clear("error")
+        self.status.stopped = False
         self.facts.say(summary.line)
         self.panels.show_scan(summary)
         self.shell.missing = bool(summary.missing)
@@ -199,6 +201,20 @@ class Page:
             remaining=progress.remaining_s,
             running=progress.running,
         )
+
+    def _error(self, sentence: str) -> None:
+        self.notices.add(sentence, "error")
+        # Where a picture stands, the work that failed has left it as it was.
+        self.status.stopped = self.pipeline.latest("phase") is None
+
+    def _cancel(self) -> None:
+        self.pipeline.cancel()
+        self.status.stopped = True
+
+    def _retry(self) -> None:
+        self.notices.clear("error")
+        self.status.stopped = False
+        self.pipeline.retry()
 
     def _status(self, status) -> None:
         # Numbers that change with every frame cannot be read: they are told at rest, or seldom.

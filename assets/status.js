@@ -11,19 +11,24 @@ export function render({model}) {
   root.className = "status"
   root.innerHTML = `<span class="dot"></span><span class="mode"></span><span class="line"></span>
     <span class="work" hidden><span class="task" role="status"></span>
-    <progress max="1"></progress><span class="left"></span><button type="button">Cancel</button></span>`
+    <progress max="1"></progress><span class="left"></span><button type="button" class="cancel">Cancel</button></span>
+    <span class="stopped" hidden>Stopped before it was done
+    <button type="button" class="retry">Try again</button></span>`
   const part = (name) => root.querySelector(name)
-  part("button").addEventListener("click", () => model.send_msg({does: "cancel"}))
+  for (const does of ["cancel", "retry"]) {
+    part(`.${does}`).addEventListener("click", () => model.send_msg({does}))
+  }
   const show = () => {
     root.dataset.mode = model.mode
     part(".mode").textContent = model.mode
     part(".line").textContent = model.line
     part(".work").hidden = !model.running
+    part(".stopped").hidden = model.running || !model.stopped
     part(".task").textContent = model.running ? `${model.task} ${Math.floor(100 * model.fraction)} %` : ""
     part("progress").value = model.fraction
     part(".left").textContent = words(model.remaining)
   }
-  for (const name of ["mode", "line", "task", "fraction", "remaining", "running"]) model.on(name, show)
+  for (const name of ["mode", "line", "task", "fraction", "remaining", "running", "stopped"]) model.on(name, show)
   show()
   return root
 }

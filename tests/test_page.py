@@ -33,7 +33,8 @@ class StandIn:
     def __init__(self, experiment, post):
         self.experiment, self.post = experiment, post
         self.callback, self.published = None, {}
-        self.acknowledged, self.cancelled, self.closed = [], 0, False
+        self.acknowledged, self.closed = [], False
+        self.cancelled = self.retried = 0
 
     def subscribe(self, callback):
         self.callback = callback
@@ -53,6 +54,9 @@ class StandIn:
 
     def cancel(self):
         self.cancelled += 1
+
+    def retry(self):
+        self.retried += 1
 
     def export(self, kind):
         if kind == "tiff":
@@ -176,6 +180,20 @@ def test_progress_is_shown_and_cancelled(instrument):
     )
     instrument.status._handle_msg({"does": "cancel"})
     assert instrument.pipeline.cancelled == 1
+
+
+def test_what_was_stopped_can_be_tried_again(instrument, image):
+    instrument.status._handle_msg({"does": "cancel"})
+    assert instrument.status.stopped
+    instrument.status._handle_msg({"does": "retry"})
+    assert (instrument.pipeline.retried, instrument.status.stopped) == (1, False)
+    instrument.pipeline.publish("error", "a.h5 cannot be read.")
+    assert instrument.status.stopped
+    instrument.pipeline.publish("scan", summary())
+    assert not instrument.status.stopped
+    publish_all(instrument, image)
+    instrument.pipeline.publish("error", "b.h5 cannot be read.")
+    assert not instrument.status.stopped  # the picture of a.h5 stands as it stood
 
 
 def test_picking_adds_a_frequency_and_picking_again_takes_it_away(instrument, image):

@@ -46,7 +46,10 @@ class Shell(_Part):
 
 
 class StatusBar(_Part):
-    """Mode, speed and device; long work with its remaining time and a way to stop it."""
+    """Mode, speed and device; long work with its remaining time, a way to stop and to resume it.
+
+    Messages: "cancel" while it runs, "retry" once it was stopped.
+    """
 
     mode = param.String("")
     line = param.String("")
@@ -54,6 +57,7 @@ class StatusBar(_Part):
     fraction = param.Number(0.0)
     remaining = param.Number(None, allow_None=True)
     running = param.Boolean(False)
+    stopped = param.Boolean(False, doc="Whether long work was cancelled or failed.")
 
     _esm = asset("status.js")
 
