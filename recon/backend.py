@@ -6,14 +6,13 @@ imports CuPy.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 
 import numba
 import numpy as np
 import scipy.fft
-from numba import cuda
 
 import recon.kernels.cpu
 
@@ -26,7 +25,7 @@ class DeviceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Device:
-    """What an algorithm needs on one kind of device: three modules.
+    """What an algorithm needs on one kind of device.
 
     Attributes
     ----------
@@ -38,12 +37,15 @@ class Device:
         scipy.fft or cupyx.scipy.fft.
     kernels : module
         `recon.kernels.cpu` or `recon.kernels.cuda`: the same names and parameters.
+    fft_options : dict
+        What each call of `fft` is given besides: the CPU's takes all cores.
     """
 
     name: str
     xp: ModuleType
     fft: ModuleType
     kernels: ModuleType
+    fft_options: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Memory:
         return self.free + self.held
 
 
-CPU = Device("cpu", np, scipy.fft, recon.kernels.cpu)
+CPU = Device("cpu", np, scipy.fft, recon.kernels.cpu, {"workers": -1})
 
 
 @cache
@@ -82,6 +84,9 @@ def gpu() -> Device:
     """
     if numba.config.ENABLE_CUDASIM:
         raise DeviceError("No GPU: Numba only simulates one. Unset NUMBA_ENABLE_CUDASIM.")
+    # A second of imports that nobody without a GPU should wait for.
+    from numba import cuda
+
     try:
         import cupy
         import cupyx.scipy.fft
@@ -107,6 +112,11 @@ def gpu() -> Device:
 def device_of(array) -> Device:
     """The device that holds `array`."""
     return CPU if isinstance(array, np.ndarray) else gpu()
+
+
+def on_host(array) -> np.ndarray:
+    """The array in the CPU's memory, copied there if it is not."""
+    return array if isinstance(array, np.ndarray) else array.get()
 
 
 def choose(name: str = "auto") -> Device:

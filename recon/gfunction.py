@@ -1,10 +1,11 @@
 """The G-function of a scan, kept only where a sideband is: it never exists as a dense array."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.fft
 
+from recon.backend import CPU, Device, on_host
 from recon.calibration import Calibration
 from recon.datacube import OFFSETS, BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
@@ -61,6 +62,16 @@ class Sidebands:
     """Spectra not in use, so that a redraw need not touch fresh memory."""
     derived: dict = field(default_factory=dict)
     """What follows from the geometry alone and is wanted at every redraw."""
+    device: Device = CPU
+    """Where `re`, `im` and the tables are; what is made of them is made there."""
+
+    def to_device(self, device: Device) -> "Sidebands":
+        """The same G with its entries and tables on `device`; itself, if it is there."""
+        if device is self.device:
+            return self
+        names = "re", "im", "first", "runs", "hard", "hard_at", "masks"
+        moved = {name: device.xp.asarray(on_host(getattr(self, name))) for name in names}
+        return replace(self, device=device, spare=[], derived={}, **moved)
 
     @property
     def entries(self) -> int:

@@ -22,11 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 
 from recon.datacube import OFFSETS
 from recon.gfunction import Sidebands, pixel_edges
-from recon.kernels import sideband_exact, sidebands
 from recon.kernels import sideband_geometry as geometry
 from recon.kernels.simd import LANES
 from recon.optics import SIZE, Aberrations
@@ -96,15 +94,16 @@ def _phases(g: Sidebands, aberrations: Aberrations, averaged: bool) -> _Phases:
     ky, kx = g.k / calibration.k0
     values = [np.polynomial.polynomial.polyval2d(kx, ky, p) for p in (powers, *slopes)]
     single = (np.stack(values), powers, _mirrored(powers), slopes, _mirrored(slopes))
-    return _Phases(*(np.ascontiguousarray(a, np.float32) for a in single))
+    return _Phases(*(g.device.xp.asarray(np.ascontiguousarray(a, np.float32)) for a in single))
 
 
 def _frequencies(g: Sidebands):
-    """k, q_y and the padded q_x in units of k0, single precision."""
+    """k, q_y and the padded q_x in units of k0, single precision, on the device of `g`."""
     k0 = g.calibration.k0
     q_x = np.zeros(g.q_shape[1] + LANES, np.float32)
     q_x[: g.q_shape[1]] = g.q_x / k0
-    return (g.k / k0).astype(np.float32), (g.q_y / k0).astype(np.float32), q_x
+    single = (g.k / k0).astype(np.float32), (g.q_y / k0).astype(np.float32), q_x
+    return tuple(g.device.xp.asarray(a) for a in single)
 
 
 def _check(g: Sidebands, mode: str, sideband: str, band_limit: float):
@@ -129,7 +128,7 @@ def _spectrum(g: Sidebands):
     try:
         spectrum = g.spare.pop()
     except IndexError:
-        spectrum = np.empty(g.q_shape, np.complex64)
+        spectrum = g.device.xp.empty(g.q_shape, np.complex64)
     try:
         yield spectrum
     finally:
@@ -143,23 +142,30 @@ def _last_columns(g: Sidebands, band_limit: float) -> np.ndarray:
     return np.where(rest >= 0, np.minimum(columns, g.q_shape[1]), 0).astype(np.int32)
 
 
-def _hard_norm(g: Sidebands, phases: _Phases, sides: int, band_limit: float) -> np.ndarray:
+def _within(g: Sidebands, band_limit: float):
+    """(Sy, Qx) bool on the device of `g`: frequencies within `band_limit` times 2 k0."""
+    last = g.device.xp.asarray(_last_columns(g, band_limit))
+    return g.device.xp.arange(g.q_shape[1]) < last[:, None]
+
+
+def _hard_norm(g: Sidebands, phases: _Phases, sides: int, band_limit: float):
     """1 / Σ |γ|² P(k) over the hard masks, 0 where the overlap is too small or q too large."""
     key = ("norm", sides, band_limit)
     if key in g.derived:
         return g.derived[key]
-    pixels, power = (np.empty(g.q_shape, np.float32) for _ in range(2))
-    pacbed = g.pacbed.astype(np.float32)
-    sidebands.hard_power(g.first, g.hard, np.ones_like(pacbed), sides & BOTH_SIDES, pixels)
-    sidebands.hard_power(g.first, g.hard, pacbed, sides & BOTH_SIDES, power)
+    xp, kernels = g.device.xp, g.device.kernels
+    pixels, power = (xp.empty(g.q_shape, np.float32) for _ in range(2))
+    pacbed = xp.asarray(g.pacbed.astype(np.float32))
+    kernels.hard_power(g.first, g.hard, xp.ones_like(pacbed), sides & BOTH_SIDES, pixels)
+    kernels.hard_power(g.first, g.hard, pacbed, sides & BOTH_SIDES, power)
     triple = sides >> geometry.TRIPLE & 1
     if triple:
         chi = _chi_arguments(g, phases)
-        sidebands.triple_power(g.first, g.hard, *chi, np.ones_like(pacbed), pixels)
-        sidebands.triple_power(g.first, g.hard, *chi, pacbed, power)
+        kernels.triple_power(g.first, g.hard, *chi, xp.ones_like(pacbed), pixels)
+        kernels.triple_power(g.first, g.hard, *chi, pacbed, power)
     enough = (pixels > LEAST_OVERLAP) & (power > 0)
-    enough &= np.arange(g.q_shape[1]) < _last_columns(g, band_limit)[:, None]
-    norm = np.divide(1, power, out=np.zeros_like(power), where=enough)
+    enough &= _within(g, band_limit)
+    norm = xp.where(enough, np.float32(1) / xp.where(enough, power, np.float32(1)), np.float32(0))
     if not triple:
         # Without triple overlap |γ| is one whatever the aberrations: once for each G, and the
         # last few band limits.
@@ -178,13 +184,13 @@ def _chi_arguments(g: Sidebands, phases: _Phases):
 def _hard(g: Sidebands, phases: _Phases, sides: int, norm, out):
     """Fill `out` with -i norm Σ γ* G over the hard masks."""
     chi = _chi_arguments(g, phases)
-    sidebands.sum_hard(g.re, g.im, g.first, g.hard, g.hard_at, *chi, norm, sides, out)
+    g.device.kernels.sum_hard(g.re, g.im, g.first, g.hard, g.hard_at, *chi, norm, sides, out)
 
 
 def _averaged(g: Sidebands, phases: _Phases, kinds: int, band_limit: float, out):
     """Fill `out` with the least-squares Φ, γ averaged over the pixels."""
     k, q_y, q_x = _frequencies(g)
-    sideband_exact.sum_averaged(
+    g.device.kernels.sum_averaged(
         g.re,
         g.im,
         g.first,
@@ -199,7 +205,7 @@ def _averaged(g: Sidebands, phases: _Phases, kinds: int, band_limit: float, out)
         q_y,
         q_x,
         kinds,
-        _last_columns(g, band_limit),
+        g.device.xp.asarray(_last_columns(g, band_limit)),
         np.float32(LEAST_OVERLAP),
         np.float32(1 / g.mean_counts),
         out,
@@ -214,8 +220,12 @@ def _fill(g: Sidebands, phases: _Phases, mode: str, part: str, band_limit: float
         norm = _hard_norm(g, phases, SIDES[part], band_limit)
         _hard(g, phases, SIDES[part], norm, out)
     else:
-        within = np.arange(g.q_shape[1]) < _last_columns(g, band_limit)[:, None]
-        _hard(g, phases, SIDES[part], within.astype(np.float32), out)
+        _hard(g, phases, SIDES[part], _within(g, band_limit).astype(np.float32), out)
+
+
+def _image(g: Sidebands, spectrum):
+    """(Sy, Sx) float32 image of a half-plane spectrum."""
+    return g.device.fft.irfft2(spectrum, g.scan_shape, **g.device.fft_options)
 
 
 def single_sideband(
@@ -243,7 +253,8 @@ def single_sideband(
     Returns
     -------
     (Sy, Sx) float32 array
-        Phase of the object [rad], with mean 0; in mode "sum" the angle of the complex sum.
+        Phase of the object [rad], with mean 0; in mode "sum" the angle of the complex sum. On
+        the device of `g`.
 
     Raises
     ------
@@ -257,11 +268,11 @@ def single_sideband(
     """
     _check(g, mode, sideband, band_limit)
     if mode == "sum":
-        return np.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
+        return g.device.xp.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
     phases = _phases(g, aberrations, averaged=mode == "exact")
     with _spectrum(g) as spectrum:
         _fill(g, phases, mode, "full" if sideband == "full" else "both", band_limit, spectrum)
-        return scipy.fft.irfft2(spectrum, g.scan_shape, workers=-1)
+        return _image(g, spectrum)
 
 
 def object_transmission(
@@ -278,9 +289,9 @@ def object_transmission(
     Returns
     -------
     (Sy, Sx) complex64 array
-        Mean 1. Its imaginary part is the phase image (except in mode "sum", whose phase is the
-        angle); its real part less 1 is the amplitude, which the two sidebands give with
-        opposite sign: "both" and "full" take that of the right one.
+        On the device of `g`, of mean 1. Its imaginary part is the phase image (except in mode
+        "sum", whose phase is the angle); its real part less 1 is the amplitude, which the two
+        sidebands give with opposite sign: "both" and "full" take that of the right one.
 
     Notes
     -----
@@ -289,22 +300,23 @@ def object_transmission(
     """
     _check(g, mode, sideband, band_limit)
     phases = _phases(g, aberrations, averaged=mode == "exact")
-    right, left = (np.empty(g.q_shape, np.complex64) for _ in range(2))
+    xp = g.device.xp
+    right, left = (xp.empty(g.q_shape, np.complex64) for _ in range(2))
     _fill(g, phases, mode, "right", band_limit, right)
     _fill(g, phases, mode, "left", band_limit, left)
     # Ψ = i Φ with Φ(q) = Φ_R(q), Φ(-q) = Φ_L*(q): the part odd under conjugation is amplitude.
-    amplitude = scipy.fft.irfft2(0.5j * (right - left), g.scan_shape, workers=-1)
+    amplitude = _image(g, 0.5j * (right - left))
     if sideband in ("right", "left"):
-        phase = scipy.fft.irfft2(0.5 * (right + left), g.scan_shape, workers=-1)
+        phase = _image(g, 0.5 * (right + left))
     else:
         _fill(g, phases, mode, sideband, band_limit, right)
-        phase = scipy.fft.irfft2(right, g.scan_shape, workers=-1)
+        phase = _image(g, right)
         if mode == "sum":
             # The original adds both sidebands, whose amplitudes cancel.
-            amplitude = np.zeros_like(phase)
+            amplitude = xp.zeros_like(phase)
     if sideband == "left":
         amplitude = -amplitude
-    result = np.empty(g.scan_shape, np.complex64)
+    result = xp.empty(g.scan_shape, np.complex64)
     if mode == "sum":
         mean = g.electrons / phase.size
         phase, amplitude = phase / mean, amplitude / mean

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from recon.backend import on_host
 from recon.gfunction import Sidebands
 from recon.kernels import sideband_geometry as geometry
-from recon.kernels import sidebands
 from recon.optics import Aberrations
 
 NEAREST, FARTHEST = 0.2, 1.8
@@ -28,9 +28,11 @@ def power_spectrum(g: Sidebands) -> np.ndarray:
         object, so that noise lies about 1; DC in the middle, 0 where there is no sideband.
         The scan's half plane is completed by Friedel's symmetry.
     """
-    power, noise = (np.empty(g.q_shape, np.float32) for _ in range(2))
-    pacbed = g.pacbed.astype(np.float32)
-    sidebands.entry_power(g.re, g.im, g.first, g.runs, pacbed, power, noise)
+    xp = g.device.xp
+    power, noise = (xp.empty(g.q_shape, np.float32) for _ in range(2))
+    pacbed = xp.asarray(g.pacbed.astype(np.float32))
+    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, power, noise)
+    power, noise = on_host(power), on_host(noise)
     positions = g.scan_shape[0] * g.scan_shape[1]
     half = np.divide(power, noise * positions, out=np.zeros_like(power), where=noise > 0)
     rows, columns = g.scan_shape
@@ -117,8 +119,11 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
             )
         if column < 0:
             row, column = -row, -column
-        values, sides = np.zeros(g.bright_field.size, np.complex64), np.zeros(ky.size, np.uint8)
-        sidebands.gather(g.re, g.im, g.first, g.hard, g.hard_at, row % rows, column, values, sides)
+        values, sides = (g.device.xp.zeros(ky.size, kind) for kind in (np.complex64, np.uint8))
+        g.device.kernels.gather(
+            g.re, g.im, g.first, g.hard, g.hard_at, row % rows, column, values, sides
+        )
+        values, sides = on_host(values), on_host(sides)
         q_y, q_x = g.q_y[row % rows], g.q_x[column]
         right, left = sides == geometry.RIGHT, sides == geometry.LEFT
         phase = np.where(

@@ -4,6 +4,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import numba
+import numba.cuda
 import numpy as np
 import pytest
 
@@ -38,7 +39,7 @@ def fake_cupy(monkeypatch, available=True, compiled=True):
             setattr(modules[parent], child, modules[name])
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(backend.cuda, "is_available", lambda: compiled)
+    monkeypatch.setattr(numba.cuda, "is_available", lambda: compiled)
     return cupy
 
 
@@ -75,6 +76,12 @@ def test_a_gpu_is_taken_where_there_is_one_unless_the_cpu_is_asked_for(monkeypat
     assert device.kernels.sum_hard is not backend.CPU.kernels.sum_hard
     assert backend.choose("gpu") is device is backend.device_of(SimpleNamespace())
     assert backend.choose("cpu") is backend.CPU is backend.device_of(np.zeros(2))
+
+
+def test_what_is_on_the_host_stays_and_what_is_not_is_fetched():
+    here = np.zeros(2)
+    assert backend.on_host(here) is here
+    assert backend.on_host(SimpleNamespace(get=lambda: here)) is here
 
 
 def test_memory_that_is_held_is_ours_to_use(monkeypatch):

@@ -8,8 +8,10 @@ small there: scans that a test can afford then have several tiles and chunks of 
 
 import inspect
 import sys
+from dataclasses import replace
 from functools import cache
 from threading import Lock
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from test_ssb import MANY, built, calibration_of, random_counts, relative
 import recon.kernels.cpu
 import recon.kernels.cuda
 from recon import com, virtual
+from recon.backend import CPU
 from recon.datacube import bright_field, plane_counts
 from recon.dpc import integrate_com, integrate_com_direct
 from recon.events import from_frames
@@ -39,10 +42,10 @@ from recon.kernels import (
     sidebands,
 )
 from recon.optics import Aberrations
-from recon.ssb import object_transmission, single_sideband
+from recon.ssb import MODES, object_transmission, single_sideband
 from recon.tiles import gfunction_tiles, power_spectrum
 
-OWNERS = (densify, dpc, events, sideband_exact, sidebands)
+OWNERS = (recon.kernels.cpu, densify, dpc, events, sideband_exact, sidebands)
 MILD = Aberrations(*(value / 3 for value in vars(MANY).values()))
 NAMES = recon.kernels.cuda.__all__
 SMALL = {
@@ -103,8 +106,13 @@ def in_full_blocks(monkeypatch):
 
 
 @pytest.fixture
-def on_cuda(in_full_blocks, monkeypatch):
+def on_cuda(in_full_blocks, small_blocks):
     """Exchange the kernels, and let the simulator run them in small blocks."""
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Fewer threads to a block, in the simulator only."""
     if config.ENABLE_CUDASIM:
         for module, sizes in SMALL.items():
             for name, size in sizes.items():
@@ -182,6 +190,28 @@ def test_sum_is_the_papers_equation_3(on_cuda):
     expected = plain_sum(counts, disc, calibration, MANY, total, "right")
     result = object_transmission(g, MANY, "sum", "right") * total / counts[0].size
     assert relative(result, expected) < 2e-5
+
+
+def test_a_g_on_a_device_is_worked_on_there(small_blocks):
+    used = set()
+
+    def noted(name):
+        def launch(*arguments):
+            used.add(name)
+            return getattr(recon.kernels.cuda, name)(*arguments)
+
+        return launch
+
+    calibration, counts, disc, total = scan(20.0, False, (5, 5), 2.0, 4)
+    g = sidebands_of(calibration, counts, disc, total)
+    kernels = SimpleNamespace(**{name: noted(name) for name in NAMES})
+    device = replace(CPU, name="simulated", kernels=kernels)
+    moved = g.to_device(device)
+    assert moved.to_device(device) is moved
+    for mode in MODES:
+        phase = single_sideband(g, MILD, mode, "full")
+        assert relative(single_sideband(moved, MILD, mode, "full"), phase) < 1e-5
+    assert used == {"sum_hard", "hard_power", "triple_power", "sum_averaged"}
 
 
 def test_entries_in_half_precision_are_read_as_they_are(request):
