@@ -8,15 +8,14 @@ from bokeh.document import Document
 
 from app import display
 from app.display import Extent
-from app.state import AberrationState, DisplayState, Experiment
+from app.state import DisplayState, Experiment
 from app.views.contrasts import TOPICS, kind, scan_image
-from app.views.controls import Controls, spec
+from app.views.controls import Controls
 from app.views.curve import CurveView
 from app.views.frame import Link
 from app.views.image import MOVING_PX, FieldView, ImageView, palette
 from app.views.pacbed import PacbedView
-from app.views.panels import PolarControls
-from app.views.shell import Notices, Upload
+from app.views.shell import Notices
 from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.tiles import TilesView
@@ -267,67 +266,6 @@ def test_themes_dress_axes():
 # ---- controls ----
 
 
-def test_a_parameter_describes_its_control():
-    made = spec(AberrationState(), "defocus")
-    assert made["label"], made["unit"] == ("Defocus", "nm")
-    assert made["kind"] == "number"
-    assert made["start"] < 0 < made["end"]
-    assert made["low"] <= made["start"]
-    assert made["reset"] == 0
-
-
-def test_controls_and_state_stay_equal():
-    state = AberrationState()
-    controls = Controls.of(state, ["defocus", "C12a"])
-    controls.values = controls.values | {"defocus": 7.0}
-    assert state.defocus == 7.0
-    state.C12a = 3.0
-    assert controls.values == {"defocus": 7.0, "C12a": 3.0}
-    controls.close()
-    state.defocus = 1.0
-    assert controls.values["defocus"] == 7.0
-
-
-def test_what_the_state_refuses_is_put_back():
-    state = DisplayState()
-    controls = Controls.of(state, ["tile_count"])
-    controls.values = {"tile_count": 400}
-    assert state.tile_count == 9
-    assert controls.values["tile_count"] == 9
-
-
-def test_a_moving_slider_is_heard_after_16_ms():
-    """Panel waits 50 ms by default; the attribute that says so is private, so it is pinned."""
-    from panel.reactive import Syncable
-
-    assert Syncable._debounce == 50
-    assert Controls._debounce == 16
-
-
-def test_buttons_press():
-    pressed = []
-    controls = Controls([{"name": "zero", "kind": "button", "label": "Zero"}])
-    controls.on_press("zero", lambda: pressed.append(1))
-    controls._handle_msg({"press": "zero"})
-    controls._handle_msg({"press": "other"})
-    controls._handle_msg("nonsense")
-    assert pressed == [1]
-
-
-def test_size_and_angle_are_the_same_aberration():
-    state = AberrationState()
-    controls = PolarControls.of_order(state, 1)
-    controls.values = controls.values | {"C12": 10.0}
-    assert (state.C12a, state.C12b) == pytest.approx((10, 0))
-    controls.values = controls.values | {"phi12": 45.0}
-    assert (state.C12a, state.C12b) == pytest.approx((0, 10), abs=1e-4)
-    state.param.update(C12a=3.0, C12b=4.0)
-    assert controls.values["C12"] == pytest.approx(5)
-
-
-# ---- slots ----
-
-
 class Result:
     """A result over the scan."""
 
@@ -389,37 +327,6 @@ def test_colours_and_theme_reach_every_view(ramp):
 
 
 # ---- shell ----
-
-
-def test_notices_are_told_once_and_can_be_dismissed():
-    notices = Notices()
-    for sentence in ("one", "two", "one"):
-        notices.add(sentence)
-    assert [item[2] for item in notices.items] == ["two", "one"]
-    notices.dismiss(notices.items[0][0])
-    assert [item[2] for item in notices.items] == ["one"]
-    for n in range(9):
-        notices.add(f"more {n}", "notice")
-    assert len(notices.items) == Notices.MOST
-    notices.clear("notice")
-    assert notices.items == []
-
-
-def test_a_file_arrives_in_pieces_and_in_order():
-    from base64 import b64encode
-
-    arrived = []
-    upload = Upload(lambda name, content: arrived.append((name, content)))
-
-    def piece(at, data, last=False):
-        message = {"does": "piece", "transfer": 5, "at": at, "name": "a.h5", "last": last}
-        upload._handle_msg(message | {"data": b64encode(data).decode()})
-
-    upload._handle_msg({"does": "begin", "transfer": 5})
-    piece(0, b"one ")
-    piece(99, b"lost")
-    piece(4, b"two", last=True)
-    assert arrived == [("a.h5", b"one two")]
 
 
 def test_views_become_models():
