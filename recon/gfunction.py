@@ -15,8 +15,9 @@ from recon.kernels.simd import LANES
 SLAB_BYTES = 512 * 2**20
 """Counts held at a time while G is built."""
 
-FFT_BYTES = 96 * 2**20
-"""Transforms held at a time while G is built."""
+FFT_BYTES = 60 * 2**20
+"""Transforms held at a time while G is built: few enough that the allocator keeps their memory
+and each batch need not touch fresh pages."""
 
 
 @dataclass(frozen=True, eq=False)

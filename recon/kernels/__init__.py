@@ -1,7 +1,12 @@
 """Loops over arrays, compiled by Numba; imported only by the algorithms above them."""
 
+import os
 from functools import wraps
 from threading import Lock
+
+# OpenMP's threads spin for a while after each kernel, and take the cores from the transform that
+# follows and from the page. Read when the first kernel starts; an owner's own setting stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from numba import njit
 
