@@ -225,7 +225,7 @@ def _reading(events, folder: Path) -> dict:
             "read_cache_ms": lambda: open_events(cache),
             "raw_read_ms": lambda: np.fromfile(raw, np.uint8),
         },
-        3,
+        5,
     )
 
 
