@@ -24,6 +24,10 @@ SLOTS = ("slot_main", "slot_left", "slot_right")
 STATUS_S = 0.5
 """How often the numbers of the status line change while a hand moves."""
 
+TILES_MS = 90
+"""How long tiles wait behind the phase while a hand moves: painting both takes the browser longer,
+and the hand is on the phase."""
+
 LINK_MS = 400
 """How long the address waits for the hand to rest."""
 
@@ -47,7 +51,8 @@ class Page:
         self.doc = doc if doc is not None else pn.state.curdoc
         self.catalogue = catalogue
         self._closed = False
-        self._link_timer = None
+        self._link_timer = self._tiles_timer = None
+        self._moving, self._latest_tiles = False, None
         self._told_at = 0.0
         self._extent, self._zooming = None, False
         self.experiment = Experiment()
@@ -158,10 +163,12 @@ class Page:
         """Draw what the pipeline publishes."""
         if self._closed:
             return
+        if topic == "phase":
+            self._moving = value.mode == "draft"
         if topic in self._topics:
             self._topics[topic](value)
         if topic in ("phase", "amplitude", "dpc", "com", "virtual", "pacbed"):
-            moving = topic == "phase" and value.mode == "draft"
+            moving = topic == "phase" and self._moving
             for slot in self.slots.values():
                 slot.take(topic, value, moving)
             self._place()
@@ -183,6 +190,22 @@ class Page:
         self.spectrum_empty.say(hint or "Waiting for the spectrum.")
 
     def _tiles(self, tiles) -> None:
+        self._latest_tiles = tiles
+        if not self._moving:
+            self._draw_tiles()
+        elif self._tiles_timer is None:
+            self._tiles_timer = self._after(TILES_MS, self._tiles_are_due)
+
+    def _tiles_are_due(self) -> None:
+        self._tiles_timer = None
+        if not self._closed:
+            with set_curdoc(self.doc):
+                self._draw_tiles()
+
+    def _draw_tiles(self) -> None:
+        tiles, self._latest_tiles = self._latest_tiles, None
+        if tiles is None:
+            return  # drawn since, at rest
         self.tiles.show(tiles.array, tiles.labels)
         self.tiles.pane.styles = {"visibility": "visible"}
         self.tiles_empty.say("")
@@ -305,10 +328,14 @@ class Page:
 
     def _tell_link(self, *events) -> None:
         if self._link_timer is None and not self._closed:
-            try:
-                self._link_timer = self.doc.add_timeout_callback(self._write_link, LINK_MS)
-            except (AttributeError, RuntimeError):  # a document without a session
-                self._link_timer = None
+            self._link_timer = self._after(LINK_MS, self._write_link)
+
+    def _after(self, milliseconds: int, action: Callable[[], None]):
+        """Call `action()` once, later; None where the document has no session to wait in."""
+        try:
+            return self.doc.add_timeout_callback(action, milliseconds)
+        except (AttributeError, RuntimeError):
+            return None
 
     def _write_link(self) -> None:
         self._link_timer = None

@@ -182,6 +182,27 @@ def test_progress_is_shown_and_cancelled(instrument):
     assert instrument.pipeline.cancelled == 1
 
 
+def test_tiles_wait_for_the_phase_while_a_hand_moves_and_end_up_right(instrument, image):
+    drawn = []
+    instrument.tiles.show = lambda array, labels: drawn.append(labels)
+
+    def move(mode, label):
+        instrument.pipeline.publish("phase", PhaseImage(image, mode, 3.0, STEP, 1))
+        values = np.ones((1, 6, 6), complex)
+        instrument.pipeline.publish("tiles", Tiles(values, np.array([[1, 2]]), (label,), True))
+
+    move("draft", "first")
+    move("draft", "second")
+    assert drawn == []
+    instrument._tiles_are_due()
+    assert drawn == [("second",)]
+    move("draft", "third")
+    move("exact", "last")
+    assert drawn == [("second",), ("last",)]
+    instrument._tiles_are_due()  # nothing older comes after it
+    assert drawn == [("second",), ("last",)]
+
+
 def test_what_was_stopped_can_be_tried_again(instrument, image):
     instrument.status._handle_msg({"does": "cancel"})
     assert instrument.status.stopped
