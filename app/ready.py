@@ -30,9 +30,10 @@ def when_ready(action: Callable[[], None]) -> None:
 
 def _compile() -> None:
     try:
-        from recon.warm import warm_up
+        from app.shared import shared
 
-        warm_up()
+        # A session that opens a scan meanwhile asks the engine for the same: it is done once.
+        shared().engine.warm_up()
     except Exception:
         # A page without warm kernels works: its first images take longer.
         logging.getLogger(__name__).exception("The kernels could not be compiled ahead.")
