@@ -11,6 +11,7 @@ Whole numbers are added, so the order does not matter and results are the CPU's 
 import numpy as np
 from numba import cuda, float32, int64, uint32, uint64
 
+from recon.kernels import cuda_scratch
 from recon.kernels.formulas import larger, smaller
 
 LANES = 8
@@ -142,11 +143,11 @@ def centres(pixels, offsets, first, last, keep, width, factor, shift, out):
     blocks = -(-(last - first) // FRAMES)
     if not blocks:
         return np.zeros(3)
-    sums = cuda.device_array((3, blocks), np.float32)
+    sums = cuda_scratch.allocate((3, blocks), np.float32)
     _centres[blocks, (LANES, FRAMES)](
         pixels, offsets, first, last, keep, width, factor, shift, out, sums
     )
-    return sums.copy_to_host().sum(axis=1, dtype=np.float64)
+    return cuda_scratch.read(sums).sum(axis=1, dtype=np.float64)
 
 
 @cuda.jit
@@ -220,13 +221,13 @@ def _blocks_of(pixels):
 
 def highest(pixels):
     """Largest pixel index of all electrons; one streaming pass."""
-    found = cuda.device_array(_blocks_of(pixels), np.uint32)
+    found = cuda_scratch.allocate(_blocks_of(pixels), np.uint32)
     _highest[found.size, THREADS](pixels, found)
-    return found.copy_to_host().max()
+    return cuda_scratch.read(found).max()
 
 
 def total(pixels):
     """Sum of all pixel indices: the least that a pass over the electrons can cost."""
-    found = cuda.device_array(_blocks_of(pixels), np.uint64)
+    found = cuda_scratch.allocate(_blocks_of(pixels), np.uint64)
     _total[found.size, THREADS](pixels, found)
-    return found.copy_to_host().sum()
+    return cuda_scratch.read(found).sum()

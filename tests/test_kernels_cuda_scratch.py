@@ -1,0 +1,49 @@
+"""Partial results of CUDA kernels live where `cuda_scratch.allocate` puts them, and come back."""
+
+import numpy as np
+import pytest
+from numba import config, cuda
+
+from recon.kernels import cuda_events, cuda_scratch
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (config.ENABLE_CUDASIM or cuda.is_available()),
+        reason="no GPU, and no simulator of one: set NUMBA_ENABLE_CUDASIM=1",
+    ),
+    pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning"),
+]
+
+
+def test_scratch_of_any_source_is_read_back(monkeypatch):
+    made = []
+
+    class Pooled:
+        """A device array as CuPy's: Numba takes it, and `get` is what brings it back."""
+
+        def __init__(self, shape, dtype):
+            self.array = cuda.device_array(shape, dtype)
+            self.size = self.array.size
+            made.append(self)
+
+        def get(self):
+            return self.array.copy_to_host()
+
+    monkeypatch.setattr(cuda_scratch, "allocate", Pooled)
+    kernel = cuda_events._highest
+
+    class Unwrapping:
+        def __getitem__(self, launch):
+            return lambda pixels, found: kernel[launch](pixels, found.array)
+
+    monkeypatch.setattr(cuda_events, "_highest", Unwrapping())
+    assert cuda_events.highest(np.array([3, 9, 4], np.uint32)) == 9
+    assert len(made) == 1
+
+
+def test_own_scratch_is_read_back():
+    array = cuda_scratch.allocate((2, 3), np.float32)
+    array.copy_to_device(np.arange(6, dtype=np.float32).reshape(2, 3))
+    np.testing.assert_array_equal(cuda_scratch.read(array), [[0, 1, 2], [3, 4, 5]])
+    host = np.ones(2)
+    assert cuda_scratch.read(host) is host
