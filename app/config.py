@@ -1,12 +1,15 @@
 """What the owner of a server sets by environment variables.
 
-| variable           | meaning                                                              |
-|--------------------|----------------------------------------------------------------------|
-| LIVESTEM_DATA      | folder whose scans are offered, or one file                          |
-| LIVESTEM_RESULTS   | folder that keeps a copy of every TIFF and HDF5 saved in a page        |
-| LIVESTEM_CACHE     | folder for the demonstration scan; default: the user's cache folder  |
-| LIVESTEM_MEMORY_GB | memory for scans and G that sessions share; default: half of it      |
-| LIVESTEM_THREADS   | threads of the reconstruction; default: all cores                    |
+| variable               | meaning                                                                |
+|------------------------|------------------------------------------------------------------------|
+| LIVESTEM_DATA          | folder whose scans are offered, or one file                            |
+| LIVESTEM_RESULTS       | folder that keeps a copy of every TIFF and HDF5 saved in a page        |
+| LIVESTEM_CACHE         | folder for the demonstration scan; default: the user's cache folder    |
+| LIVESTEM_MEMORY_GB     | memory for scans and G that sessions share; default: half of it        |
+| LIVESTEM_THREADS       | threads of the reconstruction; default: all cores                      |
+| LIVESTEM_DEVICE        | "cpu", "gpu", or "auto": the GPU where there is one; default: auto     |
+| LIVESTEM_GPU_MEMORY_GB | most of the GPU's memory that is used; default: what is free           |
+| LIVESTEM_GPU_HALF      | "on" keeps G on the GPU in half precision; default: off                |
 """
 
 import os
@@ -17,6 +20,10 @@ from math import isfinite
 from pathlib import Path
 
 from platformdirs import user_cache_path
+
+from recon.backend import DEVICES
+
+ON, OFF = ("1", "on", "true", "yes"), ("0", "off", "false", "no")
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,12 @@ class Settings:
     """[bytes]"""
     threads: int | None = None
     """None: all cores."""
+    device: str = "auto"
+    """One of `recon.backend.DEVICES`."""
+    gpu_memory: int | None = None
+    """Most of the GPU's memory that is used [bytes]; None: what is free."""
+    gpu_half: bool = False
+    """Whether G lies in half precision on the GPU."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -53,12 +66,19 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     threads = _number(environment, "LIVESTEM_THREADS")
     if threads is not None and (threads != int(threads) or threads < 1):
         raise ValueError(f"LIVESTEM_THREADS must be a whole number from 1, not {threads:g}.")
+    device = environment.get("LIVESTEM_DEVICE", "").strip().lower() or "auto"
+    if device not in DEVICES:
+        raise ValueError(f"LIVESTEM_DEVICE is one of {', '.join(DEVICES)}, not “{device}”.")
+    gpu_memory = _number(environment, "LIVESTEM_GPU_MEMORY_GB")
     return Settings(
         data=data,
         results=path("LIVESTEM_RESULTS"),
         cache=path("LIVESTEM_CACHE") or user_cache_path("livestem"),
         memory=int(memory * 1e9) if memory is not None else _physical_memory() // 2,
         threads=None if threads is None else int(threads),
+        device=device,
+        gpu_memory=None if gpu_memory is None else int(gpu_memory * 1e9),
+        gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
     )
 
 
@@ -79,6 +99,13 @@ def _number(environment: Mapping[str, str], name: str) -> float | None:
     if not isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be a positive number, not “{text}”.")
     return value
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text not in (*ON, *OFF, ""):
+        raise ValueError(f"{name} is either on or off, not “{text}”.")
+    return text in ON
 
 
 def _physical_memory() -> int:

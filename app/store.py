@@ -4,8 +4,8 @@ Two sessions that ask for the same thing at the same time wait for one computati
 only when every one of them has cancelled.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from threading import Event, RLock, Thread
@@ -22,24 +22,51 @@ _MISSING = object()
 
 
 class Store:
-    """Values by key, least recently used ones forgotten beyond `limit` bytes.
+    """Values by key; beyond `limit` bytes the least recently used ones are forgotten.
 
     A value that some session still holds is found again even after it was forgotten here, so that
-    no scan is ever in memory twice.
+    no scan is ever in memory twice. An array that several values share counts once.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes of arrays in the host's memory.
+    device_limit : int, optional
+        Bytes of arrays on a device, those that sessions hold included; None for no limit. Values
+        that hold some are forgotten first for what else has to go there, and no others are.
+    released : callable, optional
+        Called after values with arrays on a device were forgotten: gives the memory back.
     """
 
-    def __init__(self, limit: int):
-        self._limit = limit
+    def __init__(
+        self,
+        limit: int,
+        device_limit: int | None = None,
+        released: Callable[[], None] = lambda: None,
+    ):
+        self._limit, self._device_limit, self._released = limit, device_limit, released
         self._lock = RLock()
-        self._values: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self._values: OrderedDict[Hashable, tuple[object, set[int]]] = OrderedDict()
         self._alive: WeakValueDictionary[Hashable, object] = WeakValueDictionary()
         self._flights: dict[Hashable, _Flight] = {}
+        # Identity of an array in the host's memory -> its bytes, and how many values have it.
+        self._sizes: dict[int, int] = {}
+        self._users: Counter[int] = Counter()
+        self._on_device: set[Hashable] = set()
         self._bytes = 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the values that are kept."""
+        """Bytes of the values that are kept, in the host's memory."""
         return self._bytes
+
+    @property
+    def device_nbytes(self) -> int:
+        """Bytes of arrays on a device, of values that are kept here or that a session holds."""
+        with self._lock:
+            known = (self._values.get(k, (self._alive.get(k),))[0] for k in self._on_device)
+            found = {id(a): a.nbytes for value in known for a in arrays_in(value) if not _host(a)}
+            return sum(found.values())
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
@@ -95,8 +122,17 @@ class Store:
         with self._lock:
             for flight in self._flights.values():
                 flight.abandoned = True
-            self._values.clear()
-            self._bytes = 0
+            for key in list(self._values):
+                self._forget(key)
+            self._on_device.clear()
+
+    def clear_device(self) -> None:
+        """Forget every value that holds arrays on a device; what sessions hold stays there."""
+        with self._lock:
+            for key in self._on_device.intersection(self._values):
+                self._forget(key)
+            self._on_device = {key for key in self._on_device if key in self._alive}
+        self._released()
 
     def _find(self, key):
         if key in self._values:
@@ -127,15 +163,46 @@ class Store:
             flight.done.set()
 
     def _keep(self, key, value):
-        size = bytes_of(value)
-        self._bytes += size - self._values.get(key, (None, 0))[1]
-        self._values[key] = (value, size)
+        self._forget(key)
+        arrays = list(arrays_in(value))
+        sizes = {id(array): array.nbytes for array in arrays if _host(array)}
+        self._values[key] = (value, set(sizes))
+        self._users.update(set(sizes))
+        news = sizes.keys() - self._sizes.keys()
+        self._sizes.update((array, sizes[array]) for array in news)
+        self._bytes += sum(sizes[array] for array in news)
         # Tuples, dicts and numbers cannot be referred to weakly; they are small.
         with suppress(TypeError):
             self._alive[key] = value
-        while self._bytes > self._limit and len(self._values) > 1:
-            _, (_, size) = self._values.popitem(last=False)
-            self._bytes -= size
+        for old in list(self._values)[:-1]:
+            if self._bytes <= self._limit:
+                break
+            self._forget(old)
+        if len(sizes) < len({id(array) for array in arrays}):
+            self._on_device.add(key)
+            del value, arrays
+            self._make_room(key)
+
+    def _forget(self, key):
+        for array in self._values.pop(key, (None, ()))[1]:
+            self._users[array] -= 1
+            if not self._users[array]:
+                del self._users[array]
+                self._bytes -= self._sizes.pop(array)
+
+    def _make_room(self, newest):
+        """Forget what is on the device until the rest fits, the least recently used first."""
+        self._on_device = {k for k in self._on_device if k in self._values or k in self._alive}
+        if self._device_limit is None:
+            return
+        forgotten = False
+        for key in [k for k in self._values if k in self._on_device and k != newest]:
+            if self.device_nbytes <= self._device_limit:
+                break
+            self._forget(key)
+            forgotten = True
+        if forgotten:
+            self._released()
 
 
 class _Flight:
@@ -150,14 +217,25 @@ class _Flight:
         self.abandoned = False
 
 
+def arrays_in(value) -> Iterator:
+    """The arrays in `value`, a nesting of arrays, dataclasses, dicts and sequences."""
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__cuda_array_interface__"):
+        yield value
+    elif isinstance(value, dict):
+        for part in list(value.values()):
+            yield from arrays_in(part)
+    elif isinstance(value, tuple | list):
+        for part in list(value):
+            yield from arrays_in(part)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from arrays_in(getattr(value, field.name))
+
+
 def bytes_of(value) -> int:
-    """Bytes of the arrays in `value`, a nesting of arrays, dataclasses, dicts and sequences."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.nbytes
-    if isinstance(value, dict):
-        return sum(map(bytes_of, value.values()))
-    if isinstance(value, tuple | list):
-        return sum(map(bytes_of, value))
-    if is_dataclass(value):
-        return sum(bytes_of(getattr(value, field.name)) for field in fields(value))
-    return 0
+    """Bytes of the arrays in `value`, wherever they are; one that comes twice counts once."""
+    return sum({id(array): array.nbytes for array in arrays_in(value)}.values())
+
+
+def _host(array) -> bool:
+    return isinstance(array, np.ndarray | np.generic)
