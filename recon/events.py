@@ -21,6 +21,8 @@ class Source:
     frames_per_position: int = 1
     flyback: str = "none"
     """What happened to the flyback column: "none", "dropped" or "kept"."""
+    notes: tuple[str, ...] = ()
+    """Sentences of doubt: what the file leaves open or says against its own data."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,6 +97,7 @@ def test_info_prints_facts_as_json_and_imports_no_page(small):
         "electrons": 10,
         "frames_per_position": 1,
         "flyback": "none",
+        "notes": [],
         "empty_frames": 0,
         "electrons_per_frame": {"mean": 10 / 6, "min": 1, "max": 3},
     }

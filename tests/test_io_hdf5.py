@@ -183,6 +183,7 @@ def test_a_million_empty_frames(path, written):
         "electrons": 0,
         "frames_per_position": 1,
         "flyback": "dropped",
+        "notes": [],
         "empty_frames": 999_000,
         "electrons_per_frame": {"mean": 0.0, "min": 0, "max": 0},
     }

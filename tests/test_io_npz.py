@@ -80,6 +80,7 @@ def test_what_is_written_is_read(path, events):
         "electrons": 9,
         "frames_per_position": 1,
         "flyback": "none",
+        "notes": [],
         "empty_frames": 1,
         "electrons_per_frame": {"mean": 1.5, "min": 0, "max": 3},
     }

@@ -1,4 +1,9 @@
-"""Files of electron events: each format a module with NAME, SUFFIXES, matches, read and write."""
+"""Files of electron events, each format a module.
+
+A reader has NAME (in words), `matches(path)` (by content, never by suffix) and `read(path, ...)`;
+OPTIONS names what can be asked of it beyond the scan shape, with one line each. A writer has
+SUFFIXES and `write(path, events, ...)`.
+"""
 
 import os
 import stat
@@ -9,19 +14,24 @@ import numpy as np
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.io import csr_npz, stempy_hdf5
+from recon.io.scanning import pair
 
 READERS = (stempy_hdf5, csr_npz)
+"""In the order in which they are asked: the surest sign first."""
+WRITERS = (stempy_hdf5, csr_npz)
 LARGEST_DETECTOR = 1 << 27
 """Pixels; no camera has that many, a damaged file may."""
 
 
-def open_events(path, *, keep_flyback=None, scan_shape=None, progress=None) -> ElectronEvents:
+def open_events(
+    path, *, keep_flyback=None, scan_shape=None, progress=None, **options
+) -> ElectronEvents:
     """Electron events of a file, whose format is recognised by its content.
 
     Parameters
     ----------
     path : path-like
-        4D Camera HDF5 of any version, or our `.npz`.
+        See `READERS`.
     keep_flyback : bool, optional
         Whether the last scan column stays. By default it is dropped, as the 4D Camera records
         the beam's flyback in it, unless the file says that it has none.
@@ -29,18 +39,26 @@ def open_events(path, *, keep_flyback=None, scan_shape=None, progress=None) -> E
         Scan positions, flyback included, in place of what the file says.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
+    **options
+        What only this format needs to be told, such as the dwell time of a Timepix3 recording:
+        see the reader's OPTIONS. Those that are None count as not given.
 
     Raises
     ------
     UnreadableFile
-        If the file is missing, of another kind, damaged, or contradicts itself.
+        If the file is missing, of another kind, damaged, contradicts itself, or needs to be told
+        more (then the sentence is a question). Also for an option that the format does not have.
     """
     path = Path(path)
     progress = progress or (lambda fraction: None)
     try:
         reader = _reader_of(path)
         events = reader.read(
-            path, keep_flyback=keep_flyback, scan_shape=scan_shape, progress=progress
+            path,
+            keep_flyback=keep_flyback,
+            scan_shape=None if scan_shape is None else pair(scan_shape, "scan"),
+            progress=progress,
+            **_checked(options, reader),
         )
         if events.frame_shape[0] * events.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
@@ -77,13 +95,25 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
     """
     path = Path(path)
     progress = progress or (lambda fraction: None)
-    for writer in READERS:
+    for writer in WRITERS:
         if path.suffix.lower() in writer.SUFFIXES:
             writer.write(path, events, progress=progress)
             progress(1.0)
             return
-    known = ", ".join(suffix for writer in READERS for suffix in writer.SUFFIXES)
+    known = ", ".join(suffix for writer in WRITERS for suffix in writer.SUFFIXES)
     raise ValueError(f"{path.name} was not written: events are stored as {known}.")
+
+
+def _checked(options, reader):
+    """The options that were given, all of them known to the reader."""
+    given = {name: value for name, value in options.items() if value is not None}
+    unknown = sorted(set(given) - set(reader.OPTIONS))
+    if unknown:
+        known = ", ".join(reader.OPTIONS) or "none"
+        raise UnreadableFile(
+            f"{reader.NAME} knows no option {', '.join(unknown)} (its options: {known})"
+        )
+    return given
 
 
 def _sentence(error):
@@ -119,6 +149,7 @@ def describe(events: ElectronEvents) -> dict:
         "electrons": int(events.electrons),
         "frames_per_position": int(events.source.frames_per_position),
         "flyback": events.source.flyback,
+        "notes": list(events.source.notes),
         "empty_frames": int(np.count_nonzero(counts == 0)),
         "electrons_per_frame": {
             "mean": float(counts.mean()),

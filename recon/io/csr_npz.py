@@ -25,9 +25,11 @@ from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io.atomic import replacing
 from recon.io.metadata import known_metadata
+from recon.io.scanning import without_last_column
 
 NAME = "event NPZ"
 SUFFIXES = (".npz",)
+OPTIONS: dict[str, str] = {}
 PIECE = 1 << 24
 """Bytes between two reports of progress."""
 LARGEST_TEXT = 1 << 20
@@ -59,7 +61,7 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
     events = ElectronEvents(
         pixels, offsets, scan_shape, frame_shape, metadata, Source(path.name, NAME)
     )
-    return _without_last_column(events) if keep_flyback is False else events
+    return without_last_column(events) if keep_flyback is False else events
 
 
 def write(path: Path, events: ElectronEvents, *, progress) -> None:
@@ -168,20 +170,3 @@ def _metadata(archive):
         return known_metadata(json.loads(str(_array_of_any(archive, "metadata"))))
     except (KeyError, ValueError, AttributeError, RecursionError, zipfile.BadZipFile):
         return {}
-
-
-def _without_last_column(events):
-    height, width = events.scan_shape
-    if width == 1:
-        raise UnreadableFile("the scan has a single column; without flyback nothing is left")
-    first, last = events.offsets[:-1:width], events.offsets[width - 1 :: width]
-    pixels = np.concatenate([events.pixels[a:b] for a, b in zip(first, last, strict=True)])
-    counts = events.counts[:, :-1]
-    return ElectronEvents(
-        pixels,
-        np.concatenate([[0], np.cumsum(counts)]),
-        (height, width - 1),
-        events.frame_shape,
-        events.metadata,
-        Source(events.source.name, events.source.format, flyback="dropped"),
-    )

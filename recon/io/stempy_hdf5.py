@@ -31,6 +31,7 @@ from recon.optics import COEFFICIENTS
 
 NAME = "4D Camera HDF5"
 SUFFIXES = (".h5", ".hdf5")
+OPTIONS: dict[str, str] = {}
 UNWRITTEN_ROWS = 1 << 25
 """Rows a file may declare without storing any of them."""
 
