@@ -2,13 +2,21 @@
 
 Algorithms follow their data: `device_of(array)` hands them the array module, the FFT and the
 kernels of that array's device. Nothing else in `recon` asks about CPU or GPU, and nothing else
-imports CuPy.
+imports CuPy. What goes wrong on a device comes out of `guarded` functions as one sentence:
+
+RuntimeError
+└── DeviceError      the device cannot be used, or failed
+    └── DeviceFull   its memory does not hold what was asked for
 """
 
+import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, wraps
+from threading import Lock
 from types import ModuleType
+from typing import Any
 
 import numba
 import numpy as np
@@ -18,9 +26,27 @@ import recon.kernels.cpu
 
 DEVICES = ("auto", "cpu", "gpu")
 
+POOL_SHARE = 0.9
+"""Of the device's memory that the pool may take unless its owner says: some has to be left for
+the compiled kernels, the driver and other programs."""
+
+FOREIGN = ("cupy", "cupy_backends", "cupyx", "numba.cuda", "numba_cuda", "cuda")
+"""Packages whose exceptions speak of the device and not of what was asked for."""
+
+_finding = Lock()
+_log = logging.getLogger(__name__)
+
 
 class DeviceError(RuntimeError):
     """The wanted device cannot be used here; the message says why and what to do."""
+
+
+class DeviceFull(DeviceError):
+    """The device's memory does not hold what was asked for; the message has the numbers."""
+
+
+def _itself(array):
+    return array
 
 
 @dataclass(frozen=True)
@@ -39,6 +65,12 @@ class Device:
         `recon.kernels.cpu` or `recon.kernels.cuda`: the same names and parameters.
     fft_options : dict
         What each call of `fft` is given besides: the CPU's takes all cores.
+    handle : callable
+        `handle(array)` is the array in the form in which a kernel launch costs least, for arrays
+        that are launched with again and again; it keeps the array alive.
+    pinned : callable
+        `pinned(shape, dtype)` is a new array on the host from which the device copies while the
+        program goes on.
     """
 
     name: str
@@ -46,11 +78,13 @@ class Device:
     fft: ModuleType
     kernels: ModuleType
     fft_options: dict = field(default_factory=dict)
+    handle: Callable[[Any], Any] = _itself
+    pinned: Callable[..., np.ndarray] = np.empty
 
 
 @dataclass(frozen=True)
 class Memory:
-    """A device's memory [bytes].
+    """A device's memory [bytes], within the limit that its owner may have set.
 
     Attributes
     ----------
@@ -73,45 +107,96 @@ class Memory:
 CPU = Device("cpu", np, scipy.fft, recon.kernels.cpu, {"workers": -1})
 
 
-@cache
 def gpu() -> Device:
-    """The CUDA device.
+    """The CUDA device, tried out once a process.
 
     Raises
     ------
     DeviceError
         With the reason there is none, and the way out.
     """
+    with _finding:
+        found = _found()
+    if isinstance(found, str):
+        raise DeviceError(found)
+    return found
+
+
+def why_not_gpu() -> str | None:
+    """Why no GPU can be used here, in a sentence with the way out; None where one can."""
+    try:
+        gpu()
+    except DeviceError as error:
+        return str(error)
+    return None
+
+
+@cache
+def _found() -> Device | str:
+    """The CUDA device, or the reason there is none."""
     if numba.config.ENABLE_CUDASIM:
-        raise DeviceError("No GPU: Numba only simulates one. Unset NUMBA_ENABLE_CUDASIM.")
+        return "No GPU: Numba only simulates one. Unset NUMBA_ENABLE_CUDASIM."
     # A second of imports that nobody without a GPU should wait for.
     from numba import cuda
 
     try:
         import cupy
+        import cupyx
         import cupyx.scipy.fft
-    except ImportError as error:
-        raise DeviceError(
+    except ImportError:
+        return (
             "No GPU: CuPy or one of its CUDA libraries is not installed. "
             "Run `pip install '.[gpu]'`, or choose the device 'cpu'."
-        ) from error
-    if not cupy.cuda.is_available():
-        raise DeviceError(
-            "No GPU: CuPy found no CUDA device. Check `nvidia-smi`, or choose the device 'cpu'."
         )
+    if not cupy.cuda.is_available():
+        return "No GPU: CuPy found no CUDA device. Check `nvidia-smi`, or choose the device 'cpu'."
     if not cuda.is_available():
-        raise DeviceError(
+        return (
             "No GPU: Numba cannot use the CUDA device that CuPy found. "
             "Run `pip install '.[gpu]'`, or choose the device 'cpu'."
         )
     import recon.kernels.cuda
+    from recon.kernels import cuda_scratch
 
-    return Device("gpu", cupy, cupyx.scipy.fft, recon.kernels.cuda)
+    # Everything runs on the default stream, in order; what is uploaded meanwhile is waited for.
+    # Without this, each launch with a CuPy array would wait for all work before it.
+    numba.config.CUDA_ARRAY_INTERFACE_SYNC = False
+    device = Device(
+        "gpu",
+        cupy,
+        cupyx.scipy.fft,
+        recon.kernels.cuda,
+        handle=cuda.as_cuda_array,
+        pinned=cupyx.empty_pinned,
+    )
+    pool = cupy.get_default_memory_pool()
+    try:
+        if not pool.get_limit():
+            pool.set_limit(fraction=POOL_SHARE)
+        _try_out(device)
+    except Exception as error:  # whatever a broken driver raises
+        _log.debug("The GPU failed when it was tried out.", exc_info=error)
+        return (
+            f"No GPU: there is one, but it does not work here ({_brief(error)}). Update its "
+            "driver or the packages of `pip install '.[gpu]'`, or choose the device 'cpu'."
+        )
+    # One bounded pool for everything.
+    cuda_scratch.allocate = cupy.empty
+    return device
+
+
+def _try_out(device: Device) -> None:
+    """Allocate, compile and launch on a device; raise what that raises."""
+    three = device.xp.arange(4, dtype=np.uint32) * np.uint32(1)
+    if int(device.kernels.highest(three)) != 3 or int(three.get()[-1]) != 3:
+        raise RuntimeError("it computes wrong results")
 
 
 def device_of(array) -> Device:
-    """The device that holds `array`."""
-    return CPU if isinstance(array, np.ndarray) else gpu()
+    """The device that holds `array`; lists and numbers are the CPU's."""
+    if isinstance(array, np.ndarray) or not hasattr(array, "__cuda_array_interface__"):
+        return CPU
+    return gpu()
 
 
 def on_host(array) -> np.ndarray:
@@ -120,7 +205,7 @@ def on_host(array) -> np.ndarray:
 
 
 def choose(name: str = "auto") -> Device:
-    """The device of that name; "auto" takes the GPU where there is one.
+    """The device of that name; "auto" takes the GPU where one works (else `why_not_gpu`).
 
     Raises
     ------
@@ -142,12 +227,42 @@ def choose(name: str = "auto") -> Device:
 
 
 def memory(device: Device) -> Memory:
-    """The device's memory, now."""
+    """The device's memory, now; of a GPU, no more than the limit of the pool."""
     if device is CPU:
         page = os.sysconf("SC_PAGE_SIZE")
         return Memory(*(page * os.sysconf(f"SC_{n}_PAGES") for n in ("PHYS", "AVPHYS")))
     free, total = device.xp.cuda.runtime.memGetInfo()
-    return Memory(total, free, device.xp.get_default_memory_pool().free_bytes())
+    pool = device.xp.get_default_memory_pool()
+    limit = pool.get_limit() or total
+    return Memory(
+        min(total, limit), max(0, min(free, limit - pool.total_bytes())), pool.free_bytes()
+    )
+
+
+def limit_memory(device: Device, size: int | None) -> None:
+    """Let this process take at most `size` bytes of a GPU's memory; None for the usual share.
+
+    Raises
+    ------
+    ValueError
+        If the limit is not positive.
+    """
+    if size is not None and not size > 0:
+        raise ValueError(f"The limit of the device's memory must be positive, not {size} bytes.")
+    if device is not CPU:
+        pool = device.xp.get_default_memory_pool()
+        if size is None:
+            pool.set_limit(fraction=POOL_SHARE)
+        else:
+            pool.set_limit(size=int(size))
+
+
+def release(device: Device) -> None:
+    """Give the memory back that is held for reuse, and that of plans of transforms."""
+    if device is not CPU:
+        device.xp.fft.config.get_plan_cache().clear()
+        device.xp.get_default_memory_pool().free_all_blocks()
+        device.xp.get_default_pinned_memory_pool().free_all_blocks()
 
 
 def describe(device: Device) -> str:
@@ -159,3 +274,89 @@ def describe(device: Device) -> str:
     number = device.xp.cuda.Device().id
     model = device.xp.cuda.runtime.getDeviceProperties(number)["name"].decode()
     return f"{model}, {used}"
+
+
+def guarded(function):
+    """Let what a device raises come out of `function` as a `DeviceError` of one sentence.
+
+    Memory that is held for reuse has been given back by then, and so has what the function held:
+    no traceback keeps its arrays. Exceptions that are not the device's pass as they are.
+    """
+
+    @wraps(function)
+    def guard(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except Exception as error:
+            failure = _in_words(error)
+            if failure is None:
+                raise
+            _log.debug("%s failed on the device.", function.__qualname__, exc_info=error)
+        # Out of the except clause: the error, its traceback and the arrays in there are gone.
+        _release_after_failure()
+        try:
+            raise failure
+        finally:
+            # Or the failure would hold this frame, and the frame the failure, arguments and all.
+            del failure
+
+    return guard
+
+
+def _release_after_failure():
+    try:
+        release(gpu())
+    except Exception as error:  # a device that has failed may fail at this as well
+        _log.debug("The device's memory could not be released.", exc_info=error)
+
+
+def _in_words(error) -> DeviceError | None:
+    """What a device raised as a new error of one sentence; None for any other error."""
+    if isinstance(error, DeviceError):
+        return type(error)(*error.args)
+    kind = type(error)
+    if not any(f"{kind.__module__}.".startswith(f"{package}.") for package in FOREIGN):
+        return None
+    text = _brief(error)
+    # CuPy's pool, the runtime, the driver and cuFFT each have a word of their own for it.
+    lack = ("OUT_OF_MEMORY", "MemoryAllocation", "ALLOC_FAILED", "out of memory")
+    if isinstance(error, MemoryError) or any(word in text for word in lack):
+        return DeviceFull(f"The GPU's memory is full{_wanted(error)}. {_use()}{_WAY_OUT}")
+    return DeviceError(
+        f"The GPU failed ({text}). Try again; if it fails again, restart livestem, or choose the "
+        "device 'cpu'."
+    )
+
+
+_WAY_OUT = (
+    "Choose fewer pixels across the disc, crop or bin the scan, close other programs on the GPU, "
+    "or choose the device 'cpu'."
+)
+
+
+def _wanted(error) -> str:
+    size = getattr(error, "_size", None)
+    return f": {amount(size)} more were wanted" if size else ""
+
+
+def _use() -> str:
+    """How full the GPU is, as far as it can still say."""
+    try:
+        room = memory(gpu())
+    except Exception:
+        return ""
+    return f"Of {amount(room.total)}, {amount(room.usable)} could still be had. "
+
+
+def amount(size: int) -> str:
+    """A number of bytes as people say it, such as "1.5 GiB"."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size} bytes"
+
+
+def _brief(error) -> str:
+    """The first line of what an error says, without a full stop."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
