@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 from numba import config, cuda, types
 
-from recon.kernels import cuda_dpc, cuda_entries, cuda_events, cuda_sidebands
+from recon.kernels import cuda_dpc, cuda_entries, cuda_events, cuda_geometry, cuda_sidebands
 
 CAPABILITY = (9, 0)
+OLDER = (7, 5), (8, 0)
 DOUBLE = re.compile(r"^.*\.f64\b.*$", re.MULTILINE)
+IN_REGISTERS = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"
 WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 real, half, image = types.float32[::1], types.float16[::1], types.float32[:, ::1]
@@ -41,6 +43,16 @@ def sum_averaged(entries):
 def counting(labels, counts):
     return (pixels, whole, index, index, labels, index, index, counts)
 
+
+double, doubles = types.float64, types.float64[::1]
+planar = types.float64[:, ::1]
+geometry = (doubles, planar, planar, double, double, index, types.boolean, first)
+
+IN_DOUBLE = {
+    "count_runs": (cuda_geometry._count_runs, geometry),
+    "fill_runs": (cuda_geometry._fill_runs, (*geometry, table, table, places, masks)),
+}
+"""Which side of the aperture's edge a pixel lies on is decided as the CPU decides it."""
 
 KERNELS = {
     "sum_hard": (cuda_sidebands._sum_hard, sum_hard(real)),
@@ -91,7 +103,7 @@ def compiler():
             patch.setenv("CUDA_HOME", str(root))
             library = str(root / "nvvm" / "lib64" / "libnvvm.so")
             patch.setattr("numba.cuda.cudadrv.libs.get_cudalib", lambda *_: library)
-            patch.setattr("numba.cuda.cudadrv.nvvm.get_supported_ccs", lambda: (CAPABILITY,))
+            patch.setattr("numba.cuda.cudadrv.nvvm.get_supported_ccs", lambda: (*OLDER, CAPABILITY))
         patch.setattr(
             "numba.cuda.dispatcher.get_current_device",
             lambda: SimpleNamespace(compute_capability=CAPABILITY),
@@ -99,22 +111,50 @@ def compiler():
         yield root / "bin" / "ptxas"
 
 
-@WARNINGS
-@pytest.mark.parametrize("name", KERNELS)
-def test_a_kernel_stays_in_single_precision_and_in_registers(name, compiler, tmp_path):
-    kernel, signature = KERNELS[name]
+def ptx_of(kernel, signature, capability=CAPABILITY):
+    """What Numba makes of a kernel for devices of that capability."""
     fast = bool(kernel.targetoptions.get("fastmath"))
-    ptx, _ = cuda.compile_ptx(kernel.py_func, signature, cc=CAPABILITY, fastmath=fast)
-    ptx = ptx if isinstance(ptx, str) else ptx.decode()
-    assert not DOUBLE.findall(ptx)
-    (tmp_path / "kernel.ptx").write_text(ptx)
-    report = subprocess.run(
-        [compiler, "-v", "-arch=sm_90", "-o", tmp_path / "kernel.cubin", tmp_path / "kernel.ptx"],
+    ptx, _ = cuda.compile_ptx(kernel.py_func, signature, cc=capability, fastmath=fast)
+    return ptx if isinstance(ptx, str) else ptx.decode()
+
+
+def assembled(compiler, folder, ptx, capability=CAPABILITY):
+    """The assembler's report on memory and registers."""
+    (folder / "kernel.ptx").write_text(ptx)
+    architecture = "-arch=sm_{}{}".format(*capability)
+    return subprocess.run(
+        [compiler, "-v", architecture, "-o", folder / "kernel.cubin", folder / "kernel.ptx"],
         capture_output=True,
         text=True,
         check=True,
     ).stderr
-    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in report
+
+
+@WARNINGS
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_stays_in_single_precision_and_in_registers(name, compiler, tmp_path):
+    ptx = ptx_of(*KERNELS[name])
+    assert not DOUBLE.findall(ptx)
+    assert IN_REGISTERS in assembled(compiler, tmp_path, ptx)
+
+
+@WARNINGS
+@pytest.mark.parametrize("name", IN_DOUBLE)
+def test_geometry_is_rounded_as_on_the_cpu(name, compiler, tmp_path):
+    ptx = ptx_of(*IN_DOUBLE[name])
+    operations = set(re.findall(r"(\S+\.f64)\b", ptx))
+    # IEEE's own rounding after each operation, and no two of them fused.
+    assert {"mul.rn.f64", "div.rn.f64", "sqrt.rn.f64"} <= operations
+    assert not [name for name in operations if name.startswith(("fma", "mad", "div.approx"))]
+    assert IN_REGISTERS in assembled(compiler, tmp_path, ptx)
+
+
+@WARNINGS
+@pytest.mark.parametrize("capability", OLDER, ids=["Turing", "Ampere"])
+@pytest.mark.parametrize("name", KERNELS | IN_DOUBLE)
+def test_a_kernel_is_accepted_for_older_devices(name, capability, compiler, tmp_path):
+    ptx = ptx_of(*(KERNELS | IN_DOUBLE)[name], capability)
+    assert "registers" in assembled(compiler, tmp_path, ptx, capability)
 
 
 @WARNINGS

@@ -14,6 +14,7 @@ from recon.kernels.events import (
     total,
 )
 from recon.kernels.sideband_exact import sum_averaged
+from recon.kernels.sideband_geometry import find_runs
 from recon.kernels.sidebands import (
     entry_power,
     gather,
@@ -31,6 +32,7 @@ __all__ = [
     "count_labels",
     "densify",
     "entry_power",
+    "find_runs",
     "gather",
     "hard_power",
     "highest",

@@ -17,6 +17,7 @@ from recon.kernels.cuda_events import (
     total,
     widen,
 )
+from recon.kernels.cuda_geometry import find_runs
 from recon.kernels.cuda_sidebands import gather, hard_power, sum_hard, triple_power
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "count_labels",
     "densify",
     "entry_power",
+    "find_runs",
     "gather",
     "hard_power",
     "highest",

@@ -53,7 +53,7 @@ def _mark(masks, k_y, k_x, q_y, sign, points, k0, step):
 
 
 @njit(cache=True)
-def _kind(here, there, side, triple):
+def kind_of(here, there, side, triple):
     """Kind of run an entry belongs to; 0 if it is not kept."""
     if here == there and side != RIGHT and side != LEFT:
         return TRIPLE if triple and here else 0
@@ -65,7 +65,7 @@ def _kind(here, there, side, triple):
 
 
 @njit(cache=True)
-def _side(column, right, left, triple):
+def side_of(column, right, left, triple):
     """RIGHT, LEFT or (if asked) TRIPLE by the pixel's centre alone; 0 outside.
 
     `right` and `left` are the columns where the centre lies in the disc around q and -q.
@@ -106,12 +106,12 @@ def _scan_row(q_y, k, points, k0, step, triple, lines, totals, runs, hard, hard_
             left = _interval(-k_x, k_y + q_y, k0, step, columns)
         low, high = max(0, min(low, low_there) - 1), min(columns, max(high, high_there) + 1)
         for column in range(low, high):
-            side = _side(column, right, left, triple)
+            side = side_of(column, right, left, triple)
             if q_y == 0.0 and column == 0:
                 kinds[column], sides[column] = 0, 0
             else:
                 sides[column] = side
-                kinds[column] = _kind(here[column], there[column], side, triple)
+                kinds[column] = kind_of(here[column], there[column], side, triple)
         column = low
         while column < high:
             stop = _run_end(kinds, column, high)
