@@ -1,18 +1,17 @@
-"""`livestem serve`: the page, on this machine."""
+"""`livestem serve`: the page, on this machine or for a lab."""
 
 import os
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.commands import options
 
 LAB = "In a lab"
-EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 def serve(
@@ -30,6 +29,7 @@ def serve(
         typer.Option(
             metavar="N",
             parser=options.whole(0, 65535),
+            envvar="LIVESTEM_PORT",
             help="Port to listen on; 0 takes a free one.",
         ),
     ] = 5006,
@@ -38,6 +38,13 @@ def serve(
         typer.Option(
             "--open/--no-open",
             help="Open the page in a browser; left out, only where a desktop is seen.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "gpu"] | None,
+        typer.Option(
+            help="Where to compute; `auto`, the default, takes a GPU where there is one.",
             show_default=False,
         ),
     ] = None,
@@ -53,13 +60,30 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="HOST[:PORT]",
+            envvar="LIVESTEM_HOST",
             help="Name by which browsers call this server, besides localhost; may be repeated.",
+            rich_help_panel=LAB,
+        ),
+    ] = None,
+    login: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE or PROVIDER",
+            envvar="LIVESTEM_LOGIN",
+            help="Ask who comes: a file made by `htpasswd -B`, or github:anna,ben "
+            "(google:@lab.example.org, azure:*, …) for OAuth.",
+            show_default=False,
             rich_help_panel=LAB,
         ),
     ] = None,
     prefix: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Path of the page's URL.", rich_help_panel=LAB),
+        typer.Option(
+            metavar="PATH",
+            envvar="LIVESTEM_PREFIX",
+            help="Path of the page's URL.",
+            rich_help_panel=LAB,
+        ),
     ] = None,
     use_xheaders: Annotated[
         bool,
@@ -72,32 +96,37 @@ def serve(
 ):
     """Serve the page with the demonstration, with one scan, or with a folder of scans.
 
-    `panel serve app` serves the same page with all of Panel's options, such as a login; the
-    environment variable LIVESTEM_DATA then names the scans.
+    `panel serve app` serves the same page with all of Panel's options, and without the locks that
+    this command puts on; the environment variable LIVESTEM_DATA then names the scans.
     """
+    from app.config import settings_from
+    from app.login import login_from
+    from app.serving import Place, Served, check_reach, host_names
+
     if data is not None:
         if not data.exists():
             raise ValueError(f"There is no file or folder {data}.")
         if not data.is_dir():
             _check_scan(data)
         os.environ["LIVESTEM_DATA"] = str(data.resolve())
-    port = _free_port(address, port)
+    if device is not None:
+        os.environ["LIVESTEM_DEVICE"] = device
+    settings = settings_from(os.environ)
+    if settings.device == "gpu":
+        _check_gpu()
+    asked = login_from(login or "")
+    place = Place(port, address, host_names(allow_websocket_origin or []), prefix or "")
+    check_reach(place)
+    place = Place(
+        _free_port(address, port), address, place.names, place.prefix, use_xheaders=use_xheaders
+    )
     if open_browser is None:
         desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         open_browser = bool(desktop) and sys.stdout.isatty()
-
-    own = [] if address in EVERYWHERE else [address]
-    hosts = [f"{name}:{port}" for name in dict.fromkeys(["localhost", "127.0.0.1", *own])]
-    arguments = [f"--port={port}", f"--address={address}", "--log-level=warning"]
-    arguments += [
-        f"--allow-websocket-origin={h}" for h in (*hosts, *(allow_websocket_origin or []))
-    ]
-    arguments += [f"--prefix={prefix}"] if prefix else []
-    arguments += ["--use-xheaders"] if use_xheaders else []
-    arguments += ["--show"] if open_browser else []
+    _tell_who_may_come(place, asked)
     # To be told to stop is how a server ends, be it before it has begun.
     with suppress(KeyboardInterrupt):
-        _run(arguments)
+        _run(Served(place, settings.cache, asked, open_browser, _say))
 
 
 def _check_scan(path: Path) -> None:
@@ -106,6 +135,15 @@ def _check_scan(path: Path) -> None:
     if not any(reader.matches(path) for reader in READERS):
         known = " or ".join(reader.NAME for reader in READERS)
         raise ValueError(f"{path} is no file of electron events ({known}).")
+
+
+def _check_gpu() -> None:
+    from recon.backend import DeviceError, gpu
+
+    try:
+        gpu()
+    except DeviceError as error:
+        raise ValueError(str(error)) from error
 
 
 def _free_port(address: str, port: int) -> int:
@@ -126,26 +164,30 @@ def _free_port(address: str, port: int) -> int:
         ) from error
 
 
-def _run(arguments: list[str]) -> None:
-    """Run Panel's own server on the folder `app`, as `panel serve app` does."""
-    from argparse import ArgumentParser
+def _tell_who_may_come(place, login) -> None:
+    """What an owner should know before others come."""
+    from app.login import Users
+    from app.serving import LOOPBACK
 
-    from panel.command.serve import Serve
+    away = [n for n in place.names if n.rpartition(":")[0] not in LOOPBACK and n not in LOOPBACK]
+    if login is None and away:
+        _say(
+            f"Whoever reaches {', '.join(away)} may open every scan that is offered: "
+            "--login (LIVESTEM_LOGIN) asks for a password."
+        )
+    elif isinstance(login, Users) and not login.hashed:
+        _say("The passwords of the login are in plain text: `htpasswd -B` makes a file of hashes.")
 
-    import app
 
-    class WithOneLine(Serve):
-        def customize_server(self, server):
-            server = super().customize_server(server)
-            host = "localhost" if server.address in EVERYWHERE else server.address
-            url = f"http://{host}:{server.port}{server.prefix}/app"
-            print(f"livestem is at {url} (Ctrl-C ends it)", flush=True)
-            return server
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
 
-    parser = ArgumentParser(prog="livestem serve", add_help=False)
-    command = WithOneLine(parser=parser)
-    folder = str(Path(app.__file__).parent)
+
+def _run(served) -> None:
+    """Serve; what keeps the server from starting has been said."""
+    from app.serving import run
+
     try:
-        command.invoke(parser.parse_args([folder, *arguments]))
-    except SystemExit as end:  # Bokeh has said why it cannot start
+        run(served)
+    except SystemExit as end:
         raise typer.Exit(2 if end.code else 0) from end
