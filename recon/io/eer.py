@@ -127,15 +127,20 @@ class _File:
         if not 8 <= self.first < self.size:
             raise UnreadableFile("the TIFF file is truncated: its first page is not there")
 
-    def window(self, start, size):
-        """(N,) uint8 bytes from `start` on, fewer than `size` at the end of the file."""
+    def window(self, start, size, spare=0):
+        """(N,) uint8 bytes from `start` on, fewer than `size` at the end of the file.
+
+        With `spare`, at least so many zeros follow, and N is a multiple of `spare`.
+        """
         size = max(0, min(size, self.size - start))
         self.left -= size
         if self.left < 0:
             raise UnreadableFile("the pages are strewn over the file: it is damaged")
-        data, done = np.empty(size, np.uint8), 0
+        room = -(-size // spare) * spare + spare if spare else size
+        data, done = np.empty(room, np.uint8), 0
+        data[size:] = 0
         while done < size:
-            piece = os.preadv(self.raw.fileno(), [data[done:]], start + done)
+            piece = os.preadv(self.raw.fileno(), [data[done:size]], start + done)
             if not piece:
                 raise UnreadableFile("the file became shorter while it was read")
             done += piece
@@ -218,7 +223,7 @@ def decode_frames(file, table, strips, progress) -> Frames:
         last = _reach(low, high, first)
         part = slice(first, last)
         base = int(low[part].min())
-        window = file.window(base, int(high[part].max()) - base)
+        window = file.window(base, int(high[part].max()) - base, spare=8)
         starts = np.cumsum(room[part]) - room[part]
         loose, loose_subpixel = (np.empty(room[part].sum(), t) for t in (np.uint32, np.uint8))
         kernels.decode(

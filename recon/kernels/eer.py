@@ -148,42 +148,40 @@ def _sixteenths(code, bits):
 
 
 @njit(cache=True, nogil=True)
-def _decode(data, pixels_in_frame, skip, horizontal, vertical, pixels, subpixel):
+def _decode(words, place, end, pixels_in_frame, skip, horizontal, vertical, pixels, subpixel):
     """Electrons of one frame into `pixels` and `subpixel`; their number, and how it ended.
 
-    The ending is 0 where the codes lead exactly to the detector's end, 1 where they stop
+    The codes are the bits `place` to `end` of `words` (uint64), after which one more word is
+    there. The ending is 0 where they lead exactly to the detector's end, 1 where they stop
     before, and 2 where they lead beyond.
     """
     longest = (1 << skip) - 1
     code = skip + horizontal + vertical
+    x_mask, y_mask = (1 << horizontal) - 1, (1 << vertical) - 1
     count, position = 0, 0
-    bits, held, byte = np.uint64(0), 0, 0
     while position < pixels_in_frame:
-        while held <= 48 and byte < data.size:
-            bits |= np.uint64(data[byte]) << np.uint64(held)
-            held += 8
-            byte += 1
-        if held < skip:
+        if place + skip > end:
             return count, 1
+        shift = np.uint64(place & 63)
+        bits = words[place >> 6] >> shift
+        # Two shifts: one by 64 is undefined.
+        bits |= (words[(place >> 6) + 1] << np.uint64(1)) << (np.uint64(63) - shift)
         run = np.int64(bits & np.uint64(longest))
-        if run == longest:
-            position += run
-            bits >>= np.uint64(skip)
-            held -= skip
-            continue
         position += run
+        if run == longest:
+            place += skip
+            continue
         if position >= pixels_in_frame:
             break
-        if held < code:
+        if place + code > end:
             return count, 1
-        x = np.int64(bits >> np.uint64(skip)) & ((1 << horizontal) - 1)
-        y = np.int64(bits >> np.uint64(skip + horizontal)) & ((1 << vertical) - 1)
+        x = np.int64(bits >> np.uint64(skip)) & x_mask
+        y = np.int64(bits >> np.uint64(skip + horizontal)) & y_mask
         pixels[count] = position
         subpixel[count] = _sixteenths(y, vertical) << 4 | _sixteenths(x, horizontal)
         count += 1
         position += 1
-        bits >>= np.uint64(code)
-        held -= code
+        place += code
     return count, 2 if position > pixels_in_frame else 0
 
 
@@ -207,7 +205,8 @@ def decode(
     Parameters
     ----------
     window : (N,) uint8 array
-        Bytes of the file from `base` on, with all strips of these frames.
+        Bytes of the file from `base` on, with all strips of these frames, and at least eight
+        more; their number is a multiple of eight.
     table : (P, 8) int64 array
         Directories as `walk` leaves them, with the bits of each frame's codes.
     strips : (S, 2) int64 array
@@ -230,21 +229,20 @@ def decode(
     for index in prange(last - first):
         row = table[first + index]
         begin, number = row[FIRST_STRIP], row[STRIPS]
-        if number == 1:
-            place = strips[begin, 0] - base
-            data = window[place : place + strips[begin, 1]]
-        else:
-            size = 0
+        words, place, size = window.view(np.uint64), strips[begin, 0] - base, strips[begin, 1]
+        if number > 1:
+            size = strips[begin : begin + number, 1].sum()
+            words = np.empty(size // 8 + 2, np.uint64)
+            joined, place = words.view(np.uint8), 0
             for strip in range(begin, begin + number):
-                size += strips[strip, 1]
-            data = np.empty(size, np.uint8)
-            size = 0
-            for strip in range(begin, begin + number):
-                place = strips[strip, 0] - base
-                data[size : size + strips[strip, 1]] = window[place : place + strips[strip, 1]]
-                size += strips[strip, 1]
+                source, length = strips[strip, 0] - base, strips[strip, 1]
+                joined[place : place + length] = window[source : source + length]
+                place += length
+            place = 0
         counts[index], ends[index] = _decode(
-            data,
+            words,
+            8 * place,
+            8 * (place + size),
             pixels_in_frame,
             row[SKIP],
             row[HORIZONTAL],
