@@ -90,7 +90,7 @@ def _sentence(error: Exception) -> str:
         text = error.format_message().replace("Value error, ", "")
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    elif isinstance(error, ValueError | OSError):
+    elif isinstance(error, ValueError | OSError) or _of_the_device(error):
         text = str(error)
     elif isinstance(error, MemoryError):
         text = f"Not enough memory. {error}"
@@ -98,6 +98,12 @@ def _sentence(error: Exception) -> str:
         text = f"Unexpected {type(error).__name__}: {error} ({DEBUG}=1 shows where)"
     text = " ".join(text.split()) or type(error).__name__
     return text if text[-1] in ".?!)" else f"{text}."
+
+
+def _of_the_device(error: Exception) -> bool:
+    from recon.backend import DeviceError
+
+    return isinstance(error, DeviceError)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@
                                                       com + calibration ── dpc
 
 All sessions of a process share one engine: a scan is in memory once, and the same G serves
-everyone who looks at it with the same settings.
+everyone who looks at it with the same settings. Passes over the events, G, redraws and DPC are the
+work of the device (`app.placement` says which one, and how sessions share it); what comes out is
+in the host's memory, but for G, whose redraws stay where it is.
 """
 
 from dataclasses import dataclass, replace
@@ -15,11 +17,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.catalogue import DEMO, Catalogue
-from app.region import binned_sampling, cut
+from app.finding import Found, find
+from app.gauge import Gauge
+from app.placement import Placement, brought_home, released_by, room_on
+from app.region import cut
 from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from app.store import Report, Store
+from recon.backend import CPU, Device
 from recon.calibration import Calibration
-from recon.errors import DiscNotFound
 from recon.events import ElectronEvents
 from recon.optics import Aberrations
 
@@ -35,25 +40,6 @@ class Scan:
     region: Region
 
 
-@dataclass(frozen=True)
-class Found:
-    """Disc and orientation as they were settled, and the calibration if nothing is missing."""
-
-    centre: tuple[float, float] | None
-    """(y, x) on the detector in use [px]."""
-    radius: float | None
-    fitted: bool
-    disc_statement: str
-    rotation_deg: float
-    transpose: bool
-    orientation_statement: str
-    """Empty where the orientation was given."""
-    missing: tuple[str, ...]
-    calibration: Calibration | None
-    oriented: bool = False
-    """Whether the orientation was estimated."""
-
-
 class Engine:
     """Stages from a scan to its images.
 
@@ -67,14 +53,30 @@ class Engine:
         Folder for the demonstration scan.
     results : Path, optional
         Folder that keeps a copy of what is exported.
+    device : Device, optional
+        Where the work is done: the CPU if not given.
+    strict : bool
+        Whether what the device cannot do is an error, and not the CPU's work.
+    why_cpu : str, optional
+        Why it is the CPU, where a GPU would have been taken.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, memory: int = 4 << 30, demo_cache=None, results=None
+        self,
+        catalogue: Catalogue,
+        *,
+        memory: int = 4 << 30,
+        demo_cache=None,
+        results=None,
+        device: Device = CPU,
+        strict: bool = False,
+        why_cpu: str | None = None,
     ):
         self.catalogue = catalogue
         self.results = results
-        self.store = Store(memory)
+        self.store = Store(memory, room_on(device), released_by(device))
+        self.placed = Placement(self.store, device, strict, why_cpu)
+        self.gauge = Gauge(self.placed)
         self._demo_cache = demo_cache
 
     def warm_up(self, progress: Report | None = None) -> None:
@@ -138,105 +140,50 @@ class Engine:
         """(Ky, Kx) counts of all positions in use."""
         from recon.virtual import pacbed
 
-        return self.store.get(
-            ("pacbed", scan.key), lambda report: pacbed(scan.events, progress=report), progress
-        )
+        return self._summed(("pacbed", scan.key), scan, pacbed, progress)
 
     def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
         from recon.com import centre_of_mass
 
+        return self._summed(("com", scan.key), scan, centre_of_mass, progress)
+
+    def _summed(self, key, scan, make, progress):
+        """What `make(events, progress=)` gives, in the host's memory."""
+
+        def compute(device, report):
+            return brought_home(make(self._events(scan, device, report), progress=report))
+
+        return self.placed.get(key, compute, progress)
+
+    def _events(self, scan, device, report):
+        """The events where the passes over them are made; not to be held longer than a pass."""
+        if device is CPU:
+            return scan.events
         return self.store.get(
-            ("com", scan.key),
-            lambda report: centre_of_mass(scan.events, progress=report),
-            progress,
+            ("events there", scan.key, device.name),
+            # Only asks whether to stop: the fraction is that of what follows.
+            lambda ask: scan.events.to_device(device, lambda fraction: ask(0.0)),
+            report,
         )
 
     def find(self, scan: Scan, geometry: Geometry, progress: Report | None = None) -> Found:
-        """Settle disc, orientation and calibration.
+        """Settle disc, orientation and calibration, as `app.finding.find` does."""
+        return find(self, scan, geometry, progress)
 
-        Raises
-        ------
-        ValueError
-            If a value makes no sense. That there is no disc, or that values are missing, is
-            told in the result.
+    def orientation(self, scan: Scan, sampling, disc, progress: Report | None = None):
+        """Rotation and transpose from the centre of mass, a `recon.orientation.Orientation`.
+
+        `sampling` is (y, x) [Å], `disc` its centre and radius, or None twice.
         """
-        centre, radius, fitted, statement = self._disc(scan, geometry, progress)
-        rotation, transpose, oriented, turned = geometry.rotation_deg, geometry.transpose, False, ""
-        if geometry.auto_orientation:
-            disc = (centre, radius)
-            rotation, transpose, oriented, turned = self._orientation(
-                scan, geometry, disc, progress
-            )
-        missing = geometry.missing()
-        calibration = None
-        if not missing and centre is not None and radius is not None:
-            calibration = Calibration(
-                energy=geometry.energy,
-                semiangle_cutoff=geometry.semiangle_cutoff,
-                scan_sampling=binned_sampling(geometry, scan.region),
-                centre=centre,
-                radius=radius,
-                rotation_deg=rotation,
-                transpose=transpose,
-            )
-        elif centre is None or radius is None:
-            missing = (*missing, "centre and radius of the bright-field disc")
-        return Found(
-            centre,
-            radius,
-            fitted,
-            statement,
-            rotation,
-            transpose,
-            turned,
-            missing,
-            calibration,
-            oriented,
-        )
-
-    def _disc(self, scan, geometry, progress):
-        from recon.disc import fit_disc
-
-        top, _, left, _ = scan.region.detector
-        if not geometry.fit_disc:
-            centre = geometry.centre
-            if centre is not None:
-                centre = (centre[0] - top, centre[1] - left)
-            return centre, geometry.radius, False, "Centre and radius as entered."
-        pattern = self.pacbed(scan, progress)
-        try:
-            disc = self.store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
-        except DiscNotFound as error:
-            known = scan.whole.metadata
-            if known.get("centre") is None or known.get("radius") is None:
-                return None, None, False, str(error)
-            y, x = known["centre"]
-            said = f"{error} Centre and radius are the file's."
-            return (float(y) - top, float(x) - left), float(known["radius"]), False, said
-        centre = (float(disc.centre[0]), float(disc.centre[1]))
-        return centre, float(disc.radius), True, disc.statement
-
-    def _orientation(self, scan, geometry, disc, progress):
         from recon.orientation import estimate_orientation, find_orientation
 
-        sampling = binned_sampling(geometry, scan.region)
-        # Where the step is unknown only its ratio matters, and that is taken as one.
-        sampling = (1.0, 1.0) if None in sampling else sampling
-        try:
-            found = self.store.get(
-                ("orientation", scan.key, sampling, disc),
-                lambda report: (
-                    estimate_orientation(self.com(scan), sampling)
-                    if None in disc
-                    else find_orientation(scan.events, sampling, *disc)
-                ),
-                progress,
-            )
-        except ValueError as error:
-            # Everything else can be shown meanwhile, and the angle be entered.
-            return 0.0, False, False, f"{error} Until then it is taken as 0°."
-        return float(found.rotation_deg), bool(found.transpose), True, found.statement
+        def compute(device, report):
+            if None in disc:
+                return estimate_orientation(self.com(scan), sampling)
+            return find_orientation(self._events(scan, device, report), sampling, *disc)
+
+        return self.placed.get(("orientation", scan.key, sampling, disc), compute, progress)
 
     def virtual(
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
@@ -247,16 +194,20 @@ class Engine:
         if found.centre is None or not found.radius:
             return {"sum": scan.events.counts}
         centre, radius = found.centre, found.radius
-        presets = self.store.get(
+        # Virtual detectors need no more of a calibration than where the disc lies.
+        presets = self._summed(
             ("virtual", scan.key, centre, radius),
-            # Virtual detectors need no more of a calibration than where the disc lies.
-            lambda report: virtual_detectors(scan.events, _disc_only(centre, radius), PRESETS),
+            scan,
+            lambda events, progress: virtual_detectors(
+                events, _disc_only(centre, radius), PRESETS, progress=progress
+            ),
             progress,
         )
-        chosen = self.store.get(
+        chosen = self._summed(
             ("annulus", scan.key, centre, radius, annulus),
-            lambda report: virtual_detector(
-                scan.events, centre, annulus.inner * radius, annulus.outer * radius
+            scan,
+            lambda events, progress: virtual_detector(
+                events, centre, annulus.inner * radius, annulus.outer * radius, progress=progress
             ),
             progress,
         )
@@ -275,13 +226,16 @@ class Engine:
         """G on its sidebands; with the triple overlap if `full`."""
         from recon.gfunction import build_sidebands
 
-        return self.store.get(
-            ("g", scan.key, calibration, pixels, full),
-            lambda report: build_sidebands(
-                scan.events, calibration, pixels_across=pixels, full=full, progress=report
-            ),
-            progress,
-        )
+        def compute(device, report):
+            return build_sidebands(
+                self._events(scan, device, report),
+                calibration,
+                pixels_across=pixels,
+                full=full,
+                progress=report,
+            )
+
+        return self.placed.get(g_key(scan, calibration, pixels, full), compute, progress)
 
     def phase(
         self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
@@ -289,7 +243,9 @@ class Engine:
         """(Sy, Sx) float32 phase [rad]; a redraw, so nothing is remembered."""
         from recon.ssb import single_sideband
 
-        return single_sideband(g, aberrations, mode, sideband, band_limit)
+        return self.placed.redraw(
+            g, lambda: single_sideband(g, aberrations, mode, sideband, band_limit)
+        )
 
     def transmission(
         self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
@@ -297,7 +253,9 @@ class Engine:
         """(Sy, Sx) complex64 transmission of the object."""
         from recon.ssb import object_transmission
 
-        return object_transmission(g, aberrations, mode, sideband, band_limit)
+        return self.placed.redraw(
+            g, lambda: object_transmission(g, aberrations, mode, sideband, band_limit)
+        )
 
     def frequencies(self, g, choice: TileChoice) -> np.ndarray:
         """(n, 2) int (row, column) of the tiles' object frequencies from DC.
@@ -314,19 +272,20 @@ class Engine:
         ]
         if picked:
             return np.array(picked, dtype=int)
-        return np.asarray(strongest_frequencies(g, choice.count), dtype=int)
+        strongest = self.placed.redraw(g, lambda: strongest_frequencies(g, choice.count))
+        return np.asarray(strongest, dtype=int)
 
     def tiles(self, g, aberrations: Aberrations, frequencies: np.ndarray) -> np.ndarray:
         """(n, By, Bx) complex64 conj(gamma) G."""
         from recon.tiles import gfunction_tiles
 
-        return gfunction_tiles(g, aberrations, frequencies)
+        return self.placed.redraw(g, lambda: gfunction_tiles(g, aberrations, frequencies))
 
     def spectrum(self, g) -> np.ndarray:
         """(Sy, Sx) float32 signal power, DC in the middle."""
         from recon.tiles import power_spectrum
 
-        return power_spectrum(g)
+        return self.placed.redraw(g, lambda: power_spectrum(g))
 
     # ---- centre of mass ----
 
@@ -345,29 +304,37 @@ class Engine:
 
         field = self.deflection(scan, calibration)
 
-        def compute(report):
+        def compute(device, report):
+            there = device.xp.asarray(field)
             if dpc.method == "direct":
-                return integrate_com_direct(
-                    field, calibration, highpass=dpc.highpass, lowpass=dpc.lowpass
+                result = integrate_com_direct(
+                    there, calibration, highpass=dpc.highpass, lowpass=dpc.lowpass
                 )
-            return integrate_com(
-                field,
-                calibration,
-                highpass=dpc.highpass,
-                lowpass=dpc.lowpass,
-                step=dpc.step,
-                iterations=dpc.iterations,
-                padding=dpc.padding,
-                progress=report,
-            )
+            else:
+                result = integrate_com(
+                    there,
+                    calibration,
+                    highpass=dpc.highpass,
+                    lowpass=dpc.lowpass,
+                    step=dpc.step,
+                    iterations=dpc.iterations,
+                    padding=dpc.padding,
+                    progress=report,
+                )
+            return brought_home(result)
 
         # What the direct solution does not read must not make it stale.
         used = dpc if dpc.method == "iterative" else Dpc("direct", dpc.highpass, dpc.lowpass)
-        return self.store.get(("dpc", scan.key, calibration, used), compute, progress)
+        return self.placed.get(("dpc", scan.key, calibration, used), compute, progress)
 
     def close(self) -> None:
         """Stop everything under way."""
         self.store.close()
+
+
+def g_key(scan: Scan, calibration: Calibration, pixels: int, full: bool) -> tuple:
+    """What a G depends on."""
+    return ("g", scan.key, calibration, pixels, full)
 
 
 def _disc_only(centre, radius) -> Calibration:

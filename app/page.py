@@ -105,6 +105,7 @@ class Page:
             "spectrum": self._spectrum,
             "progress": self._progress,
             "status": self._status,
+            "device": self.status.show_device,
             "error": self._error,
             "notice": lambda sentence: self.notices.add(sentence, "notice"),
         }

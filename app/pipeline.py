@@ -9,13 +9,13 @@ One watcher takes a snapshot of the state and submits it; threads of the `Comput
 or needs a page.
 """
 
-import logging
 from collections.abc import Callable
 from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 
 from app import opening, work
+from app.board import Board, Callback
 from app.catalogue import DEMO
 from app.frames import FrameWindow
 from app.meter import Meter
@@ -24,12 +24,9 @@ from app.service import DERIVED, QUICK, SLOW, ComputeService
 from app.state import Experiment
 from recon.errors import Cancelled
 
-Callback = Callable[[str, object], None]
-
 _SHORT_S = 0.4
 
 _sessions = count()
-_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -54,7 +51,7 @@ class Pipeline:
 
     Notes
     -----
-    Use: `subscribe` the views, then `start`; `close` when the session ends. All methods but
+    `subscribe` the views, then `start`; `close` when the session ends. All methods but
     `acknowledge`, `latest` and `export` belong on the session's thread.
     """
 
@@ -73,8 +70,7 @@ class Pipeline:
         self._post, self._settle = post, settle
         self._frames = FrameWindow(window, patience)
         self._session = f"session {next(_sessions)}"
-        self._callbacks: list[Callback] = []
-        self._latest: dict[str, object] = {}
+        self._board = Board()
         self._watchers: list = []
         self._closed = False
         self._filling = False  # while the pipeline itself changes the state
@@ -85,7 +81,7 @@ class Pipeline:
         self._asked: dict[str, object] = {}  # lane -> what was submitted last
         self._changed_at = 0.0
         self._meters = {lane: Meter(self._tell) for lane in (SLOW, DERIVED)}
-        self._said = (None, None)
+        self._said: tuple = ()
         self._prepared: work.Prepared | None = None
         self._shown: dict[str, object] = {}  # derived topic -> what it was made of
 
@@ -94,18 +90,10 @@ class Pipeline:
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Have `callback(topic, value)` called on the session's thread for every result.
 
-        Topics and their classes are listed in `app.results`. What has been published already is
-        given at once. Returns a function that ends the subscription.
+        Topics are listed in `app.results`. What has been published already is given at once.
+        Returns a function that ends the subscription.
         """
-        self._callbacks.append(callback)
-        for topic, value in list(self._latest.items()):
-            self._call(callback, topic, value)
-
-        def unsubscribe():
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-
-        return unsubscribe
+        return self._board.subscribe(callback)
 
     def start(self) -> None:
         """Watch the state and open its dataset."""
@@ -142,13 +130,12 @@ class Pipeline:
 
     def latest(self, topic: str):
         """The value published last under `topic`, or None."""
-        return self._latest.get(topic)
+        return self._board.latest(topic)
 
     def export(self, kind: str):
         """What is set now as a file to save: "tiff" or "hdf5", computed exactly.
 
-        Returns an `app.export.Export` with `filename`, `data` (bytes) and `media_type`. Takes up
-        to some seconds; safe from any thread.
+        Returns an `app.export.Export`. Takes up to some seconds; safe from any thread.
 
         Raises
         ------
@@ -172,8 +159,7 @@ class Pipeline:
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
         self._watchers.clear()
-        self._callbacks.clear()
-        self._latest.clear()
+        self._board.clear()
         self._prepared = None
 
     # ---- on the session's thread ----
@@ -220,7 +206,7 @@ class Pipeline:
             return
         if error is not None:
             if not isinstance(error, Cancelled):
-                self._deliver([("error", work.sentence(error))])
+                self._board.tell([("error", work.sentence(error))])
             self._fall_back()
             return
         if self._opened is None or self._opened.dataset != reading.dataset:
@@ -281,7 +267,7 @@ class Pipeline:
         with self._fill():
             opening.take_over(self.experiment.scan, request.region, prepared.found)
         self._sources = opening.settled_sources(self._sources, prepared.found)
-        self._advise(prepared.found)
+        self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
             amplitude = self._amplitude_shown()
@@ -290,12 +276,12 @@ class Pipeline:
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
 
-    def _advise(self, found) -> None:
-        """Say what has to be entered, and how the orientation was found; each once."""
-        said = (opening.advice(found), found.orientation_statement)
-        for sentence, before in zip(said, self._said, strict=True):
-            if sentence and sentence != before:
-                self._deliver([("notice", sentence)])
+    def _advise(self, prepared: work.Prepared) -> None:
+        """Say what has to be entered, what was found, what the CPU had to do; each once."""
+        found = prepared.found
+        said = opening.advice(found), found.orientation_statement
+        said += self.engine.placed.statements(prepared.scan.key)
+        self._board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said
 
     def _redraw(
@@ -310,7 +296,10 @@ class Pipeline:
 
         def done(batch, error, seconds):
             if error is not None:
-                self._fail(error)
+                if work.move_to_cpu(self.engine, prepared, error):
+                    self._later(lambda: self._prepare_again(prepared))
+                else:
+                    self._fail(error)
                 return
             self._publish(self._frames.number(batch))
             if draft and self._prepared is prepared:
@@ -319,6 +308,11 @@ class Pipeline:
                 self._redraw(request, "exact", amplitude, rest, yielding=True)
 
         self.service.submit(self._session, QUICK, redraw, done, delay=delay, yielding=yielding)
+
+    def _prepare_again(self, prepared: work.Prepared) -> None:
+        if prepared is self._prepared:
+            self._asked.pop(SLOW, None)
+            self._follow(self.experiment.request())
 
     def _derive(self, request: Request) -> None:
         meter, prepared = self._begin(DERIVED), self._prepared
@@ -330,6 +324,8 @@ class Pipeline:
             meter.end()
             if error is not None:
                 self._fail(error)
+            else:
+                self._later(lambda: self._advise(prepared))
 
         self.service.submit(self._session, DERIVED, derive, done)
 
@@ -374,7 +370,7 @@ class Pipeline:
             self._post(run)
 
     def _publish(self, batch) -> None:
-        self._later(lambda: self._deliver(batch))
+        self._later(lambda: self._board.tell(batch))
 
     def _tell(self, progress) -> None:
         self._publish([("progress", progress)])
@@ -382,18 +378,3 @@ class Pipeline:
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, Cancelled):
             self._publish([("error", work.sentence(error))])
-
-    def _deliver(self, batch) -> None:
-        for topic, value in batch:
-            # Errors and notices are told once; everything else is what is shown now.
-            if topic not in ("error", "notice", "progress"):
-                self._latest[topic] = value
-            for callback in list(self._callbacks):
-                self._call(callback, topic, value)
-
-    @staticmethod
-    def _call(callback, topic, value) -> None:
-        try:
-            callback(topic, value)
-        except Exception:  # one view's failure must not keep results from the others
-            _log.exception("A view could not show %s.", topic)

@@ -15,6 +15,7 @@
 | error    | str, one sentence                                                 |
 | notice   | str, one sentence: what to enter, what was found                  |
 | status   | `Status`                                                          |
+| device   | `DeviceState`                                                     |
 
 Arrays are C-contiguous, read by the views and never written. `scan_sampling` is (y, x) [Å] of the
 array's own pixels, or None where the step is unknown (draw in scan positions then).
@@ -198,18 +199,45 @@ class Status:
     redraw_ms: float | None
     entries: int | None
     """Entries of G that lie in a sideband."""
-    device: str
-    """Such as "CPU, 2 threads"."""
 
     @property
     def line(self) -> str:
         """The same in words."""
         parts = [self.mode or "no phase yet"]
         if self.redraw_ms is not None:
-            parts.append(f"redraw {self.redraw_ms:.0f} ms")
+            # A GPU's redraw is a fraction of a millisecond.
+            digits = 0 if self.redraw_ms >= 10 else 1
+            parts.append(f"redraw {self.redraw_ms:.{digits}f} ms")
         if self.entries is not None:
             parts.append(f"{_short(self.entries)} entries")
-        return " · ".join([*parts, self.device])
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """What computes, and how full its memory is."""
+
+    name: str
+    """Such as "NVIDIA H200", or "CPU, 2 threads"."""
+    used: int | None
+    """[bytes]; None where the device does not say."""
+    total: int | None
+    """[bytes]"""
+    details: tuple[str, ...] = ()
+    """Lines on what takes the memory, and why it is not the GPU."""
+
+    @property
+    def line(self) -> str:
+        """How full it is, such as "12.3 of 139 GiB"; empty where that is not known."""
+        if self.used is None or not self.total:
+            return ""
+        used, total = (size / 2**30 for size in (self.used, self.total))
+        return f"{used:.1f} of {total:.{0 if total >= 10 else 1}f} GiB"
+
+    @property
+    def fraction(self) -> float:
+        """How full it is, 0 to 1."""
+        return min(1.0, self.used / self.total) if self.used is not None and self.total else 0.0
 
 
 def _short(count: int) -> str:

@@ -1,5 +1,7 @@
 """A session's page, put into Bokeh's document."""
 
+import logging
+
 import panel as pn
 
 from app.page import Page
@@ -7,11 +9,21 @@ from app.pipeline import Pipeline
 from app.shared import shared
 from app.views.assets import asset
 from app.views.wheel import data_url, picture_of_wheel
+from recon.backend import DeviceError
 
 
-def open_page() -> Page:
-    """Make the page of the current session and serve it."""
-    parts = shared()
+def open_page() -> Page | None:
+    """Make the page of the current session and serve it.
+
+    Where the server's settings make no sense here, such as a GPU that is wanted and absent, the
+    page is one sentence, and the result None.
+    """
+    try:
+        parts = shared()
+    except (DeviceError, ValueError) as error:
+        logging.getLogger(__name__).error("%s", error)
+        refusal(str(error)).servable(title="livestem")
+        return None
 
     def make_pipeline(experiment, post):
         return Pipeline(experiment, parts.engine, parts.service, post)
@@ -21,6 +33,12 @@ def open_page() -> Page:
     template(page).servable(title="livestem")
     pn.state.onload(page.start)
     return page
+
+
+def refusal(sentence: str) -> pn.pane.Str:
+    """A page of one sentence."""
+    words = f"livestem cannot work with its settings. {sentence}"
+    return pn.pane.Str(words, styles={"font": "16px/1.5 sans-serif", "max-width": "40em"})
 
 
 def query() -> dict[str, str]:

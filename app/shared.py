@@ -1,6 +1,7 @@
 """What all sessions of a process share: the catalogue, the engine and its threads."""
 
 import atexit
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from app.catalogue import Catalogue
 from app.config import Settings, settings
 from app.engine import Engine
 from app.service import ComputeService
+from recon.backend import CPU, choose, limit_memory, why_not_gpu
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,13 @@ class Shared:
 
 
 def build(chosen: Settings) -> Shared:
-    """The parts, as the settings want them."""
+    """The parts, as the settings want them.
+
+    Raises
+    ------
+    DeviceError
+        If the owner wants a GPU and there is none.
+    """
     if chosen.threads is not None:
         import numba
 
@@ -39,9 +47,20 @@ def build(chosen: Settings) -> Shared:
         numba.config.reload_config()
     # A redraw's thread gets its turn within a millisecond of being asked for, not five.
     sys.setswitchinterval(1e-3)
+    device, why_cpu = choose(chosen.device), None
+    limit_memory(device, chosen.gpu_memory)
+    if device is CPU and chosen.device == "auto":
+        why_cpu = why_not_gpu()
+        logging.getLogger(__name__).warning("The CPU does the work. %s", why_cpu)
     catalogue = Catalogue(chosen.data)
     engine = Engine(
-        catalogue, memory=chosen.memory, demo_cache=chosen.cache, results=chosen.results
+        catalogue,
+        memory=chosen.memory,
+        demo_cache=chosen.cache,
+        results=chosen.results,
+        device=device,
+        strict=chosen.device == "gpu",
+        why_cpu=why_cpu,
     )
     return Shared(chosen, catalogue, engine, ComputeService())
 

@@ -65,8 +65,8 @@ class Store:
         """Bytes of arrays on a device, of values that are kept here or that a session holds."""
         with self._lock:
             known = (self._values.get(k, (self._alive.get(k),))[0] for k in self._on_device)
-            found = {id(a): a.nbytes for value in known for a in arrays_in(value) if not _host(a)}
-            return sum(found.values())
+            found = [array for value in known for array in arrays_in(value) if not _host(array)]
+        return sum({_place(array): array.nbytes for array in found}.values())
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
@@ -125,6 +125,12 @@ class Store:
             for key in list(self._values):
                 self._forget(key)
             self._on_device.clear()
+
+    def forget(self, key: Hashable) -> None:
+        """Have the value of `key` made again when it is asked for next."""
+        with self._lock:
+            self._forget(key)
+            self._alive.pop(key, None)
 
     def clear_device(self) -> None:
         """Forget every value that holds arrays on a device; what sessions hold stays there."""
@@ -234,8 +240,15 @@ def arrays_in(value) -> Iterator:
 
 def bytes_of(value) -> int:
     """Bytes of the arrays in `value`, wherever they are; one that comes twice counts once."""
-    return sum({id(array): array.nbytes for array in arrays_in(value)}.values())
+    return sum({_place(array): array.nbytes for array in arrays_in(value)}.values())
 
 
 def _host(array) -> bool:
     return isinstance(array, np.ndarray | np.generic)
+
+
+def _place(array):
+    """What tells an array from others: on a device its address, which its handles share."""
+    if _host(array):
+        return id(array)
+    return (array.__cuda_array_interface__.get("data") or (id(array),))[0]

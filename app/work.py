@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from app import opening
-from app.engine import Found, Scan
+from app.engine import Found, Scan, g_key
 from app.meter import Meter
 from app.request import Request
 from app.results import (
@@ -23,6 +23,7 @@ from app.results import (
     Tiles,
     VirtualImages,
 )
+from recon.backend import CPU, DeviceError
 
 Batch = list[tuple[str, object]]
 Publish = Callable[[Batch], None]
@@ -113,6 +114,7 @@ def prepare(
         [
             ("scan", opening.summary(title, request, scan, found, sources)),
             ("pacbed", opening.pacbed(pattern, found)),
+            ("device", engine.gauge.state()),
         ]
     )
     g = None
@@ -126,6 +128,15 @@ def prepare(
         )
     meter.check()
     return Prepared(request, scan, found, g, opening.sampling_of(request), Picks())
+
+
+def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
+    """Have G made on the CPU after a redraw has failed on the device; False where it cannot be."""
+    request, calibration = prepared.request, prepared.found.calibration
+    if not isinstance(error, DeviceError) or prepared.sidebands.device is CPU:
+        return False
+    full, pixels = request.sideband == "full", request.bright_field_pixels
+    return engine.placed.give_up(g_key(prepared.scan, calibration, pixels, full), error)
 
 
 def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: bool) -> Batch:
@@ -150,7 +161,8 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
                 automatic=not request.tiles.frequencies,
             ),
         ),
-        ("status", Status(mode, ms, int(g.entries), device())),
+        ("status", Status(mode, ms, int(g.entries))),
+        ("device", engine.gauge.state(prepared)),
     ]
     power = prepared.picks.news(engine, g, frequencies)
     if power is not None:
@@ -239,19 +251,11 @@ def length(angstrom: float) -> str:
     return f"{angstrom:.3g} Å"
 
 
-def device() -> str:
-    """What computes, in words."""
-    import numba
-
-    threads = numba.get_num_threads()
-    return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
-
-
 def sentence(error: BaseException) -> str:
     """An error in one sentence for the user; what nobody expected goes to the log too."""
     if isinstance(error, MemoryError):
         return "There is not enough memory for this: crop or bin the scan, or take fewer pixels."
-    if isinstance(error, ValueError) and str(error):
+    if isinstance(error, ValueError | DeviceError) and str(error):
         return str(error)
     if isinstance(error, OSError):
         name = os.path.basename(str(error.filename or ""))

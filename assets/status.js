@@ -13,7 +13,10 @@ export function render({model}) {
     <span class="work" hidden><span class="task" role="status"></span>
     <progress max="1"></progress><span class="left"></span><button type="button" class="cancel">Cancel</button></span>
     <span class="stopped" hidden>Stopped before it was done
-    <button type="button" class="retry">Try again</button></span>`
+    <button type="button" class="retry">Try again</button></span>
+    <span class="device" tabindex="0" aria-describedby="device-details" hidden><span class="name"></span>
+    <meter min="0" max="1" low="0.8" high="0.92" optimum="0"></meter><span class="memory"></span>
+    <span class="details" role="tooltip" id="device-details"></span></span>`
   const part = (name) => root.querySelector(name)
   for (const does of ["cancel", "retry"]) {
     part(`.${does}`).addEventListener("click", () => model.send_msg({does}))
@@ -28,7 +31,23 @@ export function render({model}) {
     part("progress").value = model.fraction
     part(".left").textContent = words(model.remaining)
   }
+  const gauge = () => {
+    part(".device").hidden = !model.device
+    part(".name").textContent = model.device
+    part(".memory").textContent = model.memory
+    part("meter").hidden = !model.memory
+    part("meter").value = model.full
+    part(".details").replaceChildren(...model.details.map((text) => {
+      const line = document.createElement("span")
+      const [, what, how] = text.match(/^([^.]{1,60}): (.*)$/) ?? [null, "", text]
+      if (what) line.append(Object.assign(document.createElement("b"), {textContent: what}))
+      line.append(how)
+      return line
+    }))
+  }
   for (const name of ["mode", "line", "task", "fraction", "remaining", "running", "stopped"]) model.on(name, show)
+  for (const name of ["device", "memory", "full", "details"]) model.on(name, gauge)
   show()
+  gauge()
   return root
 }

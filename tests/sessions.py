@@ -8,11 +8,15 @@ from waiting import wait_until
 
 from app.engine import Found, Scan
 from app.pipeline import Pipeline
+from app.results import DeviceState
 from app.state import Experiment
 from recon.calibration import Calibration
 from recon.events import from_frames
 
 CALIBRATED = {"energy": 80e3, "semiangle_cutoff": 25.0, "scan_sampling": (0.3, 0.25)}
+
+
+STATE = DeviceState("CPU, 2 threads", 3 << 30, 24 << 30)
 
 
 class FakeEngine:
@@ -23,6 +27,8 @@ class FakeEngine:
         self.calls = []
         self.hold = {}
         self.fail = {}
+        self.placed = SimpleNamespace(statements=lambda scan_key: ())
+        self.gauge = SimpleNamespace(state=lambda prepared=None: STATE)
 
     def _call(self, name, *details, progress=None):
         self.calls.append((name, *details))

@@ -12,6 +12,7 @@ from app.catalogue import Catalogue
 from app.page import Page
 from app.results import (
     ComField,
+    DeviceState,
     DpcImage,
     Pacbed,
     PhaseImage,
@@ -113,7 +114,8 @@ def publish_all(page, image):
     page.pipeline.publish(
         "spectrum", Spectrum(image**2, (0.01, 0.01), np.array([[1, 2], [3, 4]]), 1.0)
     )
-    page.pipeline.publish("status", Status("exact", 3.0, 1000, "CPU, 2 threads"))
+    page.pipeline.publish("status", Status("exact", 3.0, 1000))
+    page.pipeline.publish("device", DeviceState("NVIDIA H200", 12 << 30, 139 << 30, ("G: 1 GiB",)))
 
 
 def test_every_root_of_the_page_has_its_place(instrument):
@@ -145,8 +147,12 @@ def test_results_are_drawn_where_they_belong(instrument, image):
     assert instrument.spectrum.rings.data["text"] == ["1", "2"]
     assert (instrument.status.mode, instrument.status.line) == (
         "exact",
-        "redraw 3 ms · 1 k entries · CPU, 2 threads",
+        "redraw 3.0 ms · 1 k entries",
     )
+    status = instrument.status
+    assert (status.device, status.memory) == ("NVIDIA H200", "12.0 of 139 GiB")
+    assert status.full == pytest.approx(12 / 139, abs=1e-3)
+    assert status.details == ["G: 1 GiB"]
 
 
 def test_a_painted_frame_is_acknowledged(instrument, image):

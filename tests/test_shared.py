@@ -1,5 +1,19 @@
+import logging
+
+import pytest
+
 from app.config import Settings
 from app.shared import build
+from recon import backend
+from recon.backend import CPU, DeviceError
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    def gpu():
+        raise DeviceError("No GPU: none is here.")
+
+    monkeypatch.setattr(backend, "gpu", gpu)
 
 
 def test_a_process_shares_one_engine_and_ends_cleanly(tmp_path):
@@ -10,3 +24,44 @@ def test_a_process_shares_one_engine_and_ends_cleanly(tmp_path):
     parts.close()
     assert not path.exists()
     assert not any(thread.is_alive() for thread in parts.service._threads)
+
+
+def test_without_a_gpu_the_cpu_is_taken_and_the_log_says_why_once(tmp_path, no_gpu, caplog):
+    with caplog.at_level(logging.WARNING):
+        parts = build(Settings(cache=tmp_path))
+    try:
+        placed = parts.engine.placed
+        assert (placed.device, placed.strict) == (CPU, False)
+        assert placed.why_cpu == "No GPU: none is here."
+        assert [r.message for r in caplog.records] == [
+            "The CPU does the work. No GPU: none is here."
+        ]
+    finally:
+        parts.close()
+
+
+def test_who_wants_the_cpu_is_told_nothing(tmp_path, no_gpu, caplog):
+    with caplog.at_level(logging.WARNING):
+        parts = build(Settings(cache=tmp_path, device="cpu"))
+    parts.close()
+    assert parts.engine.placed.why_cpu is None
+    assert not caplog.records
+
+
+def test_a_gpu_that_is_wanted_and_absent_is_an_error(tmp_path, no_gpu):
+    with pytest.raises(DeviceError, match=r"^No GPU: none is here\.$"):
+        build(Settings(cache=tmp_path, device="gpu"))
+
+
+def test_the_gpu_is_taken_with_the_owners_limit(tmp_path, monkeypatch):
+    from fake_gpu import fake_gpu
+
+    fake = fake_gpu("cpu", monkeypatch)
+    parts = build(Settings(cache=tmp_path, device="gpu", gpu_memory=1 << 20))
+    try:
+        assert parts.engine.placed.device is fake.device
+        assert parts.engine.placed.strict
+        assert fake.limit == 1 << 20
+        assert parts.engine.store._device_limit == 3 << 18
+    finally:
+        parts.close()

@@ -11,10 +11,9 @@ from app.store import Store, arrays_in, bytes_of
 class OnDevice:
     """As much of an array on a device as the store looks at."""
 
-    __cuda_array_interface__ = None
-
-    def __init__(self, nbytes):
+    def __init__(self, nbytes, address=None):
         self.nbytes = nbytes
+        self.__cuda_array_interface__ = {} if address is None else {"data": (address, False)}
 
 
 @dataclass(eq=False)
@@ -80,6 +79,18 @@ def test_what_grows_after_it_was_kept_counts_as_it_is():
     scan = put(store, "a", Scan(OnDevice(10)))
     scan.spare.append(OnDevice(20))
     assert store.device_nbytes == 30
+
+
+def test_an_array_and_its_handle_count_once():
+    assert bytes_of([OnDevice(30, 4096), OnDevice(30, 4096), OnDevice(5, 8192)]) == 35
+
+
+def test_a_forgotten_value_is_made_again_even_while_a_session_holds_it():
+    store = Store(100)
+    held = put(store, "a", Scan(np.zeros(3)))
+    store.forget("a")
+    assert put(store, "a", Scan(np.zeros(3))) is not held
+    assert store.nbytes == 24
 
 
 def test_clearing_the_device_leaves_the_host_alone_and_gives_back():

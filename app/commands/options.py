@@ -9,6 +9,8 @@ LARGEST = 1e30
 """Numbers beyond it do not fit the single precision that images are computed in."""
 LARGEST_ABERRATION = 1e11
 """[Å]; ten metres."""
+DEVICES = ("auto", "cpu", "gpu")
+"""As in `recon.backend`, which is not imported for that: `--help` answers at once."""
 
 
 def number(text: str) -> float:
@@ -110,6 +112,14 @@ def rotation(text: str) -> float | str:
     return "auto" if text.strip().lower() == "auto" else number(text)
 
 
+def device(text: str) -> str:
+    """Where to compute: `auto`, `cpu` or `gpu`."""
+    name = text.strip().lower()
+    if name not in DEVICES:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(DEVICES)}.")
+    return name
+
+
 def aberrations(entries: list[str] | None) -> dict[str, float]:
     """Coefficients [Å] from entries such as `C10=80`.
 
@@ -173,10 +183,10 @@ def output_file(path: Path, *, source: Path | None = None) -> Path:
 
 def events_file(path: Path, *, source: Path | None = None) -> Path:
     """`output_file` for events, whose format follows from the suffix."""
-    from recon.io import READERS
+    from recon.io import WRITERS
 
     output_file(path, source=source)
-    suffixes = [suffix for reader in READERS for suffix in reader.SUFFIXES]
+    suffixes = [suffix for writer in WRITERS for suffix in writer.SUFFIXES]
     if path.suffix.lower() not in suffixes:
         raise ValueError(
             f"{path} would be of no known format: give it a name in {', '.join(suffixes)}."

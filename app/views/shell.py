@@ -46,7 +46,7 @@ class Shell(_Part):
 
 
 class StatusBar(_Part):
-    """Mode, speed and device; long work with its remaining time, a way to stop and to resume it.
+    """Mode and speed; long work with a way to stop and to resume it; the device and its memory.
 
     Messages: "cancel" while it runs, "retry" once it was stopped.
     """
@@ -58,11 +58,27 @@ class StatusBar(_Part):
     remaining = param.Number(None, allow_None=True)
     running = param.Boolean(False)
     stopped = param.Boolean(False, doc="Whether long work was cancelled or failed.")
+    device = param.String("", doc="What computes.")
+    memory = param.String("", doc="How full it is, in words.")
+    full = param.Number(0.0, doc="How full it is, 0 to 1.")
+    details = param.List([], doc="Lines on what takes the memory.")
 
     _esm = asset("status.js")
 
     def __init__(self, **params):
         super().__init__(**({"sizing_mode": "stretch_width"} | params))
+        self._state = None
+
+    def show_device(self, state) -> None:
+        """Show a `DeviceState`; the same one again costs nothing."""
+        if state is not self._state:
+            self._state = state
+            self.param.update(
+                device=state.name,
+                memory=state.line,
+                full=round(state.fraction, 3),
+                details=list(state.details),
+            )
 
 
 class Notices(_Part):
