@@ -1,20 +1,30 @@
 """The scans a server offers: names that stand for files, never paths.
 
 A page or a link can only name an entry; what is opened lies truly inside the data folder (after
-links are followed) or is a file that was uploaded to this process.
+links are followed) or is a file that was uploaded to this process. See `app/jail.py`.
 """
 
 import os
+import re
 import secrets
 import shutil
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
 from threading import Lock
 
+from app.jail import Outside, check_contents, resolve_inside
+
 DEMO = "demo"
 
-UPLOAD = "upload"
+UPLOAD = "upload:"
+"""First part of the name of an upload. No folder that is offered is called so."""
+
+SUFFIXES = frozenset(
+    {".h5", ".hdf5", ".npz", ".eer", ".tpx3", ".t3p", ".toml", ".csr", ".emd", ".hspy"}
+)
+"""Endings of what may be a scan; what it is, and whether, is told by its contents."""
 
 DEPTH, MOST = 4, 500
 """How deep folders are looked through, and how many scans are listed."""
@@ -37,11 +47,17 @@ class Catalogue:
     ----------
     root : Path, optional
         Folder with scans, looked through four levels deep, or one file.
+    upload_limit : int
+        Bytes of uploads that are kept; the oldest go when there is no room for a new one. 0 takes
+        none.
     """
 
-    def __init__(self, root: Path | None = None):
+    def __init__(self, root: Path | None = None, *, upload_limit: int = 4 << 30):
         self._root = None if root is None else Path(root).resolve(strict=True)
         self._uploads: Path | None = None
+        self._upload_limit = upload_limit
+        self._kept: OrderedDict[str, int] = OrderedDict()
+        self._checked: dict[Path, tuple] = {}
         self._lock = Lock()
 
     @property
@@ -65,35 +81,42 @@ class Catalogue:
         return tuple(found)
 
     def path(self, name: str) -> Path:
-        """The file that `name` stands for.
+        """The file that `name` stands for, safe to be opened by any reader.
 
         Raises
         ------
         ValueError
-            If it stands for none, or for one outside the folder.
+            If it stands for none, for one outside the folder, or for one that would have another
+            opened with it.
         """
+        path, base = self._inside(name)
+        stamp = _stamp(path)
+        if self._checked.get(path) != stamp:
+            check_contents(path, base)
+            self._checked[path] = stamp
+        return path
+
+    def _inside(self, name: str) -> tuple[Path, Path]:
+        """The file of that name, and the folder that it lies in."""
         refusal = ValueError(f"“{_clip(name)}” is not among the scans that this server offers.")
-        parts = PurePosixPath(name).parts
-        if not parts or "\0" in name or "\\" in name or name.startswith("/") or ".." in parts:
-            raise refusal
-        if parts[0] == UPLOAD and self._uploads is not None:
-            base, below = self._uploads, parts[1:]
-        elif self._root is None:
+        first, _, rest = name.partition("/")
+        if first == UPLOAD and self._uploads is not None:
+            base, name = self._uploads, rest
+        elif first == UPLOAD or self._root is None:
             raise refusal
         elif self._root.is_file():
             if name != self._root.name:
                 raise refusal
-            return self._root
+            return self._root, self._root.parent
         else:
-            base, below = self._root, parts
+            base = self._root
         try:
-            path = base.joinpath(*below).resolve(strict=True)
-        except (OSError, ValueError, RuntimeError):
+            path = resolve_inside(base, name)
+        except Outside:
             raise refusal from None
-        # A comparison of parts, not of text: /data/rootX is not inside /data/root.
-        if not path.is_relative_to(base) or not path.is_file() or not readable(path):
+        if not readable(path):
             raise refusal
-        return path
+        return path, base
 
     def title(self, name: str) -> str:
         """Short name for the head of the page."""
@@ -101,37 +124,52 @@ class Catalogue:
 
     def stamp(self, name: str):
         """What changes when the file behind `name` is another one; keys what was read from it."""
-        if name == DEMO:
-            return DEMO
-        path = self.path(name)
-        found = path.stat()
-        return str(path), found.st_mtime_ns, found.st_size
+        return DEMO if name == DEMO else _stamp(self._inside(name)[0])
 
     def add_upload(self, filename: str, content: bytes) -> str:
-        """Keep an uploaded file until the process ends; its name cannot be guessed.
+        """Keep an uploaded file while there is room, and no longer than the process lives.
+
+        Its name cannot be guessed.
 
         Raises
         ------
         ValueError
-            If no reader takes files of this suffix.
+            If no reader takes files of this suffix, or it is too large, or cannot be kept.
         """
-        short = PurePosixPath(filename.replace("\\", "/")).name
-        if not short or short.startswith(".") or not readable(Path(short)):
+        short = _short(filename)
+        if not short or not readable(Path(short)):
             known = ", ".join(sorted(suffixes()))
             raise ValueError(f"“{_clip(short)}” is not a scan: choose a file that ends in {known}.")
+        if len(content) > self._upload_limit:
+            raise ValueError(
+                f"“{_clip(short)}” has {len(content) / 1e9:.2f} GB; this server takes "
+                f"{self._upload_limit / 1e9:.2f} GB. Ask its owner to put the file into its folder."
+                if self._upload_limit
+                else "This server takes no files: ask its owner to put yours into its folder."
+            )
+        token = secrets.token_hex(12)
         with self._lock:
-            if self._uploads is None:
-                self._uploads = Path(mkdtemp(prefix="livestem-")).resolve()
-        token = secrets.token_urlsafe(12)
-        folder = self._uploads / token
-        folder.mkdir()
-        (folder / short).write_bytes(content)
+            while self._kept and sum(self._kept.values()) + len(content) > self._upload_limit:
+                shutil.rmtree(self._uploads / self._kept.popitem(last=False)[0], ignore_errors=True)
+            self._kept[token] = len(content)
+        try:
+            with self._lock:
+                if self._uploads is None:
+                    self._uploads = Path(mkdtemp(prefix="livestem-")).resolve()
+                folder = self._uploads / token
+                folder.mkdir()
+            (folder / short).write_bytes(content)
+        except OSError as error:
+            with self._lock:
+                self._kept.pop(token, None)
+            raise ValueError(f"“{_clip(short)}” could not be kept: {error.strerror}.") from error
         return f"{UPLOAD}/{token}/{short}"
 
     def close(self) -> None:
         """Delete what was uploaded."""
         with self._lock:
             folder, self._uploads = self._uploads, None
+            self._kept.clear()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -147,7 +185,8 @@ class Catalogue:
                     continue
                 name = path.relative_to(self._root).as_posix()
                 try:
-                    found.append((name, self.path(name)))
+                    name.encode()  # a name that is no text cannot be told to a browser
+                    found.append((name, self._inside(name)[0]))
                 except ValueError:  # a link that leads out of the folder, or to nothing
                     continue
                 if len(found) >= MOST:
@@ -156,15 +195,26 @@ class Catalogue:
 
 
 def suffixes() -> frozenset[str]:
-    """Endings of the files that some reader takes, in lower case with their dot."""
-    from recon.io import READERS
-
-    return frozenset(suffix.lower() for reader in READERS for suffix in reader.SUFFIXES)
+    """Endings of the files that some reader may take, in lower case with their dot."""
+    return SUFFIXES
 
 
 def readable(path: Path) -> bool:
     """Whether the name ends as a scan's does."""
     return path.suffix.lower() in suffixes()
+
+
+def _stamp(path: Path) -> tuple:
+    found = path.stat()
+    return str(path), found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _short(filename: str) -> str:
+    """The last part of a file's name from a browser, fit for any disk."""
+    name = PurePosixPath(filename.replace("\\", "/")).name
+    name = re.sub(r"[^\w .()+,=@-]", "_", name).lstrip(". ")
+    stem, suffix = Path(name).stem, Path(name).suffix
+    return f"{stem.encode()[:150].decode(errors='ignore')}{suffix}" if len(suffix) < 10 else name
 
 
 def _clip(text: str, length: int = 60) -> str:

@@ -1,6 +1,9 @@
+import os
+import socket
+
 import pytest
 
-from app.catalogue import DEMO, Catalogue
+from app.catalogue import DEMO, SUFFIXES, Catalogue
 from app.config import settings_from
 
 
@@ -17,6 +20,12 @@ def root(tmp_path):
     (folder / "out").symlink_to(tmp_path / "data" / "rootX")
     (folder / "stays.h5").symlink_to(folder / "one.h5")
     (folder / "dangling.h5").symlink_to(folder / "nothing.h5")
+    (folder / "zero.h5").symlink_to("/dev/zero")
+    (folder / "through").symlink_to(folder.parent)
+    (folder / "loop.h5").symlink_to(folder / "loop.h5")
+    os.mkfifo(folder / "pipe.h5")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(folder / "socket.h5"))
     return folder
 
 
@@ -52,9 +61,25 @@ def test_names_stand_for_files(root):
         "notes.txt",
         "a",
         "one.h5/..",
+        "a/./../../rootX/secret.h5",
         "one.h5\0",
         "..\\rootX\\secret.h5",
-        "upload/x/one.h5",
+        "upload:/x/one.h5",
+        ".hidden.h5",
+        "a/.hidden/one.h5",
+        "ONE.H5",
+        "ｏne.h5",
+        "one.h5/",
+        "one.h5 ",
+        "one.h5::$DATA",
+        "C:one.h5",
+        "%2e%2e/rootX/secret.h5",
+        "file:one.h5",
+        "pipe.h5",
+        "socket.h5",
+        "zero.h5",
+        "through/rootX/secret.h5",
+        "loop.h5",
         "/etc/passwd",
         "x" * 5000,
     ],
@@ -87,7 +112,7 @@ def test_uploads_are_found_by_their_own_name_only_and_deleted(root):
     assert path.name == "scan.h5"
     assert name not in [entry.id for entry in catalogue.entries()]
     with pytest.raises(ValueError, match="is not among"):
-        catalogue.path("upload/guess/scan.h5")
+        catalogue.path("upload:/guess/scan.h5")
     catalogue.close()
     assert not path.exists()
     with pytest.raises(ValueError, match="is not among"):
@@ -98,6 +123,94 @@ def test_uploads_are_found_by_their_own_name_only_and_deleted(root):
 def test_uploads_of_other_kinds_are_refused(filename):
     with pytest.raises(ValueError, match=r"ends in .*\.h5"):
         Catalogue().add_upload(filename, b"")
+
+
+def test_names_that_differ_in_their_letters_only_are_other_files(root):
+    composed, decomposed = "é.h5", "e\u0301.h5"
+    (root / composed).write_bytes(b"x")
+    assert Catalogue(root).path(composed).read_bytes() == b"x"
+    with pytest.raises(ValueError, match="is not among"):
+        Catalogue(root).path(decomposed)
+
+
+def test_a_file_whose_name_is_no_text_is_not_offered(root):
+    path = os.fsencode(root) + b"/\xff.h5"
+    try:
+        with open(path, "wb"):
+            pass
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    for entry in Catalogue(root).entries():
+        entry.id.encode()
+
+
+def test_a_hard_link_is_the_file_itself(root, tmp_path):
+    """Nothing in a file tells its names apart: who may link into the folder, offers the file."""
+    os.link(tmp_path / "data" / "rootX" / "secret.h5", root / "hard.h5")
+    assert Catalogue(root).path("hard.h5") == root / "hard.h5"
+
+
+def test_a_link_put_in_a_files_place_is_refused_at_the_next_look(root, tmp_path):
+    catalogue = Catalogue(root)
+    assert catalogue.path("one.h5") == root / "one.h5"
+    (root / "one.h5").unlink()
+    (root / "one.h5").symlink_to(tmp_path / "data" / "rootX" / "secret.h5")
+    with pytest.raises(ValueError, match="is not among"):
+        catalogue.path("one.h5")
+    with pytest.raises(ValueError, match="is not among"):
+        catalogue.stamp("one.h5")
+
+
+def test_uploads_keep_within_their_limit_the_newest_stay(root):
+    catalogue = Catalogue(root, upload_limit=10)
+    first, second = (catalogue.add_upload("scan.h5", b"x" * 5) for _ in range(2))
+    third = catalogue.add_upload("scan.h5", b"x" * 4)
+    assert catalogue.path(second).stat().st_size == 5
+    assert catalogue.path(third).stat().st_size == 4
+    with pytest.raises(ValueError, match="is not among"):
+        catalogue.path(first)
+    with pytest.raises(ValueError, match="takes"):
+        catalogue.add_upload("scan.h5", b"x" * 11)
+    assert catalogue.path(third).exists()
+    with pytest.raises(ValueError, match="takes no files"):
+        Catalogue(root, upload_limit=0).add_upload("scan.h5", b"x")
+    catalogue.close()
+
+
+@pytest.mark.parametrize(
+    ("filename", "kept"),
+    [
+        ("a\\b/scan.h5", "scan.h5"),
+        ("x" * 4000 + ".h5", "x" * 150 + ".h5"),
+        ("é" * 300 + ".h5", "é" * 75 + ".h5"),
+        ("line\nfeed\0.h5", "line_feed_.h5"),
+        ("..scan.h5", "scan.h5"),
+        ("\udcff.h5", "_.h5"),
+    ],
+)
+def test_an_uploads_name_fits_any_disk(filename, kept):
+    catalogue = Catalogue()
+    path = catalogue.path(catalogue.add_upload(filename, b"x"))
+    assert path.name == kept
+    catalogue.close()
+
+
+def test_an_upload_that_cannot_be_kept_is_refused_without_a_path(monkeypatch, tmp_path):
+    def full(self, content):
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    catalogue = Catalogue()
+    with pytest.raises(ValueError, match="No space left") as caught:
+        catalogue.add_upload("scan.h5", b"x")
+    assert "livestem-" not in str(caught.value)
+    catalogue.close()
+
+
+def test_what_livestem_writes_is_offered():
+    from recon.io import WRITERS
+
+    assert {suffix for writer in WRITERS for suffix in writer.SUFFIXES} <= SUFFIXES
 
 
 def test_a_changed_file_has_another_stamp(root):
