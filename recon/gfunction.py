@@ -1,23 +1,37 @@
 """The G-function of a scan, kept only where a sideband is: it never exists as a dense array."""
 
 from dataclasses import dataclass, field, replace
+from math import ceil, frexp
 
 import numpy as np
-import scipy.fft
 
-from recon.backend import CPU, Device, on_host
+from recon.backend import CPU, Device, guarded, memory, on_host
 from recon.calibration import Calibration
-from recon.datacube import OFFSETS, BrightField, bright_field, plane_counts
+from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
-from recon.kernels import densify, sideband_geometry, sidebands
 from recon.kernels.simd import LANES
+from recon.sideband_tables import find_tables
+from recon.transforms import planned
 
 SLAB_BYTES = 512 * 2**20
-"""Counts held at a time while G is built."""
+"""Counts held at a time while G is built on the CPU."""
 
 FFT_BYTES = 60 * 2**20
-"""Transforms held at a time while G is built: few enough that the allocator keeps their memory
-and each batch need not touch fresh pages."""
+"""Transforms held at a time on the CPU: few enough that the allocator keeps their memory and each
+batch need not touch fresh pages."""
+
+DEVICE_SHARE = 8
+"""On other devices, counts and transforms may each take this part of the usable memory: so much is
+left that counts of four bytes, or an awkward size's larger plan, still fit."""
+
+DEVICE_FFT_BYTES = 4 * 2**30
+"""Transforms held at a time there, at most: a batch is then long beside its launches."""
+
+WAIT_EVERY = 8
+"""Batches queued on a device before their end is waited for, so that progress is true."""
+
+LARGEST_HALF = 15
+"""No entry in half precision reaches two to this power: a factor of two from its largest number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +47,8 @@ class Sidebands:
         What it was built with.
     full : bool
         Whether the triple overlap is kept as well.
-    re, im : (E + 32,) float32 arrays
-        Entries, with a margin of 16 at either end.
+    re, im : (E + 32,) float32 or float16 arrays
+        Entries times `scale`, with a margin of 16 at either end.
     first, runs, hard, hard_at, masks
         Tables of `kernels.sideband_geometry.find_runs`.
     k : (2, K) float64 array
@@ -60,19 +74,55 @@ class Sidebands:
     pacbed: np.ndarray
     electrons: float
     spare: list = field(default_factory=list)
-    """Spectra not in use, so that a redraw need not touch fresh memory."""
+    """Workspaces not in use, so that a redraw need not touch fresh memory."""
     derived: dict = field(default_factory=dict)
-    """What follows from the geometry alone and is wanted at every redraw."""
+    """What follows from G alone and is wanted at every redraw."""
     device: Device = CPU
     """Where `re`, `im` and the tables are; what is made of them is made there."""
+    scale: float = 1.0
+    """Power of two by which entries in half precision were multiplied to fit its range."""
 
+    @guarded
     def to_device(self, device: Device) -> "Sidebands":
-        """The same G with its entries and tables on `device`; itself, if it is there."""
+        """The same G with its entries and tables on `device`; itself, if it is there.
+
+        The CPU reads single precision: entries in half precision are widened on their way.
+        """
         if device is self.device:
             return self
         names = "re", "im", "first", "runs", "hard", "hard_at", "masks"
-        moved = {name: device.xp.asarray(on_host(getattr(self, name))) for name in names}
-        return replace(self, device=device, spare=[], derived={}, **moved)
+        arrays = {name: on_host(getattr(self, name)) for name in names}
+        scale = self.scale
+        if device is CPU and self.half:
+            for name in ("re", "im"):
+                arrays[name] = arrays[name].astype(np.float32) / np.float32(scale)
+            scale = 1.0
+        moved = {name: device.xp.asarray(array) for name, array in arrays.items()}
+        return replace(self, device=device, scale=scale, spare=[], derived={}, **moved)
+
+    @guarded
+    def to_half(self) -> "Sidebands":
+        """The same G with its entries in half precision: half the memory, and half the reading.
+
+        Each entry is rounded to 11 bits; of their sums, far less is noticed. The power of two in
+        `scale` keeps the largest entry, which no pixel's counts exceed, below 2^15.
+
+        Raises
+        ------
+        ValueError
+            On the CPU, which has no arithmetic for it.
+        """
+        if self.half:
+            return self
+        _check_half(self.device)
+        scale = _half_scale(self.pacbed.max() * self.scan_shape[0] * self.scan_shape[1])
+        re, im = ((part * np.float32(scale)).astype(np.float16) for part in (self.re, self.im))
+        return replace(self, re=re, im=im, scale=scale, spare=[], derived={})
+
+    @property
+    def half(self) -> bool:
+        """Whether entries are kept in half precision."""
+        return self.re.dtype == np.float16
 
     @property
     def entries(self) -> int:
@@ -116,28 +166,23 @@ def pixel_edges(calibration: Calibration) -> np.ndarray:
     return calibration.detector_to_scan[:, ::-1].T
 
 
-def _tables(q_y, k, points, calibration, scan_shape, full):
-    """Count, then fill, the tables of runs."""
-    columns = scan_shape[1] // 2 + 1
-    step = 1 / (scan_shape[1] * calibration.scan_sampling[1])
-    first = np.zeros((4, scan_shape[0] + 1), np.int64)
-    geometry = (q_y, k, points, calibration.k0, step, columns, full)
-    empty = np.empty((0, 4), np.uint16)
-    none = np.empty(0, np.uint16)
-    sideband_geometry.find_runs(*geometry, first, empty, empty, np.empty(0, np.int32), none)
-    first = np.cumsum(first, axis=1)
-    # Entries and masks are read in vectors that may begin before a run: leave a margin.
-    first[2:] += LANES
-    run_count, hard_count, _, mask_end = first[:, -1]
-    runs = np.empty((run_count, 4), np.uint16)
-    hard = np.empty((hard_count, 4), np.uint16)
-    hard_at = np.empty(hard_count, np.int32)
-    masks = np.zeros(mask_end + LANES, np.uint16)
-    if run_count:
-        sideband_geometry.find_runs(*geometry, first, runs, hard, hard_at, masks)
-    return first, runs, hard, hard_at, masks
+def _check_half(device: Device) -> None:
+    if device is CPU:
+        raise ValueError(
+            "Half precision is for G on a GPU: the CPU's kernels read single precision only."
+        )
 
 
+def _half_scale(largest: float) -> float:
+    """The power of two that brings a number up to `largest` below 2^15.
+
+    G's noise is about the square root of a pixel's counts, and half precision keeps its 11 bits
+    down to 2^-29 of that: for any dose there is.
+    """
+    return 2.0 ** (LARGEST_HALF - frexp(largest)[1])
+
+
+@guarded
 def build_sidebands(
     events: ElectronEvents,
     calibration: Calibration,
@@ -145,6 +190,7 @@ def build_sidebands(
     *,
     full: bool = False,
     excluded=None,
+    half: bool = False,
     progress=None,
 ) -> Sidebands:
     """Transform a scan's events to G, kept only on the sidebands.
@@ -159,18 +205,23 @@ def build_sidebands(
         Keep the triple overlap as well, for `sideband="full"`.
     excluded : (Ky, Kx) bool array, optional
         Detector pixels to leave out.
+    half : bool
+        Keep entries in half precision; not on the CPU.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
     Returns
     -------
     Sidebands
+        On the device of the events.
 
     Raises
     ------
     ValueError
         If the disc does not lie on the detector, holds no electrons, or the scan is too coarse
-        for any sideband.
+        for any sideband; for half precision on the CPU.
+    DeviceError
+        If the device fails or its memory does not suffice.
 
     Notes
     -----
@@ -183,94 +234,135 @@ def build_sidebands(
         return plane_counts(events, disc.lookup, start, stop)
 
     return sidebands_of_planes(
-        counts, events.scan_shape, disc, calibration, events.electrons, full=full, progress=progress
+        counts,
+        events.scan_shape,
+        disc,
+        calibration,
+        events.electrons,
+        full=full,
+        half=half,
+        device=events.device,
+        progress=progress,
     )
 
 
+@guarded
 def sidebands_of_planes(
-    planes, scan_shape, disc: BrightField, calibration: Calibration, total, *, full, progress=None
+    planes,
+    scan_shape,
+    disc: BrightField,
+    calibration: Calibration,
+    total,
+    *,
+    full: bool,
+    half: bool = False,
+    device: Device = CPU,
+    progress=None,
 ) -> Sidebands:
     """Transform binned planes to G, kept only on the sidebands.
 
     Parameters
     ----------
     planes : callable
-        `planes(start, stop)` returns the (stop - start, Sy, Sx) counts of those planes.
+        `planes(start, stop)` returns the (stop - start, Sy, Sx) counts of those planes, on the
+        host or on `device`.
     disc : BrightField
         What the planes are.
     total : float
         All counts of the scan, on the disc or not.
+    device : Device
+        Where G is made and kept.
 
     Others, and what is raised, as for `build_sidebands`.
     """
+    if half:
+        _check_half(device)
     tell = progress or (lambda fraction: None)
     tell(0.0)
-    rows, columns = scan_shape
-    if min(scan_shape) < 4:
-        raise ValueError(
-            "Single-sideband ptychography needs a scan of at least 4 × 4 positions, "
-            f"not {rows} × {columns}."
-        )
-    if max(scan_shape) >= 2**16:
-        raise ValueError(f"A scan of {rows} × {columns} positions has too long a side.")
-    k = calibration.detector_to_scan @ disc.k
-    sub_points = np.stack(np.meshgrid(OFFSETS, OFFSETS, indexing="ij")).reshape(2, -1)
-    points = calibration.detector_to_scan @ (sub_points * disc.width)
-    q_y = np.fft.fftfreq(rows, calibration.scan_sampling[0])
-    first, runs, hard, hard_at, masks = _tables(q_y, k, points, calibration, scan_shape, full)
-    if not hard.size:
-        raise ValueError(
-            "No spatial frequency of this scan has a sideband: the field of "
-            f"{rows * calibration.scan_sampling[0]:.3g} × "
-            f"{columns * calibration.scan_sampling[1]:.3g} Å holds nothing that the aperture of "
-            f"{calibration.semiangle_cutoff:g} mrad resolves; check semi-angle, step and energy."
-        )
+    tables = find_tables(calibration, disc, scan_shape, full, device)
     tell(0.05)
-    entries = first[2, -1] + LANES
-    re, im = np.zeros(entries, np.float32), np.zeros(entries, np.float32)
-    pacbed = _transform(planes, scan_shape, disc, (runs, first), (re, im), tell)
-    if not pacbed.any():
+    entries = tables.counts.entries + 2 * LANES
+    re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))
+    scale = _half_scale(total) if half else 1.0
+    sums = _transform(planes, scan_shape, disc, tables, (re, im), scale, device, tell)
+    if not sums.any():
         raise ValueError(
             f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
             "around ({:.1f}, {:.1f}): check its centre and radius.".format(*calibration.centre)
         )
+    if half and sums.max() > 1.001 * total:
+        raise ValueError(
+            f"A pixel of the disc holds {sums.max():g} counts, more than the whole scan's "
+            f"{total:g}: half precision needs the true total."
+        )
     return Sidebands(
         calibration,
         disc,
-        (rows, columns),
+        tuple(scan_shape),
         full,
         re,
         im,
-        first,
-        runs,
-        hard,
-        hard_at,
-        masks,
-        k,
-        pacbed,
+        tables.first,
+        tables.runs,
+        tables.hard,
+        tables.hard_at,
+        tables.masks,
+        calibration.detector_to_scan @ disc.k,
+        sums / (scan_shape[0] * scan_shape[1]),
         total,
+        device=device,
+        scale=scale,
     )
 
 
-def _transform(planes, scan_shape, disc, tables, entries, tell):
-    """Fill the entries, slab by slab of planes; the planes' mean counts."""
-    positions = scan_shape[0] * scan_shape[1]
-    runs, first = tables
-    slab = max(1, SLAB_BYTES // positions)
-    # Real and complex planes: 4 and 8 bytes for about each position.
-    batch = max(1, FFT_BYTES // (8 * positions))
-    real = np.empty((batch, *scan_shape), np.float32)
-    pacbed = np.empty(disc.size)
+def _planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int, int, int]:
+    """Planes to a slab of counts, to a batch of transforms, and batches between two waits."""
+    if device is CPU:
+        # Real and complex planes: 4 and 8 bytes for about each position.
+        slab, batch, wait = SLAB_BYTES // positions, FFT_BYTES // (8 * positions), 1
+    else:
+        # The plan of a transform needs about as much again as its result.
+        room = memory(device).usable // DEVICE_SHARE
+        slab, batch = room // positions, min(room, DEVICE_FFT_BYTES) // (12 * positions)
+        wait = WAIT_EVERY
+    slab, batch = (max(1, min(size, planes)) for size in (slab, batch))
+    # All batches of about one size: no short one is left over, which would need a plan as well.
+    return slab, ceil(slab / ceil(slab / batch)), wait
+
+
+def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
+    """Fill the entries, slab by slab of planes; the planes' sums, float64 on the host."""
+    xp, kernels = device.xp, device.kernels
+    slab, batch, wait = _planes_at_a_time(device, scan_shape[0] * scan_shape[1], disc.size)
+    first, runs = tables.first, tables.runs
+    real = xp.empty((batch, *scan_shape), np.float32)
+    sums = xp.empty(disc.size, np.float32)
     next_run, next_entry = first[0, :-1].copy(), first[2, :-1].copy()
+    options, queued = {}, 0
     for start in range(0, disc.size, slab):
         stop = min(start + slab, disc.size)
-        counts = planes(start, stop)
+        counts = xp.asarray(planes(start, stop))
         for plane in range(start, stop, batch):
             part = real[: min(batch, stop - plane)]
-            densify.widen(counts[plane - start : plane - start + len(part)], part)
-            transform = scipy.fft.rfft2(part, workers=-1)
+            size = len(part)
+            if size not in options:
+                options[size] = planned(device, part, scan_shape, "R2C")
+            kernels.widen(counts[plane - start : plane - start + size], part)
+            transform = device.fft.rfft2(part, **options[size])
             # At q = 0 the transform is the sum.
-            pacbed[plane : plane + len(part)] = transform[:, 0, 0].real / positions
-            sidebands.pack(transform, plane, runs, first, next_run, next_entry, *entries)
-            tell(0.05 + 0.95 * (plane + len(part)) / disc.size)
-    return pacbed
+            sums[plane : plane + size] = transform[:, 0, 0].real
+            if scale != 1:
+                transform *= np.float32(scale)
+            kernels.pack(transform, plane, runs, first, next_run, next_entry, *entries)
+            queued += 1
+            if queued == wait:
+                # Reading a number waits until all that was queued before it is done.
+                float(sums[plane])
+                tell(0.05 + 0.95 * (plane + size) / disc.size)
+                queued = 0
+        # Not while the next slab is made: that would hold two.
+        del counts
+    sums = on_host(sums).astype(np.float64)
+    if queued:
+        tell(1.0)
+    return sums

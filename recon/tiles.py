@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from recon.backend import on_host
+from recon.backend import guarded, on_host
 from recon.gfunction import Sidebands
 from recon.kernels import sideband_geometry as geometry
 from recon.optics import Aberrations
@@ -18,6 +18,7 @@ APART = 0.04
 """Picked frequencies lie at least this share of k0 apart: one peak gives one tile."""
 
 
+@guarded
 def power_spectrum(g: Sidebands) -> np.ndarray:
     """Power of the object's frequencies, whatever the aberrations.
 
@@ -29,12 +30,12 @@ def power_spectrum(g: Sidebands) -> np.ndarray:
         The scan's half plane is completed by Friedel's symmetry.
     """
     xp = g.device.xp
-    power, noise = (xp.empty(g.q_shape, np.float32) for _ in range(2))
+    both = xp.empty((2, *g.q_shape), np.float32)
     pacbed = xp.asarray(g.pacbed.astype(np.float32))
-    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, power, noise)
-    power, noise = on_host(power), on_host(noise)
-    positions = g.scan_shape[0] * g.scan_shape[1]
-    half = np.divide(power, noise * positions, out=np.zeros_like(power), where=noise > 0)
+    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, both[0], both[1])
+    power, noise = on_host(both)
+    expected = noise * np.float32(g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
+    half = np.divide(power, expected, out=np.zeros_like(power), where=noise > 0)
     rows, columns = g.scan_shape
     full = np.empty(g.scan_shape, np.float32)
     full[:, : half.shape[1]] = half
@@ -43,6 +44,7 @@ def power_spectrum(g: Sidebands) -> np.ndarray:
     return np.fft.fftshift(full)
 
 
+@guarded
 def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
     """The object's strongest frequencies, for looking at the aberrations.
 
@@ -82,6 +84,7 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
     return np.stack([rows[y], columns[x]], axis=1)
 
 
+@guarded
 def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.ndarray:
     """conj(γ) G at some object frequencies: of one flat phase iff the aberrations are right.
 
@@ -101,6 +104,15 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
         If a frequency lies outside the scan's transform.
     """
     rows, columns = g.scan_shape
+    wanted = np.asarray(frequencies).reshape(-1, 2).astype(int)
+    outside = (abs(wanted[:, 0]) > rows // 2) | (abs(wanted[:, 1]) > columns // 2)
+    if outside.any():
+        row, column = wanted[outside][0]
+        raise ValueError(
+            f"Frequency ({row}, {column}) lies outside the transform of a scan of "
+            f"{rows} × {columns} positions."
+        )
+    wanted[wanted[:, 1] < 0] *= -1
     scan = aberrations.in_scan_frame(g.calibration.rotation_deg, g.calibration.transpose)
     powers = scan.polynomial(g.calibration.wavelength)
 
@@ -110,20 +122,9 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
     ky, kx = g.k
     at_pixel = chi(ky, kx)
     inside = g.bright_field.planes >= 0
-    tiles = np.zeros((len(frequencies), *g.bright_field.shape), np.complex64)
-    for tile, (row, column) in zip(tiles, np.asarray(frequencies).reshape(-1, 2), strict=True):
-        if not (-(rows // 2) <= row <= rows // 2 and abs(column) <= columns // 2):
-            raise ValueError(
-                f"Frequency ({row}, {column}) lies outside the transform of a scan of "
-                f"{rows} × {columns} positions."
-            )
-        if column < 0:
-            row, column = -row, -column
-        values, sides = (g.device.xp.zeros(ky.size, kind) for kind in (np.complex64, np.uint8))
-        g.device.kernels.gather(
-            g.re, g.im, g.first, g.hard, g.hard_at, row % rows, column, values, sides
-        )
-        values, sides = on_host(values), on_host(sides)
+    tiles = np.zeros((len(wanted), *g.bright_field.shape), np.complex64)
+    found = _entries_at(g, [(row % rows, column) for row, column in wanted.tolist()])
+    for tile, (row, column), values, sides in zip(tiles, wanted, *found, strict=True):
         q_y, q_x = g.q_y[row % rows], g.q_x[column]
         right, left = sides == geometry.RIGHT, sides == geometry.LEFT
         phase = np.where(
@@ -132,6 +133,25 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
         kept = np.where(right | left, values * np.exp(-1j * phase), 0)
         tile[inside] = kept[g.bright_field.planes[inside]]
     return tiles
+
+
+def _entries_at(g: Sidebands, places):
+    """(n, K) complex64 G and uint8 sides on the host, at some rows and columns of the half plane.
+
+    They come from a device together: a transfer takes longer than a tile's entries.
+    """
+    count, planes = len(places), g.k.shape[1]
+    size = count * planes
+    buffer = g.device.xp.zeros(9 * size, np.uint8)
+    values = buffer[: 8 * size].view(np.complex64).reshape(count, planes)
+    sides = buffer[8 * size :].reshape(count, planes)
+    for n, (row, column) in enumerate(places):
+        g.device.kernels.gather(
+            g.re, g.im, g.first, g.hard, g.hard_at, row, column, values[n], sides[n]
+        )
+    buffer = on_host(buffer)
+    values = buffer[: 8 * size].view(np.complex64).reshape(count, planes)
+    return values / np.float32(g.scale), buffer[8 * size :].reshape(count, planes)
 
 
 def frequency_at(g: Sidebands, q_y: float, q_x: float) -> tuple[int, int]:

@@ -65,8 +65,9 @@ def test_the_ported_paper_kernel_sums_what_the_draft_sums():
         coefficients,
         out,
     )
-    # The draft divides each frequency by its overlap: undo that with its own normalisation.
-    norm = sidebands.derived["norm", SIDES["both"], 1.0]
+    # The draft divides each frequency by its overlap: undo that with its own normalisation, which
+    # divides by the number of positions besides.
+    norm = 480 * sidebands.derived["norm", SIDES["both"], 1.0]
     draft = np.fft.rfft2(single_sideband(sidebands, ABERRATIONS, "draft"))
     shown = norm > 0
     assert np.count_nonzero(shown) > 100

@@ -1,15 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from equations import planes, terms
+from fake_gpu import fake_gpu
 
+from recon import gfunction
+from recon.backend import CPU, DeviceFull, on_host
 from recon.calibration import Calibration
 from recon.errors import Cancelled
 from recon.events import from_frames
-from recon.gfunction import build_sidebands, sidebands_of_planes
+from recon.gfunction import Sidebands, build_sidebands, sidebands_of_planes
 from recon.kernels.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.simd import LANES
 from recon.optics import Aberrations
 
+ARRAYS = "re", "im", "first", "runs", "hard", "hard_at", "masks"
 CALIBRATION = Calibration(80e3, 25.0, (0.41, 0.37), (8.3, 7.6), 6.0, 15.0)
 
 
@@ -113,6 +119,158 @@ def test_progress_runs_from_0_to_1_and_cancels():
 
     with pytest.raises(Cancelled):
         build_sidebands(events_in_disc(), CALIBRATION, 12, progress=stop)
+
+
+@pytest.fixture
+def device(monkeypatch):
+    return fake_gpu("cpu", monkeypatch).device
+
+
+def assert_same(g: Sidebands, expected: Sidebands):
+    """The same G, to the last bit, wherever it lies."""
+    for name in ARRAYS:
+        np.testing.assert_array_equal(on_host(getattr(g, name)), on_host(getattr(expected, name)))
+    for name in ("k", "pacbed"):
+        value = getattr(g, name)
+        assert type(value) is np.ndarray
+        assert value.dtype == np.float64
+        np.testing.assert_array_equal(value, getattr(expected, name))
+    for name in ("calibration", "scan_shape", "full", "electrons", "scale", "entries", "nbytes"):
+        assert getattr(g, name) == getattr(expected, name)
+    assert (g.hard_entries, g.mean_counts) == (expected.hard_entries, expected.mean_counts)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_g_made_on_a_device_is_that_of_the_cpu_and_stays_there(device, full):
+    expected = build_sidebands(events_in_disc(), CALIBRATION, 12, full=full)
+    g = build_sidebands(events_in_disc().to_device(device), CALIBRATION, 12, full=full)
+    assert g.device is device
+    assert all(isinstance(getattr(g, name), device.xp.ndarray) for name in ARRAYS)
+    assert_same(g, expected)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["from the host", "from the device"])
+def test_planes_may_come_from_either_side(device, there):
+    counts, disc = planes(
+        np.random.default_rng(0).poisson(2.0, (11, 14, 17, 18)).astype(float), CALIBRATION, 12
+    )
+    source = device.xp.asarray(counts) if there else counts
+    g = sidebands_of_planes(
+        lambda a, b: source[a:b],
+        (11, 14),
+        disc,
+        CALIBRATION,
+        counts.sum(),
+        full=False,
+        device=device,
+    )
+    assert_same(g, dense_and_sparse(False)[2])
+
+
+def test_a_g_moves_to_a_device_and_back(device):
+    g = build_sidebands(events_in_disc(), CALIBRATION, 12)
+    there = g.to_device(device)
+    assert there.to_device(device) is there
+    assert_same(there, g)
+    back = there.to_device(CPU)
+    assert back.device is CPU
+    assert_same(back, g)
+
+
+def test_slabs_on_a_device_are_as_large_as_its_memory_allows(device, monkeypatch):
+    expected = build_sidebands(events_in_disc(), CALIBRATION, 12)
+    scan = events_in_disc().to_device(device)
+    asked, count = [], gfunction.plane_counts
+
+    def noted(events, lookup, start, stop):
+        asked.append(stop - start)
+        return count(events, lookup, start, stop)
+
+    monkeypatch.setattr(gfunction, "plane_counts", noted)
+    build_sidebands(scan, CALIBRATION, 12)
+    assert asked == [expected.bright_field.size]
+    asked.clear()
+    # A share is then 1872 bytes: 26 planes of 72 counts, and two transforms of 12 bytes for each.
+    room = gfunction.memory(device)
+    monkeypatch.setattr(
+        gfunction, "memory", lambda device: replace(room, free=8 * 1872, total=8 * 1872)
+    )
+    seen = []
+    g = build_sidebands(scan, CALIBRATION, 12, progress=seen.append)
+    assert max(asked) == 26
+    assert sum(asked) == g.bright_field.size
+    # Transforms of other batches differ in their last bit.
+    np.testing.assert_allclose(on_host(g.re), expected.re, atol=1e-4)
+    np.testing.assert_allclose(g.pacbed, expected.pacbed, rtol=1e-6)
+    # Told now and then, when what was queued is done.
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(1)
+    assert 4 < len(seen) < 2 + g.bright_field.size / 2
+
+
+def test_a_cancelled_build_leaves_nothing_on_the_device(monkeypatch):
+    fake = fake_gpu("cpu", monkeypatch)
+    scan = events_in_disc().to_device(fake.device)
+    before = fake.live
+
+    def stop(fraction):
+        if fraction > 0.05:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        build_sidebands(scan, CALIBRATION, 12, progress=stop)
+    assert fake.live == before
+
+
+def test_a_full_device_is_said_in_a_sentence_and_keeps_nothing(monkeypatch):
+    fake = fake_gpu("cpu", monkeypatch)
+    scan = events_in_disc().to_device(fake.device)
+    before, made = fake.live, fake.allocations
+    g = build_sidebands(scan, CALIBRATION, 12)
+    needed = fake.allocations - made
+    assert needed > 10
+    del g
+    for number in range(1, needed + 1, 3):
+        fake.fail_at(number)
+        with pytest.raises(DeviceFull, match="memory is full"):
+            build_sidebands(scan, CALIBRATION, 12)
+        assert fake.live == before
+    build_sidebands(scan, CALIBRATION, 12)
+
+
+def test_half_precision_on_the_cpu_is_refused():
+    g = build_sidebands(events_in_disc(), CALIBRATION, 12)
+    assert not g.half
+    sentence = r"Half precision is for G on a GPU: the CPU's kernels read single precision only\."
+    with pytest.raises(ValueError, match=sentence):
+        g.to_half()
+    with pytest.raises(ValueError, match=sentence):
+        build_sidebands(events_in_disc(), CALIBRATION, 12, half=True)
+
+
+def test_half_precision_is_half_the_bytes_of_each_entry_and_widens_on_its_way_back(device):
+    single = build_sidebands(events_in_disc(), CALIBRATION, 12)
+    half = single.to_device(device).to_half()
+    assert half.half
+    assert half.to_half() is half
+    assert half.nbytes == single.nbytes - 4 * single.re.size
+    back = half.to_device(CPU)
+    assert back.re.dtype == np.float32
+    assert back.scale == 1
+    largest = abs(single.re).max()
+    np.testing.assert_allclose(back.re, single.re, rtol=2**-11, atol=2**-25 * largest)
+    assert not np.array_equal(back.re, single.re)
+    # A power of two, under which the largest entry fits with a factor of two to spare.
+    assert np.frexp(half.scale)[0] == 0.5
+    assert 2**-20 < abs(on_host(half.re)).max() < 2**15
+
+
+@pytest.mark.parametrize("largest", [1.0, 1023.0, 1024.0, 5.2e7, 3e11])
+def test_no_entry_in_half_precision_reaches_two_to_the_15(largest):
+    scale = gfunction._half_scale(largest)
+    assert 2**14 <= largest * scale < 2**15
+    # Noise is the root of a pixel's counts: it keeps its eleven bits.
+    assert np.float16(np.sqrt(largest) * scale) > 10 * np.finfo(np.float16).tiny
 
 
 def test_what_cannot_be_transformed_is_refused():

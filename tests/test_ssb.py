@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from equations import averaged_phase, hard_phase, plain_sum, planes
+from fake_gpu import fake_gpu
 
+from recon.backend import on_host
 from recon.calibration import Calibration
 from recon.gfunction import build_sidebands, sidebands_of_planes
 from recon.optics import Aberrations
 from recon.simulate import expected_intensities, sample_events
-from recon.ssb import object_transmission, single_sideband
+from recon.ssb import MODES, SIDEBANDS, object_transmission, single_sideband
 
 MANY = Aberrations(C10=-80, C12a=20, C12b=-15, C21a=500, C23b=300, C30=2e5, C45a=1e6, C56b=1e7)
 GEOMETRIES = {
@@ -219,6 +221,20 @@ def test_unknown_words_are_refused():
         single_sideband(g, Aberrations(), "draft", band_limit=1.5)
     with pytest.raises(ValueError, match="full=True"):
         single_sideband(g, Aberrations(), "draft", "full")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_device_gives_the_cpus_images(mode, monkeypatch):
+    device = fake_gpu("cpu", monkeypatch).device
+    calibration = calibration_of(20.0, True)
+    counts, disc, total = random_counts(calibration)
+    g = built(counts, disc, calibration, total)
+    there = g.to_device(device)
+    for side in SIDEBANDS:
+        for function in (single_sideband, object_transmission):
+            result = function(there, MANY, mode, side, 0.9)
+            assert isinstance(result, device.xp.ndarray)
+            np.testing.assert_array_equal(on_host(result), function(g, MANY, mode, side, 0.9))
 
 
 def test_concurrent_redraws_do_not_share_their_spectra():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from equations import planes, terms
+from fake_gpu import fake_gpu
 
 from recon.calibration import Calibration
 from recon.gfunction import sidebands_of_planes
@@ -90,6 +91,28 @@ def test_tiles_are_masked_to_the_two_sidebands(g):
 def test_a_frequency_and_its_friedel_mate_show_the_same_tile(g):
     both = gfunction_tiles(g, ABERRATIONS, [(5, 7), (-5, -7)])
     np.testing.assert_array_equal(both[0], both[1])
+
+
+def test_spectrum_and_tiles_of_a_device_come_in_one_transfer_each(g, monkeypatch):
+    fake = fake_gpu("cpu", monkeypatch)
+    there = g.to_device(fake.device)
+    transfers = []
+    get = fake.xp.ndarray.get
+    monkeypatch.setattr(
+        fake.xp.ndarray, "get", lambda array: transfers.append(array.nbytes) or get(array)
+    )
+    np.testing.assert_array_equal(power_spectrum(there), power_spectrum(g))
+    assert len(transfers) == 1
+    places = strongest_frequencies(g, 9)
+    np.testing.assert_array_equal(strongest_frequencies(there, 9), places)
+    transfers.clear()
+    tiles = gfunction_tiles(there, ABERRATIONS, places)
+    assert transfers == [9 * len(places) * g.bright_field.size]
+    np.testing.assert_array_equal(tiles, gfunction_tiles(g, ABERRATIONS, places))
+
+
+def test_no_frequencies_give_no_tiles(g):
+    assert gfunction_tiles(g, ABERRATIONS, []).shape == (0, *g.bright_field.shape)
 
 
 def test_bad_counts_and_frequencies_are_refused(g):

@@ -1,0 +1,92 @@
+"""G, its redraws and tiles with the CUDA kernels, on a stand-in for a GPU: half precision too.
+
+In Numba's simulator: `NUMBA_ENABLE_CUDASIM=1 pytest tests/test_gfunction_cuda.py`.
+"""
+
+import numpy as np
+import pytest
+from equations import averaged_phase, hard_phase, planes
+from fake_gpu import fake_gpu
+from numba import config
+from test_gfunction import CALIBRATION, assert_same
+from test_kernels_cuda import brisk_simulator, electrons, scan, small_blocks  # noqa: F401
+from test_ssb import MANY, calibration_of
+
+from recon.backend import CPU, on_host
+from recon.gfunction import build_sidebands, sidebands_of_planes
+from recon.optics import Aberrations
+from recon.ssb import single_sideband
+from recon.tiles import gfunction_tiles, power_spectrum
+
+pytestmark = pytest.mark.skipif(
+    not config.ENABLE_CUDASIM, reason="no simulator of a GPU: set NUMBA_ENABLE_CUDASIM=1"
+)
+
+HALF_TOLERANCE = 5e-4
+"""Root mean square error of a phase from entries in half precision, in units of the phase's: each
+entry is off by up to 2^-11, 2.8e-4 on average of squares, and they do not err together."""
+
+
+@pytest.fixture
+def device(monkeypatch, small_blocks):  # noqa: F811
+    return fake_gpu("cuda", monkeypatch).device
+
+
+def test_electrons_become_the_g_of_the_cpu(device):
+    calibration = calibration_of(15.0, False, 3.0, sampling=(0.9, 0.5))
+    events = electrons()
+    expected = build_sidebands(events, calibration, 6, full=True)
+    g = build_sidebands(events.to_device(device), calibration, 6, full=True)
+    assert_same(g, expected)
+    spectrum, tiles = power_spectrum(expected), gfunction_tiles(expected, MANY, [(1, 2), (-2, 3)])
+    np.testing.assert_allclose(power_spectrum(g), spectrum, rtol=1e-5)
+    np.testing.assert_array_equal(gfunction_tiles(g, MANY, [(1, 2), (-2, 3)]), tiles)
+
+
+def test_a_half_precision_phase_is_the_equations_to_a_part_in_2000(device):
+    calibration, counts, disc, total = scan(20.0, False, (5, 9))
+    quadratic = Aberrations(C10=100, C12a=-30, C12b=20)
+    options = {"full": False, "half": True, "device": device}
+    g = sidebands_of_planes(
+        lambda a, b: counts[a:b], counts.shape[1:], disc, calibration, total, **options
+    )
+    assert g.half
+    for mode, equation in (("draft", hard_phase), ("exact", averaged_phase)):
+        expected = equation(counts, disc, calibration, quadratic)
+        error = on_host(single_sideband(g, quadratic, mode)) - expected
+        assert 1e-5 < error.std() / expected.std() < HALF_TOLERANCE
+
+
+def test_spectrum_tiles_and_sum_of_half_precision_are_in_single_precisions_units(device):
+    calibration, counts, disc, total = scan(20.0, False, (5, 9))
+    single = sidebands_of_planes(
+        lambda a, b: counts[a:b], counts.shape[1:], disc, calibration, total, full=False
+    )
+    half = single.to_device(device).to_half()
+    assert half.scale != 1
+    np.testing.assert_allclose(power_spectrum(half), power_spectrum(single), rtol=2e-3)
+    tiles = gfunction_tiles(single, MANY, [(1, 2)])
+    np.testing.assert_allclose(
+        gfunction_tiles(half, MANY, [(1, 2)]), tiles, atol=1e-3 * abs(tiles).max()
+    )
+    angle = single_sideband(single, MANY, "sum")
+    np.testing.assert_allclose(
+        on_host(single_sideband(half, MANY, "sum")), angle, atol=1e-3 * abs(angle).max()
+    )
+    back = half.to_device(CPU)
+    np.testing.assert_allclose(back.im, single.im, rtol=2**-11, atol=1e-6 * abs(single.im).max())
+
+
+def test_half_precision_needs_a_true_total(device):
+    counts, disc = planes(np.full((4, 5, 17, 18), 3.0), CALIBRATION, 12)
+    with pytest.raises(ValueError, match=r"holds .* counts, more than the whole scan's 1"):
+        sidebands_of_planes(
+            lambda a, b: counts[a:b],
+            (4, 5),
+            disc,
+            CALIBRATION,
+            1,
+            full=False,
+            half=True,
+            device=device,
+        )

@@ -1,0 +1,25 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from recon.backend import CPU
+from recon.transforms import planned
+
+
+def test_scipy_is_given_what_the_cpu_gives_it():
+    assert planned(CPU, np.zeros((4, 6), np.float32), (4, 6), "R2C") == CPU.fft_options
+
+
+def test_a_library_that_plans_is_asked_for_a_plan_of_the_two_last_axes():
+    asked = []
+
+    def get_fft_plan(array, shape=None, axes=None, value_type="C2C"):
+        asked.append((array.shape, shape, axes, value_type))
+        return "a plan"
+
+    device = replace(CPU, fft=SimpleNamespace(get_fft_plan=get_fft_plan), fft_options={"n": 1})
+    options = planned(device, np.zeros((7, 4), np.complex64), [7, 6], "C2R")
+    assert options == {"n": 1, "plan": "a plan"}
+    assert asked == [((7, 4), (7, 6), (-2, -1), "C2R")]
+    assert device.fft_options == {"n": 1}
