@@ -10,6 +10,12 @@
 | LIVESTEM_DEVICE        | "cpu", "gpu", or "auto": the GPU where there is one; default: auto     |
 | LIVESTEM_GPU_MEMORY_GB | most of the GPU's memory that is used; default: what is free           |
 | LIVESTEM_GPU_HALF      | "on" keeps G on the GPU in half precision; default: off                |
+| LIVESTEM_UPLOAD_GB     | most that uploaded files take together; 0: no uploads; default: 4      |
+| LIVESTEM_HOST          | names by which browsers call the server, with commas between them      |
+| LIVESTEM_PORT          | port to listen on; default: 5006                                       |
+| LIVESTEM_PREFIX        | path before that of the page; default: none                            |
+| LIVESTEM_LOGIN         | file of passwords, or an OAuth provider and whom it may send           |
+| LIVESTEM_DEBUG         | "1" shows where the error of a command came from                       |
 """
 
 import os
@@ -44,6 +50,8 @@ class Settings:
     """Most of the GPU's memory that is used [bytes]; None: what is free."""
     gpu_half: bool = False
     """Whether G lies in half precision on the GPU."""
+    upload: int = 4 << 30
+    """Most that uploads take together [bytes]."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -70,6 +78,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     if device not in DEVICES:
         raise ValueError(f"LIVESTEM_DEVICE is one of {', '.join(DEVICES)}, not “{device}”.")
     gpu_memory = _number(environment, "LIVESTEM_GPU_MEMORY_GB")
+    upload = _number(environment, "LIVESTEM_UPLOAD_GB", zero=True)
     return Settings(
         data=data,
         results=path("LIVESTEM_RESULTS"),
@@ -79,6 +88,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         device=device,
         gpu_memory=None if gpu_memory is None else int(gpu_memory * 1e9),
         gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
+        upload=4 << 30 if upload is None else int(upload * 1e9),
     )
 
 
@@ -88,7 +98,7 @@ def settings() -> Settings:
     return settings_from(os.environ)
 
 
-def _number(environment: Mapping[str, str], name: str) -> float | None:
+def _number(environment: Mapping[str, str], name: str, *, zero: bool = False) -> float | None:
     text = environment.get(name, "").strip()
     if not text:
         return None
@@ -96,8 +106,9 @@ def _number(environment: Mapping[str, str], name: str) -> float | None:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not isfinite(value) or value <= 0:
-        raise ValueError(f"{name} must be a positive number, not “{text}”.")
+    if not isfinite(value) or value < 0 or (value == 0 and not zero):
+        least = "a number from 0" if zero else "a positive number"
+        raise ValueError(f"{name} must be {least}, not “{text}”.")
     return value
 
 

@@ -52,7 +52,7 @@ def build(chosen: Settings) -> Shared:
     if device is CPU and chosen.device == "auto":
         why_cpu = why_not_gpu()
         logging.getLogger(__name__).warning("The CPU does the work. %s", why_cpu)
-    catalogue = Catalogue(chosen.data)
+    catalogue = Catalogue(chosen.data, upload_limit=chosen.upload)
     engine = Engine(
         catalogue,
         memory=chosen.memory,

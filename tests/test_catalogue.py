@@ -227,6 +227,7 @@ def test_settings_come_from_the_environment(tmp_path):
         {"LIVESTEM_DATA": str(tmp_path), "LIVESTEM_MEMORY_GB": "1.5", "LIVESTEM_THREADS": "2"}
     )
     assert (settings.data, settings.memory, settings.threads) == (tmp_path, 1_500_000_000, 2)
+    assert settings_from({"LIVESTEM_UPLOAD_GB": "0"}).upload == 0
     empty = settings_from({})
     assert empty.data is empty.results is empty.threads is None
     assert empty.cache.name == "livestem"
@@ -240,6 +241,7 @@ def test_settings_come_from_the_environment(tmp_path):
         ("LIVESTEM_MEMORY_GB", "lots"),
         ("LIVESTEM_MEMORY_GB", "-1"),
         ("LIVESTEM_THREADS", "1.5"),
+        ("LIVESTEM_UPLOAD_GB", "-1"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(name, text):
