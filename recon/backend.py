@@ -201,7 +201,8 @@ def device_of(array) -> Device:
 
 def on_host(array) -> np.ndarray:
     """The array in the CPU's memory, copied there if it is not."""
-    return array if isinstance(array, np.ndarray) else array.get()
+    on_gpu = not isinstance(array, np.ndarray) and hasattr(array, "__cuda_array_interface__")
+    return array.get() if on_gpu else np.asarray(array)
 
 
 def choose(name: str = "auto") -> Device:

@@ -6,15 +6,19 @@ phase, grad φ = 2π COM_scan with COM in 1/Å.
 
 import numpy as np
 
+from recon.backend import device_of, guarded
 from recon.calibration import Calibration
 from recon.events import ElectronEvents
-from recon.kernels import events as kernels
 
 ALL_PIXELS = np.empty(0, bool)
 
 INDEX_BITS = 31
 
+BATCH = 1 << 28
+"""Electrons in one launch of a kernel: a fraction of a second."""
 
+
+@guarded
 def centre_of_mass(events: ElectronEvents, mask=None, progress=None) -> np.ndarray:
     """Centre of mass of each frame, one pass over the electrons.
 
@@ -33,12 +37,14 @@ def centre_of_mass(events: ElectronEvents, mask=None, progress=None) -> np.ndarr
         (y, x) in pixel-index coordinates of the detector. A frame without electrons has no
         centre of mass; it gets the mean over the frames that have one, so that it deflects
         nothing once the mean is subtracted. Without any electron in the scan, every frame gets
-        the centre of the detector.
+        the centre of the detector. On `events.device`.
 
     Raises
     ------
     ValueError
         If the mask's shape is not the detector's, or the detector has more than 2³¹ pixels.
+    DeviceError
+        If the device fails or is full.
     """
     height, width = events.frame_shape
     keep = ALL_PIXELS
@@ -52,19 +58,20 @@ def centre_of_mass(events: ElectronEvents, mask=None, progress=None) -> np.ndarr
         keep = np.ascontiguousarray(keep, dtype=bool).ravel()
         events.check_pixels()
     factor, shift = row_divider(height, width)
-    field = np.empty((2, events.positions), np.float32)
+    xp, kernels = events.device.xp, events.device.kernels
+    keep = xp.asarray(keep)
+    field = xp.empty((2, events.positions), np.float32)
     sums = np.zeros(3)
-    for first, last in events.batches():
+    for p in events.pieces(BATCH, progress):
+        out = field[:, p.frames]
         sums += kernels.centres(
-            events.pixels, events.offsets, first, last, keep, width, factor, shift, field
+            p.pixels, p.offsets, p.first, p.last, keep, width, factor, shift, out
         )
-        if progress is not None:
-            progress(last / events.positions)
     filled = int(sums[0])
     if filled < events.positions:
         mean = sums[1:] / filled if filled else np.array([(height - 1) / 2, (width - 1) / 2])
-        empty = np.isnan(field[0])
-        field[:, empty] = mean[:, None]
+        mean = xp.asarray(mean.astype(np.float32))
+        field = xp.where(xp.isnan(field[0]), mean[:, None], field)
     return field.reshape(2, *events.scan_shape)
 
 
@@ -91,6 +98,7 @@ def row_divider(height: int, width: int) -> tuple[np.uint32, np.uint64]:
     return np.uint32(-(-(1 << shift) // width)), np.uint64(shift)
 
 
+@guarded
 def scan_deflection(com: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Deflection of the beam along the scan's axes.
 
@@ -105,20 +113,25 @@ def scan_deflection(com: np.ndarray, calibration: Calibration) -> np.ndarray:
     -------
     (2, Sy, Sx) float32 array
         COM_scan = R(-θ) S (COM - mean) [mrad], (y, x) along the scan's axes. Frames without
-        electrons come out at zero, to rounding.
+        electrons come out at zero, to rounding. On the device of `com`.
     """
-    com = _field(com)
+    com, xp = _field(com)
     mean = com.mean(axis=(1, 2), dtype=np.float64)
     centred = com - mean.astype(np.float32)[:, None, None]
     matrix = (calibration.angular_sampling * calibration.detector_to_scan).astype(np.float32)
-    return np.stack([row[0] * centred[0] + row[1] * centred[1] for row in matrix])
+    return xp.stack([row[0] * centred[0] + row[1] * centred[1] for row in matrix])
 
 
+@guarded
 def inverse_angstrom(field: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """A field of deflections [mrad] as spatial frequencies [1/Å]: angle / wavelength."""
+    """A field of deflections [mrad] as spatial frequencies [1/Å]: angle / wavelength.
+
+    On the device of `field`.
+    """
     return field * np.float32(1e-3 / calibration.wavelength)
 
 
+@guarded
 def curl(field: np.ndarray, sampling) -> np.ndarray:
     """Curl of a field on the scan: its component along the beam.
 
@@ -133,7 +146,7 @@ def curl(field: np.ndarray, sampling) -> np.ndarray:
     -------
     (Sy, Sx) array
         d field_y / dx - d field_x / dy, in the field's unit per Å: mrad/Å for mrad.
-        It vanishes for the gradient of a potential.
+        It vanishes for the gradient of a potential. On the device of `field`.
 
     Raises
     ------
@@ -147,31 +160,34 @@ def curl(field: np.ndarray, sampling) -> np.ndarray:
     differences along y and x commute, so the curl of a discrete gradient is zero to rounding.
     A scan of one row or one column has no derivative across it; it is taken as zero.
     """
-    field = _field(field)
+    field, _ = _field(field)
     return _derivative(field[0], sampling, 1) - _derivative(field[1], sampling, 0)
 
 
+@guarded
 def divergence(field: np.ndarray, sampling) -> np.ndarray:
     """Divergence of a field on the scan, d field_y / dy + d field_x / dx.
 
     Parameters, units and differences are those of `curl`. Of COM along the scan's axes it is
     proportional to the Laplacian of the phase: negative at atoms.
     """
-    field = _field(field)
+    field, _ = _field(field)
     return _derivative(field[0], sampling, 0) + _derivative(field[1], sampling, 1)
 
 
 def _field(field):
-    field = np.asarray(field)
+    """The field, and the array module of its device."""
+    xp = device_of(field).xp
+    field = xp.asarray(field)
     if field.ndim != 3 or field.shape[0] != 2:
         raise ValueError(f"A vector field has shape (2, Sy, Sx), not {field.shape}.")
-    return field
+    return field, xp
 
 
 def _derivative(component, sampling, axis):
-    step = sampling[axis]
+    step, xp = sampling[axis], device_of(component).xp
     if not step > 0 or not np.isfinite(step):
         raise ValueError(f"The scan step along {'yx'[axis]} must be positive, not {step} Å.")
     if component.shape[axis] < 2:
-        return np.zeros_like(component)
-    return np.gradient(component, step, axis=axis)
+        return xp.zeros_like(component)
+    return xp.gradient(component, step, axis=axis)

@@ -1,10 +1,15 @@
-"""Smaller, coarser or turned scans, from events to events."""
+"""Smaller, coarser or turned scans, from events to events.
+
+The work is done on the host, where files and exports want the events; a scan on a device gives
+one on that device.
+"""
 
 from dataclasses import asdict, replace
 from math import cos, isfinite, radians, sin
 
 import numpy as np
 
+from recon.backend import CPU
 from recon.events import ElectronEvents
 from recon.kernels import events as kernels
 from recon.optics import Aberrations
@@ -35,7 +40,7 @@ def crop_scan(events: ElectronEvents, rows, columns, progress=None) -> ElectronE
     order = frames[rows[0] : rows[1], columns[0] : columns[1]].ravel()
     offsets = _offsets(events.counts.ravel()[order])
     pixels = _gather(events, order, offsets, progress)
-    return replace(events, pixels=pixels, offsets=offsets, scan_shape=shape)
+    return _replaced(events, pixels=pixels, offsets=offsets, scan_shape=shape)
 
 
 def bin_scan(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
@@ -66,7 +71,7 @@ def bin_scan(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
     if "scan_sampling" in metadata:
         y, x = metadata["scan_sampling"]
         metadata["scan_sampling"] = (y * fy, x * fx)
-    return replace(
+    return _replaced(
         events,
         pixels=pixels,
         offsets=targets[:: fy * fx].copy(),
@@ -221,6 +226,11 @@ def _indices(shape):
     return np.arange(shape[0] * shape[1], dtype=np.uint32).reshape(shape)
 
 
+def _replaced(events, **parts):
+    """Events with other electrons, on the device of the first."""
+    return replace(events, device=CPU, **parts).to_device(events.device)
+
+
 def _offsets(counts):
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
@@ -255,6 +265,6 @@ def _move(events, table, frame_shape, metadata, progress):
         kernels.move_pixels(events.pixels, events.offsets, first, last, table, offsets, pixels)
         if progress is not None:
             progress((step + 1 + len(batches)) / len(batches) / 2)
-    return replace(
+    return _replaced(
         events, pixels=pixels, offsets=offsets, frame_shape=tuple(frame_shape), metadata=metadata
     )

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recon.backend import guarded
 from recon.calibration import Calibration
 from recon.events import ElectronEvents
-from recon.kernels import densify
 
 SUBPOINTS = 4
 """Sub-points along each edge of a binned pixel, at which its share of the disc is judged."""
@@ -134,16 +134,21 @@ def bright_field(
 
 def count_type(events: ElectronEvents) -> np.dtype:
     """Smallest unsigned type that no count of one position can overflow."""
-    longest = int(np.diff(events.offsets).max())
-    return np.min_scalar_type(longest)
+    return np.min_scalar_type(events.longest_frame)
 
 
+@guarded
 def plane_counts(events: ElectronEvents, lookup, first: int, stop: int) -> np.ndarray:
     """(stop - first, Sy, Sx) counts of the planes `first` to `stop`, in the smallest type.
 
-    O(electrons): each electron is looked up once and lands in its plane.
+    `lookup` (Ky * Kx,) numbers the plane of each detector pixel; it may be on `events.device`,
+    where the counts are. O(electrons): each electron is looked up once and lands in its plane.
+    Raises `DeviceError` if the device fails or is full.
     """
-    counts = np.zeros((stop - first, events.positions), count_type(events))
+    xp = events.device.xp
     # Memory comes zeroed from the system, page by page, when it is first touched: by the threads.
-    densify.densify(events.pixels, events.offsets, lookup, first, counts)
+    counts = xp.zeros((stop - first, events.positions), count_type(events))
+    lookup = xp.asarray(lookup)
+    for p in events.pieces():
+        events.device.kernels.densify(p.pixels, p.offsets, lookup, first, counts[:, p.frames])
     return counts.reshape(stop - first, *events.scan_shape)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize, special
 
+from recon.backend import on_host
 from recon.errors import DiscNotFound
 
 FEWEST_ELECTRONS = 200
@@ -70,7 +71,7 @@ def fit_disc(pacbed) -> Disc:
     Parameters
     ----------
     pacbed : (Ky, Kx) array
-        Sum of a scan's frames [counts].
+        Sum of a scan's frames [counts], on any device.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def fit_disc(pacbed) -> Disc:
     overlap, nor a halo, nor uneven illumination pull the circle. Weights are those of counting,
     with an allowance for structure, and a robust loss bounds what any pixel can do.
     """
-    pattern = np.asarray(pacbed, np.float64)
+    pattern = np.asarray(on_host(pacbed), np.float64)
     if pattern.ndim != 2 or not np.all(np.isfinite(pattern)) or np.any(pattern < 0):
         raise ValueError(f"A pattern is a 2-D array of counts, not {pattern.ndim}-D or below zero.")
     if pattern.sum() < FEWEST_ELECTRONS:

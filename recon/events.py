@@ -1,13 +1,14 @@
 """Electron events of a scan, as compressed sparse rows of linear pixel indices."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from recon.kernels import events as kernels
+from recon.backend import CPU, Device, guarded
+from recon.residence import Copy, Piece, pieces, place
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class ElectronEvents:
         empty where it says nothing. A simulated scan keeps its truth here.
     source : Source
         Where the events came from.
+    device : Device
+        Where passes over the electrons run, and their results are: see `to_device`.
 
     Raises
     ------
@@ -59,6 +62,9 @@ class ElectronEvents:
     frame_shape: tuple[int, int]
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=lambda: Source("memory", "events in memory"))
+    device: Device = CPU
+    copy: Copy | None = field(default=None, init=False, repr=False)
+    """All electrons on `device`; None where passes stream them there."""
 
     def __post_init__(self):
         height, width = self.scan_shape
@@ -84,6 +90,39 @@ class ElectronEvents:
                 f"Events need uint32 pixels and int64 offsets, "
                 f"not {self.pixels.dtype} and {self.offsets.dtype}."
             )
+        if self.device is CPU:
+            object.__setattr__(self, "copy", place(self, CPU))
+
+    def to_device(self, device: Device, progress=None) -> "ElectronEvents":
+        """The same scan, whose passes run on `device`; itself, if they do already.
+
+        `pixels` and `offsets` stay on the host, where files and crops want them. The device gets a
+        copy if that takes no more than half of the memory usable there; else each pass streams
+        the electrons to it.
+
+        Parameters
+        ----------
+        device : Device
+        progress : callable, optional
+            Called with the fraction copied; may raise `Cancelled`, and nothing stays there.
+
+        Raises
+        ------
+        DeviceError
+            If the device fails.
+        """
+        if device is self.device:
+            return self
+        moved = replace(self, device=device)
+        object.__setattr__(moved, "copy", place(moved, device, progress))
+        # What passes have found already.
+        known = ("highest_pixel", "longest_frame")
+        moved.__dict__.update({n: self.__dict__[n] for n in known if n in self.__dict__})
+        return moved
+
+    def pieces(self, electrons: int | None = None, progress=None) -> Iterator[Piece]:
+        """Pieces of the scan on its device, for kernels: see `recon.residence.pieces`."""
+        return pieces(self, electrons, progress)
 
     @property
     def electrons(self) -> int:
@@ -99,6 +138,16 @@ class ElectronEvents:
     def nbytes(self) -> int:
         """Bytes that the events take in memory."""
         return self.pixels.nbytes + self.offsets.nbytes
+
+    @property
+    def nbytes_on_device(self) -> int:
+        """Bytes that stay on a device other than the CPU; 0 where electrons are streamed."""
+        return 0 if self.device is CPU or self.copy is None else self.copy.nbytes
+
+    @cached_property
+    def longest_frame(self) -> int:
+        """Most electrons at one position."""
+        return int(np.diff(self.offsets).max())
 
     @property
     def counts(self) -> np.ndarray:
@@ -126,7 +175,7 @@ class ElectronEvents:
     @cached_property
     def highest_pixel(self) -> int:
         """Largest linear index of all electrons; -1 without electrons."""
-        return int(kernels.highest(self.pixels)) if self.electrons else -1
+        return _highest_pixel(self) if self.electrons else -1
 
     def check_pixels(self) -> None:
         """Raise `ValueError` with the position if an electron lies outside the detector.
@@ -141,6 +190,15 @@ class ElectronEvents:
                 f"Pixel index {self.pixels[first]} at scan position {position} lies outside "
                 f"the detector of {height} × {width} pixels (highest index {height * width - 1})."
             )
+
+
+@guarded
+def _highest_pixel(events):
+    # Streaming them for this alone would take longer than the host does.
+    device, pixels = (
+        (CPU, events.pixels) if events.copy is None else (events.device, events.copy.pixels)
+    )
+    return int(device.kernels.highest(pixels))
 
 
 def from_frames(frames, scan_shape, frame_shape, **kwargs) -> ElectronEvents:

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 from scipy.ndimage import gaussian_filter
 
+from recon.backend import on_host
 from recon.com import centre_of_mass
 from recon.events import ElectronEvents
 from recon.virtual import annulus
@@ -79,9 +80,9 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
     Parameters
     ----------
     com : (2, Sy, Sx) array
-        Centre of mass (y, x) along the detector's axes, in any unit, such as pixels. That of all
-        electrons is the exact one. Where scattered electrons drown it in noise, that of the
-        bright-field disc may have an orientation still: see `find_orientation`.
+        Centre of mass (y, x) along the detector's axes, in any unit, such as pixels, on any
+        device. That of all electrons is the exact one. Where scattered electrons drown it in
+        noise, that of the bright-field disc may have an orientation still: `find_orientation`.
     scan_sampling : (float, float)
         Distance of scan positions along (y, x) [Å].
 
@@ -110,7 +111,7 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
     same weights, has its strongest values negative, at the atoms, hence a negative skewness. This
     holds near focus; a strongly defocused probe may see fringes instead.
     """
-    com = np.asarray(com, np.float64)
+    com = np.asarray(on_host(com), np.float64)
     if com.ndim != 3 or com.shape[0] != 2:
         raise ValueError(f"A field of centres of mass has shape (2, Sy, Sx), not {com.shape}.")
     if min(com.shape[1:]) < 8:

@@ -6,9 +6,10 @@ from math import inf, isfinite
 import numba
 import numpy as np
 
+from recon.backend import guarded, on_host
 from recon.calibration import Calibration
 from recon.events import ElectronEvents
-from recon.kernels import events as kernels
+from recon.kernels.events import FEW
 
 PRESETS = {"bf": (0.0, 1.0), "abf": (0.5, 1.0), "adf": (1.05, inf)}
 """Inner and outer radius of the usual detectors, in units of the bright-field disc's radius."""
@@ -21,6 +22,7 @@ MOST_LABELS = np.iinfo(np.uint16).max
 ALL_FRAMES = np.empty(0, bool)
 
 
+@guarded
 def pacbed(events: ElectronEvents, mask=None, progress=None) -> np.ndarray:
     """Sum of the frames: the position-averaged pattern, times the number of positions.
 
@@ -36,12 +38,14 @@ def pacbed(events: ElectronEvents, mask=None, progress=None) -> np.ndarray:
     Returns
     -------
     (Ky, Kx) int64 array
-        Electrons in each detector pixel.
+        Electrons in each detector pixel, on `events.device`.
 
     Raises
     ------
     ValueError
         If the mask's shape is not the scan's, or an electron lies outside the detector.
+    DeviceError
+        If the device fails or is full.
     """
     keep = ALL_FRAMES
     if mask is not None:
@@ -57,16 +61,17 @@ def pacbed(events: ElectronEvents, mask=None, progress=None) -> np.ndarray:
     # A core sums into its own copy; on a detector with more pixels than there are electrons for
     # each core, clearing and adding the copies would cost more than the electrons themselves.
     copies = int(min(numba.get_num_threads(), 1 + events.electrons // size))
-    total = np.zeros(size, np.int64)
-    for first, last in events.batches(BATCH):
-        partial = np.zeros((copies, size), np.uint32)
-        kernels.histogram(events.pixels, events.offsets, first, last, keep, partial)
+    xp, kernels = events.device.xp, events.device.kernels
+    keep = xp.asarray(keep)
+    total = xp.zeros(size, np.int64)
+    for p in events.pieces(BATCH, progress):
+        partial = xp.zeros((copies, size), np.uint32)
+        kernels.histogram(p.pixels, p.offsets, p.first, p.last, keep[p.frames], partial)
         total += partial.sum(axis=0, dtype=np.int64)
-        if progress is not None:
-            progress(last / events.positions)
     return total.reshape(events.frame_shape)
 
 
+@guarded
 def vacuum_probe(events: ElectronEvents, region) -> np.ndarray:
     """Mean pattern over a region of the scan, such as vacuum beside the specimen.
 
@@ -80,7 +85,7 @@ def vacuum_probe(events: ElectronEvents, region) -> np.ndarray:
     Returns
     -------
     (Ky, Kx) float64 array
-        Electrons in each detector pixel, per scan position.
+        Electrons in each detector pixel, per scan position, on `events.device`.
 
     Raises
     ------
@@ -116,7 +121,7 @@ def virtual_detector(events: ElectronEvents, centre, inner, outer, progress=None
     Returns
     -------
     (Sy, Sx) int32 array
-        Electrons on the detector at each scan position.
+        Electrons on the detector at each scan position, on `events.device`.
 
     Raises
     ------
@@ -149,7 +154,7 @@ def virtual_detectors(
     Returns
     -------
     dict of name to (Sy, Sx) int32 array
-        Electrons on each detector at each scan position.
+        Electrons on each detector at each scan position, on `events.device`.
 
     Raises
     ------
@@ -168,6 +173,7 @@ def virtual_detectors(
     return sum_masks(events, masks, progress)
 
 
+@guarded
 def sum_masks(events: ElectronEvents, masks: Mapping[str, np.ndarray], progress=None):
     """Electrons on each of several detectors of any shape, in one pass.
 
@@ -183,11 +189,14 @@ def sum_masks(events: ElectronEvents, masks: Mapping[str, np.ndarray], progress=
     Returns
     -------
     dict of name to (Sy, Sx) int32 array
+        On `events.device`.
 
     Raises
     ------
     ValueError
         If a mask's shape is not the detector's, or there are too many masks.
+    DeviceError
+        If the device fails or is full.
     """
     if len(masks) > 64:
         raise ValueError(f"{len(masks)} detectors are more than the 64 of one pass.")
@@ -202,18 +211,20 @@ def sum_masks(events: ElectronEvents, masks: Mapping[str, np.ndarray], progress=
     bits = np.zeros(events.frame_shape, np.uint64)
     for number, mask in enumerate(masks.values()):
         bits |= np.asarray(mask, bool).astype(np.uint64) << np.uint64(number)
-    if 1 << len(masks) <= kernels.FEW:
+    if 1 << len(masks) <= FEW:
         kinds, labels = np.arange(1 << len(masks), dtype=np.uint64), bits
     else:
         kinds, labels = np.unique(bits, return_inverse=True)
     counts = _count_labels(events, labels, kinds.size, progress)
     images = {}
     for number, name in enumerate(masks):
-        member = (kinds >> np.uint64(number)) & np.uint64(1) > 0
+        member = np.flatnonzero((kinds >> np.uint64(number)) & np.uint64(1))
+        member = events.device.xp.asarray(member)
         images[name] = counts[member].sum(axis=0, dtype=np.int32).reshape(events.scan_shape)
     return images
 
 
+@guarded
 def radial_sums(events: ElectronEvents, centre, edges, progress=None) -> np.ndarray:
     """Electrons in each of a set of rings, at each scan position, in one pass.
 
@@ -231,7 +242,7 @@ def radial_sums(events: ElectronEvents, centre, edges, progress=None) -> np.ndar
     Returns
     -------
     (n, Sy, Sx) int32 array
-        Electrons in each ring.
+        Electrons in each ring, on `events.device`.
 
     Raises
     ------
@@ -256,9 +267,10 @@ def radial_profile(pattern, centre, edges) -> np.ndarray:
     Returns
     -------
     (n,) float64 array
-        Mean per detector pixel; NaN for a ring so thin that no pixel's centre lies in it.
+        Mean per detector pixel, on the host; NaN for a ring so thin that no pixel's centre lies
+        in it.
     """
-    pattern = np.asarray(pattern)
+    pattern = on_host(pattern)
     ring, number = _rings(pattern.shape, centre, edges)
     pixels = np.bincount(ring, minlength=number + 1)[:number]
     sums = np.bincount(ring, pattern.ravel(), minlength=number + 1)[:number]
@@ -308,13 +320,13 @@ def _count_labels(events, labels, number, progress):
         )
     events.check_pixels()
     # A cache line of padding: rows a power of two apart would all compete for the same lines.
-    counts = np.zeros((number, events.positions + 16), np.int32)
-    if number <= kernels.FEW:
+    xp, kernels = events.device.xp, events.device.kernels
+    counts = xp.zeros((number, events.positions + 16), np.int32)
+    if number <= FEW:
         count, labels = kernels.count_few_labels, (8 * labels.ravel()).astype(np.uint8)
     else:
         count, labels = kernels.count_labels, labels.ravel().astype(np.uint16)
-    for first, last in events.batches(BATCH):
-        count(events.pixels, events.offsets, first, last, labels, counts)
-        if progress is not None:
-            progress(last / events.positions)
+    labels = xp.asarray(labels)
+    for p in events.pieces(BATCH, progress):
+        count(p.pixels, p.offsets, p.first, p.last, labels, counts[:, p.frames])
     return counts[:, : events.positions]

@@ -139,7 +139,9 @@ def test_what_is_no_array_is_the_cpus():
 def test_what_is_on_the_host_stays_and_what_is_not_is_fetched():
     here = np.zeros(2)
     assert backend.on_host(here) is here
-    assert backend.on_host(SimpleNamespace(get=lambda: here)) is here
+    there = SimpleNamespace(get=lambda: here, __cuda_array_interface__={})
+    assert backend.on_host(there) is here
+    np.testing.assert_array_equal(backend.on_host([1, 2]), [1, 2])
 
 
 def test_memory_that_is_held_is_ours_to_use(monkeypatch):
