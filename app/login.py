@@ -100,7 +100,7 @@ def login_from(text: str, environment: Mapping[str, str] = os.environ) -> Users 
     if path.is_file():
         return read_users(path)
     name, colon, people = text.partition(":")
-    if "/" in text or path.suffix:
+    if "/" in name or (path.suffix and not colon):
         raise ValueError(f"LIVESTEM_LOGIN names {text}, and there is no such file of passwords.")
     return _provider(name.strip().lower(), people if colon else "", environment)
 
