@@ -7,17 +7,21 @@ and unequal steps along y and x change the metric, not the units.
 """
 
 from dataclasses import dataclass
-from math import ceil, isfinite, pi, sqrt
+from math import inf, isfinite, pi, sqrt
 
 import numpy as np
-import scipy.fft
 
+from recon.backend import CPU, device_of, guarded, on_host
 from recon.calibration import Calibration
-from recon.kernels import dpc as kernels
+from recon.dpc_updates import frequencies, updates
+from recon.kernels.dpc import DONE, ENDED
 
 STEP, ITERATIONS, PADDING = 0.5, 20, 2.0
 HIGHPASS, LOWPASS = 1e-3, 100.0
 DIRECT_HIGHPASS, DIRECT_LOWPASS = 1e-5, 0.0
+
+LOOK_EVERY = 32
+"""Iterations queued on a device before it is asked whether they still lower the error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class DpcResult:
     Parameters
     ----------
     phase : (Sy, Sx) float32 array
-        Phase [rad], of mean zero.
+        Phase [rad], of mean zero; on the device of the deflection field.
     errors : (n,) float64 array
         After each iteration, the norm of the deflection that the phase leaves unexplained,
         relative to that of the deflection. Never increases; n is below the iterations asked for
@@ -35,7 +39,7 @@ class DpcResult:
     steps : (n,) float64 array
         Step taken in each iteration.
     spectrum : (Sy, Sx) float32 array
-        Power spectrum of the regularised phase [rad²], zero frequency in the middle.
+        Power spectrum of the regularised phase [rad²], zero frequency in the middle; there too.
     method : str
         "iterative" or "direct".
     """
@@ -47,6 +51,7 @@ class DpcResult:
     method: str
 
 
+@guarded
 def integrate_com(
     field,
     calibration: Calibration,
@@ -64,7 +69,7 @@ def integrate_com(
     Parameters
     ----------
     field : (2, Sy, Sx) array
-        Deflection (y, x) along the scan's axes [mrad].
+        Deflection (y, x) along the scan's axes [mrad]; the work is done on its device.
     calibration : Calibration
         Its wavelength and scan step put the field on a scale.
     highpass : float
@@ -90,6 +95,8 @@ def integrate_com(
     ------
     ValueError
         If shapes do not fit, a value is not finite, or a parameter is out of range.
+    DeviceError
+        If the device fails or its memory does not suffice.
 
     Notes
     -----
@@ -102,8 +109,8 @@ def integrate_com(
     their height, and shorter ones damped. Where highpass and lowpass are nearly zero, noise at
     Nyquist soon leaves no step that lowers the error, and the iteration ends early.
 
-    Only the transforms' rows that meet the scan are computed. Since D is linear, the error of
-    any step along an update is known before it is taken, so a halved step costs no transform.
+    Since D is linear, the error of any step along an update is known before it is taken, so a
+    halved step costs no transform.
     """
     deflection, mean_step = _deflection(field, calibration)
     _check(highpass, lowpass)
@@ -113,40 +120,51 @@ def integrate_com(
         raise ValueError(f"DPC needs at least one whole iteration, not {iterations}.")
     if not 1 <= padding <= 16:
         raise ValueError(f"The DPC grid must be 1 to 16 times as large as the scan, not {padding}.")
+    device = device_of(deflection)
+    xp, kernels, handle = device.xp, device.kernels, device.handle
     shape = deflection.shape[1:]
-    weight = _weight(mask, shape)
+    weight = _weight(mask, shape, device)
 
-    residual = np.multiply(deflection, np.float32(2 * pi) * weight)
-    size = float(np.sum(np.square(residual), dtype=np.float64))
-    phase = np.zeros(shape, np.float32)
-    errors, steps = [], []
-    update_of = _Updates(shape, calibration.scan_sampling, mean_step, padding, highpass, lowpass)
-    across = np.array([mean_step / (2 * s) for s in calibration.scan_sampling], np.float32)
-    sums, squares = np.empty((shape[0], 2)), np.empty(shape[0])
-    last = size
-    for iteration in range(int(iterations) if size else 0):
-        update, top = update_of(residual)
-        kernels.measure(update, residual, weight, top, across, sums)
-        product, square = sums.sum(axis=0)
-        if product <= 0:
+    residual = deflection * (np.float32(2 * pi) * weight)
+    # Rows are summed on the device in single precision; their sums in double everywhere.
+    precision = np.float64 if device is CPU else np.float32
+    squares = xp.sum(xp.square(residual), axis=(0, 2), dtype=np.float64).astype(precision)
+    sampling = calibration.scan_sampling
+    update_of = updates(residual, device, sampling, mean_step, padding, highpass, lowpass)
+    del residual
+    phase = xp.zeros(shape, np.float32)
+    state = xp.asarray(np.array([step / update_of.gain, inf, 0, 0]))
+    history = xp.empty((int(iterations) + 1, 2), np.float64)
+    sums = xp.empty((shape[0], 2), precision)
+    across = xp.asarray(np.array([mean_step / (2 * s) for s in sampling], np.float32))
+
+    moved = phase, weight, across, sums, squares, xp.zeros(1, np.float32)
+    phase_, weight, across, sums, squares, now = map(handle, moved)
+    course = handle(state), handle(history), now
+    where = weight, update_of.top, across
+    for iteration in range(int(iterations)):
+        update = update_of()
+        kernels.measure(update, update_of.residual, *where, sums)
+        kernels.choose_step(sums, squares, *course)
+        if (device is CPU or iteration % LOOK_EVERY == LOOK_EVERY - 1) and state[ENDED]:
             break
-        # |r - t w|² < |r|² for 0 < t < 2 <r, w> / |w|².
-        while step * square > 2 * product:
-            step /= 2
-        kernels.advance(update, residual, phase, weight, top, across, np.float32(step), squares)
-        error = float(squares.sum())
-        if error > last:  # by rounding: single precision has no more to give
-            break
-        last = error
-        errors.append(sqrt(error / size))
-        steps.append(step)
+        kernels.advance(update, update_of.residual, phase_, *where, now, squares)
         if progress is not None:
             progress((iteration + 1) / iterations)
-    if progress is not None and len(errors) < iterations:
+    # What the last step has left.
+    kernels.choose_step(sums, squares, *course)
+    phase, spectrum = _centred(phase, device)
+    done = int(state[DONE])
+    start, *taken = on_host(history)[:done]
+    if progress is not None and len(taken) < iterations:
         progress(1.0)
-    return _result(phase, errors, steps, "iterative")
+    errors, steps = np.array(taken).reshape(-1, 2).T
+    return DpcResult(
+        phase, np.sqrt(errors / start[0]), steps * update_of.gain, spectrum, "iterative"
+    )
 
 
+@guarded
 def integrate_com_direct(
     field,
     calibration: Calibration,
@@ -159,7 +177,7 @@ def integrate_com_direct(
     Parameters
     ----------
     field : (2, Sy, Sx) array
-        Deflection (y, x) along the scan's axes [mrad].
+        Deflection (y, x) along the scan's axes [mrad]; the work is done on its device.
     calibration : Calibration
         Its wavelength and scan step put the field on a scale.
     highpass, lowpass : float
@@ -170,6 +188,8 @@ def integrate_com_direct(
     ------
     ValueError
         If shapes do not fit, a value is not finite, or a regulariser is negative.
+    DeviceError
+        If the device fails or its memory does not suffice.
 
     Notes
     -----
@@ -178,53 +198,26 @@ def integrate_com_direct(
     """
     deflection, mean_step = _deflection(field, calibration)
     _check(highpass, lowpass)
+    device = device_of(deflection)
     shape = deflection.shape[1:]
-    spectra = scipy.fft.rfft2(deflection, workers=-1)
+    spectra = device.fft.rfft2(deflection, **device.fft_options)
     # The kernel carries the iteration's factor 1/4.
     spectra *= np.float32(4)
-    qy, qx = _frequencies(shape, calibration.scan_sampling, mean_step)
-    kernels.combine(spectra, qy, qx, np.float32(highpass), np.float32(lowpass))
-    phase = scipy.fft.irfft2(spectra[0], s=shape, workers=-1, overwrite_x=True)
-    return _result(phase, [], [], "direct")
-
-
-class _Updates:
-    """Residual (2, Sy, Sx) to update φ' on a padded grid; buffers are kept between calls."""
-
-    def __init__(self, shape, scan_sampling, mean_step, padding, highpass, lowpass):
-        self.shape = shape
-        # A periodic scan stays periodic; a padded one may as well have a fast length.
-        self.grid = tuple(
-            n if padding == 1 else scipy.fft.next_fast_len(ceil(padding * n), real=True)
-            for n in shape
-        )
-        rows, columns = self.grid
-        # The gradient needs one row beyond each edge of the scan.
-        self.top = 1 if rows >= shape[0] + 2 else 0
-        self.rows = shape[0] + 2 if self.top else rows
-        self.spectra = np.zeros((2, rows, columns // 2 + 1), np.complex64)
-        self.q = _frequencies(self.grid, scan_sampling, mean_step)
-        self.regularisers = np.float32(highpass), np.float32(lowpass)
-
-    def __call__(self, residual):
-        """(rows, Px) float32 update, and the row of it where the scan begins."""
-        scan = slice(self.top, self.top + self.shape[0])
-        spectra, columns = self.spectra, self.grid[1]
-        spectra[:, : scan.start] = 0
-        spectra[:, scan.stop :] = 0
-        spectra[:, scan] = scipy.fft.rfft(residual, n=columns, axis=2, workers=-1)
-        spectra = scipy.fft.fft(spectra, axis=1, workers=-1, overwrite_x=True)
-        kernels.combine(spectra, *self.q, *self.regularisers)
-        update = scipy.fft.ifft(spectra[0], axis=0, workers=-1, overwrite_x=True)[: self.rows]
-        return scipy.fft.irfft(update, n=columns, axis=1, workers=-1), self.top
+    lines = frequencies(shape, calibration.scan_sampling, mean_step)
+    q = (device.xp.asarray(line) for line in lines)
+    device.kernels.combine(spectra, *q, np.float32(highpass), np.float32(lowpass))
+    phase = device.fft.irfft2(spectra[0], s=shape, overwrite_x=True, **device.fft_options)
+    phase, spectrum = _centred(phase, device)
+    return DpcResult(phase, np.empty(0), np.empty(0), spectrum, "direct")
 
 
 def _deflection(field, calibration):
     """(2, Sy, Sx) float32 deflection [cycles per mean scan step], and that step [Å]."""
-    field = np.asarray(field)
+    xp = device_of(field).xp
+    field = xp.asarray(field)
     if field.ndim != 3 or field.shape[0] != 2 or 0 in field.shape:
         raise ValueError(f"A deflection field has the shape (2, Sy, Sx), not {field.shape}.")
-    wrong = field[0].size * 2 - int(np.count_nonzero(np.isfinite(field)))
+    wrong = field.size - int(xp.count_nonzero(xp.isfinite(field)))
     if wrong:
         raise ValueError(
             f"{wrong} of {field.size} values of the deflection field are not finite: "
@@ -236,44 +229,35 @@ def _deflection(field, calibration):
     ), mean_step
 
 
-def _frequencies(grid, scan_sampling, mean_step):
-    """Frequencies (Py,), (Px // 2 + 1,) float32 [cycles per mean scan step]."""
-    qy = np.fft.fftfreq(grid[0], scan_sampling[0] / mean_step)
-    qx = np.fft.rfftfreq(grid[1], scan_sampling[1] / mean_step)
-    return qy.astype(np.float32), qx.astype(np.float32)
-
-
 def _check(highpass, lowpass):
     for name, value in (("high-pass λ1", highpass), ("low-pass λ2", lowpass)):
         if not (isfinite(value) and value >= 0):
             raise ValueError(f"The DPC {name} must be zero or positive, not {value}.")
 
 
-def _weight(mask, shape):
-    """(Sy, Sx) float32, 1 where the deflection counts."""
+def _weight(mask, shape, device):
+    """(Sy, Sx) float32 on the device, 1 where the deflection counts; the mask may be anywhere."""
     if mask is None:
-        return np.ones(shape, np.float32)
-    mask = np.asarray(mask)
+        return device.xp.ones(shape, np.float32)
+    mask = np.asarray(mask) if device_of(mask) is CPU else mask
     if mask.shape != shape or mask.dtype != bool:
         raise ValueError(
             f"The DPC mask must be boolean and as large as the scan {shape}, "
             f"not {mask.dtype} of {mask.shape}."
         )
+    mask = on_host(mask) if device is CPU else device.xp.asarray(mask)
     return mask.astype(np.float32)
 
 
-def _result(phase, errors, steps, method):
-    phase = phase - np.float32(phase.mean(dtype=np.float64))
-    power = np.square(np.abs(scipy.fft.rfft2(phase, workers=-1)))
-    return DpcResult(phase, np.array(errors), np.array(steps), _full(power, phase.shape), method)
-
-
-def _full(half, shape):
-    """Both halves of a power spectrum (Sy, Sx) of which the transform gave one, fftshifted."""
-    rows, columns = shape
-    full = np.empty(shape, np.float32)
-    full[:, : half.shape[1]] = half
+def _centred(phase, device):
+    """The phase with mean zero, and its power spectrum."""
+    xp, fft = device.xp, device.fft
+    phase = phase - phase.mean(dtype=np.float64).astype(np.float32)
+    power = xp.square(xp.abs(fft.rfft2(phase, **device.fft_options)))
+    rows, columns = phase.shape
+    full = xp.empty(phase.shape, np.float32)
+    full[:, : power.shape[1]] = power
     # |F(-q)| = |F(q)|: row -i and column -j.
-    mirrored = half[-np.arange(rows) % rows, 1 : columns - half.shape[1] + 1]
-    full[:, half.shape[1] :] = mirrored[:, ::-1]
-    return np.fft.fftshift(full)
+    mirrored = power[-xp.arange(rows) % rows, 1 : columns - power.shape[1] + 1]
+    full[:, power.shape[1] :] = mirrored[:, ::-1]
+    return phase, fft.fftshift(full)

@@ -1,10 +1,16 @@
 """Integration of deflection fields against gradients of known phases and the equation itself."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import scipy.fft
+from fake_arrays import DeviceArray
+from fake_gpu import fake_gpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recon.backend import device_of
 from recon.calibration import Calibration
 from recon.dpc import integrate_com, integrate_com_direct
 from recon.errors import Cancelled
@@ -247,6 +253,111 @@ def test_work_reports_progress_and_can_be_stopped():
 
     with pytest.raises(Cancelled):
         integrate_com(field, calibration(), progress=stop)
+
+
+@pytest.fixture(params=["plans", "no plans"])
+def device(request, monkeypatch):
+    """A stand-in for a GPU, with plans of transforms as cuFFT has them, or without."""
+    fake = fake_gpu("cpu", monkeypatch)
+
+    def plan(a, shape, axes, value_type):
+        assert (axes, a.shape[-2:] == shape or value_type == "C2R") == ((-2, -1), True)
+
+        def fft(source, target, direction):
+            assert source.shape == a.shape
+            assert direction == (-1 if value_type == "R2C" else 1)
+            one, other = source._data, target._data
+            if value_type == "R2C":
+                other[...] = scipy.fft.rfft2(one)
+            else:
+                other[...] = scipy.fft.irfft2(one, shape, norm="forward")
+                one[...] = np.nan  # cuFFT may use it as it likes
+
+        return SimpleNamespace(fft=fft)
+
+    if request.param == "plans":
+        monkeypatch.setattr(fake.device.fft, "get_fft_plan", plan, raising=False)
+    else:
+        monkeypatch.delattr(fake.device.fft, "get_fft_plan", raising=False)
+    return fake
+
+
+def noisy_field(shape, step, noise=0.05):
+    _, gradient = blob(shape, step, 2.0)
+    field = deflection(gradient, calibration(step))
+    return field + noise * field.std() * np.random.default_rng(1).normal(size=field.shape)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"padding": 1, "step": 3.0},
+        {"padding": 1.3, "iterations": 40, "highpass": 0.01},
+        {"iterations": 1, "mask": np.random.default_rng(3).random((21, 30)) < 0.9},
+    ],
+    ids=["defaults", "halved steps", "many", "masked"],
+)
+def test_a_field_on_a_device_is_integrated_there(device, options):
+    c = calibration((0.3, 0.5))
+    field = noisy_field((21, 30), (0.3, 0.5))
+    expected = integrate_com(field, c, **options)
+    result = integrate_com(device.xp.asarray(field), c, **options)
+    assert device_of(result.phase) is device_of(result.spectrum) is device.device
+    scale = np.ptp(expected.phase)
+    np.testing.assert_allclose(result.phase.get(), expected.phase, atol=2e-5 * scale)
+    power = expected.spectrum.max()
+    np.testing.assert_allclose(result.spectrum.get(), expected.spectrum, atol=2e-5 * power)
+    np.testing.assert_allclose(result.errors, expected.errors, rtol=2e-5)
+    np.testing.assert_allclose(result.steps, expected.steps, rtol=1e-12)
+
+
+def test_direct_solution_of_a_field_on_a_device(device):
+    field = noisy_field((21, 30), (0.4, 0.4))
+    expected = integrate_com_direct(field, calibration())
+    result = integrate_com_direct(device.xp.asarray(field), calibration())
+    assert device_of(result.phase) is device.device
+    np.testing.assert_allclose(result.phase.get(), expected.phase, atol=1e-6)
+
+
+def test_a_device_is_not_waited_for_and_gives_no_memory_between_iterations(device, monkeypatch):
+    field = device.xp.asarray(noisy_field((16, 16), (0.4, 0.4)))
+    looked, before = [], device.live
+    answer = DeviceArray.__bool__
+    monkeypatch.setattr(DeviceArray, "__bool__", lambda self: looked.append(1) or answer(self))
+    numbers = []
+    for iterations in (2, 20):
+        start = device.allocations
+        integrate_com(field, calibration(), iterations=iterations)
+        numbers.append(device.allocations - start)
+    assert not looked
+    assert device.live == before
+    if hasattr(device.device.fft, "get_fft_plan"):
+        assert numbers[0] == numbers[1]
+
+
+def test_a_device_ends_as_the_cpu_does_when_no_step_lowers_the_error(device):
+    field = noisy_field((16, 20), (0.4, 0.4), noise=1.0)
+    options = {"highpass": 0, "lowpass": 0, "iterations": 900, "padding": 1}
+    expected = integrate_com(field, calibration(), **options)
+    assert expected.errors.size < 900
+    seen = []
+    result = integrate_com(device.xp.asarray(field), calibration(), **options, progress=seen.append)
+    assert result.errors.size < 900
+    assert seen[-1] == 1
+    assert len(seen) < 899
+    np.testing.assert_allclose(result.errors[-1], expected.errors[-1], rtol=1e-4)
+    nothing = integrate_com(device.xp.zeros((2, 6, 5)), calibration())
+    assert not nothing.phase.get().any()
+    assert nothing.errors.size == nothing.steps.size == 0
+
+
+def test_wrong_input_on_a_device_is_refused_in_words(device):
+    xp = device.xp
+    with pytest.raises(ValueError, match=r"32 of 32 values .* not finite"):
+        integrate_com(xp.full((2, 4, 4), np.nan), calibration())
+    with pytest.raises(ValueError, match=r"as large as the scan \(4, 4\), not bool of \(3, 4\)"):
+        integrate_com(xp.ones((2, 4, 4)), calibration(), mask=xp.ones((3, 4), bool))
 
 
 @pytest.mark.parametrize(

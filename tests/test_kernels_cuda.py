@@ -7,16 +7,14 @@ small there: scans that a test can afford then have several tiles and chunks of 
 """
 
 import inspect
-import sys
 from dataclasses import replace
 from functools import cache
-from threading import Lock
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import simulator
 from equations import averaged_phase, hard_phase, plain_sum
-from numba import config, cuda
 from strategies import dense
 from test_ssb import MANY, built, calibration_of, random_counts, relative
 
@@ -51,44 +49,12 @@ SMALL = {
     | {"BINS": 64, "MOST_BLOCKS": 3},
 }
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (config.ENABLE_CUDASIM or cuda.is_available()),
-        reason="no GPU, and no simulator of one: set NUMBA_ENABLE_CUDASIM=1",
-    ),
-    # Tiny arrays straight from the host are no way to use a GPU, but one to test it.
-    pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning"),
-]
+pytestmark = simulator.on_cuda_only
 
 
 @pytest.fixture(autouse=True)
 def brisk_simulator(monkeypatch):
-    """Let the simulator's threads take turns at once: at a barrier, one of them waits busily.
-
-    Its shared arrays are then allocated under a lock: the first two threads to come may not get
-    an array each. They are filled with a number that would be noticed.
-    """
-    if not config.ENABLE_CUDASIM:
-        yield
-        return
-    from numba.cuda.simulator import kernelapi
-    from numba.np.numpy_support import as_dtype
-
-    lock = Lock()
-
-    def array(self, shape, dtype):
-        caller = sys._getframe(1)
-        place = caller.f_code, caller.f_lineno
-        with lock:
-            if place not in self._allocations:
-                self._allocations[place] = np.full(shape, 1234567, as_dtype(dtype))
-            return self._allocations[place]
-
-    monkeypatch.setattr(kernelapi.FakeCUDAShared, "array", array)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(2e-5)
-    yield
-    sys.setswitchinterval(interval)
+    yield from simulator.take_turns(monkeypatch)
 
 
 @pytest.fixture
@@ -107,11 +73,7 @@ def on_cuda(in_full_blocks, small_blocks):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Fewer threads to a block, in the simulator only."""
-    if config.ENABLE_CUDASIM:
-        for module, sizes in SMALL.items():
-            for name, size in sizes.items():
-                monkeypatch.setattr(module, name, size)
+    simulator.make_small(monkeypatch, SMALL)
 
 
 @cache

@@ -5,7 +5,7 @@ In Numba's simulator, or on a machine with a GPU.
 
 import numpy as np
 import pytest
-from numba import config, cuda
+import simulator
 
 from recon.backend import on_host
 from recon.calibration import Calibration
@@ -15,20 +15,18 @@ from recon.kernels import cuda_geometry, sideband_geometry
 MARGIN = 16
 NAMES = "first", "runs", "hard", "hard_at", "masks"
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (config.ENABLE_CUDASIM or cuda.is_available()),
-        reason="no GPU, and no simulator of one: set NUMBA_ENABLE_CUDASIM=1",
-    ),
-    pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning"),
-]
+pytestmark = simulator.on_cuda_only
+
+
+@pytest.fixture(autouse=True)
+def brisk_simulator(monkeypatch):
+    yield from simulator.take_turns(monkeypatch)
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Fewer threads than pixels, so that a row takes several rounds of them."""
-    if config.ENABLE_CUDASIM:
-        monkeypatch.setattr(cuda_geometry, "THREADS", 8)
+    simulator.make_small(monkeypatch, {cuda_geometry: {"THREADS": 8}})
 
 
 def geometry_of(shape, sampling, across, rotation=0.0, transpose=False, triple=False):

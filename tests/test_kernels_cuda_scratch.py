@@ -1,18 +1,12 @@
 """Partial results of CUDA kernels live where `cuda_scratch.allocate` puts them, and come back."""
 
 import numpy as np
-import pytest
-from numba import config, cuda
+import simulator
+from numba import cuda
 
 from recon.kernels import cuda_events, cuda_scratch
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (config.ENABLE_CUDASIM or cuda.is_available()),
-        reason="no GPU, and no simulator of one: set NUMBA_ENABLE_CUDASIM=1",
-    ),
-    pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning"),
-]
+pytestmark = simulator.on_cuda_only
 
 
 def test_scratch_of_any_source_is_read_back(monkeypatch):

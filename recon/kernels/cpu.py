@@ -4,7 +4,7 @@
 """
 
 from recon.kernels.densify import densify, widen
-from recon.kernels.dpc import advance, combine, measure
+from recon.kernels.dpc import advance, choose_step, combine, measure
 from recon.kernels.events import (
     centres,
     count_few_labels,
@@ -27,6 +27,7 @@ from recon.kernels.sidebands import (
 __all__ = [
     "advance",
     "centres",
+    "choose_step",
     "combine",
     "count_few_labels",
     "count_labels",

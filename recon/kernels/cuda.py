@@ -5,7 +5,7 @@ device. Nothing here is compiled before its first launch, so that this can be im
 in Numba's simulator, where there is no GPU.
 """
 
-from recon.kernels.cuda_dpc import advance, combine, measure
+from recon.kernels.cuda_dpc import advance, choose_step, combine, measure
 from recon.kernels.cuda_entries import entry_power, pack, sum_averaged
 from recon.kernels.cuda_events import (
     centres,
@@ -23,6 +23,7 @@ from recon.kernels.cuda_sidebands import gather, hard_power, sum_hard, triple_po
 __all__ = [
     "advance",
     "centres",
+    "choose_step",
     "combine",
     "count_few_labels",
     "count_labels",

@@ -1,11 +1,15 @@
 """The passes of one step of the regularised integration of a deflection field, on CUDA.
 
 The twins of `recon.kernels.dpc`. A block owns a row of the scan; sums over a row are made in
-shared memory, always in the same order, in single precision: `sums` are float32 here.
+shared memory, always in the same order, in single precision: `sums` are float32 here. The few
+thousand of them are added in double precision, and what follows from them, the next step, is
+decided on the device: an integration is queued from beginning to end, and waits for nothing.
 """
 
-from numba import cuda, float32
+import numpy as np
+from numba import cuda, float32, float64
 
+from recon.kernels.dpc import DONE, ENDED, ERROR, STEP
 from recon.kernels.formulas import FOUR, ONE, ZERO
 
 THREADS = 128
@@ -13,7 +17,8 @@ THREADS = 128
 
 @cuda.jit(fastmath=True)
 def _combine(spectra, qy, qx, highpass, lowpass):
-    j, i = cuda.grid(2)
+    i = cuda.blockIdx.x
+    j = cuda.blockIdx.y * THREADS + cuda.threadIdx.x
     rows = spectra.shape[1]
     if j >= spectra.shape[2]:
         return
@@ -33,8 +38,9 @@ def combine(spectra, qy, qx, highpass, lowpass):
 
     See `recon.kernels.dpc.combine`.
     """
-    grid = -(-spectra.shape[2] // THREADS), spectra.shape[1]
-    _combine[grid, (THREADS, 1)](spectra, qy, qx, highpass, lowpass)
+    # Rows along x, of which a grid may have more than 65 535.
+    grid = spectra.shape[1], -(-spectra.shape[2] // THREADS)
+    _combine[grid, THREADS](spectra, qy, qx, highpass, lowpass)
 
 
 @cuda.jit(device=True)
@@ -88,18 +94,59 @@ def measure(update, residual, weight, top, across, sums):
     _measure[weight.shape[0], THREADS](update, residual, weight, top, across, sums)
 
 
+@cuda.jit
+def _choose_step(sums, squares, state, history, step):
+    errors = cuda.shared.array(THREADS, float64)
+    products = cuda.shared.array(THREADS, float64)
+    others = cuda.shared.array(THREADS, float64)
+    thread = cuda.threadIdx.x
+    error, product, square = 0.0, 0.0, 0.0
+    for i in range(thread, squares.size, THREADS):
+        error += squares[i]
+        product += sums[i, 0]
+        square += sums[i, 1]
+    errors[thread], products[thread], others[thread] = error, product, square
+    _add_up(errors, thread)
+    _add_up(products, thread)
+    _add_up(others, thread)
+    if thread > 0 or state[ENDED] > 0:
+        return
+    error, product, square = errors[0], products[0], others[0]
+    size = state[STEP]
+    if error > state[ERROR]:
+        state[ENDED], step[0] = 1, 0
+        return
+    done = np.int64(state[DONE])
+    history[done, 0], history[done, 1] = error, size
+    state[ERROR], state[DONE] = error, done + 1
+    if product <= 0:
+        state[ENDED], step[0] = 1, 0
+        return
+    while size * square > 2 * product:
+        size /= 2
+    state[STEP], step[0] = size, size
+
+
+def choose_step(sums, squares, state, history, step):
+    """Note the residual that the last step left, and choose the next step by what it will leave.
+
+    See `recon.kernels.dpc.choose_step`. One block: there is one number a row.
+    """
+    _choose_step[1, THREADS](sums, squares, state, history, step)
+
+
 @cuda.jit(fastmath=True)
 def _advance(update, residual, phase, weight, top, across, step, sums):
     squares = cuda.shared.array(THREADS, float32)
     thread, i = cuda.threadIdx.x, cuda.blockIdx.x
-    square = ZERO
+    size, square = step[0], ZERO
     for j in range(thread, weight.shape[1], THREADS):
         dy, dx = _slopes(update, i, j, top, across)
-        length = step * weight[i, j]
+        length = size * weight[i, j]
         ry = residual[0, i, j] - length * dy
         rx = residual[1, i, j] - length * dx
         residual[0, i, j], residual[1, i, j] = ry, rx
-        phase[i, j] += step * update[i + top, j]
+        phase[i, j] += size * update[i + top, j]
         square += ry * ry + rx * rx
     squares[thread] = square
     _add_up(squares, thread)
