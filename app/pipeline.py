@@ -101,6 +101,7 @@ class Pipeline:
             names = [name for name in state.param if name != "name"]
             self._watchers.append((state, state.param.watch(self._changed, names)))
         self.service.gate(self._session, self._frames.ready_in)
+        self._board.tell([("device", self.engine.gauge.state())])
         self._open()
 
     def acknowledge(self, sequence: int | None = None) -> None:
@@ -161,6 +162,7 @@ class Pipeline:
         self._watchers.clear()
         self._board.clear()
         self._prepared = None
+        self._asked.clear()
 
     # ---- on the session's thread ----
 

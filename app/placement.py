@@ -170,7 +170,7 @@ class Placement:
         with self._lock:
             if lost and self.device is not CPU:
                 self.device, self.why_cpu = CPU, str(error)
-                _log.error("The GPU is given up, the CPU goes on: %s", error)
+                _log.error("The GPU is given up, the CPU goes on: %s", str(error))
             self._moved[key] = (f"{error} Meanwhile the CPU does this.", monotonic())
         self.store.forget((*key, "gpu"))
         return True

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from app.gauge import model
+from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
 from recon.com import centre_of_mass, scan_deflection
 from recon.disc import fit_disc
@@ -58,6 +60,8 @@ class Choices:
     """Share of 2 k0 up to which frequencies are kept."""
     dpc: Mapping[str, float] = field(default_factory=dict)
     """What differs from `DPC`."""
+    device: str = "auto"
+    """One of `recon.backend.DEVICES`."""
 
     def __post_init__(self):
         if (self.centre is None) != (self.radius is None):
@@ -119,6 +123,8 @@ def reconstruct_file(
     ------
     ValueError
         In one sentence: unreadable file, missing calibration, no electrons, no disc.
+    DeviceError
+        If there is no GPU but it is wanted, or it fails.
     """
     name = Path(path).name
     events = open_events(
@@ -132,18 +138,42 @@ def reconstruct_file(
 def reconstruct(
     events: ElectronEvents, choices: Choices, *, report: Report = lambda task, fraction: None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All results of a scan by their names in the HDF5 file, and the parameters used."""
+    """All results of a scan by their names in the HDF5 file, and the parameters used.
+
+    What a device that was not asked for by name cannot do is done again on the CPU; the parameters
+    say so.
+
+    Raises
+    ------
+    DeviceError
+        If there is no GPU but it is wanted, or it fails.
+    """
     if not events.electrons:
         raise ValueError(
             "There are no electrons in the scan of {} × {} positions: "
             "nothing can be reconstructed.".format(*events.scan_shape)
         )
+    device, failure = choose(choices.device), None
+    try:
+        return _reconstruct(events, choices, device, report)
+    except DeviceError as error:
+        if device is CPU or choices.device == "gpu":
+            raise
+        failure = str(error)
+    results, parameters = _reconstruct(events, choices, CPU, report)
+    parameters["device"]["statement"] = f"{failure} The CPU did it."
+    return results, parameters
+
+
+def _reconstruct(events, choices, device, report):
+    """`reconstruct` on one device; the results are in the host's memory."""
     sources = Sources(events.metadata)
     geometry = _beam(sources, choices)
     events.check_pixels()
 
     report("Summing frames", 0.0)
-    pattern = pacbed(events)
+    events = events.to_device(device)
+    pattern = on_host(pacbed(events))
     disc = _disc(sources, choices, pattern)
     deflection = centre_of_mass(events)
     report("Summing frames", 1.0)
@@ -166,8 +196,8 @@ def reconstruct(
     )
     report("Reconstructing", 0.0)
     how = aberrations, choices.mode, choices.sideband, choices.band_limit
-    phase = single_sideband(sidebands, *how)
-    transmission = object_transmission(sidebands, *how)
+    phase = on_host(single_sideband(sidebands, *how))
+    transmission = on_host(object_transmission(sidebands, *how))
     report("Reconstructing", 1.0)
     field_mrad = scan_deflection(deflection, calibration)
     dpc = {**DPC, **choices.dpc}
@@ -182,10 +212,10 @@ def reconstruct(
     results = {
         "ssb/phase": phase,
         "ssb/object": transmission,
-        "dpc/phase": integrated.phase,
-        "com": field_mrad,
+        "dpc/phase": on_host(integrated.phase),
+        "com": on_host(field_mrad),
         "pacbed": pattern,
-        **{f"virtual/{name}": image for name, image in images.items()},
+        **{f"virtual/{name}": on_host(image) for name, image in images.items()},
     }
     parameters = {
         "file": asdict(events.source),
@@ -203,6 +233,7 @@ def reconstruct(
         "band_limit": choices.band_limit,
         "dpc": dpc,
         "sources": sources.origin,
+        "device": {"used": device.name, "name": model(device)},
         "versions": _versions(),
     }
     return results, parameters

@@ -8,6 +8,7 @@ from shlex import split
 import h5py
 import numpy as np
 import pytest
+from fake_gpu import fake_gpu
 from scans import (
     ABERRATIONS,
     CALIBRATION,
@@ -20,6 +21,7 @@ from scans import (
 )
 
 from app.cli import main
+from recon import backend
 from recon.io import write_events
 from recon.simulate import truth
 
@@ -217,3 +219,59 @@ def test_an_older_output_stays_until_the_new_one_is_complete(bare_file, reconstr
     with full_disk():
         assert main(["reconstruct", str(bare_file), "--output", str(output), *BEAM]) == 2
     assert output.read_text() == "older"
+
+
+def on_both_devices(told_file, tmp_path):
+    """Results and parameters of the CPU, then those with the stand-in for a GPU."""
+    options = ["--bright-field-pixels", "12", "--rotation-deg", "auto"]
+    on_cpu = reconstruct(told_file, tmp_path / "cpu.h5", "--device", "cpu", *options)
+    return on_cpu, reconstruct(told_file, tmp_path / "gpu.h5", *options)
+
+
+def test_the_gpu_gives_the_same_results_and_is_named(told_file, tmp_path, monkeypatch):
+    fake = fake_gpu("cpu", monkeypatch)
+    (expected, by_cpu), (results, by_gpu) = on_both_devices(told_file, tmp_path)
+    assert by_cpu["device"]["used"] == "cpu"
+    assert by_cpu["device"]["name"].startswith("CPU, ")
+    assert by_gpu["device"] == {"used": "gpu", "name": "Stand-in for a GPU"}
+    for name in ("ssb/phase", "ssb/object", "dpc/phase", "com", "pacbed", "virtual/adf"):
+        scale = np.abs(expected[name]).max()
+        np.testing.assert_allclose(results[name], expected[name], atol=1e-5 * scale)
+    assert fake.live == 0
+    assert fake.problems == []
+
+
+def test_what_does_not_fit_the_gpu_is_done_by_the_cpu_and_told(
+    told_file, tmp_path, monkeypatch, capsys
+):
+    fake_gpu("cpu", monkeypatch, total=1 << 12)
+    (expected, _), (results, parameters) = on_both_devices(told_file, tmp_path)
+    assert parameters["device"]["used"] == "cpu"
+    assert "memory is full" in parameters["device"]["statement"]
+    assert parameters["device"]["statement"] in capsys.readouterr().out
+    np.testing.assert_array_equal(results["pacbed"], expected["pacbed"])
+
+
+def test_a_gpu_that_was_asked_for_and_is_full_is_one_sentence(
+    told_file, tmp_path, monkeypatch, capsys
+):
+    fake_gpu("cpu", monkeypatch, total=1 << 12)
+    output = tmp_path / "out.h5"
+    command = ["reconstruct", str(told_file), "--output", str(output), "--device", "gpu"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("The GPU's memory is full")
+    assert said.count("\n") == 1
+    assert not output.exists()
+
+
+def test_a_gpu_that_is_not_there_is_one_sentence(told_file, tmp_path, monkeypatch, capsys):
+    def gpu():
+        raise backend.DeviceError("No GPU: none is here.")
+
+    monkeypatch.setattr(backend, "gpu", gpu)
+    command = ["reconstruct", str(told_file), "--output", str(tmp_path / "out.h5")]
+    assert main([*command, "--device", "gpu"]) == 2
+    assert capsys.readouterr().err == "No GPU: none is here.\n"
+    assert main([*command, "--device", "tpu"]) == 2
+    assert "none of auto, cpu, gpu" in capsys.readouterr().err

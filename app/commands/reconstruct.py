@@ -9,6 +9,7 @@ from app.commands import options
 from app.commands.console import progress
 
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
+MACHINE = "This machine"
 
 
 def reconstruct(
@@ -161,6 +162,15 @@ def reconstruct(
             rich_help_panel=DPC,
         ),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|cpu|gpu",
+            parser=options.device,
+            help="Where to compute; `auto` takes a GPU where there is one.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = "auto",
 ):
     """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
 
@@ -192,6 +202,7 @@ def reconstruct(
         sideband=sideband,
         band_limit=band_limit,
         dpc={name: value for name, value in dpc.items() if value is not None},
+        device=device,
     )
     with progress() as report:
         parameters = reconstruct_file(
@@ -204,7 +215,7 @@ def reconstruct(
     told = [name for name, source in parameters["sources"].items() if source == "file"]
     if told:
         typer.echo(f"Taken from the file: {', '.join(told)}.")
-    for name in ("disc", "orientation"):
+    for name in ("disc", "orientation", "device"):
         if statement := parameters[name].get("statement"):
             typer.echo(statement)
     typer.echo(f"Wrote {output}")

@@ -1,0 +1,248 @@
+"""The whole application on the stand-in for a GPU: the same pictures, and what survives a fault."""
+
+import gc
+
+import numpy as np
+import pytest
+from fake_arrays import CUDARuntimeError, OutOfMemoryError
+from fake_gpu import fake_gpu
+from scans import ABERRATIONS, CALIBRATION, weak_events
+from sessions import Session
+
+from app.catalogue import Catalogue
+from app.engine import Engine
+from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
+from app.service import ComputeService
+from app.state import Experiment
+from recon.io import write_events
+from recon.simulate import truth
+
+READING = Reading("scan.npz")
+GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
+FULL = "The GPU's memory is full"
+INSTEAD = "Meanwhile the CPU does this."
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_events(folder / "scan.npz", weak_events(400, metadata=truth(CALIBRATION, ABERRATIONS)))
+    return folder
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    return fake_gpu("cpu", monkeypatch)
+
+
+@pytest.fixture
+def service():
+    service = ComputeService()
+    yield service
+    service.close()
+
+
+def pictures(engine):
+    """All results of the scan by name, with everything found from the events themselves."""
+    scan = engine.scan(READING, Region((0, 1, 2, 0)))
+    found = engine.find(scan, GEOMETRY)
+    g = engine.sidebands(scan, found.calibration, 12, full=True)
+    made = {
+        f"{mode} {sideband}": engine.phase(g, ABERRATIONS, mode, sideband, 0.9)
+        for mode in ("draft", "exact", "sum")
+        for sideband in ("both", "full")
+    }
+    made["object"] = engine.transmission(g, ABERRATIONS, "exact", "right")
+    picked = engine.frequencies(g, TileChoice(5))
+    made["tiles"] = engine.tiles(g, ABERRATIONS, picked)
+    made["spectrum"], made["picked"] = engine.spectrum(g), picked
+    made["pacbed"], made["com"] = engine.pacbed(scan), engine.com(scan)
+    for dpc in (Dpc(), Dpc("direct", 1e-3, 0.1)):
+        result = engine.dpc(scan, found.calibration, dpc)
+        made[f"dpc {dpc.method}"], made[f"power {dpc.method}"] = result.phase, result.spectrum
+        made[f"errors {dpc.method}"] = result.errors
+    return made | engine.virtual(scan, found, Annulus(0.3, 1.2)), found
+
+
+def test_every_picture_is_the_same_on_both_devices(folder, fake):
+    cpu, gpu = Engine(Catalogue(folder)), Engine(Catalogue(folder), device=fake.device, strict=True)
+    expected, on_cpu = pictures(cpu)
+    made, on_gpu = pictures(gpu)
+    assert made.keys() == expected.keys()
+    for name, image in made.items():
+        assert isinstance(image, np.ndarray), name
+        scale = np.abs(expected[name]).max(initial=1e-30)
+        np.testing.assert_allclose(image, expected[name], atol=1e-5 * scale, err_msg=name)
+    assert on_gpu.calibration.centre == pytest.approx(on_cpu.calibration.centre, abs=1e-4)
+    assert on_gpu.rotation_deg == pytest.approx(on_cpu.rotation_deg, abs=1e-3)
+    assert fake.problems == []
+    assert gpu.store.device_nbytes > 0 == cpu.store.device_nbytes
+
+
+def test_two_sessions_share_what_lies_on_the_device(folder, fake, service):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    one = opened(engine, service)
+    live = fake.live
+    two = opened(engine, service)
+    assert one.pipeline._prepared.sidebands is two.pipeline._prepared.sidebands
+    assert fake.live == live
+    close(engine, one, two)
+    assert fake.live == 0
+
+
+def opened(engine, service, crop=(0, 0)):
+    """A session that shows everything of a part of the scan."""
+    experiment = Experiment("scan.npz")
+    experiment.scan.param.update(crop_top=crop[0], crop_left=crop[1])
+    experiment.detector.bright_field_pixels = 12
+    session = Session(engine, service, experiment).start()
+    session.until(lambda: (exact(session) and session.all("dpc")) or session.all("error"))
+    return session
+
+
+def exact(session):
+    """The phase that is shown, if it is exact."""
+    phases = session.all("phase")
+    return phases[-1] if phases and phases[-1].mode == "exact" else None
+
+
+def refocused(session, defocus):
+    """Turn the defocus, and wait for its exact phase."""
+    before = exact(session)
+    session.experiment.aberrations.defocus = defocus
+    session.until(lambda: exact(session) not in (None, before))
+    return exact(session).array
+
+
+def expected(engine, session):
+    """The exact phase of what is set in a session, by another engine."""
+    request = session.experiment.request()
+    scan = engine.scan(request.reading, request.region)
+    calibration = engine.find(scan, request.geometry).calibration
+    g = engine.sidebands(scan, calibration, request.bright_field_pixels)
+    return engine.phase(g, request.aberrations, "exact", "both", request.band_limit)
+
+
+def same(image, other):
+    np.testing.assert_allclose(image, other, atol=1e-5 * np.abs(other).max())
+
+
+def close(engine, *sessions):
+    for session in sessions:
+        session.pipeline.close()
+        session.seen.clear()
+        session.turn()
+    engine.store.clear_device()
+    gc.collect()
+
+
+class Failing:
+    """Lets every allocation fail from one on, for as long as wanted."""
+
+    def __init__(self, fake, monkeypatch):
+        self.after, self.error = None, None
+        allocate = fake.allocate
+
+        def limited(size):
+            if self.after is not None:
+                self.after -= 1
+                if self.after < 0:
+                    full = OutOfMemoryError(size, fake.live)
+                    raise CUDARuntimeError(self.error) if self.error else full
+            allocate(size)
+
+        monkeypatch.setattr(fake, "allocate", limited)
+
+
+@pytest.fixture
+def failing(fake, monkeypatch):
+    return Failing(fake, monkeypatch)
+
+
+@pytest.fixture
+def cpu(folder):
+    return Engine(Catalogue(folder))
+
+
+def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
+    folder, fake, service, failing, cpu
+):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    before = fake.allocations
+    other = opened(engine, service)
+    steps = fake.allocations - before
+    refocused(other, 1.0)  # keeps the draft's norm with G
+    close(engine)
+    level = fake.live
+    assert steps > 30
+    assert level > 0
+    for number, step in enumerate(range(0, steps, steps // 20)):
+        failing.after = step
+        session = opened(engine, service, divmod(number, 5))
+        assert session.all("error") == []
+        same(refocused(session, 7.0), expected(cpu, session))
+        failing.after = None
+        same(refocused(other, 8.0 + step), expected(cpu, other))
+        said = session.all("notice")
+        assert number == 0 or any(FULL in words and words.endswith(INSTEAD) for words in said)
+        close(engine, session)
+        assert fake.live == level
+    assert other.all("error") == other.all("notice") == []
+    close(engine, other)
+    assert fake.live == 0
+    assert fake.problems == []
+
+
+def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, service, cpu):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    before = fake.allocations
+    close(engine, opened(engine, service))
+    steps = fake.allocations - before
+    for number, step in enumerate(range(1, steps, steps // 12)):
+        fake.fail_at(step)
+        session = opened(engine, service, divmod(number, 5))
+        assert session.all("error") == session.all("notice") == []
+        assert session.pipeline._prepared.sidebands.device is fake.device
+        close(engine, session)
+        assert fake.live == 0
+
+
+def test_where_the_gpu_is_demanded_the_sentence_is_shown_and_the_picture_stays(
+    folder, fake, service, failing
+):
+    engine = Engine(Catalogue(folder), device=fake.device, strict=True)
+    session = opened(engine, service)
+    shown = exact(session)
+    failing.after = 0
+    session.experiment.aberrations.defocus = 5.0
+    session.until(lambda: session.all("error"))
+    assert FULL in session.all("error")[-1]
+    assert "Choose fewer pixels" in session.all("error")[-1]
+    assert session.pipeline.latest("phase") is shown
+    failing.after = None
+    assert not np.array_equal(refocused(session, 6.0), shown.array)
+    close(engine, session)
+    assert fake.live == 0
+
+
+def test_a_lost_driver_is_one_sentence_and_the_cpu_goes_on(folder, fake, service, failing, cpu):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    session, other = opened(engine, service), opened(engine, service, (1, 0))
+    assert session.all("device")[-1].name == "Stand-in for a GPU"
+    failing.error = "cudaErrorDevicesUnavailable: the device was reset"
+    failing.after = 0
+    for each in (session, other):
+        same(refocused(each, 9.0), expected(cpu, each))
+        assert each.all("error") == []
+        (said,) = each.all("notice")
+        assert "the device was reset" in said
+        assert "Traceback" not in said
+        assert said.endswith(INSTEAD)
+    engine.gauge._read_at = 0.0
+    refocused(session, 10.0)
+    assert session.all("device")[-1].name.startswith("CPU, ")
+    assert "the device was reset" in session.all("device")[-1].details[-1]
+    session.experiment.dpc.iterations = 3
+    session.until(lambda: len(session.all("dpc")) == 2)
+    close(engine, session, other)
+    assert fake.live == 0
