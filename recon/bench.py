@@ -2,10 +2,16 @@
 
 The reference work is the paper's: 1024 × 1024 positions, 18 × 18 pixels over the bright-field
 disc, 80 keV, 25 mrad, a scan step of 0.316 Å and 50 electrons a frame.
+
+Where only `recon`'s dependencies are installed, `python -m recon.bench --help` takes the place of
+`livestem bench`. On a machine with a GPU, all that wants one is this, in one line of a shell:
+
+    python -m pytest -q -W default tests/test_gpu.py tests/test_kernels_cuda*.py;
+    python -m recon.bench --device gpu --output bench.json
 """
 
+import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,40 +22,27 @@ import h5py
 import numpy as np
 import scipy.fft
 
-from recon.calibration import Calibration
+from recon.backend import CPU, DEVICES, DeviceError, choose
+from recon.bench_memory import peak_memory
+from recon.bench_report import cpu_text, device_text
+from recon.bench_work import (
+    ABERRATIONS,
+    dense_transform,
+    paper_arguments,
+    reference_calibration,
+    reference_events,
+)
 from recon.com import centre_of_mass
 from recon.datacube import bright_field, plane_counts
-from recon.events import ElectronEvents
 from recon.gfunction import build_sidebands
 from recon.io import open_events, write_events
 from recon.kernels import events as event_kernels
 from recon.kernels import reference
-from recon.optics import COEFFICIENTS, Aberrations
 from recon.ssb import single_sideband
 
-ABERRATIONS = Aberrations(C10=-80.0, C12a=15.0, C12b=-10.0)
 REPEATS = 9
-DISC_SHARE = 0.955
-"""Diameter of the disc over the detector's width: it holds 232 of 18 × 18 pixels, as there."""
-
-
-def reference_calibration(pixels: int = 18) -> Calibration:
-    """Geometry of the reference work on a detector of `pixels` × `pixels`."""
-    centre = (pixels - 1) / 2
-    return Calibration(80e3, 25.0, (0.316, 0.316), (centre, centre), DISC_SHARE * pixels / 2)
-
-
-def reference_events(scan=(1024, 1024), pixels=18, electrons_per_frame=50.0) -> ElectronEvents:
-    """Independent electrons spread evenly over the disc: the size of real work, no object."""
-    rng = np.random.default_rng(0)
-    positions = scan[0] * scan[1]
-    offsets = np.zeros(positions + 1, np.int64)
-    np.cumsum(rng.poisson(electrons_per_frame, positions), out=offsets[1:])
-    calibration = reference_calibration(pixels)
-    y, x = np.indices((pixels, pixels)) - np.reshape(calibration.centre, (2, 1, 1))
-    inside = np.flatnonzero(np.hypot(y, x) < calibration.radius).astype(np.uint32)
-    chosen = inside[rng.integers(0, inside.size, offsets[-1], dtype=np.uint16)]
-    return ElectronEvents(chosen, offsets, tuple(scan), (pixels, pixels))
+SCAN, PIXELS, ELECTRONS = 1024, 18, 50.0
+MEASURES = "Time what this machine does of a reconstruction, against what bounds it."
 
 
 def _milliseconds(work, repeats=REPEATS) -> float:
@@ -129,7 +122,7 @@ def run(scan=(1024, 1024), pixels=18, electrons_per_frame=50.0, progress=None) -
     with tempfile.TemporaryDirectory() as folder:
         figures |= _reading(events, Path(folder))
         tell(0.9)
-        figures["peak_memory_bytes"] = _peak_memory(Path(folder) / "events.npz", pixels)
+        figures["peak_memory_bytes"] = peak_memory(Path(folder) / "events.npz", pixels)
     figures["ratios"] = _ratios(figures)
     tell(1.0)
     return figures
@@ -178,28 +171,12 @@ def _batched_fft(events, calibration, pixels) -> float:
 
 def _paper_kernel(events, calibration) -> float:
     """The paper's kernel on its dense G: every detector pixel, half of the frequencies."""
-    rows, columns = events.scan_shape
-    height, width = events.frame_shape
-    every = np.arange(height * width, dtype=np.int16)
-    g = np.empty((height * width, rows, columns // 2 + 1), np.complex64)
-    counts = plane_counts(events, every, 0, height * width)
-    for plane in range(0, height * width, 8):
-        part = counts[plane : plane + 8].astype(np.float32)
-        g[plane : plane + 8] = scipy.fft.rfft2(part, workers=-1)
-    del counts
-    y, x = np.indices((height, width)).reshape(2, -1)
-    ky, kx = (
-        ((axis - c) * calibration.reciprocal_sampling).astype(np.float32)
-        for axis, c in zip((y, x), calibration.centre, strict=True)
-    )
-    q_y = np.fft.fftfreq(rows, calibration.scan_sampling[0]).astype(np.float32)
-    q_x = np.fft.rfftfreq(columns, calibration.scan_sampling[1]).astype(np.float32)
-    coefficients = np.array([getattr(ABERRATIONS, name) for name in COEFFICIENTS[:12]], np.float32)
+    g = dense_transform(events, CPU)
+    arguments = paper_arguments(events, calibration, CPU)
     out = np.empty((3, *g.shape[1:]), np.complex64)
-    scalars = np.float32(calibration.k0), np.float32(calibration.wavelength)
 
     def redraw():
-        reference.paper_sideband(g, ky, kx, q_y, q_x, *scalars, coefficients, out)
+        reference.paper_sideband(g, *arguments, out)
         scipy.fft.irfft2(out[1], events.scan_shape, workers=-1)
 
     return _milliseconds(redraw, 3)
@@ -229,34 +206,6 @@ def _reading(events, folder: Path) -> dict:
     )
 
 
-def _peak_memory(path: Path, pixels: int) -> int:
-    """Highest resident memory of a fresh process from events to exact image, less the events."""
-    command = [sys.executable, "-m", "recon.bench", str(path), str(pixels)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
-
-
-def _measure_memory(path: str, pixels: int) -> int:
-    events = open_events(path)
-    g = build_sidebands(events, reference_calibration(pixels), pixels)
-    for mode in ("draft", "exact"):
-        single_sideband(g, ABERRATIONS, mode)
-    return _highest_resident() - events.nbytes
-
-
-def _highest_resident() -> int:
-    """Most bytes this process ever had in memory."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # getrusage would count the parent's memory, which a child has before it starts afresh.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024)
-
-
 def _ratios(figures: dict) -> dict:
     """What the project promises of each figure, as the ratio measured in this run."""
     pairs = {
@@ -271,5 +220,125 @@ def _ratios(figures: dict) -> dict:
     return {name: figures[over] / figures[under] for name, (over, under) in pairs.items()}
 
 
+def run_device(
+    device, scan=None, pixels=None, electrons_per_frame=ELECTRONS, *, quick=False, **how
+) -> dict:
+    """Measure a device: `recon.bench_device.run`, which takes the other arguments.
+
+    Parameters
+    ----------
+    device : Device
+    scan : (int, int), optional
+    pixels : int, optional
+        One size, in place of all of them, if either is given.
+    electrons_per_frame : float
+    quick : bool
+        Two small sizes instead of all: half a minute.
+    """
+    from recon import bench_device
+
+    sizes = bench_device.QUICK if quick else bench_device.all_sizes()
+    if scan or pixels:
+        sizes = [(tuple(scan or (SCAN, SCAN)), pixels or PIXELS)]
+    return bench_device.run(device, sizes, electrons_per_frame=electrons_per_frame, **how)
+
+
+def failures(report: dict) -> str:
+    """A sentence that names the stages of a device's report that failed; empty if none did.
+
+    What was left out for want of memory or time has not failed.
+    """
+    stages = [item for size in report["sizes"] for item in size.get("stages", {}).items()]
+    stages += [item for item in report["agreement"].items() if item[0] != "scan"]
+    names = [name for name, figures in stages if "failed" in figures]
+    if not names:
+        return ""
+    stages = "1 stage" if len(names) == 1 else f"{len(names)} stages"
+    return f"{stages} failed, for the reasons above: {', '.join(sorted(set(names)))}."
+
+
+def written(path: Path):
+    """A function that keeps a report as JSON in a file, there in full or not at all."""
+    from recon.io.atomic import replacing
+
+    def keep(report: dict) -> None:
+        with replacing(path) as file:
+            file.write(json.dumps(report, indent=2).encode() + b"\n")
+
+    return keep
+
+
+def main(arguments=None) -> int:
+    """Run the command line; the exit code."""
+    options = _options(arguments)
+    try:
+        device = choose(options.device)
+    except DeviceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    keep = written(options.output) if options.output else None
+    if device is CPU:
+        scan = options.scan or (SCAN, SCAN)
+        report = run(scan, options.pixels or PIXELS, options.electrons_per_frame)
+        if keep:
+            keep(report)
+        print(json.dumps(report, indent=2) if options.json else cpu_text(report))
+        return 0
+
+    def tell(sentence):
+        print(sentence, file=sys.stderr, flush=True)
+
+    report = run_device(
+        device,
+        options.scan,
+        options.pixels,
+        options.electrons_per_frame,
+        quick=options.quick,
+        tell=tell,
+        keep=keep,
+    )
+    print(json.dumps(report, indent=2))
+    if not options.json:
+        print(device_text(report))
+    sentence = failures(report)
+    if sentence:
+        tell(sentence)
+    return 2 if sentence else 0
+
+
+def _options(arguments):
+    """The command line, with what is out of range refused."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recon.bench", description="Measure this machine."
+    )
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--scan", type=_size, metavar="Y[,X]", help="scan positions: this size")
+    parser.add_argument("--pixels", type=_pixels, metavar="N", help="4 to 64 across the disc")
+    parser.add_argument("--electrons-per-frame", type=_positive, metavar="N", default=ELECTRONS)
+    parser.add_argument("--json", action="store_true", help="JSON alone, without the tables")
+    parser.add_argument("--quick", action="store_true", help="on a GPU: two small sizes")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="keep the JSON in this file")
+    return parser.parse_args(arguments)
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = [int(part) for part in text.split(",")]
+    if len(parts) > 2 or min(parts) < 1:
+        raise argparse.ArgumentTypeError(f"needs one or two sizes above zero, not {text!r}")
+    return parts[0], parts[-1]
+
+
+def _pixels(text: str) -> int:
+    if not 4 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"must be 4 to 64, not {text}")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    if not 0 < float(text) < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be positive, not {text}")
+    return float(text)
+
+
 if __name__ == "__main__":
-    print(_measure_memory(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main())

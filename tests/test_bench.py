@@ -1,7 +1,15 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from fake_gpu import fake_gpu
 
+from recon import backend, bench, bench_clock
+from recon.backend import CPU
 from recon.bench import ABERRATIONS, reference_calibration, reference_events, run
+from recon.bench_work import CHUNK, dense_transform
 from recon.gfunction import build_sidebands
 from recon.kernels import reference
 from recon.ssb import SIDES, single_sideband
@@ -74,3 +82,127 @@ def test_the_ported_paper_kernel_sums_what_the_draft_sums():
     np.testing.assert_allclose(
         draft[shown] / norm[shown], -1j * (out[1] + out[2])[shown], atol=1e-5 * abs(out).max()
     )
+
+
+def test_the_reference_events_are_the_same_each_time_and_fill_every_chunk(monkeypatch):
+    first = reference_events((16, 16), 18, 50.0)
+    assert first.electrons < CHUNK
+    again = reference_events((16, 16), 18, 50.0)
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+    np.testing.assert_array_equal(first.offsets, again.offsets)
+    monkeypatch.setattr("recon.bench_work.CHUNK", 1000)
+    pieces = reference_events((16, 16), 18, 50.0)
+    calibration = reference_calibration(18)
+    radii = np.hypot(pieces.pixels // 18 - 8.5, pieces.pixels % 18 - 8.5)
+    assert radii.max() < calibration.radius
+    assert np.unique(pieces.pixels).size == 232
+
+
+def test_the_dense_transform_is_that_of_each_pixels_counts(monkeypatch):
+    events = reference_events((12, 10), 6, 20.0)
+    counts = np.zeros((36, 120))
+    np.add.at(counts, (events.pixels, np.repeat(np.arange(120), events.counts.ravel())), 1)
+    monkeypatch.setattr("recon.bench_work.SLAB_BYTES", 10 * 120)
+    g = dense_transform(events, CPU)
+    np.testing.assert_allclose(g, np.fft.rfft2(counts.reshape(36, 12, 10)), atol=1e-3)
+
+
+def small(monkeypatch):
+    """A stand-in for a GPU, and sizes small enough for it."""
+    monkeypatch.setattr(bench_clock, "FLUSH_BYTES", 1 << 10)
+    monkeypatch.setattr(bench_clock, "ENOUGH", 0.005)
+    monkeypatch.setattr("recon.bench_device.COPY_BYTES", 1 << 16)
+    monkeypatch.setattr("recon.bench_device.AGREEMENT", ((16, 16), 8))
+    monkeypatch.setattr("recon.bench_device.QUICK", [((16, 16), 8)])
+    monkeypatch.setattr("recon.bench_device.all_sizes", lambda: [((16, 16), 8), ((16, 20), 6)])
+    fake = fake_gpu("cpu", monkeypatch)
+
+    def paper(*arguments):
+        reference.paper_sideband(*map(fake.unwrap, arguments))
+
+    monkeypatch.setattr("recon.bench_device._paper_kernel", lambda device: paper)
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sizes"),
+    [
+        ([], [([16, 16], 8), ([16, 20], 6)]),
+        (["--quick"], [([16, 16], 8)]),
+        (["--scan", "12,16", "--pixels", "6"], [([12, 16], 6)]),
+        (["--scan", "16", "--electrons-per-frame", "5"], [([16, 16], 18)]),
+    ],
+    ids=["all", "quick", "one", "scan"],
+)
+def test_a_device_is_measured_at_the_sizes_asked_for(
+    monkeypatch, tmp_path, capsys, arguments, sizes
+):
+    small(monkeypatch)
+    output = tmp_path / "bench.json"
+    # The CPU's kernels, which stand in for CUDA's, know no half precision: told, and counted.
+    code = bench.main(["--device", "gpu", "--json", "--output", str(output), *arguments])
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert [(size["scan"], size["pixels"]) for size in report["sizes"]] == sizes
+    assert json.loads(output.read_text()) == report
+    assert code == 2
+    stages = "1 stage" if len(sizes) == 1 else f"{len(sizes)} stages"
+    assert printed.err.splitlines()[-1] == (
+        f"{stages} failed, for the reasons above: G in half precision."
+    )
+
+
+def test_json_comes_before_the_tables(monkeypatch, capsys):
+    small(monkeypatch)
+    bench.main(["--quick"])
+    text = capsys.readouterr().out
+    report, end = json.JSONDecoder().raw_decode(text)
+    assert report["device"].startswith("Stand-in for a GPU")
+    assert "draft redraw of the reference work [ms]" in text[end:]
+
+
+def test_without_failures_the_exit_code_is_zero(monkeypatch, capsys):
+    small(monkeypatch)
+    monkeypatch.setattr("recon.bench_device.halved", lambda *arguments: None)
+    assert bench.main(["--quick", "--json"]) == 0
+
+
+def test_the_cpu_is_measured_where_it_is_asked_for(capsys, tmp_path):
+    output = tmp_path / "bench.json"
+    options = ["--scan", "16,20", "--pixels", "6", "--electrons-per-frame", "5"]
+    assert bench.main(["--device", "cpu", *options, "--output", str(output)]) == 0
+    text = capsys.readouterr().out
+    assert "16 × 20 positions, 6 pixels across" in text
+    assert "redraw draft" in text
+    assert set(json.loads(output.read_text())) >= KEYS
+
+
+def test_without_a_gpu_one_sentence_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(backend, "_found", lambda: "No GPU: none.")
+    assert bench.main(["--device", "gpu"]) == 2
+    assert capsys.readouterr().err == "No GPU: none.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--scan", "0"], ["--scan", "1,2,3"], ["--pixels", "3"], ["--electrons-per-frame", "nan"]],
+    ids=" ".join,
+)
+def test_a_command_line_out_of_range_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        bench.main(arguments)
+    assert end.value.code == 2
+    assert "error: argument" in capsys.readouterr().err
+
+
+def test_the_bench_runs_where_only_the_dependencies_of_recon_are_installed():
+    """Nothing of the page's or the command line's packages is imported, not even by the way."""
+    banned = ["app", "typer", "rich", "panel", "holoviews", "bokeh", "param", "platformdirs"]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({banned}))\n"
+        "import recon.bench, recon.bench_device\n"
+        "sys.exit(recon.bench.main(['--help']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "--device" in result.stdout
