@@ -220,8 +220,10 @@ def build_sidebands(
     ValueError
         If the disc does not lie on the detector, holds no electrons, or the scan is too coarse
         for any sideband; for half precision on the CPU.
+    DeviceFull
+        If the device's memory does not suffice: said before it is used, with what would fit.
     DeviceError
-        If the device fails or its memory does not suffice.
+        If the device fails.
 
     Notes
     -----
@@ -229,6 +231,8 @@ def build_sidebands(
     k, transformed a few planes at a time, and copied to their runs at once.
     """
     disc = bright_field(calibration, events.frame_shape, pixels_across, excluded)
+    if events.device is not CPU:
+        _require_memory(events, disc, calibration, pixels_across, full, half, excluded)
 
     def counts(start, stop):
         return plane_counts(events, disc.lookup, start, stop)
@@ -244,6 +248,22 @@ def build_sidebands(
         device=events.device,
         progress=progress,
     )
+
+
+def _require_memory(events, disc, calibration, pixels_across, full, half, excluded):
+    """Raise `DeviceFull`, with numbers and ways out, for a G that the device cannot hold."""
+    room = memory(events.device)
+    # Twelve bytes for each frequency of the half plane and each pixel are more than any G takes.
+    if 16 * disc.size * events.positions < room.usable // 2:
+        return
+    from recon.planning import plan, require  # which knows the sizes in here
+
+    if events.copy is not None:
+        # The plan counts the events, which are there already.
+        room = replace(room, held=room.held + events.copy.nbytes)
+    shapes = events.scan_shape, events.frame_shape, events.electrons
+    options = {"full": full, "half": half, "excluded": excluded}
+    require(plan(*shapes, calibration, pixels_across, **options), room, events.device)
 
 
 @guarded

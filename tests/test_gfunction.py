@@ -190,6 +190,7 @@ def test_slabs_on_a_device_are_as_large_as_its_memory_allows(device, monkeypatch
     build_sidebands(scan, CALIBRATION, 12)
     assert asked == [expected.bright_field.size]
     asked.clear()
+    monkeypatch.setattr(gfunction, "_require_memory", lambda *arguments: None)
     # A share is then 1872 bytes: 26 planes of 72 counts, and two transforms of 12 bytes for each.
     room = gfunction.memory(device)
     monkeypatch.setattr(
@@ -220,6 +221,21 @@ def test_a_cancelled_build_leaves_nothing_on_the_device(monkeypatch):
     with pytest.raises(Cancelled):
         build_sidebands(scan, CALIBRATION, 12, progress=stop)
     assert fake.live == before
+
+
+def test_a_g_that_cannot_fit_is_refused_before_the_device_is_used(monkeypatch):
+    fake = fake_gpu("cpu", monkeypatch)
+    scan = events_in_disc((64, 64)).to_device(fake.device)
+    g = build_sidebands(scan, CALIBRATION, 12)
+    needed, before, made = g.nbytes, fake.live - g.nbytes, fake.allocations
+    del g
+    fake.total = before + needed // 2
+    with pytest.raises(DeviceFull, match=r"This scan of 64 × 64 .* needs .* GB .*: take"):
+        build_sidebands(scan, CALIBRATION, 12)
+    assert fake.allocations == made
+    # With the events' own memory, which the plan counts as well, there is enough.
+    fake.total = before + 4 * needed
+    assert build_sidebands(scan, CALIBRATION, 12).nbytes == needed
 
 
 def test_a_full_device_is_said_in_a_sentence_and_keeps_nothing(monkeypatch):
