@@ -23,6 +23,8 @@ from pathlib import Path
 BCRYPT = ("$2a$", "$2b$", "$2y$")
 # Of a password nobody has: an unknown name takes as long to refuse as a known one.
 NOBODY = "$2b$12$waTOxU0FDbJRwdr5FdH39uwZ8PtVCJc9Ia.kVh5hBeBXKv/fsRuqm"
+PROVIDERS = "auth0 auth_code azure azurev2 bitbucket generic github gitlab google okta"
+"""As Panel calls them. It is not asked: Bokeh, which it imports, must find the keys set."""
 WAY_OUT = "pip install 'livestem[login]'"
 
 _one_at_a_time = ThreadPoolExecutor(1, thread_name_prefix="livestem-login")
@@ -150,13 +152,9 @@ def read_users(path: Path) -> Users:
 
 
 def _provider(name: str, people: str, environment: Mapping[str, str]) -> Provider:
-    from panel.auth import AUTH_PROVIDERS
-
-    names = sorted(set(AUTH_PROVIDERS) - {"basic", "pam", "password"})
-    if name not in names:
+    if name not in PROVIDERS.split():
         raise ValueError(
-            f"LIVESTEM_LOGIN is neither a file nor a provider of OAuth ({', '.join(names)}), "
-            f"but “{name}”."
+            f"LIVESTEM_LOGIN is neither a file nor a provider of OAuth ({PROVIDERS}), but “{name}”."
         )
     admitted = tuple(p.strip().casefold() for p in people.split(",") if p.strip())
     if not admitted:

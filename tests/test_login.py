@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.login import BCRYPT, NOBODY, Provider, Users, login_from, read_users
+from app.login import BCRYPT, NOBODY, PROVIDERS, Provider, Users, login_from, read_users
 
 bcrypt = pytest.importorskip("bcrypt")
 
@@ -120,3 +120,9 @@ def test_what_is_missing_for_a_login_is_said(text, given, sentence):
 
 def test_without_the_setting_everyone_is_welcome():
     assert login_from("") is login_from("  ") is None
+
+
+def test_providers_are_those_that_panel_knows_how_to_ask():
+    from panel.auth import AUTH_PROVIDERS
+
+    assert set(PROVIDERS.split()) == set(AUTH_PROVIDERS) - {"basic", "pam", "password"}

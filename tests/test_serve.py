@@ -5,48 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
 from scans import SCAN_SHAPE, weak_events, write_4dcamera
+from servers import ROOT, server
 
 from app.keys import read_keys
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-@contextmanager
-def server(command, ready, **environment):
-    """A server process, and the match of `ready` in what it prints."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    # A server that never says that it is ready must not hang the tests.
-    guard = threading.Timer(120, process.kill)
-    guard.start()
-    try:
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if found := re.search(ready, line):
-                guard.cancel()
-                yield process, found
-                break
-        else:
-            pytest.fail(f"the server ended: {''.join(said)}")
-    finally:
-        guard.cancel()
-        process.terminate()
-        process.communicate(timeout=30)
-
 
 PULL = """
 import sys
@@ -90,7 +55,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(scan_file, cache):
     """URL of the page of one scan, served without any setting."""
-    command = ["app.cli", "serve", str(scan_file), "--port", "0", "--no-open"]
+    command = ["-m", "app.cli", "serve", str(scan_file), "--port", "0", "--no-open"]
     with server(command, r"http://localhost:\d+/app", LIVESTEM_CACHE=str(cache)) as (_, found):
         yield found[0]
 
@@ -112,7 +77,7 @@ def test_health_check_tells_a_page_with_contents_from_an_empty_one(served, tmp_p
     check = [sys.executable, "-m", "app.health"]
     assert subprocess.run([*check, served], cwd=ROOT).returncode == 0
     (tmp_path / "main.py").write_text("raise ValueError('broken')")
-    command = ["panel", "serve", str(tmp_path), "--port", "0", "--address", "localhost"]
+    command = ["-m", "panel", "serve", str(tmp_path), "--port", "0", "--address", "localhost"]
     with server(command, r"running at: (http://localhost:\d+/\S+)") as (_, found):
         assert requests.get(found[1], timeout=60).status_code == 200
         done = subprocess.run([*check, found[1]], cwd=ROOT, capture_output=True, text=True)
@@ -148,14 +113,14 @@ def test_page_of_another_site_cannot_open_a_session(served):
 
 
 def test_panel_serve_app_serves_the_same_page(scan_file):
-    command = ["panel", "serve", "app", "--port", "0", "--address", "localhost"]
+    command = ["-m", "panel", "serve", "app", "--port", "0", "--address", "localhost"]
     ready = r"running at: (http://localhost:\d+/app)"
     with server(command, ready, LIVESTEM_DATA=str(scan_file.parent)) as (_, found):
         assert page_roots(found[1]) > 0
 
 
 def test_server_ends_in_order_when_it_is_told_to(scan_file):
-    command = ["app.cli", "serve", str(scan_file.parent), "--port", "0", "--no-open"]
+    command = ["-m", "app.cli", "serve", str(scan_file.parent), "--port", "0", "--no-open"]
     with server(command, r"http://localhost:\d+/app") as (process, _):
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=30)
