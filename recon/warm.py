@@ -5,10 +5,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from recon.backend import CPU, Device
 from recon.calibration import Calibration
-from recon.com import centre_of_mass
+from recon.com import centre_of_mass, scan_deflection
 from recon.cropping import bin_scan, crop_scan
-from recon.dpc import integrate_com
+from recon.dpc import integrate_com, integrate_com_direct
 from recon.events import from_frames
 from recon.gfunction import build_sidebands
 from recon.io import open_events, write_events
@@ -18,30 +19,38 @@ from recon.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 from recon.virtual import annulus, pacbed, virtual_detectors
 
 
-def warm_up(progress=None) -> None:
+def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:
     """Run each stage once on a tiny scan.
 
-    Numba compiles a kernel at its first call and keeps it on disk: seconds on a fresh machine,
-    a fraction of one later. `progress` is called with the fraction done.
+    Numba compiles a kernel for each combination of types at its first call. Those of the CPU it
+    keeps on disk: seconds on a fresh machine, a fraction of one later.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+    device : Device
+        Where sessions will compute. What only the host does is compiled in any case.
+    half : bool
+        Whether G will be kept in half precision there.
+
+    Raises
+    ------
+    DeviceError
+        If the device fails.
     """
     tell = progress or (lambda fraction: None)
     tell(0.0)
     calibration = Calibration(80e3, 25.0, (0.4, 0.4), (9.5, 9.5), 6.0)
-    rng = np.random.default_rng(0)
     # Counts of all the types that occur: one byte where frames are short, two where they are long.
     for stage, longest in enumerate((40, 400)):
-        frames = [rng.integers(0, 400, size) for size in rng.integers(0, longest, 255)]
-        frames.append(np.zeros(longest, np.uint32))
-        events = from_frames(frames, (16, 16), (20, 20))
-        events.check_pixels()
-        pacbed(events)
-        virtual_detectors(events, calibration)
-        centre_of_mass(events)
-        centre_of_mass(events, annulus((20, 20), (9.5, 9.5), 0, 6))
+        events = _events(longest)
         crop_scan(events, (0, 8), (0, 8))
         bin_scan(events, 2)
+        there = events.to_device(device)
+        _passes(there, calibration)
         tell(0.2 + 0.4 * stage)
-        g = build_sidebands(events, calibration, 6, full=True)
+        g = build_sidebands(there, calibration, 6, full=True, half=half)
         tell(0.4 + 0.4 * stage)
     with TemporaryDirectory() as folder:
         write_events(Path(folder) / "warm.h5", events)
@@ -50,7 +59,26 @@ def warm_up(progress=None) -> None:
         single_sideband(g, Aberrations(), mode, "full")
         object_transmission(g, Aberrations(), mode)
     single_sideband(g, Aberrations(), "draft")
-    integrate_com(np.ones((2, 8, 8), np.float32), calibration, iterations=1)
     power_spectrum(g)
     gfunction_tiles(g, Aberrations(), strongest_frequencies(g, 1))
+    field = scan_deflection(centre_of_mass(there), calibration)
+    integrate_com(field, calibration, iterations=2)
+    integrate_com_direct(field, calibration)
     tell(1.0)
+
+
+def _events(longest: int):
+    """A scan of 16 × 16 frames of up to `longest` electrons, one of them of that many."""
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 400, size) for size in rng.integers(0, longest, 255)]
+    frames.append(np.zeros(longest, np.uint32))
+    return from_frames(frames, (16, 16), (20, 20))
+
+
+def _passes(events, calibration) -> None:
+    """What runs over the electrons where they are."""
+    events.check_pixels()
+    pacbed(events)
+    virtual_detectors(events, calibration)
+    centre_of_mass(events)
+    centre_of_mass(events, annulus((20, 20), (9.5, 9.5), 0, 6))
