@@ -11,7 +11,14 @@ from types import SimpleNamespace
 import pytest
 from numba import config, cuda, types
 
-from recon.kernels import cuda_dpc, cuda_entries, cuda_events, cuda_geometry, cuda_sidebands
+from recon.kernels import (
+    cuda_dpc,
+    cuda_entries,
+    cuda_events,
+    cuda_geometry,
+    cuda_reference,
+    cuda_sidebands,
+)
 
 CAPABILITY = (9, 0)
 OLDER = (7, 5), (8, 0)  # Turing and Ampere
@@ -40,6 +47,19 @@ def sum_averaged(entries):
     return (*tables, *chi, index, places, number, number, spectrum)
 
 
+def gather(entries):
+    found = types.complex64[::1], types.uint8[::1]
+    return (entries, entries, first, table, places, index, index, *found)
+
+
+def pack(entries):
+    return (transforms, index, table, first, whole, whole, entries, entries)
+
+
+def entry_power(entries):
+    return (entries, entries, first, table, real, image, image)
+
+
 def counting(labels, counts):
     return (pixels, whole, index, index, labels, index, index, counts)
 
@@ -65,14 +85,14 @@ KERNELS = {
         cuda_sidebands._triple_power,
         (first, table, image, real, image, image, real, real, real, image),
     ),
-    "gather": (
-        cuda_sidebands._gather,
-        (real, real, first, table, places, index, index, types.complex64[::1], types.uint8[::1]),
-    ),
+    "gather": (cuda_sidebands._gather, gather(real)),
+    "gather of halves": (cuda_sidebands._gather, gather(half)),
     "sum_averaged": (cuda_entries._sum_averaged, sum_averaged(real)),
     "sum_averaged of halves": (cuda_entries._sum_averaged, sum_averaged(half)),
-    "pack": (cuda_entries._pack, (transforms, index, table, first, whole, whole, real, real)),
-    "entry_power": (cuda_entries._entry_power, (real, real, first, table, real, image, image)),
+    "pack": (cuda_entries._pack, pack(real)),
+    "pack into halves": (cuda_entries._pack, pack(half)),
+    "entry_power": (cuda_entries._entry_power, entry_power(real)),
+    "entry_power of halves": (cuda_entries._entry_power, entry_power(half)),
     "count": (cuda_events._count, counting(label, types.uint8[:, ::1])),
     "count shifted": (cuda_events._count, counting(types.uint8[::1], types.int32[:, ::1])),
     "widen": (cuda_events._widen, (types.uint8[:, :, ::1], stack)),
@@ -89,6 +109,11 @@ KERNELS = {
     "combine": (cuda_dpc._combine, (transforms, real, real, number, number)),
     "measure": (cuda_dpc._measure, (image, stack, image, index, real, image)),
     "advance": (cuda_dpc._advance, (image, stack, image, image, index, real, real, real)),
+    "clear": (cuda_reference._clear, (stack,)),
+    "paper_sideband": (
+        cuda_reference._paper_sideband,
+        (transforms, real, real, real, real, number, number, real, stack),
+    ),
 }
 
 
