@@ -31,6 +31,7 @@ from fake_arrays import (
     Scratch,
     Stream,
 )
+from numba import config
 
 import recon.kernels.cpu
 from recon import backend
@@ -201,7 +202,7 @@ class FakeGpu:
                 array = value.array if isinstance(value, Handle) else value
                 if isinstance(array, np.ndarray):
                     raise TypeError(f"`{parameter}` of {name} is on the host.")
-                plain.append(self.unwrap(array))
+                plain.append(_for_launch(self.unwrap(array)))
             return function(*plain)
 
         return launch
@@ -256,6 +257,15 @@ def _rubbish(array):
     if prod(array.shape):
         array.reshape(-1, order="A").view(np.uint8)[...] = POISON
     return array
+
+
+def _for_launch(value):
+    """The simulator takes NumPy's arrays for the host's, and those for contiguous."""
+    if not isinstance(value, np.ndarray) or value.flags.c_contiguous or not config.ENABLE_CUDASIM:
+        return value
+    from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+    return FakeCUDAArray(value)
 
 
 def _pinned(shape, dtype=float):
