@@ -123,7 +123,7 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
     at_pixel = chi(ky, kx)
     inside = g.bright_field.planes >= 0
     tiles = np.zeros((len(wanted), *g.bright_field.shape), np.complex64)
-    found = _entries_at(g, [(row % rows, column) for row, column in wanted.tolist()])
+    found = entries_at(g, [(row % rows, column) for row, column in wanted.tolist()])
     for tile, (row, column), values, sides in zip(tiles, wanted, *found, strict=True):
         q_y, q_x = g.q_y[row % rows], g.q_x[column]
         right, left = sides == geometry.RIGHT, sides == geometry.LEFT
@@ -135,10 +135,24 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
     return tiles
 
 
-def _entries_at(g: Sidebands, places):
-    """(n, K) complex64 G and uint8 sides on the host, at some rows and columns of the half plane.
+@guarded
+def entries_at(g: Sidebands, places):
+    """G(k, q) at some frequencies q, and in which sideband each pixel's centre lies.
 
-    They come from a device together: a transfer takes longer than a tile's entries.
+    Parameters
+    ----------
+    places : sequence of (row, column)
+        In the half plane, in FFT order.
+
+    Returns
+    -------
+    values : (n, K) complex64 array
+        0 where the pixel's centre lies in no sideband.
+    sides : (n, K) uint8 array
+        RIGHT, LEFT or TRIPLE of `kernels.sideband_geometry`, 0 elsewhere.
+
+    Both are on the host, and come from a device together: a transfer takes longer than the
+    entries of one frequency.
     """
     count, planes = len(places), g.k.shape[1]
     size = count * planes

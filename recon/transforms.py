@@ -25,5 +25,8 @@ def planned(device: Device, array, shape, kind: str) -> dict:
     plan = getattr(device.fft, "get_fft_plan", None)
     if plan is None:
         return device.fft_options
+    # A plan that this thread's cache holds would be handed out, and shared with whoever transforms
+    # without one: two transforms in one work area, as soon as two threads are at it.
+    device.xp.fft.config.get_plan_cache().clear()
     made = plan(array, tuple(shape), axes=AXES, value_type=kind)
     return {**device.fft_options, "plan": made}
