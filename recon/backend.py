@@ -186,9 +186,14 @@ def _found() -> Device | str:
 
 
 def _try_out(device: Device) -> None:
-    """Allocate, compile and launch on a device; raise what that raises."""
-    three = device.xp.arange(4, dtype=np.uint32) * np.uint32(1)
-    if int(device.kernels.highest(three)) != 3 or int(three.get()[-1]) != 3:
+    """Allocate, compile, launch and transform on a device; raise what that raises.
+
+    CuPy's compiler, Numba's compiler and cuFFT each come as a library of their own, looked for
+    when it is first used.
+    """
+    numbers = device.xp.arange(4, dtype=np.uint32) * np.uint32(1)
+    transform = device.fft.rfft(numbers.astype(np.float32)).get()
+    if int(device.kernels.highest(numbers)) != 3 or not np.allclose(transform[0], 6):
         raise RuntimeError("it computes wrong results")
 
 

@@ -127,9 +127,11 @@ def test_a_gpu_is_taken_where_there_is_one_unless_the_cpu_is_asked_for(monkeypat
 def test_a_device_that_calculates_wrongly_is_no_device(monkeypatch):
     device = fake_gpu("cpu", monkeypatch).device
     backend._try_out(device)
-    monkeypatch.setattr(device.kernels, "highest", lambda pixels: 2)
-    with pytest.raises(RuntimeError, match="computes wrong results"):
-        backend._try_out(device)
+    for part, name in ((device.kernels, "highest"), (device.fft, "rfft")):
+        with monkeypatch.context() as patched:
+            patched.setattr(part, name, lambda array: array[:1])
+            with pytest.raises(RuntimeError, match="computes wrong results"):
+                backend._try_out(device)
 
 
 def test_what_is_no_array_is_the_cpus():
