@@ -13,10 +13,10 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
-from recon.io import csr_npz, eer, stempy_hdf5, timepix3
+from recon.io import csr_npz, eer, stempy_hdf5, t3p, timepix3
 from recon.io.scanning import pair
 
-READERS = (stempy_hdf5, eer, timepix3, csr_npz)
+READERS = (stempy_hdf5, eer, timepix3, csr_npz, t3p)
 """In the order in which they are asked: the surest sign first."""
 WRITERS = (stempy_hdf5, csr_npz)
 LARGEST_DETECTOR = 1 << 27

@@ -20,6 +20,8 @@ BATCH = 1 << 22
 """Hits that are clustered in one go."""
 SPAN = 1 << (TIME_BITS - 2)
 """Longest duration of a batch, in units of 25/16 ns."""
+MOST_BATCHES = 1 << 12
+"""Of `SPAN` each: 15 hours."""
 SPARSEST = 1 << 26
 """Positions that a scan may have however few electrons there are."""
 
@@ -83,6 +85,50 @@ def window_of(cluster_window_ns=None) -> int:
             f"the cluster window must be 0 to 1000000 ns, not {str(cluster_window_ns)[:40]}"
         )
     return int(window / HIT_NS) if window > 0 else -1
+
+
+def in_order(first, last, counts, fetch, progress):
+    """Batches of hits in the order of time, of a recording whose chunks overlap in time.
+
+    Parameters
+    ----------
+    first, last : (C,) int64 array
+        Time of the earliest and latest hit of each chunk, in the order of the file.
+    counts : (C,) int64 array
+        Hits of each chunk, at least one.
+    fetch : callable
+        Given the chunks as an ascending (N,) index array and two times, returns their hits from
+        the first time to before the second, counted from the first (`timepix.pack`).
+    progress : callable
+        Called with the fraction done.
+
+    Yields
+    ------
+    See `find_electrons`.
+    """
+    order = np.argsort(first, kind="stable")
+    first, last, counts = first[order], last[order], counts[order]
+    latest, total = np.maximum.accumulate(last), np.concatenate([[0], np.cumsum(counts)])
+    begin, number = int(first[0]), 0
+    while begin is not None:
+        number += 1
+        if number > MOST_BATCHES + 2 * total[-1] // BATCH:
+            raise UnreadableFile("its times run over more than 15 hours: it is damaged")
+        ahead = int(np.searchsorted(first, begin))
+        reach = int(np.searchsorted(total, total[ahead] + BATCH, side="right")) - 1
+        reach = max(reach, int(np.searchsorted(first, begin, side="right")))
+        end = begin + SPAN
+        if reach < first.size:
+            end = min(end, int(first[reach]))
+        hits = fetch(np.sort(order[(first < end) & (last >= begin)]), begin, end)
+        read = int(np.searchsorted(first, end))
+        if read and latest[read - 1] >= end:
+            following = end
+        else:
+            following = int(first[read]) if read < first.size else None
+        yield begin, following, hits
+        begin = following
+        progress(total[read] / total[-1])
 
 
 def find_electrons(batches, frame_shape, window):

@@ -36,8 +36,6 @@ PATIENCE = 8
 """How many times the size of the file is read at most, however its chunks are out of order."""
 CHUNKS = 1 << 16
 """Chunks that are listed in one go."""
-MOST_BATCHES = 1 << 12
-"""Of `hits.SPAN` each: 15 hours."""
 
 
 def matches(path: Path) -> bool:
@@ -216,33 +214,12 @@ class _Recording:
 
     def batches(self, progress):
         """Hits in the order of time, as `recon.io.hits.find_electrons` takes them."""
-        table = self.table[np.argsort(self.table[:, kernels.FIRST], kind="stable")]
-        first, last = table[:, kernels.FIRST], np.maximum.accumulate(table[:, kernels.LAST])
-        total = np.concatenate([[0], np.cumsum(table[:, kernels.HITS])])
-        begin, number = int(first[0]), 0
-        while begin is not None:
-            number += 1
-            if number > MOST_BATCHES + 2 * self.hits // electrons.BATCH:
-                raise UnreadableFile("its times run over more than 15 hours: it is damaged")
-            ahead = int(np.searchsorted(first, begin))
-            reach = int(np.searchsorted(total, total[ahead] + electrons.BATCH, side="right")) - 1
-            reach = max(reach, int(np.searchsorted(first, begin, side="right")))
-            end = begin + electrons.SPAN
-            if reach < len(table):
-                end = min(end, int(first[reach]))
-            hits = self._hits(table[(first < end) & (table[:, kernels.LAST] >= begin)], begin, end)
-            read = int(np.searchsorted(first, end))
-            if read and last[read - 1] >= end:
-                following = end
-            else:
-                following = int(first[read]) if read < len(table) else None
-            yield begin, following, hits
-            begin = following
-            progress(total[read] / self.hits)
+        columns = [kernels.FIRST, kernels.LAST, kernels.HITS]
+        return electrons.in_order(*self.table[:, columns].T, self._hits, progress)
 
-    def _hits(self, table, begin, end):
+    def _hits(self, chunks, begin, end):
         """Hits of these chunks with begin <= time < end."""
-        table = table[np.argsort(table[:, kernels.START], kind="stable")]
+        table = self.table[chunks]
         stops = table[:, kernels.START] + table[:, kernels.WORDS]
         parts, chunk = [], 0
         while chunk < len(table):

@@ -271,3 +271,51 @@ def extract(words, table, first, last, quad, starts, out):
 def pack(time, pixel, tot):
     """A hit as one word, in the order of time, pixel and time over threshold."""
     return np.uint64(time << (PIXEL_BITS + TOT_BITS) | pixel << TOT_BITS | tot)
+
+
+@njit(cache=True, nogil=True)
+def _record(record):
+    """(time, pixel, tot) of a record of a `.t3p` file; time -1 where it makes no sense.
+
+    Four words: pixel; time (64 bits, 25 ns); then overflow (8 bits), fine time (8 bits, which
+    counts back in 25/16 ns) and time over threshold (16 bits).
+    """
+    coarse = np.int64(record[1]) | np.int64(record[2]) << 32
+    fine, tot = np.int64(record[3] >> 8) & 0xFF, np.int64(record[3] >> 16)
+    if record[0] >= CHIP * CHIP or coarse < 0 or coarse >= 1 << 48 or fine > 15:
+        return np.int64(-1), np.int64(0), np.int64(0)
+    return (coarse << 4) - fine + 16, np.int64(record[0]), min(tot, (1 << TOT_BITS) - 1)
+
+
+@parallel
+def extent_of_records(records, block, out):
+    """Records that make sense, first and last time of each block into `out` (B, 3) int64.
+
+    `records` (N, 4) uint32 is read in blocks of `block` rows. Times are in units of 25/16 ns.
+    """
+    for b in prange(out.shape[0]):
+        number, first, last = 0, np.int64(1), np.int64(0)
+        for index in range(b * block, min((b + 1) * block, records.shape[0])):
+            time, _, _ = _record(records[index])
+            if time >= 0:
+                first = min(first, time) if number else time
+                last = max(last, time) if number else time
+                number += 1
+        out[b, 0], out[b, 1], out[b, 2] = number, first, last
+
+
+@parallel
+def hits_of_records(records, block, first, last, starts, counts, out):
+    """Hits of each block with first <= time < last: `counts` (B,), and into `out` from `starts`.
+
+    With an empty `out` they are only counted.
+    """
+    for b in prange(starts.size):
+        number = 0
+        for index in range(b * block, min((b + 1) * block, records.shape[0])):
+            time, pixel, tot = _record(records[index])
+            if first <= time < last:
+                if out.size:
+                    out[starts[b] + number] = pack(time - first, pixel, tot)
+                number += 1
+        counts[b] = number
