@@ -1,0 +1,164 @@
+"""Electron counting: raw frames of a camera's analogue output into electron events.
+
+Each electron leaves a charge of Landau-like spread in a few neighbouring pixels, over a noise that
+is nearly Gaussian. A pixel's value is
+
+    v = (raw - dark) / gain
+
+with the dark reference and the response of each pixel to equal light, its median taken as one.
+"""
+
+import numba
+import numpy as np
+
+from recon.counting_correction import COMMON, correction
+from recon.counting_thresholds import Thresholds, estimate_thresholds
+from recon.events import ElectronEvents, Source
+from recon.frames import DenseFrames, of_array
+from recon.kernels import counting as kernels
+
+METHODS = ("maximum", "cluster")
+"""What one electron is: each local maximum (3 × 3), or all connected pixels together."""
+
+SLAB_BYTES = 64 * 2**20
+"""Raw frames held at a time; the next as many are read meanwhile."""
+
+PARTS = 4
+"""Pieces of a slab for each core: enough to balance them."""
+
+SAMPLE = 100
+"""Frames, from all over the scan, that thresholds are estimated from."""
+
+
+def sample_frames(frames, most: int = SAMPLE, scan_shape=None) -> np.ndarray:
+    """(n, Ky, Kx) raw frames, up to `most`, evenly from all over the scan."""
+    frames = _dense(frames, scan_shape)
+    every = np.linspace(0, frames.positions - 1, min(most, frames.positions)).round().astype(int)
+    return np.concatenate([frames.read(i, i + 1) for i in np.unique(every)])
+
+
+def count_electrons(
+    frames,
+    scan_shape=None,
+    dark=None,
+    gain=None,
+    thresholds: Thresholds | None = None,
+    method: str = "maximum",
+    progress=None,
+    *,
+    saturation=None,
+    common: str = "none",
+    excluded=None,
+    subpixel: bool = False,
+):
+    """Count the electrons in a camera's raw frames.
+
+    Parameters
+    ----------
+    frames : DenseFrames, (F, Ky, Kx) or (Sy, Sx, Ky, Kx) array
+        Raw frames in raster order; read in slabs.
+    scan_shape : (Sy, Sx), optional
+        Scan positions; by default as the frames have them.
+    dark, gain, saturation, excluded
+        As for `correction`.
+    thresholds : Thresholds, optional
+        By default estimated from frames all over the scan.
+    method : str
+        "maximum": each pixel above the background that none of its eight neighbours exceeds is an
+        electron, with its centroid over 3 × 3 pixels. "cluster": all pixels above the background
+        that are connected, diagonals included, are one electron, with their centroid.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+    common : str
+        "none", "rows", "columns" or "both": whether the background of each row or column (the mean
+        of what is within the background threshold of its median) is taken off each frame, for a
+        camera whose read-out adds noise to whole rows or columns.
+    subpixel : bool
+        Return the place of each electron within its pixel as well.
+
+    Returns
+    -------
+    ElectronEvents
+        Electrons at the pixel in which their centroid lies, frame by frame in raster order of
+        their peaks.
+    (E,) uint8 array, if `subpixel`
+        Place in the pixel: y in the high four bits, x in the low ones; n lies (n - 8) / 16 pixels
+        from the pixel's centre.
+
+    Raises
+    ------
+    ValueError
+        If shapes contradict each other, or a choice or a threshold makes no sense.
+    UnreadableFile
+        If frames cannot be read.
+
+    Notes
+    -----
+    An event whose peak reaches the x-ray threshold is no electron, and its neighbours are none
+    either. Decisions are made in double precision and do not depend on the number of cores.
+    Pixels beyond the detector's edge count as empty.
+    """
+    frames = _dense(frames, scan_shape)
+    if method not in METHODS:
+        raise ValueError(f"The method is one of {', '.join(METHODS)}, not {method!r}.")
+    if common not in COMMON:
+        raise ValueError(f"The common offset is one of {', '.join(COMMON)}, not {common!r}.")
+    dtype = _counted_type(frames.dtype)
+    correct = correction(frames.frame_shape, frames.dtype, dark, gain, saturation, excluded)
+    if thresholds is None:
+        thresholds = estimate_thresholds(
+            sample_frames(frames), dark, gain, saturation=saturation, common=common
+        )
+    limits = correct.limits(thresholds.background, dtype)
+    settings = (
+        limits,
+        frames.frame_shape[1],
+        correct.dark,
+        correct.gain,
+        np.array([correct.saturation, correct.level]),
+        np.array([thresholds.background, thresholds.xray]),
+        method == "cluster",
+        np.array(COMMON[common]),
+    )
+    counts = np.empty(frames.positions, np.int64)
+    parts = PARTS * numba.get_num_threads()
+    most, pieces, places = 1 << 12, [], []
+    for first, slab in frames.slabs(SLAB_BYTES):
+        slab = slab.reshape(len(slab), -1).astype(dtype, copy=False)
+        while True:
+            found = np.empty(parts, np.int64)
+            pixels = np.empty((parts, most), np.uint32)
+            within = np.empty((parts, most), np.uint8)
+            kernels.count(slab, *settings, counts[first : first + len(slab)], found, pixels, within)
+            if found.max() <= most:
+                break
+            most = int(1.2 * found.max()) + 1
+        pieces += [row[:number].copy() for row, number in zip(pixels, found, strict=True)]
+        if subpixel:
+            places += [row[:number].copy() for row, number in zip(within, found, strict=True)]
+        if progress is not None:
+            progress((first + len(slab)) / frames.positions)
+    events = ElectronEvents(
+        np.concatenate(pieces),
+        np.concatenate([[0], np.cumsum(counts)]),
+        frames.scan_shape,
+        frames.frame_shape,
+        frames.metadata,
+        Source(frames.source.name, f"electrons counted in {frames.source.format}"),
+    )
+    return (events, np.concatenate(places)) if subpixel else events
+
+
+def _dense(frames, scan_shape):
+    if isinstance(frames, DenseFrames):
+        if scan_shape is None or tuple(scan_shape) == frames.scan_shape:
+            return frames
+        return frames.reshaped(scan_shape)
+    return of_array(frames, scan_shape)
+
+
+def _counted_type(dtype):
+    """Type that frames are compared in: the smallest of three that holds all their numbers."""
+    if dtype.kind in "bu" and dtype.itemsize <= 2:
+        return np.dtype(np.uint16)
+    return np.dtype(np.float32 if dtype.itemsize <= (4 if dtype.kind == "f" else 2) else np.float64)
