@@ -1,0 +1,92 @@
+"""A server that is told to stop leaves nothing behind, whatever it was doing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from scans import SCAN_SHAPE, weak_events, write_4dcamera
+from servers import ROOT, served
+
+from app.keys import read_keys
+
+
+@pytest.fixture(scope="module")
+def scan_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("served") / "weak.h5"
+    return write_4dcamera(path, list(weak_events(200).frames()), SCAN_SHAPE)
+
+
+BEFORE = """
+import sys
+import time
+from app.shared import shared
+
+shared().catalogue.add_upload("scan.h5", b"x" * 1000)
+from app.cli import run
+
+sys.argv[0] = "livestem"
+run()
+"""
+
+
+def test_uploads_and_sessions_are_gone_when_the_server_was_told_to_stop(tmp_path, scan_file):
+    folder, cache = tmp_path / "tmp", tmp_path / "cache"
+    folder.mkdir()
+    settings = {"TMPDIR": str(folder), "LIVESTEM_CACHE": str(cache)}
+    with served(scan_file, program=("-c", BEFORE), **settings) as (process, found):
+        (uploads,) = folder.glob("livestem-*")
+        assert [path.name for path in uploads.rglob("*.h5")] == ["scan.h5"]
+        assert uploads.stat().st_mode & 0o077 == 0
+        # A session of a browser, still open when the signal comes.
+        key = read_keys(cache).session
+        session = subprocess.Popen(
+            [sys.executable, "-c", HOLD, found[0]],
+            cwd=ROOT,
+            env={**os.environ, "BOKEH_SIGN_SESSIONS": "true", "BOKEH_SECRET_KEY": key},
+            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert session.stdout.readline() == "open\n"
+            process.send_signal(signal.SIGTERM)
+            rest, _ = process.communicate(timeout=30)
+        finally:
+            session.communicate("\n", timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+    assert list(folder.iterdir()) == []
+
+
+HOLD = """
+import sys
+import time
+from bokeh.client import pull_session
+import app.page
+
+session = pull_session(url=sys.argv[1])
+assert session.document.roots
+print("open", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_server_is_told_to_stop_before_it_listens(tmp_path):
+    """As a container's first process it has no other handler than its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import app.cli, sys; print(1, flush=True); app.cli.run()", "serve"],
+        cwd=ROOT,
+        env={**os.environ, "LIVESTEM_CACHE": str(tmp_path), "LIVESTEM_PORT": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout.readline() == "1\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in rest
