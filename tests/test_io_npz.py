@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import recon.io.csr_npz
+import recon.io.npz
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import from_frames
 from recon.io import describe, open_events, write_events
@@ -270,7 +270,7 @@ class TestBadInput:
             refused(npz, "pixels claims 16000000000000 bytes")
 
     def test_no_bomb(self, npz, monkeypatch):
-        monkeypatch.setattr(recon.io.csr_npz, "ALLOWANCE", 1 << 20)
+        monkeypatch.setattr(recon.io.npz, "ALLOWANCE", 1 << 20)
         np.savez_compressed(npz, **arrays(pixels=np.zeros(10**7, np.uint32)))
         refused(npz, "pixels claims 40000000 bytes")
 
