@@ -7,6 +7,36 @@ import numpy as np
 import pytest
 from numba import config, cuda
 
+import recon.kernels.cpu
+import recon.kernels.cuda
+from recon.kernels import (
+    cuda_dpc,
+    cuda_entries,
+    cuda_events,
+    cuda_geometry,
+    cuda_reference,
+    cuda_sidebands,
+    densify,
+    dpc,
+    events,
+    sideband_exact,
+    sidebands,
+)
+
+OWNERS = (recon.kernels.cpu, densify, dpc, events, sideband_exact, sidebands)
+NAMES = recon.kernels.cuda.__all__
+SMALL = {
+    cuda_sidebands: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 8},
+    cuda_entries: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 16},
+    cuda_events: {"LANES": 2, "FRAMES": 4, "THREADS": 8, "LABELS": 16, "STRIDE": 5, "COUNTS": 80}
+    | {"BINS": 64, "MOST_BLOCKS": 3},
+    cuda_dpc: {"THREADS": 4},
+    cuda_geometry: {"THREADS": 8},
+    cuda_reference: {"THREADS": 4},
+}
+"""Threads of a block and the like, for the simulator: it takes a Python thread for each of the
+GPU's, and scans that a test can afford shall have several tiles and chunks of everything."""
+
 on_cuda_only = [
     pytest.mark.skipif(
         not (config.ENABLE_CUDASIM or cuda.is_available()),
@@ -46,9 +76,17 @@ def take_turns(monkeypatch):
     sys.setswitchinterval(interval)
 
 
-def make_small(monkeypatch, sizes):
-    """Blocks of fewer threads, {module: {name: size}}, in the simulator only."""
+def make_small(monkeypatch):
+    """Let the simulator's blocks, and only its, have fewer threads."""
     if config.ENABLE_CUDASIM:
-        for module, names in sizes.items():
+        for module, names in SMALL.items():
             for name, size in names.items():
                 monkeypatch.setattr(module, name, size)
+
+
+def exchange(monkeypatch):
+    """Exchange every kernel of the CPU for its twin: algorithms then run on host arrays with it."""
+    for owner in OWNERS:
+        for name in NAMES:
+            if hasattr(owner, name):
+                monkeypatch.setattr(owner, name, getattr(recon.kernels.cuda, name))

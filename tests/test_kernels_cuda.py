@@ -2,8 +2,7 @@
 
 Runs in Numba's simulator, `NUMBA_ENABLE_CUDASIM=1 pytest tests/test_kernels_cuda.py`, or on a
 machine with a GPU. The algorithms are the CPU's, with the kernels of their own exchanged: that is
-what twins are for. The simulator takes a Python thread for each of the GPU's, so blocks are made
-small there: scans that a test can afford then have several tiles and chunks of everything.
+what twins are for.
 """
 
 import inspect
@@ -15,39 +14,15 @@ import numpy as np
 import pytest
 import simulator
 from equations import averaged_phase, hard_phase, plain_sum
-from strategies import dense
 from test_ssb import MANY, built, calibration_of, random_counts, relative
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon import com, virtual
 from recon.backend import CPU
-from recon.datacube import bright_field, plane_counts
-from recon.events import from_frames
-from recon.gfunction import build_sidebands
-from recon.kernels import (
-    cuda_entries,
-    cuda_events,
-    cuda_sidebands,
-    densify,
-    dpc,
-    events,
-    sideband_exact,
-    sidebands,
-)
 from recon.optics import Aberrations
 from recon.ssb import MODES, object_transmission, single_sideband
-from recon.tiles import gfunction_tiles, power_spectrum
 
-OWNERS = (recon.kernels.cpu, densify, dpc, events, sideband_exact, sidebands)
 MILD = Aberrations(*(value / 3 for value in vars(MANY).values()))
-NAMES = recon.kernels.cuda.__all__
-SMALL = {
-    cuda_sidebands: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 8},
-    cuda_entries: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 16},
-    cuda_events: {"LANES": 2, "FRAMES": 4, "THREADS": 8, "LABELS": 16, "STRIDE": 5, "COUNTS": 80}
-    | {"BINS": 64, "MOST_BLOCKS": 3},
-}
 
 pytestmark = simulator.on_cuda_only
 
@@ -59,11 +34,7 @@ def brisk_simulator(monkeypatch):
 
 @pytest.fixture
 def in_full_blocks(monkeypatch):
-    """Exchange every kernel of the CPU for its twin."""
-    for owner in OWNERS:
-        for name in NAMES:
-            if hasattr(owner, name):
-                monkeypatch.setattr(owner, name, getattr(recon.kernels.cuda, name))
+    simulator.exchange(monkeypatch)
 
 
 @pytest.fixture
@@ -73,7 +44,7 @@ def on_cuda(in_full_blocks, small_blocks):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    simulator.make_small(monkeypatch, SMALL)
+    simulator.make_small(monkeypatch)
 
 
 @cache
@@ -161,7 +132,7 @@ def test_a_g_on_a_device_is_worked_on_there(small_blocks):
 
     calibration, counts, disc, total = scan(20.0, False, (5, 5), 2.0, 4)
     g = sidebands_of(calibration, counts, disc, total)
-    kernels = SimpleNamespace(**{name: noted(name) for name in NAMES})
+    kernels = SimpleNamespace(**{name: noted(name) for name in simulator.NAMES})
     device = replace(CPU, name="simulated", kernels=kernels)
     moved = g.to_device(device)
     assert moved.to_device(device) is moved
@@ -182,75 +153,3 @@ def test_entries_in_half_precision_are_read_as_they_are(request):
     for phase, rounded in zip(phases, halves, strict=True):
         # 2^-11 of each entry, at random.
         assert 0 < relative(rounded, phase) < 5e-4
-
-
-def electrons(frame_shape=(13, 14), shape=(5, 9), longest=12):
-    rng = np.random.default_rng(7)
-    sizes = rng.integers(0, longest, shape[0] * shape[1])
-    sizes[3] = 0
-    frames = [rng.integers(0, frame_shape[0] * frame_shape[1], size) for size in sizes]
-    return from_frames(frames, shape, frame_shape)
-
-
-def test_from_electrons_to_entries_and_their_power(monkeypatch, request):
-    calibration = calibration_of(15.0, False, 3.0, sampling=(0.9, 0.5))
-    scan_events = electrons()
-    # Planes of the transform arrive a few at a time, and counts a slab at a time.
-    monkeypatch.setattr("recon.gfunction.SLAB_BYTES", 25 * 45)
-    monkeypatch.setattr("recon.gfunction.FFT_BYTES", 10 * 8 * 45)
-    expected = build_sidebands(scan_events, calibration, 6, full=True)
-    spectrum, tile = power_spectrum(expected), gfunction_tiles(expected, MANY, [(1, 2)])
-    request.getfixturevalue("on_cuda")
-    g = build_sidebands(scan_events, calibration, 6, full=True)
-    np.testing.assert_array_equal(g.re, expected.re)
-    np.testing.assert_array_equal(g.im, expected.im)
-    np.testing.assert_allclose(power_spectrum(g), spectrum, rtol=1e-5)
-    np.testing.assert_array_equal(gfunction_tiles(g, MANY, [(1, 2)]), tile)
-
-
-@pytest.mark.parametrize("longest", [12, 400])
-def test_electrons_are_counted_in_their_planes(on_cuda, longest):
-    scan_events = electrons(longest=longest, shape=(2, 20) if longest < 100 else (1, 4))
-    disc = bright_field(calibration_of(radius=4.0), (13, 14), 8)
-    counts = plane_counts(scan_events, disc.lookup, 0, disc.size)
-    cube = dense(scan_events).reshape(scan_events.positions, -1)
-    for plane in range(disc.size):
-        expected = cube[:, disc.lookup == plane].sum(1)
-        np.testing.assert_array_equal(counts[plane].ravel(), expected)
-    part = plane_counts(scan_events, disc.lookup, 5, 11)
-    np.testing.assert_array_equal(part, counts[5:11])
-
-
-def test_more_labels_than_one_tile(on_cuda):
-    scan_events = electrons((20, 20), (1, 6), 60)
-    sums = virtual.radial_sums(scan_events, (9.5, 9.5), np.linspace(0, 14, 300))
-    radius = np.hypot(*(np.indices((20, 20)) - 9.5))
-    ring = np.searchsorted(np.linspace(0, 14, 300), radius, side="right") - 1
-    for position, frame in enumerate(scan_events.frames()):
-        expected = np.bincount(ring.ravel()[frame], minlength=299)
-        np.testing.assert_array_equal(sums[:, 0, position], expected)
-
-
-def test_virtual_detectors_and_pacbed_count_electrons(on_cuda):
-    scan_events = electrons()
-    cube = dense(scan_events)
-    radius = np.hypot(*(np.indices((13, 14)) - np.reshape((6.3, 5.6), (2, 1, 1))))
-    image = virtual.virtual_detector(scan_events, (6.3, 5.6), 2.0, 5.0)
-    np.testing.assert_array_equal(image, cube[..., (radius >= 2) & (radius < 5)].sum(-1))
-    chosen = np.random.default_rng(1).random((5, 9)) < 0.5
-    np.testing.assert_array_equal(virtual.pacbed(scan_events, chosen), cube[chosen].sum(0))
-    assert scan_events.highest_pixel == scan_events.pixels.max()
-    assert events.total(scan_events.pixels) == scan_events.pixels.sum()
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_centre_of_mass(on_cuda, masked):
-    scan_events = electrons()
-    mask = np.ones((13, 14), bool)
-    mask[:, :6] = not masked
-    cube = dense(scan_events) * mask
-    counts = cube.sum((2, 3))
-    means = [(cube * axis).sum((2, 3)) / np.maximum(counts, 1) for axis in np.indices((13, 14))]
-    expected = [np.where(counts > 0, m, m[counts > 0].mean()) for m in means]
-    field = com.centre_of_mass(scan_events, mask if masked else None)
-    np.testing.assert_allclose(field, expected, rtol=1e-6)

@@ -15,7 +15,6 @@ import recon.kernels.cpu
 import recon.kernels.cuda
 from recon import backend
 from recon.dpc import integrate_com, integrate_com_direct
-from recon.kernels import cuda_dpc
 
 pytestmark = simulator.on_cuda_only
 
@@ -27,7 +26,7 @@ def brisk_simulator(monkeypatch):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    simulator.make_small(monkeypatch, {cuda_dpc: {"THREADS": 4}})
+    simulator.make_small(monkeypatch)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def brisk_simulator(monkeypatch):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Fewer threads than pixels, so that a row takes several rounds of them."""
-    simulator.make_small(monkeypatch, {cuda_geometry: {"THREADS": 8}})
+    simulator.make_small(monkeypatch)
 
 
 def geometry_of(shape, sampling, across, rotation=0.0, transpose=False, triple=False):

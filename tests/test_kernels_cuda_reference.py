@@ -26,7 +26,7 @@ def brisk_simulator(monkeypatch):
 
 
 def test_the_papers_kernel_on_a_device_is_its_equation(monkeypatch):
-    simulator.make_small(monkeypatch, {cuda_reference: {"THREADS": 4}})
+    simulator.make_small(monkeypatch)
     device = fake_gpu("cuda", monkeypatch).device if config.ENABLE_CUDASIM else backend.gpu()
     calibration = Calibration(80e3, 25.0, (0.4, 0.45), (2.0, 2.0), 2.2)
     names = list(vars(MANY))[:12]

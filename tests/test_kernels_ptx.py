@@ -104,6 +104,10 @@ KERNELS = {
         cuda_events._histogram,
         (pixels, whole, index, index, types.boolean[::1], types.uint32[:, ::1]),
     ),
+    "scatter": (
+        cuda_events._scatter,
+        (pixels, whole, index, index, types.boolean[::1], types.uint32[:, ::1]),
+    ),
     "highest": (cuda_events._highest, (pixels, pixels)),
     "total": (cuda_events._total, (pixels, types.uint64[::1])),
     "combine": (cuda_dpc._combine, (transforms, real, real, number, number)),

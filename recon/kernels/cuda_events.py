@@ -27,6 +27,10 @@ COUNTS = LABELS * STRIDE
 BINS = 8192
 """Detector pixels that a block can sum into its own memory."""
 
+MOST_TILES = 16
+"""Of so many pixels each, at most: every tile reads all electrons again, and the electrons of a
+larger detector seldom meet in one pixel."""
+
 MOST_BLOCKS = 1024
 
 
@@ -174,15 +178,30 @@ def _histogram(pixels, offsets, first, last, keep, partial):
             cuda.atomic.add(partial, (mine, lowest + place), sums[place])
 
 
+@cuda.jit
+def _scatter(pixels, offsets, first, last, keep, partial):
+    mine = cuda.blockIdx.x % partial.shape[0]
+    start = first + cuda.blockIdx.x * FRAMES + cuda.threadIdx.y
+    for position in range(start, last, cuda.gridDim.x * FRAMES):
+        if keep.size == 0 or keep[position]:
+            for event in range(offsets[position] + cuda.threadIdx.x, offsets[position + 1], LANES):
+                cuda.atomic.add(partial, (mine, np.int64(pixels[event])), 1)
+
+
 def histogram(pixels, offsets, first, last, keep, partial):
     """Electrons in each detector pixel, added to `partial` (parts, Ky * Kx) uint32.
 
-    Each block sums a tile of `BINS` detector pixels before it touches `partial`.
+    Each block sums a tile of `BINS` detector pixels before it touches `partial`; of a detector
+    with more than `MOST_TILES` of these, electrons are added where they belong, one by one.
     """
     blocks = min(-(-(last - first) // FRAMES), MOST_BLOCKS)
-    if blocks > 0:
-        grid = blocks, -(-partial.shape[1] // BINS)
-        _histogram[grid, (LANES, FRAMES)](pixels, offsets, first, last, keep, partial)
+    if blocks <= 0:
+        return
+    tiles = -(-partial.shape[1] // BINS)
+    if tiles > MOST_TILES:
+        _scatter[blocks, (LANES, FRAMES)](pixels, offsets, first, last, keep, partial)
+    else:
+        _histogram[(blocks, tiles), (LANES, FRAMES)](pixels, offsets, first, last, keep, partial)
 
 
 @cuda.jit
