@@ -15,7 +15,6 @@ real scans. "cuda" runs the CUDA kernels in Numba's simulator, for tiny ones.
 
 import inspect
 import weakref
-from math import prod
 from threading import RLock
 from types import SimpleNamespace
 
@@ -23,14 +22,15 @@ import numpy as np
 import scipy.fft
 from fake_arrays import (
     UNSUPPORTED,
-    Block,
     DeviceArray,
     Event,
     Handle,
     OutOfMemoryError,
     Scratch,
     Stream,
+    rubbish,
 )
+from fake_transforms import planner, transforms
 from numba import config
 
 import recon.kernels.cpu
@@ -38,8 +38,6 @@ from recon import backend
 
 # Names of NumPy that CuPy 14 has not, of those one might reach for.
 MISSING = {"block", "errstate", "geomspace", "insert", "matvec", "ndenumerate", "nditer", "seterr"}
-FFT_OPTIONS = {"n", "s", "axis", "axes", "norm", "overwrite_x", "plan"}
-POISON = 0x5A
 
 
 class FakeGpu:
@@ -83,9 +81,12 @@ class FakeGpu:
         helpers = {n: self.function(getattr(np.fft, n)) for n in ("fftfreq", "rfftfreq")}
         helpers |= {n: self.function(getattr(np.fft, n)) for n in ("fftshift", "ifftshift")}
         self.xp.fft = SimpleNamespace(config=config, **helpers)
-        names = [f"{a}{b}fft{c}" for a in ("", "i") for b in ("", "r") for c in ("", "2", "n")]
-        transforms = {name: self._transform(getattr(scipy.fft, name)) for name in names}
-        fft = SimpleNamespace(next_fast_len=scipy.fft.next_fast_len, **helpers, **transforms)
+        fft = SimpleNamespace(
+            next_fast_len=scipy.fft.next_fast_len,
+            get_fft_plan=planner(self),
+            **helpers,
+            **transforms(self),
+        )
         self.device = backend.Device(
             "gpu", self.xp, fft, self._kernels(kernels), {}, handle=Handle, pinned=_pinned
         )
@@ -111,7 +112,7 @@ class FakeGpu:
 
     def scratch(self, shape, dtype):
         """For `cuda_scratch.allocate`: as the simulator wants it, and counted."""
-        array = _rubbish(np.empty(shape, dtype)).view(Scratch)
+        array = rubbish(np.empty(shape, dtype)).view(Scratch)
         self.allocate(array.nbytes)
         weakref.finalize(array, self.free, array.nbytes)
         return array
@@ -163,23 +164,6 @@ class FakeGpu:
                 raise TypeError(f"CuPy does not take all of {sorted(kwargs)}.")
             sources = [*owners, *_device_arrays((args, kwargs))]
             return self.wrap(function(*self.unwrap(args), **self.unwrap(kwargs)), sources)
-
-        return on_device
-
-    def _transform(self, function):
-        def on_device(x, *args, **options):
-            if set(options) - FFT_OPTIONS:
-                raise TypeError(f"cupyx.scipy.fft does not take {sorted(options)}.")
-            if not isinstance(x, DeviceArray):
-                raise TypeError(f"cupyx.scipy.fft takes arrays of the device, not {type(x)}.")
-            options.pop("plan", None)
-            overwrite = options.pop("overwrite_x", False)
-            result = self.wrap(function(x._data, *args, **options))
-            work = Block(self, result.nbytes)  # cuFFT's own, from the same pool
-            del work
-            if overwrite:
-                _rubbish(x._data)
-            return result
 
         return on_device
 
@@ -235,7 +219,7 @@ class _Module:
         return self._fake.wrap(np.array(self._fake_host(array), dtype, copy=True, **options))
 
     def empty(self, shape, dtype=float, **options):
-        return self._fake.wrap(_rubbish(np.empty(shape, dtype, **options)))
+        return self._fake.wrap(rubbish(np.empty(shape, dtype, **options)))
 
     def empty_like(self, array, dtype=None, **options):
         return self.empty(options.pop("shape", array.shape), dtype or array.dtype, **options)
@@ -253,12 +237,6 @@ def _callable(function, namespace):
     return type("Namespace", (), {**vars(namespace), "__new__": lambda cls, **o: function(**o)})
 
 
-def _rubbish(array):
-    if prod(array.shape):
-        array.reshape(-1, order="A").view(np.uint8)[...] = POISON
-    return array
-
-
 def _for_launch(value):
     """The simulator takes NumPy's arrays for the host's, and those for contiguous."""
     if not isinstance(value, np.ndarray) or value.flags.c_contiguous or not config.ENABLE_CUDASIM:
@@ -269,7 +247,7 @@ def _for_launch(value):
 
 
 def _pinned(shape, dtype=float):
-    return _rubbish(np.empty(shape, dtype))
+    return rubbish(np.empty(shape, dtype))
 
 
 def _device_arrays(value):

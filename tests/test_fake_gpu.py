@@ -118,6 +118,32 @@ def test_transforms_take_what_cupys_take(fake):
         fake.device.fft.rfft2(host)
 
 
+def test_plans_fit_one_shape_and_are_divided_by_nothing(fake):
+    host = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
+    there, spectrum = fake.xp.asarray(host), fake.xp.empty((3, 4, 4), np.complex64)
+    back, fft = fake.xp.empty_like(there), fake.device.fft
+    held = fake.live
+    forward = fft.get_fft_plan(there, (4, 6), axes=(-2, -1), value_type="R2C")
+    inverse = fft.get_fft_plan(spectrum, (4, 6), axes=(-2, -1), value_type="C2R")
+    assert fake.live > held
+    np.testing.assert_array_equal(fft.rfft2(there, plan=forward).get(), fft.rfft2(there).get())
+    forward.fft(there, spectrum, -1)
+    np.testing.assert_allclose(spectrum.get(), np.fft.rfft2(host), rtol=1e-4, atol=1e-5)
+    inverse.fft(spectrum, back, 1)
+    np.testing.assert_allclose(back.get(), 24 * host, rtol=1e-4, atol=1e-4)
+    assert float(abs(spectrum).min()) > 1e6  # spoilt, as cuFFT spoils it
+    for call in (
+        lambda: forward.fft(there[:2], spectrum, -1),
+        lambda: fft.rfft2(there[:2], plan=forward),
+        lambda: fft.rfft2(there, plan=inverse),
+        lambda: inverse.fft(spectrum, back[:2], 1),
+    ):
+        with pytest.raises(ValueError, match="cuFFT plan"):
+            call()
+    with pytest.raises(TypeError, match="arrays of the device"):
+        forward.fft(host, spectrum, -1)
+
+
 def test_what_cupy_lacks_is_missing(xp):
     with pytest.raises(AttributeError, match="errstate"):
         xp.errstate()
