@@ -59,6 +59,8 @@ class Engine:
         Whether what the device cannot do is an error, and not the CPU's work.
     why_cpu : str, optional
         Why it is the CPU, where a GPU would have been taken.
+    half : bool
+        Whether G lies in half precision on a GPU.
     """
 
     def __init__(
@@ -71,19 +73,23 @@ class Engine:
         device: Device = CPU,
         strict: bool = False,
         why_cpu: str | None = None,
+        half: bool = False,
     ):
         self.catalogue = catalogue
         self.results = results
         self.store = Store(memory, room_on(device), released_by(device))
         self.placed = Placement(self.store, device, strict, why_cpu)
         self.gauge = Gauge(self.placed)
-        self._demo_cache = demo_cache
+        self._demo_cache, self._half = demo_cache, half
 
     def warm_up(self, progress: Report | None = None) -> None:
         """Compile what a session will run, once a process; fast where that was done before."""
         from recon.warm import warm_up
 
-        self.store.get(("warm",), lambda report: warm_up(report), progress)
+        def compute(device, report):
+            warm_up(report, device, half=self._half and device is not CPU)
+
+        self.placed.get(("warm", None), compute, progress)
 
     # ---- reading ----
 
@@ -224,18 +230,53 @@ class Engine:
         progress: Report | None = None,
     ):
         """G on its sidebands; with the triple overlap if `full`."""
+        from recon.backend import memory
         from recon.gfunction import build_sidebands
+        from recon.planning import require
 
         def compute(device, report):
+            half = self._half and device is not CPU
+            if device is not CPU:
+                # What cannot fit is refused before anything of it lies there.
+                planned = self.plan(scan, calibration, pixels, full)
+                require(planned, memory(device), device)
             return build_sidebands(
                 self._events(scan, device, report),
                 calibration,
                 pixels_across=pixels,
                 full=full,
+                half=half,
                 progress=report,
             )
 
         return self.placed.get(g_key(scan, calibration, pixels, full), compute, progress)
+
+    def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
+        """What a scan and its G need of the device's memory, a `recon.planning.Plan`."""
+        from recon.planning import plan
+
+        events, device = scan.events, self.placed.device_for(g_key(scan, calibration, pixels, full))
+        return plan(
+            events.scan_shape,
+            events.frame_shape,
+            events.electrons,
+            calibration,
+            pixels,
+            full=full,
+            half=self._half and device is not CPU,
+        )
+
+    def announcement(
+        self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
+    ) -> str:
+        """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
+        device = self.placed.device_for(g_key(scan, calibration, pixels, full))
+        try:
+            size = self.plan(scan, calibration, pixels, full).g
+        except ValueError:  # said by the building of G
+            return ""
+        words = f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
+        return f"G {words} on the {device.name.upper()}"
 
     def phase(
         self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0

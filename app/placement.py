@@ -22,7 +22,7 @@ is shown. A device that does not even answer any more is given up for the whole 
 import logging
 from collections.abc import Callable, Hashable
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from threading import Condition, Lock
 from time import monotonic
 
@@ -76,6 +76,15 @@ class Turns:
             self._condition.wait_for(lambda: not self._redraws, self._patience)
 
 
+@dataclass(frozen=True)
+class _Move:
+    """What the CPU does in the device's place."""
+
+    kind: type
+    statement: str
+    at: float
+
+
 class Placement:
     """Does work on the device while that is possible, and on the CPU where it is not.
 
@@ -95,7 +104,7 @@ class Placement:
         self.store, self.device, self.strict, self.why_cpu = store, device, strict, why_cpu
         self.turns = Turns()
         self._lock = Lock()
-        self._moved: dict[Hashable, tuple[str, float]] = {}
+        self._moved: dict[Hashable, _Move] = {}
 
     def get(
         self,
@@ -156,11 +165,11 @@ class Placement:
     def device_for(self, key: Hashable) -> Device:
         """Where the value of `key` is made now."""
         with self._lock:
-            _, since = self._moved.get(key, (None, None))
-            if since is not None and monotonic() - since > RETRY_S:
+            move = self._moved.get(key)
+            if move is not None and monotonic() - move.at > RETRY_S:
                 del self._moved[key]
-                since = None
-            return self.device if since is None else CPU
+                move = None
+            return self.device if move is None else CPU
 
     def give_up(self, key: tuple, error: DeviceError) -> bool:
         """Have the CPU do what the device failed at; False where the owner forbids that."""
@@ -171,15 +180,17 @@ class Placement:
             if lost and self.device is not CPU:
                 self.device, self.why_cpu = CPU, str(error)
                 _log.error("The GPU is given up, the CPU goes on: %s", str(error))
-            self._moved[key] = (f"{error} Meanwhile the CPU does this.", monotonic())
+            said = f"{error} Meanwhile the CPU does this."
+            self._moved[key] = _Move(type(error), said, monotonic())
         self.store.forget((*key, "gpu"))
         return True
 
     def statements(self, scan_key: Hashable) -> tuple[str, ...]:
-        """What was said of the work on a scan that the CPU had to do."""
+        """Why the CPU had to do some of the work on a scan; one sentence for each kind of error."""
         with self._lock:
-            said = [said for key, (said, _) in self._moved.items() if key[1:2] == (scan_key,)]
-        return tuple(dict.fromkeys(said))
+            moved = [move for key, move in self._moved.items() if key[1:2] == (scan_key,)]
+        first = {move.kind: move.statement for move in reversed(moved)}
+        return tuple(first.values())
 
     def _considerate(self, device, report):
         def tell(fraction):

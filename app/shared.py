@@ -61,6 +61,7 @@ def build(chosen: Settings) -> Shared:
         device=device,
         strict=chosen.device == "gpu",
         why_cpu=why_cpu,
+        half=chosen.gpu_half,
     )
     return Shared(chosen, catalogue, engine, ComputeService())
 

@@ -119,13 +119,11 @@ def prepare(
     )
     g = None
     if found.calibration is not None:
-        g = engine.sidebands(
-            scan,
-            found.calibration,
-            request.bright_field_pixels,
-            request.sideband == "full",
-            meter.begin("Transforming the scan"),
+        wanted = found.calibration, request.bright_field_pixels, request.sideband == "full"
+        task = " · ".join(
+            filter(None, ["Transforming the scan", engine.announcement(scan, *wanted)])
         )
+        g = engine.sidebands(scan, *wanted, meter.begin(task))
     meter.check()
     return Prepared(request, scan, found, g, opening.sampling_of(request), Picks())
 

@@ -39,7 +39,7 @@ export function render({model}) {
     part("meter").value = model.full
     part(".details").replaceChildren(...model.details.map((text) => {
       const line = document.createElement("span")
-      const [, what, how] = text.match(/^([^.]{1,60}): (.*)$/) ?? [null, "", text]
+      const [, what, how] = text.match(/^([^.]{1,60}): (.{1,40})$/) ?? [null, "", text]
       if (what) line.append(Object.assign(document.createElement("b"), {textContent: what}))
       line.append(how)
       return line

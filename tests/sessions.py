@@ -94,6 +94,9 @@ class FakeEngine:
         self._call("sidebands", pixels, progress=progress)
         return SimpleNamespace(entries=123, scan_shape=(2, 3), calibration=calibration, full=full)
 
+    def announcement(self, scan, calibration, pixels, full=False):
+        return "G 1 MB on the CPU"
+
     def phase(self, g, aberrations, mode, sideband, band_limit):
         assert sideband != "full" or g.full
         self._call("phase", mode, aberrations.defocus / 10)
@@ -138,9 +141,8 @@ class Session:
         self.posted = Queue()
         self.experiment = experiment or Experiment()
         self.engine = engine
-        self.pipeline = Pipeline(
-            self.experiment, engine, service, self.posted.put, settle=0.03, **options
-        )
+        options = {"settle": 0.03} | options
+        self.pipeline = Pipeline(self.experiment, engine, service, self.posted.put, **options)
         self.seen = []
         self.pipeline.subscribe(lambda topic, value: self.seen.append((topic, value)))
 

@@ -14,6 +14,7 @@ from app.engine import Engine
 from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from app.service import ComputeService
 from app.state import Experiment
+from recon.backend import CPU
 from recon.io import write_events
 from recon.simulate import truth
 
@@ -168,6 +169,7 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
     folder, fake, service, failing, cpu
 ):
     engine = Engine(Catalogue(folder), device=fake.device)
+    engine.warm_up()
     before = fake.allocations
     other = opened(engine, service)
     steps = fake.allocations - before
@@ -183,8 +185,9 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
         same(refocused(session, 7.0), expected(cpu, session))
         failing.after = None
         same(refocused(other, 8.0 + step), expected(cpu, other))
-        said = session.all("notice")
-        assert number == 0 or any(FULL in words and words.endswith(INSTEAD) for words in said)
+        (said,) = session.all("notice")
+        assert FULL in said
+        assert said.endswith(INSTEAD)
         close(engine, session)
         assert fake.live == level
     assert other.all("error") == other.all("notice") == []
@@ -195,6 +198,7 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
 
 def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, service, cpu):
     engine = Engine(Catalogue(folder), device=fake.device)
+    engine.warm_up()
     before = fake.allocations
     close(engine, opened(engine, service))
     steps = fake.allocations - before
@@ -205,6 +209,49 @@ def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, servic
         assert session.pipeline._prepared.sidebands.device is fake.device
         close(engine, session)
         assert fake.live == 0
+
+
+def test_a_scan_that_cannot_fit_is_refused_before_it_is_tried(folder, fake, service, cpu):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    fake.limit = 900_000  # as many bytes as the electrons of a pass, and a few more
+    session = opened(engine, service)
+    (said,) = [words for words in session.all("notice") if words.startswith("This scan of ")]
+    assert "20 × 24 positions at 12 pixels across needs" in said
+    assert "free: take " in said
+    assert said.endswith(INSTEAD)
+    assert session.pipeline._prepared.sidebands.device is not fake.device
+    same(refocused(session, 7.0), expected(cpu, session))
+    assert session.all("device")[-1].details[0].startswith("G on the CPU: ")
+    close(engine, session)
+    assert fake.live == 0
+
+
+def test_what_g_takes_is_announced_before_it_is_built(folder, fake):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    scan = engine.scan(READING, Region())
+    calibration = engine.find(scan, GEOMETRY).calibration
+    number, unit = engine.announcement(scan, calibration, 12).removeprefix("G ").split()[:2]
+    assert engine.announcement(scan, calibration, 12).endswith(" MB on the GPU")
+    size = engine.sidebands(scan, calibration, 12).nbytes
+    assert (float(number), unit) == (pytest.approx(size / 1e6, rel=0.2), "MB")
+
+
+def test_half_precision_is_asked_for_on_the_gpu_alone(folder, fake, monkeypatch):
+    asked = []
+
+    def build(events, calibration, **options):
+        asked.append((events.device.name, options["half"]))
+        raise ValueError("enough")
+
+    monkeypatch.setattr("recon.gfunction.build_sidebands", build)
+    for device in (fake.device, CPU):
+        engine = Engine(Catalogue(folder), device=device, half=True)
+        scan = engine.scan(READING, Region())
+        calibration = engine.find(scan, GEOMETRY).calibration
+        assert engine.plan(scan, calibration, 12).request.half == (device is not CPU)
+        with pytest.raises(ValueError, match="enough"):
+            engine.sidebands(scan, calibration, 12)
+    assert asked == [("gpu", True), ("cpu", False)]
 
 
 def test_where_the_gpu_is_demanded_the_sentence_is_shown_and_the_picture_stays(

@@ -356,7 +356,8 @@ def test_a_view_that_fails_keeps_nothing_from_the_others(session, caplog):
 
 
 def test_at_most_two_frames_are_under_way_once_frames_are_acknowledged(engine, service):
-    session = Session(engine, service, patience=30.0).start()
+    # No exact phase comes between the drafts.
+    session = Session(engine, service, patience=30.0, settle=30.0).start()
     session.rest()
     session.pipeline.acknowledge()
     for value in (1, 2):

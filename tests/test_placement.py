@@ -97,6 +97,16 @@ def test_what_never_fits_the_cpu_does_and_says_so_with_numbers(placed, fake):
     assert fake.live == 0
 
 
+def test_one_sentence_is_enough_for_all_that_does_not_fit(placed, fake):
+    fake.limit = 500
+    placed.get(KEY, ones)
+    placed.get(("other", "scan"), ones)
+    placed.get(("third", "scan"), failing_on_gpu(CUDARuntimeError("cudaErrorUnknown: unknown")))
+    said = placed.statements("scan")
+    assert len(said) == 2
+    assert [words for words in said if "unknown" in words] == [said[0]]
+
+
 def test_what_did_not_fit_is_tried_again_after_a_while(placed, fake, monkeypatch):
     fake.limit = 500
     placed.get(KEY, ones)
