@@ -193,6 +193,8 @@ def single_sideband(
     ------
     ValueError
         For an unknown mode or sideband, or "full" with a G that was built without it.
+    DeviceError
+        If the device fails or its memory is full.
 
     Notes
     -----
@@ -200,11 +202,16 @@ def single_sideband(
     Nellist, Ultramicroscopy 48, 304 (1993).
     """
     _check(g, mode, sideband, band_limit)
-    if mode == "sum":
-        return g.device.xp.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
+    xp = g.device.xp
+    if mode == "sum" and sideband in ("left", "right"):
+        return xp.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
     with _prepared(g, aberrations, mode) as work:
         _fill(g, work, mode, "full" if sideband == "full" else "both", band_limit, work.out)
-        return work.image(work.spectrum)
+        image = work.image(work.spectrum)
+    if mode == "sum":
+        # Both sidebands' amplitudes cancel: what is left is 1 + i times the image.
+        return xp.arctan(image * np.float32(image.size / g.electrons))
+    return image
 
 
 @guarded
@@ -217,7 +224,7 @@ def object_transmission(
 ) -> np.ndarray:
     """Complex transmission of the weak object, 1 + amplitude + i phase.
 
-    Parameters are those of `single_sideband`.
+    Parameters, and what is raised, are those of `single_sideband`.
 
     Returns
     -------

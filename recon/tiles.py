@@ -102,6 +102,8 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
     ------
     ValueError
         If a frequency lies outside the scan's transform.
+    DeviceError
+        If the device of `g` fails or its memory is full.
     """
     rows, columns = g.scan_shape
     wanted = np.asarray(frequencies).reshape(-1, 2).astype(int)

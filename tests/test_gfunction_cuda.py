@@ -5,14 +5,15 @@ In Numba's simulator: `NUMBA_ENABLE_CUDASIM=1 pytest tests/test_gfunction_cuda.p
 
 import numpy as np
 import pytest
+import simulator
 from equations import averaged_phase, hard_phase, planes
 from fake_gpu import fake_gpu
 from numba import config
 from test_gfunction import CALIBRATION, assert_same
-from test_kernels_cuda import brisk_simulator, electrons, scan, small_blocks  # noqa: F401
-from test_ssb import MANY, calibration_of
+from test_ssb import MANY, calibration_of, random_counts
 
 from recon.backend import CPU, on_host
+from recon.events import from_frames
 from recon.gfunction import build_sidebands, sidebands_of_planes
 from recon.optics import Aberrations
 from recon.ssb import single_sideband
@@ -27,14 +28,29 @@ HALF_TOLERANCE = 5e-4
 entry is off by up to 2^-11, 2.8e-4 on average of squares, and they do not err together."""
 
 
+@pytest.fixture(autouse=True)
+def brisk_simulator(monkeypatch):
+    simulator.make_small(monkeypatch)
+    yield from simulator.take_turns(monkeypatch)
+
+
 @pytest.fixture
-def device(monkeypatch, small_blocks):  # noqa: F811
+def device(monkeypatch):
     return fake_gpu("cuda", monkeypatch).device
+
+
+def counted(rotation):
+    """A tiny scan's calibration, binned counts, disc and all its counts."""
+    calibration = calibration_of(rotation, False, 3.0, sampling=(0.9, 0.31))
+    counts, disc, total = random_counts(calibration, (11, 12), (5, 9), 6)
+    return calibration, counts, disc, total
 
 
 def test_electrons_become_the_g_of_the_cpu(device):
     calibration = calibration_of(15.0, False, 3.0, sampling=(0.9, 0.5))
-    events = electrons()
+    rng = np.random.default_rng(7)
+    frames = [rng.integers(0, 13 * 14, size) for size in rng.integers(0, 12, 5 * 9)]
+    events = from_frames(frames, (5, 9), (13, 14))
     expected = build_sidebands(events, calibration, 6, full=True)
     g = build_sidebands(events.to_device(device), calibration, 6, full=True)
     assert_same(g, expected)
@@ -44,7 +60,7 @@ def test_electrons_become_the_g_of_the_cpu(device):
 
 
 def test_a_half_precision_phase_is_the_equations_to_a_part_in_2000(device):
-    calibration, counts, disc, total = scan(20.0, False, (5, 9))
+    calibration, counts, disc, total = counted(20.0)
     quadratic = Aberrations(C10=100, C12a=-30, C12b=20)
     options = {"full": False, "half": True, "device": device}
     g = sidebands_of_planes(
@@ -58,7 +74,7 @@ def test_a_half_precision_phase_is_the_equations_to_a_part_in_2000(device):
 
 
 def test_spectrum_tiles_and_sum_of_half_precision_are_in_single_precisions_units(device):
-    calibration, counts, disc, total = scan(20.0, False, (5, 9))
+    calibration, counts, disc, total = counted(20.0)
     single = sidebands_of_planes(
         lambda a, b: counts[a:b], counts.shape[1:], disc, calibration, total, full=False
     )
