@@ -11,6 +11,7 @@ RuntimeError
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, wraps
@@ -235,14 +236,25 @@ def choose(name: str = "auto") -> Device:
 def memory(device: Device) -> Memory:
     """The device's memory, now; of a GPU, no more than the limit of the pool."""
     if device is CPU:
-        page = os.sysconf("SC_PAGE_SIZE")
-        return Memory(*(page * os.sysconf(f"SC_{n}_PAGES") for n in ("PHYS", "AVPHYS")))
+        return Memory(*_host_memory())
     free, total = device.xp.cuda.runtime.memGetInfo()
     pool = device.xp.get_default_memory_pool()
     limit = pool.get_limit() or total
     return Memory(
         min(total, limit), max(0, min(free, limit - pool.total_bytes())), pool.free_bytes()
     )
+
+
+def _host_memory() -> tuple[int, int]:
+    """(total, free) bytes; what the system keeps of files is free, where it says so."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    total, free = (page * os.sysconf(f"SC_{name}_PAGES") for name in ("PHYS", "AVPHYS"))
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            found = re.search(r"^MemAvailable:\s*(\d+) kB", file.read(), re.MULTILINE)
+    except OSError:  # no Linux
+        found = None
+    return total, min(total, 1024 * int(found[1])) if found else free
 
 
 def limit_memory(device: Device, size: int | None) -> None:
@@ -358,7 +370,7 @@ def amount(size: int) -> str:
     """A number of bytes as people say it, such as "1.5 GiB"."""
     for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if size >= unit:
-            return f"{size / unit:.3g} {name}"
+            return f"{size / unit:.{3 if size < 999.5 * unit else 4}g} {name}"
     return f"{size} bytes"
 
 

@@ -1,6 +1,7 @@
 """Which device is chosen, and what is said where there is none. CuPy is faked: none is needed."""
 
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numba
@@ -249,8 +250,23 @@ def test_a_guard_within_a_guard_lets_go_of_the_outer_ones_memory(fake):
     assert caught.value.__context__ is None
 
 
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="no Linux")
+def test_what_the_system_keeps_of_files_is_free_memory(monkeypatch):
+    with open("/proc/meminfo", encoding="ascii") as file:
+        known = dict(line.split(":") for line in file)
+    available = 1024 * int(known["MemAvailable"].split()[0])
+    assert backend.memory(backend.CPU).free == pytest.approx(available, rel=0.2)
+
+    def absent(*args, **options):
+        raise OSError
+
+    monkeypatch.setattr("builtins.open", absent)
+    assert 0 < backend.memory(backend.CPU).free <= backend.memory(backend.CPU).total
+
+
 @pytest.mark.parametrize(
-    ("size", "words"), [(17, "17 bytes"), (2048, "2 KiB"), (1.5 * GIB, "1.5 GiB")]
+    ("size", "words"),
+    [(17, "17 bytes"), (2048, "2 KiB"), (1020 << 20, "1020 MiB"), (1.5 * GIB, "1.5 GiB")],
 )
 def test_amounts_are_said_in_fitting_units(size, words):
     assert backend.amount(size) == words
