@@ -18,18 +18,8 @@ from recon.backend import DeviceFull
 from recon.calibration import Calibration
 from recon.com import centre_of_mass
 from recon.events import from_frames
-from recon.kernels import cuda_dpc, cuda_entries, cuda_events, cuda_geometry, cuda_sidebands
 from recon.optics import Aberrations
 from recon.virtual import pacbed
-
-SMALL = {
-    cuda_dpc: {"THREADS": 4},
-    cuda_entries: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 16},
-    cuda_events: {"LANES": 2, "FRAMES": 4, "THREADS": 8, "LABELS": 16, "STRIDE": 5, "COUNTS": 80}
-    | {"BINS": 64, "MOST_BLOCKS": 3},
-    cuda_geometry: {"THREADS": 8},
-    cuda_sidebands: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 8},
-}
 
 CALIBRATION = Calibration(80e3, 25.0, (0.9, 0.5), (6.3, 5.6), 3.0, 20.0)
 ABERRATIONS = Aberrations(C10=60, C12a=-20, C21b=300)
@@ -41,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def brisk_simulator(monkeypatch):
-    simulator.make_small(monkeypatch, SMALL)
+    simulator.make_small(monkeypatch)
     yield from simulator.take_turns(monkeypatch)
 
 
