@@ -160,8 +160,9 @@ def _found() -> Device | str:
     from recon.kernels import cuda_scratch
 
     # Everything runs on the default stream, in order; what is uploaded meanwhile is waited for.
-    # Without this, each launch with a CuPy array would wait for all work before it.
-    numba.config.CUDA_ARRAY_INTERFACE_SYNC = False
+    # Without this, each launch with a CuPy array would wait for all work before it. NVIDIA's
+    # package of kernels has settings of its own, which are found here in either case.
+    cuda.config.CUDA_ARRAY_INTERFACE_SYNC = False
     device = Device(
         "gpu",
         cupy,

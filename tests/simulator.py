@@ -43,7 +43,7 @@ on_cuda_only = [
         reason="no GPU, and no simulator of one: set NUMBA_ENABLE_CUDASIM=1",
     ),
     # Tiny arrays straight from the host are no way to use a GPU, but one to test it.
-    pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning"),
+    pytest.mark.filterwarnings("ignore:Host array used in CUDA kernel"),
 ]
 
 

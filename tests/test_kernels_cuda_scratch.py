@@ -35,8 +35,8 @@ def test_scratch_of_any_source_is_read_back(monkeypatch):
     assert len(made) == 1
 
 
-def test_own_scratch_is_read_back():
-    array = cuda_scratch.allocate((2, 3), np.float32)
+def test_arrays_of_numba_and_of_the_host_are_read_back():
+    array = cuda.device_array((2, 3), np.float32)
     array.copy_to_device(np.arange(6, dtype=np.float32).reshape(2, 3))
     np.testing.assert_array_equal(cuda_scratch.read(array), [[0, 1, 2], [3, 4, 5]])
     host = np.ones(2)

@@ -5,7 +5,7 @@ device. Nothing here is compiled before its first launch, so that this can be im
 in Numba's simulator, where there is no GPU.
 """
 
-from numba import config
+from numba import cuda
 
 from recon.kernels.cuda_dpc import advance, choose_step, combine, measure
 from recon.kernels.cuda_entries import entry_power, pack, sum_averaged
@@ -23,7 +23,7 @@ from recon.kernels.cuda_geometry import find_runs
 from recon.kernels.cuda_sidebands import gather, hard_power, sum_hard, triple_power
 
 # A launch for one number a row is small on purpose; nobody at the page could do anything about it.
-config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 __all__ = [
     "advance",
