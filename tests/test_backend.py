@@ -220,6 +220,8 @@ def test_errors_of_the_device_are_one_sentence_each(fake):
     failures = {
         "cudaErrorIllegalAddress: an illegal access\nwith more": backend.DeviceError,
         "cudaErrorMemoryAllocation: out of memory": backend.DeviceFull,
+        "[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY": backend.DeviceFull,
+        "CUFFT_ALLOC_FAILED": backend.DeviceFull,
     }
     for text, kind in failures.items():
         with pytest.raises(backend.DeviceError, match=r"^The GPU") as caught:

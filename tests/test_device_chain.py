@@ -59,13 +59,13 @@ def nanotube():
 
 @pytest.fixture(scope="module")
 def virus(shared_data):
-    """The middle of a real scan of viruses, likewise."""
+    """A real scan of viruses, likewise."""
     path = shared_data / "virus_4dcamera_v3.h5"
     if not path.is_file():
         pytest.skip("no scan of viruses")
     from recon.io import open_events
 
-    events = cropping.crop_scan(open_events(path), (30, 94), (31, 95))
+    events = open_events(path)
     disc = fit_disc(pacbed(events))
     calibration = Calibration(300e3, 1.03, (31.25, 31.25), disc.centre, disc.radius, 54.0)
     aberrations = Aberrations(C10=135e3)
