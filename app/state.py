@@ -41,6 +41,7 @@ CONTRASTS = {
     "adf": "Annular dark field",
     "annulus": "Chosen annulus",
     "pacbed": "PACBED",
+    "dpc_power": "DPC power spectrum",
     "dpc_error": "DPC error",
 }
 """What an image slot can show, and its title."""

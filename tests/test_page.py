@@ -356,3 +356,15 @@ def test_a_session_that_ended_is_forgotten(image):
     del page, publish
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize(("angle", "turned"), [(30.0, -150.0), (-12.5, 167.5), (0.0, 180.0)])
+def test_the_scan_is_turned_by_half_a_turn(instrument, angle, turned):
+    scan = instrument.experiment.scan
+    scan.rotation_deg = angle
+    calibration = instrument.panels.calibration
+    names = [each["name"] for each in calibration.specs]
+    assert names[names.index("rotation_deg") + 1] == "turn"
+    calibration._handle_msg({"press": "turn"})
+    assert scan.rotation_deg == turned
+    assert calibration.values["rotation_deg"] == turned

@@ -279,7 +279,7 @@ class Result:
 
 def test_every_contrast_has_a_topic_and_a_view():
     assert list(TOPICS) == list(DisplayState.param.slot_main.objects)
-    assert {kind(name) for name in TOPICS} == {"image", "field", "pattern", "curve"}
+    assert {kind(name) for name in TOPICS} == {"image", "field", "pattern", "power", "curve"}
 
 
 def test_scan_images_are_in_nanometres_or_in_positions():
@@ -306,6 +306,21 @@ def test_a_slot_draws_what_is_chosen_and_says_what_is_missing(ramp):
     slot.close()
     state.slot_left = "phase"
     assert slot.view is not None
+
+
+def test_the_power_of_the_dpc_phase_is_drawn_over_its_frequencies():
+    state = DisplayState(slot_right="dpc_power")
+    slot = Slot(state, "slot_right", Link())
+    assert slot.empty.text == "Waiting for the DPC phase."
+    power = np.array([[1.0, 10.0, 100.0, 0.0]] * 5, np.float32)
+    slot.take("dpc", Result(np.zeros((5, 4)), spectrum=power, scan_sampling=(2.0, 5.0)))
+    np.testing.assert_allclose(slot.view.image[0], [0, 1, 2, np.nan], atol=1e-6)
+    # Pixels of 1 / (5 × 2 Å) and 1 / (4 × 5 Å), DC in the middle of the third column and row.
+    assert slot.view.whole == Extent(*map(pytest.approx, (-1.25, 0.75, -2.5, 2.5)))
+    assert slot.scan_extent is None
+    slot.take("dpc", Result(np.zeros((5, 4)), spectrum=None))
+    assert slot.empty.text
+    slot.close()
 
 
 def test_slots_of_one_scan_share_their_zoom():

@@ -18,16 +18,17 @@ TOPICS = {
     "adf": "virtual",
     "annulus": "virtual",
     "pacbed": "pacbed",
+    "dpc_power": "dpc",
     "dpc_error": "dpc",
 }
 """Contrast -> topic of the result that it is drawn from."""
 
-KINDS = {"com": "field", "pacbed": "pattern", "dpc_error": "curve"}
+KINDS = {"com": "field", "pacbed": "pattern", "dpc_power": "power", "dpc_error": "curve"}
 """Contrasts that are no plain image -> which view draws them."""
 
 
 def kind(contrast: str) -> str:
-    """Which view draws a contrast: "image", "field", "pattern" or "curve"."""
+    """Which view draws a contrast: "image", "field", "pattern", "power" or "curve"."""
     return KINDS.get(contrast, "image")
 
 

@@ -168,6 +168,8 @@ class Panels:
         )
         self.upload = Upload(on_file, accept=",".join(_suffixes()), sizing_mode="stretch_width")
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
+        self.calibration.specs = _with_turn(self.calibration.specs)
+        self.calibration.on_press("turn", self._turn)
         self.statements = Text(css_classes=["statements"])
         self.crop = Controls.of(scan, CROP, CROP)
         self.detector = Controls.of(experiment.detector, DETECTOR, DETECTOR)
@@ -290,6 +292,10 @@ class Panels:
         automatic = not self.experiment.display.frequencies
         self.tiles_bar.disabled = ["strongest"] if automatic else []
 
+    def _turn(self):
+        angle = self.experiment.scan.rotation_deg
+        self.experiment.scan.rotation_deg = angle - 180 if angle > 0 else angle + 180
+
     def _strongest(self):
         self.experiment.display.frequencies = []
 
@@ -338,6 +344,18 @@ class Panels:
         for group in [*groups, self.display, self.tiles_bar, self.defocus, self.focus_foot]:
             group.close()
         self.upload.close()
+
+
+def _with_turn(specs: list[dict]) -> list[dict]:
+    """`specs` with a button below the rotation: the curl alone leaves half a turn open."""
+    at = 1 + [each["name"] for each in specs].index("rotation_deg")
+    turn = {
+        "name": "turn",
+        "kind": "button",
+        "label": "Turn by 180°",
+        "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
+    }
+    return [*specs[:at], turn, *specs[at:]]
 
 
 def _suffixes() -> list[str]:

@@ -1,5 +1,6 @@
 """A place on the page that shows one contrast or another."""
 
+import numpy as np
 import panel as pn
 
 from app.state import COLOUR_MAPS, CONTRASTS, DisplayState
@@ -10,13 +11,18 @@ from app.views.curve import CurveView
 from app.views.frame import Link
 from app.views.image import FieldView, ImageView
 from app.views.pacbed import PacbedView
+from app.views.spectrum import SpectrumView
 from app.views.text import Text
 from app.views.wheel import picture_of_wheel
+
+EVERYTHING = 1 << 20
+"""More pixels than a spectrum has."""
 
 EMPTY = {
     "image": "Waiting for the first image.",
     "field": "Waiting for the first image.",
     "pattern": "Waiting for the scan.",
+    "power": "Waiting for the DPC phase.",
     "curve": "The direct solution has no error curve. Choose “iterative” under DPC.",
 }
 
@@ -97,6 +103,7 @@ class Slot(pn.viewable.Viewer):
                 "image": lambda: ImageView(link=self.link),
                 "field": lambda: FieldView(link=self.link),
                 "pattern": PacbedView,
+                "power": SpectrumView,
                 "curve": CurveView,
             }
             self._views[wanted] = view = make[wanted]()
@@ -150,6 +157,11 @@ class Slot(pn.viewable.Viewer):
             calibration = result.calibration
             scale = None if calibration is None else calibration.angular_sampling
             view.show_pattern(result.array, result.centre, result.radius, scale)
+        elif kind(contrast) == "power":
+            if result.spectrum is None or result.scan_sampling is None:
+                return False
+            steps = 1 / (np.array(result.spectrum.shape) * result.scan_sampling)
+            view.show_power(result.spectrum, steps, (), EVERYTHING * steps.max())
         else:
             image = scan_image(contrast, result)
             if image is None:
