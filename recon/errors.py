@@ -4,7 +4,8 @@ Exception
 ├── Cancelled            the user stopped the work: nothing to report
 └── ValueError           the numbers do not add up: show the sentence
     ├── UnreadableFile   a file is not what it should be: keep the previous data
-    └── DiscNotFound     no bright-field disc in the pattern: ask for its centre and radius
+    ├── DiscNotFound     no bright-field disc in the pattern: ask for its centre and radius
+    └── Unfitted         the scan does not determine what was to be fitted: change nothing
 """
 
 
@@ -18,3 +19,7 @@ class UnreadableFile(ValueError):
 
 class DiscNotFound(ValueError):
     """The pattern holds no bright-field disc that could be fitted."""
+
+
+class Unfitted(ValueError):
+    """The scan does not hold what a fit needs; nothing may be changed."""

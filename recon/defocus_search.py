@@ -1,0 +1,146 @@
+"""First-order aberrations found from nothing: defocus of either sign, and twofold astigmatism.
+
+To first order χ(k) = πλ k·M k with M = [[C10 - C12a, C12b], [C12b, C10 + C12a]] on (y, x). In
+either sideband the phase of G(k, q) then is a plane wave, 2π s·(k ∓ q/2) with the same slope
+s = λ M q: the image of every detector pixel is displaced by λ M k. One Fourier transform of each
+tile holds the signal for every slope; any M is scored by looking its slopes up, so that the whole
+range that the pixels can sample is searched, and no local maximum can be mistaken for the best.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recon.kernels.search import score_matrices
+from recon.overlaps import Overlaps
+
+BANDS = (0.12, 0.25, 0.5, 1.0, 1.9)
+"""Ends of bands of frequencies [k0]: low ones reach far, high ones measure finely."""
+
+STEPS = 12
+"""Steps of each coefficient to either side in the search of one band."""
+
+KEPT = 12
+"""Candidates of each band that go on to be compared over all frequencies."""
+
+OVERSAMPLING = 3
+"""How much finer than the tile's own resolution slopes are tabulated."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """First-order coefficients [Å] and their score: the log-likelihood ratio of the tiles."""
+
+    C10: float
+    C12a: float
+    C12b: float
+    score: float
+
+
+def slope_maps(overlaps: Overlaps) -> np.ndarray:
+    """(M, S, S) float32 log-likelihood gain of each frequency for each slope of its phase.
+
+    Slopes s = i / (S width) [Å] along (y, x), in FFT order. The gain is -n log(1 - ρ), with ρ the
+    coherence of the n entries after the plane wave is taken out, and the noise of each frequency
+    taken as unknown: a strong frequency that fits badly cannot outvote the others. Its mean by
+    chance is taken off.
+    """
+    width = overlaps.width
+    place = np.rint((overlaps.k - overlaps.k.min(axis=1, keepdims=True)) / width).astype(int)
+    side = int(place.max()) + 1 if place.size else 1
+    size = 1 << int(np.ceil(np.log2(OVERSAMPLING * side)))
+    slopes = np.fft.fftfreq(size)
+    origin = overlaps.k.min(axis=1)
+    q = overlaps.q_on_detector()
+    spread = np.sqrt(overlaps.weights)
+    whitened = overlaps.values / spread
+    maps = np.empty((overlaps.size, size, size), np.float32)
+    for m in range(overlaps.size):
+        part = slice(overlaps.starts[m], overlaps.starts[m + 1])
+        total = np.zeros((size, size), complex)
+        for sign in (1.0, -1.0):
+            of_side = overlaps.sides[part] == sign
+            if not of_side.any():
+                continue
+            tile = np.zeros((size, size), complex)
+            tile[tuple(place[:, part][:, of_side])] = (whitened * spread)[part][of_side]
+            # exp(-2πi s·(k - sign q/2)), the table beginning at `origin` rather than at k = 0.
+            shift = (origin - sign * q[:, m] / 2) / width
+            ramps = [np.exp(-2j * np.pi * slopes * along) for along in shift]
+            total += np.fft.fft2(tile) * ramps[0][:, None] * ramps[1]
+        coherence = np.abs(total) ** 2 / (
+            overlaps.weights[part].sum() * np.sum(np.abs(whitened[part]) ** 2)
+        )
+        count = part.stop - part.start
+        # By chance ρ has the density (n - 1) (1 - ρ)^(n - 2): without its mean gain, a slope that
+        # no pixel samples is as good as one that does not fit.
+        chance = count / (count - 1)
+        maps[m] = -count * np.log1p(-np.minimum(coherence, 1 - 1e-6)) - chance
+    return maps
+
+
+def first_order_candidates(overlaps: Overlaps) -> list[Candidate]:
+    """The best first-order coefficients over all that the pixels can sample, best first."""
+    if not overlaps.size:
+        return []
+    maps = slope_maps(overlaps)
+    q = overlaps.q_on_detector()
+    radius = np.hypot(*q) / overlaps.k0
+    found = [(0.0, 0.0, 0.0)]
+    for band, end in enumerate(BANDS):
+        inside = np.flatnonzero(radius < end)
+        if len(inside) < 3:
+            continue
+        reach = 1 / (2 * overlaps.wavelength * end * overlaps.k0 * overlaps.width)
+        axis = np.linspace(-reach, reach, 2 * STEPS + 1)
+        grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij")).reshape(3, -1)
+        # Astigmatism beyond the defocus' own range is no probe that anyone works with.
+        grid = grid[:, np.hypot(grid[1], grid[2]) <= reach]
+        tried = np.concatenate([grid, _about(found, reach / STEPS)], axis=1)
+        scores = _scores(maps[inside], q[:, inside], tried, overlaps)
+        best = _apart(tried, scores, reach / STEPS)
+        found = [tuple(tried[:, i]) for i in best]
+        if band + 1 < len(BANDS):
+            found = _climb(maps, q, radius, BANDS[band + 1], found, reach / STEPS, overlaps)
+    every = np.array(found).T
+    scores = _scores(maps, q, every, overlaps)
+    order = np.argsort(-scores)
+    return [Candidate(*map(float, every[:, i]), float(scores[i])) for i in order]
+
+
+def _scores(maps, q, tried, overlaps):
+    """Score of each (C10, C12a, C12b) in (3, n), by looking up its slopes."""
+    scale = overlaps.wavelength * overlaps.width * maps.shape[1]
+    return score_matrices(maps, q * scale, np.ascontiguousarray(tried))
+
+
+def _about(found, step):
+    """Candidates and their neighbours half a step away, (3, n)."""
+    offsets = np.stack(np.meshgrid(*[(-0.5, 0.0, 0.5)] * 3, indexing="ij")).reshape(3, -1) * step
+    return np.concatenate([np.array(c)[:, None] + offsets for c in found], axis=1)
+
+
+def _climb(maps, q, radius, end, found, step, overlaps):
+    """The candidates moved to the best place nearby, judged by a band that measures finer."""
+    inside = np.flatnonzero(radius < end)
+    moved = []
+    for candidate in found:
+        best, reach = np.array(candidate), step
+        for _ in range(4):
+            tried = _about([best], reach)
+            best = tried[:, np.argmax(_scores(maps[inside], q[:, inside], tried, overlaps))]
+            reach /= 2
+        moved.append(tuple(best))
+    return moved
+
+
+def _apart(tried, scores, distance):
+    """Indices of the best, no two of them neighbours."""
+    chosen = []
+    for index in np.argsort(-scores)[: 40 * KEPT]:
+        moves = [np.abs(tried[:, index] - tried[:, other]).max() for other in chosen]
+        if min(moves, default=np.inf) >= 1.5 * distance:
+            chosen.append(index)
+        if len(chosen) == KEPT:
+            break
+    return chosen

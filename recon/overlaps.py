@@ -1,0 +1,192 @@
+"""Entries of G in the sidebands of the object's strongest frequencies: where aberrations show.
+
+In the right sideband of a frequency q the phase of G(k, q) is that of i Φ(q) times
+exp(i [χ(k) - χ(k - q)]), in the left one that of -i Φ(q) exp(i [χ(k + q) - χ(k)]): up to one
+complex number for each q, aberrations alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recon.datacube import OFFSETS
+from recon.gfunction import Sidebands
+from recon.kernels.sideband_geometry import LEFT, RIGHT
+from recon.tiles import entries_at, power_spectrum
+
+NEAREST, FARTHEST = 0.04, 1.85
+"""Frequencies outside this range, in units of k0, have hardly an overlap or only scan noise."""
+
+FEWEST = 6
+"""Entries in the sidebands of a frequency below which it says nothing of the aberrations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Entries of the strongest frequencies, frequency after frequency.
+
+    Attributes
+    ----------
+    values : (E,) complex128 array
+        G(k, q), with the sign of the left sideband taken out.
+    k : (2, E) float64 array
+        Scattering vector (ky, kx) of each entry in the detector's frame [1/Å].
+    sides : (E,) float64 array
+        +1 in the right sideband, -1 in the left one.
+    weights : (E,) float64 array
+        Variance of each entry for independent electrons, N P(k).
+    starts : (M + 1,) int64 array
+        The entries of frequency m are `starts[m]:starts[m + 1]`.
+    q : (2, M) float64 array
+        Frequencies (qy, qx) along the scan's axes [1/Å].
+    k0, width, wavelength : float
+        Radius of the aperture and width of a binned pixel [1/Å], wavelength [Å].
+    rotation_deg, transpose
+        How the scan lies on the detector, as in `Calibration`.
+    """
+
+    values: np.ndarray
+    k: np.ndarray
+    sides: np.ndarray
+    weights: np.ndarray
+    starts: np.ndarray
+    q: np.ndarray
+    k0: float
+    width: float
+    wavelength: float
+    rotation_deg: float
+    transpose: bool
+
+    @property
+    def size(self) -> int:
+        """Number of frequencies M."""
+        return self.q.shape[1]
+
+    @property
+    def owner(self) -> np.ndarray:
+        """(E,) int64 number of the frequency of each entry."""
+        return np.repeat(np.arange(self.size), np.diff(self.starts))
+
+    def add_up(self, terms) -> np.ndarray:
+        """(..., M) sums over the entries of each frequency of (..., E) terms."""
+        return np.add.reduceat(terms, self.starts[:-1], axis=-1)
+
+    def q_on_detector(self, rotation_deg: float | None = None) -> np.ndarray:
+        """(2, M) float64 frequencies (y, x) turned to the detector's frame [1/Å]."""
+        angle = np.deg2rad(self.rotation_deg if rotation_deg is None else rotation_deg)
+        y, x = self.q
+        turned = np.stack(
+            [np.sin(angle) * x + np.cos(angle) * y, np.cos(angle) * x - np.sin(angle) * y]
+        )
+        return turned[::-1] if self.transpose else turned
+
+    def chosen(self, frequencies) -> "Overlaps":
+        """The same for some frequencies only, given as (M,) bool or as indices in order."""
+        which = np.zeros(self.size, bool)
+        which[frequencies] = True
+        kept = np.repeat(which, np.diff(self.starts))
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[which])])
+        return Overlaps(
+            self.values[kept],
+            self.k[:, kept],
+            self.sides[kept],
+            self.weights[kept],
+            starts,
+            self.q[:, which],
+            self.k0,
+            self.width,
+            self.wavelength,
+            self.rotation_deg,
+            self.transpose,
+        )
+
+
+def strongest_overlaps(g: Sidebands, count: int = 400) -> Overlaps:
+    """The sidebands of the scan's strongest frequencies.
+
+    Parameters
+    ----------
+    g : Sidebands
+    count : int
+        Frequencies to take, of those that stand out; one of ±q.
+
+    Returns
+    -------
+    Overlaps
+        Only pixels that lie in their sideband with their whole area, so that the mean over a
+        pixel keeps the phase of its centre. May hold no frequency at all.
+
+    Raises
+    ------
+    ValueError
+        If `count` is not positive.
+    """
+    if count < 1:
+        raise ValueError(f"At least one frequency has to be looked at, not {count}.")
+    k0, width = g.calibration.k0, g.bright_field.width
+    rows, columns = g.scan_shape
+    frequency_y = np.arange(rows) - rows // 2
+    frequency_x = np.arange(columns) - columns // 2
+    steps = [1 / (n * s) for n, s in zip(g.scan_shape, g.calibration.scan_sampling, strict=True)]
+    radius = np.hypot(frequency_y[:, None] * steps[0], frequency_x * steps[1])
+    # Rows and columns through DC and beside it hold the scan's noise and its flyback.
+    allowed = (abs(frequency_y)[:, None] > 1) & (frequency_x > 1)
+    allowed &= (radius > NEAREST * k0) & (radius < FARTHEST * k0)
+    power = np.where(allowed, power_spectrum(g), 0)
+    best = np.argpartition(-power.ravel(), min(count, power.size - 1))[:count]
+    best = np.sort(best[power.ravel()[best] > 0])
+    y, x = np.unravel_index(best, power.shape)
+    return overlaps_at(g, np.stack([frequency_y[y], frequency_x[x]], axis=1), margin(width))
+
+
+def margin(width: float) -> float:
+    """Distance from a pixel's centre to its farthest sub-point, for a pixel of that width."""
+    return np.hypot(1, 1) * np.max(OFFSETS) * width
+
+
+def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
+    """The sidebands of some frequencies, as far as they lie `distance` [1/Å] within their edges.
+
+    Parameters
+    ----------
+    g : Sidebands
+    frequencies : (n, 2) int array
+        Row and column offsets from DC, column >= 0.
+    distance : float
+    """
+    calibration, disc = g.calibration, g.bright_field
+    k0 = calibration.k0
+    ky, kx = g.k
+    central = np.hypot(ky, kx) < k0 - distance
+    positions = g.scan_shape[0] * g.scan_shape[1]
+    entries = []
+    frequencies = np.asarray(frequencies).reshape(-1, 2)
+    found = entries_at(g, [(row % g.scan_shape[0], column) for row, column in frequencies])
+    for (row, column), values, sides in zip(frequencies, *found, strict=True):
+        q_y, q_x = g.q_y[row % g.scan_shape[0]], g.q_x[column]
+        after = np.hypot(ky - q_y, kx - q_x)
+        before = np.hypot(ky + q_y, kx + q_x)
+        inside, outside = k0 - distance, k0 + distance
+        right = central & (after < inside) & (before > outside)
+        left = central & (before < inside) & (after > outside)
+        if np.count_nonzero(right | left) < FEWEST:
+            continue
+        at = np.flatnonzero((right & (sides == RIGHT)) | (left & (sides == LEFT)))
+        sign = np.where(sides[at] == RIGHT, 1.0, -1.0)
+        entries.append((values[at] * sign, disc.k[:, at], sign, g.pacbed[at], (q_y, q_x)))
+    starts = np.concatenate([[0], np.cumsum([len(e[0]) for e in entries])]).astype(np.int64)
+    nothing = np.empty(0)
+    values, k, sides, weights, q = zip(*entries, strict=True) if entries else [[nothing]] * 5
+    return Overlaps(
+        np.concatenate(values).astype(complex),
+        np.concatenate(k, axis=1) if entries else np.empty((2, 0)),
+        np.concatenate(sides),
+        positions * np.concatenate(weights),
+        starts,
+        np.array(q).T if entries else np.empty((2, 0)),
+        k0,
+        disc.width,
+        calibration.wavelength,
+        calibration.rotation_deg,
+        calibration.transpose,
+    )

@@ -1,0 +1,151 @@
+"""The phase that aberrations give to entries of G, as a linear model with its derivatives."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recon.datacube import OFFSETS
+from recon.optics import SIZE, Aberrations
+from recon.overlaps import Overlaps
+
+EXPONENTS = tuple((i, j) for i in range(SIZE) for j in range(SIZE - i))
+"""Powers (of kx, of ky) that occur in chi to 5th order."""
+CHOSEN = tuple(np.array(EXPONENTS).T)
+
+
+def monomials(ky, kx) -> np.ndarray:
+    """(E, 28) values kx^i ky^j of `EXPONENTS`."""
+    x, y = (np.ones((SIZE, np.size(k))) for k in (kx, ky))
+    for power in range(1, SIZE):
+        x[power], y[power] = x[power - 1] * kx, y[power - 1] * ky
+    table = np.empty((len(EXPONENTS), np.size(kx)))
+    for row, (i, j) in zip(table, EXPONENTS, strict=True):
+        np.multiply(x[i], y[j], out=row)
+    return table.T
+
+
+def _slope(powers, axis):
+    """Polynomial of the derivative along x (axis 0) or y (axis 1), of the same size."""
+    result = np.zeros_like(powers)
+    order = np.arange(1, SIZE)
+    if axis == 0:
+        result[:-1] = powers[1:] * order[:, None]
+    else:
+        result[:, :-1] = powers[:, 1:] * order
+    return result
+
+
+def unit(name: str, wavelength: float, k0: float) -> float:
+    """Size [Å] of a coefficient that makes one radian at the edge of the aperture."""
+    order = int(name[1])
+    return (order + 1) / (2 * np.pi * wavelength**order * k0 ** (order + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseModel:
+    """Phase of the entries, φ = Σ_j x_j B_j, for coefficients x in units of `unit`.
+
+    B_j = s [w_j(k) - w_j(k - s q)] with s the side, w_j the aberration's polynomial averaged over
+    the area of a pixel.
+
+    Parameters
+    ----------
+    overlaps : Overlaps
+    names : tuple of str
+        Coefficients that the fit may change.
+    fixed : Aberrations
+        All others.
+    rotation : bool
+        Whether the angle of the scan is one more unknown, the last, in radians.
+    """
+
+    overlaps: Overlaps
+    names: tuple[str, ...]
+    fixed: Aberrations
+    rotation: bool = False
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """(n,) size of one unit of each unknown: [Å], and degrees for the rotation."""
+        o = self.overlaps
+        sizes = [unit(name, o.wavelength, o.k0) for name in self.names]
+        return np.array([*sizes, *([np.rad2deg(1.0)] if self.rotation else [])])
+
+    def polynomial(self, aberrations: Aberrations) -> np.ndarray:
+        """(7, 7) polynomial of chi, averaged over a pixel to second order."""
+        powers = aberrations.polynomial(self.overlaps.wavelength)
+        laplacian = _slope(_slope(powers, 0), 0) + _slope(_slope(powers, 1), 1)
+        return powers + self.overlaps.width**2 * np.mean(OFFSETS**2) / 2 * laplacian
+
+    @cached_property
+    def without(self) -> Aberrations:
+        """The aberrations with all that may change at zero."""
+        return Aberrations(
+            **{n: 0.0 if n in self.names else v for n, v in vars(self.fixed).items()}
+        )
+
+    def powers(self, aberrations) -> np.ndarray:
+        """(28,) coefficients of `EXPONENTS` in `polynomial`."""
+        return self.polynomial(aberrations)[CHOSEN]
+
+    def shifted(self, rotation_deg: float) -> np.ndarray:
+        """(2, E) k - s q [1/Å], on the detector."""
+        o = self.overlaps
+        return o.k - o.sides * np.repeat(o.q_on_detector(rotation_deg), np.diff(o.starts), axis=1)
+
+    @cached_property
+    def _here(self):
+        return monomials(*self.overlaps.k)
+
+    def differences(self, rotation_deg: float) -> np.ndarray:
+        """(E, 28) s [m(k) - m(k - s q)] of the monomials m."""
+        there = monomials(*self.shifted(rotation_deg))
+        return self.overlaps.sides[:, None] * (self._here - there)
+
+    def columns(self, differences) -> np.ndarray:
+        """(E, n) B of the coefficients."""
+        basis = [
+            self.powers(Aberrations(**{name: unit}))
+            for name, unit in zip(self.names, self.units, strict=False)
+        ]
+        return differences @ np.array(basis).T.reshape(len(EXPONENTS), -1)
+
+    def turning(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
+        """(E,) derivative of the phase by the rotation [rad/rad]."""
+        o = self.overlaps
+        shifted = self.shifted(rotation_deg)
+        slope_y, slope_x = self.slopes(aberrations, shifted)
+        step = 1e-4
+        ahead, behind = (o.q_on_detector(rotation_deg + np.rad2deg(d)) for d in (step, -step))
+        d_y, d_x = np.repeat((ahead - behind) / (2 * step), np.diff(o.starts), axis=1)
+        # φ = s [χ(k) - χ(k - s q)], and s² = 1.
+        return slope_y * d_y + slope_x * d_x
+
+    def slopes(self, aberrations: Aberrations, k) -> np.ndarray:
+        """(2, E) gradient (y, x) of chi at k [rad Å]."""
+        powers = self.polynomial(aberrations)
+        table = self._here if k is self.overlaps.k else monomials(*k)
+        return np.stack([table @ _slope(powers, axis)[CHOSEN] for axis in (1, 0)])
+
+    def dimming(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
+        """(E,) by how much the mean over a pixel's sub-points shortens an entry, from -1 to 1.
+
+        A phase that turns more than twice over a pixel is not sampled: 0.
+        """
+        o = self.overlaps
+        slope = o.sides * (
+            self.slopes(aberrations, o.k) - self.slopes(aberrations, self.shifted(rotation_deg))
+        )
+        along = slope * o.width
+        means = np.cos(np.abs(along)[..., None] * OFFSETS).mean(-1)
+        return np.where((np.abs(along) < np.pi * 2).all(0), means.prod(0), 0.0)
+
+    def aberrations(self, x) -> Aberrations:
+        """The aberrations with the coefficients at `x`."""
+        values = dict(vars(self.fixed))
+        values.update(
+            (name, float(v * size))
+            for name, v, size in zip(self.names, x, self.units, strict=False)
+        )
+        return Aberrations(**values)

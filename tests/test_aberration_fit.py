@@ -1,0 +1,162 @@
+"""The fit of the aberrations on simulated weak objects whose truth is known."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from recon.aberration_fit import coefficients_to, fit_aberrations
+from recon.calibration import Calibration
+from recon.defocus_search import first_order_candidates
+from recon.errors import Cancelled, Unfitted
+from recon.gfunction import build_sidebands
+from recon.optics import Aberrations
+from recon.overlaps import strongest_overlaps
+from recon.simulate import expected_intensities, sample_events
+
+STEP = (0.35, 0.4)
+LOW = Aberrations(C10=-150, C12a=40, C12b=-25, C21a=3000, C21b=-1500)
+HIGH = Aberrations(
+    **{"C10": -90, "C12a": 30, "C12b": 25, "C21a": -2500, "C21b": 1500, "C23a": 2000},
+    **{"C23b": 1000, "C30": 3e4, "C32a": 1e4, "C32b": -2e4, "C34a": 1e4, "C34b": 5e3},
+)
+
+
+def calibration_of(rotation_deg=0.0, transpose=False):
+    return Calibration(80e3, 25.0, STEP, (11.3, 10.6), 8.0, rotation_deg, transpose)
+
+
+def weak_phase(shape, seed=0):
+    """A random phase, stronger at low frequencies, of 0.08 rad."""
+    q_y, q_x = (np.fft.fftfreq(n, s) for n, s in zip(shape, STEP, strict=True))
+    q = np.hypot(q_y[:, None], q_x)
+    spectrum = np.fft.fft2(np.random.default_rng(seed).normal(size=shape))
+    phase = np.fft.ifft2(spectrum * np.exp(-((q / 0.9) ** 4)) / (0.1 + q)).real
+    return phase * 0.08 / phase.std()
+
+
+@cache
+def intensities(aberrations, rotation_deg, transpose, shape=(44, 36)):
+    return expected_intensities(
+        weak_phase(shape),
+        calibration_of(rotation_deg, transpose),
+        aberrations,
+        frame_shape=(23, 22),
+        weak=True,
+    )
+
+
+def g_of(aberrations, rotation_deg=0.0, transpose=False, dose=2e4, seed=0):
+    """G of a simulated scan at a dose [e/Å²]."""
+    expected = intensities(aberrations, rotation_deg, transpose)
+    events = sample_events(expected, dose * STEP[0] * STEP[1], seed=seed)
+    return build_sidebands(events, calibration_of(rotation_deg, transpose), 16)
+
+
+def deviations(fit, truth):
+    """Errors of the coefficients in units of their standard error."""
+    return np.array(
+        [(getattr(fit.aberrations, n) - getattr(truth, n)) / e for n, e in fit.errors.items()]
+    )
+
+
+@pytest.mark.parametrize(
+    ("truth", "rotation", "transpose", "orders"),
+    [(LOW, -12.0, False, 2), (HIGH, 30.0, True, 3)],
+    ids=["second order", "third order, rotated and transposed"],
+)
+def test_coefficients_come_back_within_their_errors(truth, rotation, transpose, orders):
+    fits = [
+        fit_aberrations(g_of(truth, rotation, transpose, 2e4, seed), orders=orders)
+        for seed in range(3)
+    ]
+    assert all(set(fit.errors) == set(coefficients_to(orders)) for fit in fits)
+    z = np.array([deviations(fit, truth) for fit in fits])
+    assert np.abs(z).max() < 4
+    # A standard error is the size of a typical error: neither half of it nor twice.
+    assert 0.6 < np.sqrt(np.mean(z**2)) < 1.6
+    assert all(fit.coherence_after > 3 * fit.coherence_before for fit in fits)
+
+
+def test_errors_shrink_as_the_square_root_of_the_dose():
+    few, many = (fit_aberrations(g_of(LOW, -12.0, dose=dose), orders=1) for dose in (1e4, 1.6e5))
+    assert few.errors["C10"] / many.errors["C10"] == pytest.approx(4, rel=0.25)
+
+
+@pytest.mark.parametrize("defocus", [-400.0, 400.0])
+def test_a_large_defocus_of_either_sign_is_found(defocus):
+    truth = Aberrations(C10=-defocus, C12a=60.0)
+    g = g_of(truth, dose=1e5)
+    best = first_order_candidates(strongest_overlaps(g, 120))[0]
+    assert pytest.approx(-defocus, abs=40) == best.C10
+    fit = fit_aberrations(g, Aberrations(C10=defocus), orders=1)
+    assert np.abs(deviations(fit, truth)).max() < 4
+
+
+def test_the_rotation_is_fitted_with_them():
+    truth = 24.0
+    expected = intensities(LOW, truth, False)
+    events = sample_events(expected, 5e4 * STEP[0] * STEP[1], seed=1)
+    g = build_sidebands(events, calibration_of(truth - 2.0, False), 16)
+    fit = fit_aberrations(g, orders=2, rotation=True)
+    assert fit.rotation_deg == pytest.approx(truth, abs=4 * fit.rotation_error)
+    assert fit.rotation_error < 0.5
+
+
+def test_locked_coefficients_keep_their_value():
+    start = Aberrations(C12a=LOW.C12a, C30=5.0)
+    fit = fit_aberrations(g_of(LOW, -12.0), start, orders=2, locked=("C12a", "C23a"))
+    assert (fit.aberrations.C12a, fit.aberrations.C23a, fit.aberrations.C30) == (LOW.C12a, 0.0, 5.0)
+    assert {"C12a", "C23a"}.isdisjoint(fit.errors)
+    assert pytest.approx(LOW.C10, abs=5 * fit.errors["C10"]) == fit.aberrations.C10
+
+
+def test_what_the_data_do_not_determine_is_left_alone():
+    """Fifth-order coefficients cannot be told apart by so few electrons."""
+    start = Aberrations(C56a=123.0)
+    fit = fit_aberrations(g_of(LOW, -12.0, dose=6e3), start, orders=5)
+    assert fit.undetermined
+    for name in fit.undetermined:
+        assert getattr(fit.aberrations, name) == getattr(start, name)
+        assert name in fit.statement
+    assert "C10" in fit.errors
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_empty_film_is_refused(seed):
+    expected = intensities(LOW, -12.0, False)
+    flat = np.broadcast_to(expected.mean((0, 1)), expected.shape)
+    g = build_sidebands(sample_events(flat, 1e3, seed=seed), calibration_of(-12.0), 16)
+    with pytest.raises(Unfitted, match="nothing was changed"):
+        fit_aberrations(g)
+
+
+def test_one_crystal_spot_is_refused():
+    """A single frequency is flat for a whole family of aberrations."""
+    shape = (44, 36)
+    y, x = np.indices(shape)
+    phase = 0.2 * np.cos(2 * np.pi * (6 * y / shape[0] + 5 * x / shape[1]))
+    calibration = calibration_of()
+    expected = expected_intensities(phase, calibration, LOW, frame_shape=(23, 22), weak=True)
+    g = build_sidebands(sample_events(expected, 2e3), calibration, 16)
+    with pytest.raises(Unfitted, match="nothing was changed"):
+        fit_aberrations(g, orders=1)
+
+
+def test_a_fit_can_be_cancelled():
+    def stop(fraction):
+        if fraction > 0.2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fit_aberrations(g_of(LOW, -12.0), progress=stop)
+
+
+def test_bad_requests_are_refused():
+    g = g_of(LOW, -12.0)
+    with pytest.raises(ValueError, match="order 1, 2, 3, 4 or 5, not 6"):
+        fit_aberrations(g, orders=6)
+    with pytest.raises(ValueError, match="'C99' is no aberration"):
+        fit_aberrations(g, locked=("C99",))
+    with pytest.raises(ValueError, match="nothing to fit"):
+        fit_aberrations(g, orders=1, locked=("C10", "C12a", "C12b"))
