@@ -24,6 +24,11 @@ def test_every_candidate_is_filled(frames):
     assert all(height * width == frames for height, width in candidates(frames))
 
 
+def test_an_absurd_number_of_frames_is_no_long_search():
+    assert all(height * width == 2**62 for height, width in candidates(2**62))
+    assert candidates(2**61 - 1) == [(1, 2**61 - 1)]
+
+
 def test_a_shape_that_is_not_known_is_asked_for():
     with pytest.raises(UnreadableFile, match=r"36 frames .* is it 6 × 6 or 4 × 9 or 9 × 4"):
         fill(36)

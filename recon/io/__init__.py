@@ -13,12 +13,15 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
-from recon.io import csr_npz, eer, stempy_hdf5, t3p, timepix3
+from recon.io import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
 from recon.io.scanning import pair
+from recon.io.sparse import events_from_sparse
 
-READERS = (stempy_hdf5, eer, timepix3, csr_npz, t3p)
+__all__ = ["READERS", "WRITERS", "describe", "events_from_sparse", "open_events", "write_events"]
+
+READERS = (stempy_hdf5, eer, timepix3, sparse_npz, csr_npz, libertem_csr, t3p)
 """In the order in which they are asked: the surest sign first."""
-WRITERS = (stempy_hdf5, csr_npz)
+WRITERS = (stempy_hdf5, csr_npz, libertem_csr)
 LARGEST_DETECTOR = 1 << 27
 """Pixels; no camera has that many, a damaged file may."""
 
@@ -82,7 +85,8 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
     ----------
     path : path-like
         `.h5` or `.hdf5`: 4D Camera layout, version 3, one frame a position, no flyback. `.npz`:
-        compressed sparse rows, read several times faster. Replaced once the new one is complete.
+        compressed sparse rows, read several times faster. `.toml`: LiberTEM's raw CSR, with its
+        binary files beside it. Replaced once the new one is complete.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`, which leaves no file behind.
 

@@ -10,16 +10,19 @@ from recon.events import ElectronEvents
 
 CANDIDATES = 4
 """Shapes that a question offers."""
+TRIES = 1 << 16
+"""Heights that are tried: all of them for any real scan, few enough for an absurd number."""
 
 
 def candidates(frames: int, most: int = CANDIDATES) -> list[tuple[int, int]]:
     """Scan shapes (Sy, Sx) that `frames` fill without rest, the squarest first.
 
     Of two that are equally square, the wider one comes first. A single row is offered only if
-    nothing else fits.
+    nothing else was found.
     """
     found = []
-    for height in range(isqrt(frames), 1, -1):
+    root = isqrt(frames)
+    for height in range(root, max(1, root - TRIES), -1):
         if frames % height == 0:
             wide = (height, frames // height)
             found += [wide] if wide[0] == wide[1] else [wide, wide[::-1]]

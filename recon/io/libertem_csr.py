@@ -1,0 +1,263 @@
+"""LiberTEM's raw CSR: a TOML file beside three flat binary files.
+
+    [params]   filetype = "raw_csr", nav_shape, sig_shape
+    [raw_csr]  indptr_file, indptr_dtype    where each position begins among the counts
+               indices_file, indices_dtype  linear pixel of each count
+               data_file, data_dtype        the counts
+
+Binary files are looked for next to the TOML file and nowhere else. Where all counts are one and
+indices have four bytes, the pixels are mapped into memory as they lie in the file: it has to stay
+as it is while the scan is open. Other counts become that many electrons.
+
+What we write adds a table [livestem] with the metadata as JSON, which LiberTEM passes over.
+
+Format: docs of LiberTEM, "Raw binary files in CSR format".
+"""
+
+import json
+import os
+import re
+import stat
+import tomllib
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from recon.errors import UnreadableFile
+from recon.events import ElectronEvents, Source
+from recon.io.atomic import replacing
+from recon.io.metadata import known_metadata
+from recon.io.scanning import fill, pair, without_last_column
+from recon.io.sparse import counted
+
+NAME = "LiberTEM raw CSR"
+SUFFIXES = (".toml",)
+OPTIONS: dict[str, str] = {}
+LARGEST_TEXT = 1 << 20
+LARGEST_DETECTOR = 1 << 27
+EXPANSION = 64
+"""Electrons for each byte of the files that counts may stand for, beyond `ALLOWANCE`."""
+ALLOWANCE = 1 << 26
+PIECE = 1 << 22
+"""Electrons between two reports of progress."""
+NUMBER = re.compile(r"[<>=|]?(?:[iuf][1248]|u?int(?:8|16|32|64)|float(?:32|64)|bool)")
+OURS = re.compile(r"[^/\\]+\.(?:\d+\.)?(?:indptr|indices|data)\.raw")
+
+
+def matches(path: Path) -> bool:
+    """Whether the file is a short text that speaks of raw CSR."""
+    if os.path.getsize(path) > LARGEST_TEXT:
+        return False
+    text = path.read_bytes()
+    return b"\0" not in text and re.search(rb"(?im)^\s*(\[raw_csr\]|filetype\s*=.*raw_csr)", text)
+
+
+def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> ElectronEvents:
+    """Events of a file; see `recon.io.open_events`."""
+    header = _header(path)
+    parameters, files = (_table(header, name) for name in ("params", "raw_csr"))
+    indptr = _map(path, files, "indptr", "iu")
+    indices = _map(path, files, "indices", "iu")
+    data = _map(path, files, "data", "iuf") if "data_file" in files else None
+    frame_shape = pair(parameters.get("sig_shape"), "detector")
+    if frame_shape[0] * frame_shape[1] > LARGEST_DETECTOR:
+        raise UnreadableFile("no detector has {} × {} pixels".format(*frame_shape))
+    stated = parameters.get("nav_shape")
+    shape, notes = _scan_shape(indptr.size - 1, stated, scan_shape)
+    offsets = indptr.astype(np.int64)
+    _check_rise(offsets, indices, data)
+    progress(0.1)
+    if indices.dtype == np.int32:
+        # Negative ones become too large, and are refused as such.
+        indices = indices.view(np.uint32)
+    indices = indices[: offsets[-1]]
+    data = None if data is None else data[: offsets[-1]]
+    most = EXPANSION * sum(_size(path, files, name) for name in ("indices", "data")) + ALLOWANCE
+    pixels, offsets = counted(indices, data, offsets, frame_shape[0] * frame_shape[1], most)
+    events = ElectronEvents(
+        pixels, offsets, shape, frame_shape, _metadata(header), Source(path.name, NAME, notes=notes)
+    )
+    return without_last_column(events) if keep_flyback is False else events
+
+
+def write(path: Path, events: ElectronEvents, *, progress) -> None:
+    """Write events; see `recon.io.write_events`.
+
+    The binary files get names that are not taken. The TOML file is replaced last, after which
+    those of the file before go: at any moment one of the two scans is there in full.
+    """
+    before = _own_files(path)
+    columns = {
+        "indptr": (events.offsets, "<i8"),
+        "indices": (events.pixels, "<i4"),
+        "data": (None, "|u1"),
+    }
+    names = _free_names(path)
+    written = []
+    try:
+        for name, (values, _) in columns.items():
+            written.append(path.with_name(names[name]))
+            size = events.electrons if values is None else values.nbytes
+            with replacing(written[-1], size) as file:
+                for first in range(0, events.electrons if name != "indptr" else 1, PIECE):
+                    part = np.ones(min(PIECE, events.electrons - first), np.uint8)
+                    if values is not None:
+                        last = None if name == "indptr" else first + PIECE
+                        part = np.ascontiguousarray(values[first:last])
+                        part = part.astype(part.dtype.newbyteorder("<"), copy=False)
+                    file.write(part.data)
+                    if name == "indices":
+                        progress(first / events.electrons)
+        with replacing(path) as file:
+            file.write(_toml(events, names, columns).encode())
+    except BaseException:
+        for side in written:
+            side.unlink(missing_ok=True)
+        raise
+    for old in before:
+        old.unlink(missing_ok=True)
+
+
+def _header(path):
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        text = str(error).splitlines()[0][:200]
+        raise UnreadableFile(f"its TOML is damaged ({text})") from error
+
+
+def _table(header, name):
+    table = header.get(name)
+    if not isinstance(table, dict):
+        raise UnreadableFile(f"it has no table [{name}]: it is not LiberTEM's raw CSR")
+    return table
+
+
+def _side(path, files, name):
+    """The binary file of a column, next to the TOML file."""
+    side = files.get(f"{name}_file")
+    if not isinstance(side, str) or not side:
+        raise UnreadableFile(f"{name}_file is not the name of a file")
+    if re.search(r"[/\\\0]", side) or side in (".", "..") or len(side) > 255:
+        raise UnreadableFile(
+            f"{name}_file is {side[:80]!r}, which does not lie next to the TOML file: "
+            "put it there and name it without folders"
+        )
+    return path.with_name(side)
+
+
+def _size(path, files, name):
+    return os.path.getsize(_side(path, files, name)) if f"{name}_file" in files else 0
+
+
+def _map(path, files, name, kinds):
+    """(N,) array mapped from the file of a column."""
+    side = _side(path, files, name)
+    text = files.get(f"{name}_dtype")
+    if not isinstance(text, str) or not NUMBER.fullmatch(text):
+        raise UnreadableFile(f"{name}_dtype is no type of numbers: {str(text)[:40]!r}")
+    dtype = np.dtype(text)
+    if dtype.kind not in kinds + ("b" if "f" in kinds else ""):
+        raise UnreadableFile(f"{name} cannot be of type {dtype}")
+    try:
+        status = os.stat(side)
+    except OSError as error:
+        raise UnreadableFile(f"its file {side.name}: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableFile(f"its file {side.name} is not an ordinary file")
+    number, odd = divmod(status.st_size, dtype.itemsize)
+    if odd:
+        raise UnreadableFile(
+            f"its file {side.name} has {status.st_size} bytes, no whole number of {dtype}: "
+            "it is truncated, or of another type"
+        )
+    if not number:
+        return np.empty(0, dtype)
+    try:
+        # Private copies of pages, were anyone to write: kernels are compiled for such arrays.
+        mapped = np.memmap(side, dtype, "c", shape=(number,))
+    except OSError as error:
+        raise UnreadableFile(f"its file {side.name}: {error.strerror}") from error
+    return np.asarray(mapped)
+
+
+def _scan_shape(frames, stated, asked):
+    """The scan's shape, and sentences where the file contradicts it."""
+    if frames < 1:
+        raise UnreadableFile("indptr holds no positions: it is empty or truncated")
+    if asked is not None:
+        shape = fill(frames, asked)
+        if isinstance(stated, list) and stated != list(shape):
+            return shape, (f"The file states a scan of shape {str(stated)[:60]}.",)
+        return shape, ()
+    if not isinstance(stated, list) or len(stated) != 2:
+        return fill(frames), ()
+    return fill(frames, stated), ()
+
+
+def _check_rise(offsets, indices, data):
+    stored = indices.size if data is None else min(indices.size, data.size)
+    if offsets[0] != 0 or np.any(offsets[1:] < offsets[:-1]):
+        raise UnreadableFile("indptr does not rise from 0: it is damaged")
+    if offsets[-1] > stored:
+        raise UnreadableFile(
+            f"indptr speaks of {offsets[-1]} counts, but the files hold {stored}: truncated?"
+        )
+    if offsets[-1] < stored:
+        raise UnreadableFile(
+            f"indptr speaks of {offsets[-1]} counts, but the files hold {stored}: "
+            "is a type wrong, or are the files of different scans?"
+        )
+
+
+def _metadata(header):
+    table = header.get("livestem")
+    text = table.get("metadata") if isinstance(table, dict) else None
+    try:
+        return known_metadata(json.loads(text)) if isinstance(text, str) else {}
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+
+
+def _own_files(path):
+    """Binary files that an earlier writing of ours left beside this TOML file."""
+    try:
+        if not matches(path):
+            return []
+        files = _table(_header(path), "raw_csr")
+        found = [_side(path, files, name) for name in ("indptr", "indices", "data")]
+    except (OSError, UnreadableFile):
+        return []
+    return [side for side in found if OURS.fullmatch(side.name)]
+
+
+def _free_names(path):
+    """Names of the binary files, none of which is taken."""
+    for number in count(1):
+        mark = "" if number == 1 else f"{number}."
+        names = {
+            name: f"{path.stem[:200]}.{mark}{name}.raw" for name in ("indptr", "indices", "data")
+        }
+        if not any(path.with_name(name).exists() for name in names.values()):
+            return names
+
+
+def _toml(events, names, columns):
+    def quoted(text):
+        # JSON's strings are TOML's, but for one character.
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+    lines = [
+        "[params]",
+        'filetype = "raw_csr"',
+        "nav_shape = [{}, {}]".format(*events.scan_shape),
+        "sig_shape = [{}, {}]".format(*events.frame_shape),
+        "",
+        "[raw_csr]",
+    ]
+    for name, (_, dtype) in columns.items():
+        lines += [f"{name}_file = {quoted(names[name])}", f"{name}_dtype = {quoted(dtype)}"]
+    metadata = json.dumps(known_metadata(events.metadata))
+    lines += ["", "[livestem]", f"metadata = {quoted(metadata)}", ""]
+    return "\n".join(lines)
