@@ -27,6 +27,7 @@ def fake(monkeypatch):
 def small_chunks(monkeypatch):
     monkeypatch.setattr(residence, "CHUNK_ELECTRONS", 20)
     monkeypatch.setattr(residence, "CHUNK_FRAMES", 7)
+    monkeypatch.setattr(residence, "SMALL", 9)
 
 
 def electrons(shape=(9, 8), longest=12, seed=3):
