@@ -10,6 +10,7 @@ from recon.calibration import Calibration
 from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
 from recon.kernels.simd import LANES
+from recon.planning import slab_sizes
 from recon.sideband_tables import find_tables
 from recon.transforms import planned
 
@@ -19,13 +20,6 @@ SLAB_BYTES = 512 * 2**20
 FFT_BYTES = 60 * 2**20
 """Transforms held at a time on the CPU: few enough that the allocator keeps their memory and each
 batch need not touch fresh pages."""
-
-DEVICE_SHARE = 8
-"""On other devices, counts and transforms may each take this part of the usable memory: so much is
-left that counts of four bytes, or an awkward size's larger plan, still fit."""
-
-DEVICE_FFT_BYTES = 4 * 2**30
-"""Transforms held at a time there, at most: a batch is then long beside its launches."""
 
 WAIT_EVERY = 8
 """Batches queued on a device before their end is waited for, so that progress is true."""
@@ -341,12 +335,9 @@ def _planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int,
         # Real and complex planes: 4 and 8 bytes for about each position.
         slab, batch, wait = SLAB_BYTES // positions, FFT_BYTES // (8 * positions), 1
     else:
-        # The plan of a transform needs about as much again as its result.
-        room = memory(device).usable // DEVICE_SHARE
-        slab, batch = room // positions, min(room, DEVICE_FFT_BYTES) // (12 * positions)
-        wait = WAIT_EVERY
+        slab, batch = slab_sizes(memory(device).usable, positions, planes)
+        return slab, batch, WAIT_EVERY
     slab, batch = (max(1, min(size, planes)) for size in (slab, batch))
-    # All batches of about one size: no short one is left over, which would need a plan as well.
     return slab, ceil(slab / ceil(slab / batch)), wait
 
 
@@ -374,13 +365,14 @@ def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
             if scale != 1:
                 transform *= np.float32(scale)
             kernels.pack(transform, plane, runs, first, next_run, next_entry, *entries)
+            # Not while the next one is made: that would hold two.
+            del transform
             queued += 1
             if queued == wait:
                 # Reading a number waits until all that was queued before it is done.
                 float(sums[plane])
                 tell(0.05 + 0.95 * (plane + size) / disc.size)
                 queued = 0
-        # Not while the next slab is made: that would hold two.
         del counts
     sums = on_host(sums).astype(np.float64)
     if queued:

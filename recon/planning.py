@@ -18,13 +18,19 @@ from recon import residence
 from recon.backend import CPU, Device, DeviceFull, Memory
 from recon.calibration import Calibration
 from recon.datacube import bright_field
-from recon.gfunction import DEVICE_FFT_BYTES, DEVICE_SHARE
 from recon.kernels.simd import LANES
 from recon.sideband_tables import estimate_entries
 
 MARGIN = 1.06
 """On the tables and entries of G, whose number is estimated from a coarse grid: its error in bytes
 was found to be below 3 %, and below 6 % in half precision."""
+
+SHARE = 8
+"""Counts, and transforms with their plans, may each take this part of the memory that is left when
+G has its place: counts of four bytes, or an awkward size's larger plan, then still fit."""
+
+MOST_TRANSFORMS = 4 * 2**30
+"""Bytes of transforms held at a time, at most: a batch is then long beside its launches."""
 
 DRAWING = 64
 """Bytes for each scan position that a redraw with its complex image takes, and what it remembers
@@ -61,10 +67,14 @@ class Request:
         mean = self.electrons / self.positions
         return np.min_scalar_type(ceil(mean + 8 * sqrt(mean))).itemsize
 
-    @property
-    def transform_bytes(self) -> int:
-        """Bytes of a plane that is transformed: real, complex with the one before, and its plan."""
-        return 4 * self.positions + 3 * 8 * self.scan_shape[0] * (self.scan_shape[1] // 2 + 1)
+    def building(self, usable: int) -> tuple[int, int]:
+        """Bytes of counts, and of transforms, where G is built in so much memory."""
+        slab, batch = slab_sizes(usable, self.positions, self.planes)
+        # A plan for each size of a batch: the usual one, and what is left over of a slab.
+        sizes = {batch, slab % batch, (self.planes % slab) % batch} - {0}
+        half = 8 * self.scan_shape[0] * (self.scan_shape[1] // 2 + 1)
+        real = 4 * self.positions
+        return self.count_bytes * slab * self.positions, batch * (real + half) + sum(sizes) * half
 
     @property
     def streamed_bytes(self) -> int:
@@ -154,16 +164,34 @@ class Plan:
 
     def _filling(self, usable):
         """The same with slabs as large as `gfunction` makes them in so much memory."""
-        room = (usable - self.resident - self.streamed) // DEVICE_SHARE
-        request = self.request
-        everything = request.planes * request.positions
-        # There, a batch is sized by a part of what it comes to take.
-        batch = min(room, DEVICE_FFT_BYTES) // (12 * request.positions)
-        return replace(
-            self,
-            counts=max(self.counts, request.count_bytes * min(everything, room)),
-            transforms=max(1, min(batch, request.planes)) * request.transform_bytes,
-        )
+        counts, transforms = self.request.building(usable - self.resident - self.streamed)
+        return replace(self, counts=counts, transforms=transforms)
+
+
+def slab_sizes(usable: int, positions: int, planes: int) -> tuple[int, int]:
+    """Planes to a slab of counts, and to a batch of transforms, while G is built on a device.
+
+    Parameters
+    ----------
+    usable : int
+        Bytes of memory that are left there.
+    positions : int
+        Of the scan.
+    planes : int
+        All there are.
+
+    Notes
+    -----
+    Each slab costs a pass over the electrons, each batch a launch of the transform. Where memory
+    is scarce, both come down to one plane.
+    """
+    room = usable // SHARE
+    # Of each plane in a batch: real, complex, and two plans as large as the complex one.
+    slab, batch = room // positions, min(room, MOST_TRANSFORMS) // (16 * positions)
+    slab = max(1, min(slab, planes))
+    batch = max(1, min(batch, slab))
+    # All batches of about one size.
+    return slab, -(-slab // -(-slab // batch))
 
 
 @lru_cache(maxsize=64)
@@ -224,11 +252,12 @@ def plan(
         half,
         excluded,
     )
+    least = request.building(0)
     entries = MARGIN * (4 if half else 8) * (counts.entries + 2 * LANES)
     return Plan(
         events=4 * int(electrons) + 8 * (positions + 1),
-        counts=request.count_bytes * positions,
-        transforms=request.transform_bytes,
+        counts=least[0],
+        transforms=least[1],
         tables=int(MARGIN * counts.nbytes(half) - entries),
         entries=int(entries),
         redraw=DRAWING * positions,
