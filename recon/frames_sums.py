@@ -1,0 +1,213 @@
+"""Sums over dense frames, slab by slab: twins of `recon.virtual`, `com`, `gfunction` for events.
+
+Each is one pass over the frames; nothing larger than a slab of them is in memory.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recon.backend import CPU, Device
+from recon.calibration import Calibration
+from recon.datacube import bright_field
+from recon.frames import DenseFrames
+from recon.gfunction import Sidebands, sidebands_of_planes
+from recon.kernels import frames as kernels
+
+
+def pacbed(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
+    """Sum of the frames.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+    mask : (Sy, Sx) bool array, optional
+        Scan positions to sum; all of them by default.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (Ky, Kx) float64 array
+
+    Raises
+    ------
+    ValueError
+        If the mask's shape is not the scan's.
+    """
+    keep = (
+        np.ones(frames.positions, bool) if mask is None else _fits(mask, frames.scan_shape, "scan")
+    )
+    total = np.zeros(frames.frame_shape[0] * frames.frame_shape[1])
+    for first, slab in _flat(frames, progress):
+        kernels.add(slab, keep[first : first + len(slab)], total)
+    return total.reshape(frames.frame_shape)
+
+
+def sum_masks(frames: DenseFrames, masks: Mapping[str, np.ndarray], progress=None):
+    """Sums over each of several detectors of any shape, in one pass.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+    masks : mapping of name to (Ky, Kx) bool array
+        At most 64 detectors, which may overlap.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    dict of name to (Sy, Sx) float64 array
+
+    Raises
+    ------
+    ValueError
+        If a mask's shape is not the detector's, or there are too many masks.
+    """
+    if len(masks) > 64:
+        raise ValueError(f"{len(masks)} detectors are more than the 64 of one pass.")
+    # One bit a detector; pixels with the same bits are one label, and are summed once.
+    bits = np.zeros(frames.frame_shape[0] * frames.frame_shape[1], np.uint64)
+    for number, mask in enumerate(masks.values()):
+        bits |= _fits(mask, frames.frame_shape, "detector").astype(np.uint64) << np.uint64(number)
+    kinds, labels = np.unique(bits, return_inverse=True)
+    sums = np.empty((kinds.size, frames.positions))
+    labels = labels.ravel().astype(np.int32)
+    for first, slab in _flat(frames, progress):
+        kernels.sum_labels(slab, labels, sums[:, first : first + len(slab)])
+    images = {}
+    for number, name in enumerate(masks):
+        member = (kinds >> np.uint64(number)) & np.uint64(1) > 0
+        images[name] = sums[member].sum(axis=0).reshape(frames.scan_shape)
+    return images
+
+
+def centre_of_mass(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
+    """Centre of mass of each frame.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+    mask : (Ky, Kx) bool array, optional
+        Detector pixels to take; all of them by default.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (2, Sy, Sx) float32 array
+        (y, x) in pixel-index coordinates; as for events, a frame whose sum is not positive gets
+        the mean over the others, or the detector's centre where there are none.
+
+    Raises
+    ------
+    ValueError
+        If the mask's shape is not the detector's.
+    """
+    height, width = frames.frame_shape
+    keep = (
+        np.ones(height * width, bool)
+        if mask is None
+        else _fits(mask, frames.frame_shape, "detector")
+    )
+    field = np.empty((2, frames.positions))
+    for first, slab in _flat(frames, progress):
+        kernels.centres(slab, keep, width, field[:, first : first + len(slab)])
+    empty = np.isnan(field[0])
+    if empty.all():
+        field[:] = np.array([[(height - 1) / 2], [(width - 1) / 2]])
+    elif empty.any():
+        field[:, empty] = field[:, ~empty].mean(axis=1, keepdims=True)
+    return field.astype(np.float32).reshape(2, *frames.scan_shape)
+
+
+def binned_planes(frames: DenseFrames, lookup, planes: int, progress=None):
+    """Sums over binned detector pixels, one image a pixel; and the sum of everything.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+    lookup : (Ky * Kx,) int array
+        Plane of each detector pixel, -1 outside.
+    planes : int
+        Their number.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (planes, Sy, Sx) float32 array
+        4 bytes for each plane and position: 1 GB for 232 planes of 1024 × 1024.
+    float
+        Sum of all frames.
+    """
+    # What lies in no plane is one more, so that nothing is missing from the sum.
+    labels = np.where(lookup < 0, planes, lookup).astype(np.int32)
+    images = np.empty((planes, frames.positions), np.float32)
+    total = 0.0
+    for first, slab in _flat(frames, progress):
+        sums = np.empty((planes + 1, len(slab)))
+        kernels.sum_labels(slab, labels, sums)
+        images[:, first : first + len(slab)] = sums[:-1]
+        total += float(sums.sum())
+    return images.reshape(planes, *frames.scan_shape), total
+
+
+def build_sidebands_dense(
+    frames: DenseFrames,
+    calibration: Calibration,
+    pixels_across: int = 18,
+    *,
+    full: bool = False,
+    excluded=None,
+    half: bool = False,
+    device: Device = CPU,
+    progress=None,
+) -> Sidebands:
+    """Transform a scan's dense frames to G, kept only on the sidebands.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+        Counts or any measure of intensity; read once, in slabs.
+    device : Device
+        Where G is made and kept.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Others, and what is raised, as for `recon.gfunction.build_sidebands`: of the same data as
+    events, this is the same G.
+    """
+    tell = progress or (lambda fraction: None)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, excluded)
+    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    return sidebands_of_planes(
+        lambda start, stop: planes[start:stop],
+        frames.scan_shape,
+        disc,
+        calibration,
+        total,
+        full=full,
+        half=half,
+        device=device,
+        progress=lambda f: tell(0.5 + 0.5 * f),
+    )
+
+
+def _flat(frames, progress):
+    """(first, (n, P) frames) slab after slab."""
+    for first, slab in frames.slabs():
+        slab = slab.reshape(len(slab), -1)
+        yield first, slab.view(np.uint8) if slab.dtype == bool else slab
+        if progress is not None:
+            progress((first + len(slab)) / frames.positions)
+
+
+def _fits(mask, shape, axes):
+    mask = np.asarray(mask)
+    if mask.shape != tuple(shape):
+        of = "the detector {} × {} pixels" if axes == "detector" else "the scan {} × {} positions"
+        raise ValueError(
+            f"The mask is {' × '.join(map(str, mask.shape))}, " + of.format(*shape) + "."
+        )
+    return np.ascontiguousarray(mask, dtype=bool).ravel()

@@ -1,0 +1,58 @@
+"""NanoMEGAS block files (`.blo`): a header, a virtual image, and 8-bit frames after six bytes each.
+
+Fields as RosettaSciIO's `blockfile` reads them: scan steps in nm, beam energy in V, camera length
+in 0.1 mm. The angles of scan and pattern are left out: their signs are not known.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from recon.errors import UnreadableFile
+from recon.io.dense.arrays import Array, step
+
+NAME = "NanoMEGAS block file"
+MAGIC = 0x0102
+BEFORE = 6
+"""Bytes before each frame: a mark and its number."""
+HEADER = np.dtype(
+    {
+        "names": ["id", "magic", "data", "size", "nx", "ny", "sx", "sy", "energy", "length"],
+        "formats": ["S6", "<u2", "<u4", "<u2", "<u2", "<u2", "<f8", "<f8", "<u4", "<u4"],
+        "offsets": [0, 6, 12, 20, 24, 26, 30, 38, 46, 52],
+        "itemsize": 56,
+    }
+)
+
+
+def matches(path: Path) -> bool:
+    """Whether a file begins as block files do."""
+    with open(path, "rb") as file:
+        start = file.read(8)
+    return start[:4] == b"IMGB" and start[6:8] == MAGIC.to_bytes(2, "little")
+
+
+def read(path: Path, asked=None) -> Array:
+    """The frames, memory-mapped."""
+    with open(path, "rb") as file:
+        start = file.read(HEADER.itemsize)
+    if len(start) < HEADER.itemsize:
+        raise UnreadableFile("the header is cut off")
+    header = np.frombuffer(start, HEADER)[0]
+    shape = int(header["ny"]), int(header["nx"])
+    size, offset = int(header["size"]), int(header["data"])
+    needed = offset + shape[0] * shape[1] * (BEFORE + size * size)
+    there = path.stat().st_size
+    if min(*shape, size) < 1 or needed > there:
+        raise UnreadableFile(
+            f"a scan of {shape[0]} × {shape[1]} frames of {size} × {size} pixels needs {needed} "
+            f"bytes, the file has {there}: it is cut off or damaged"
+        )
+    record = np.dtype([("before", "u1", BEFORE), ("frame", "u1", (size, size))])
+    stored = np.memmap(path, record, "r", offset, shape)["frame"]
+    said = step(header["sy"], header["sx"], "nm", "header SY, SX")
+    if header["energy"]:
+        said["energy"] = (float(header["energy"]), "header Beam_energy")
+    if header["length"]:
+        said["camera_length"] = (float(header["length"]) * 1e-4, "header Camera_length")
+    return Array(stored, path.name, NAME, said)

@@ -1,0 +1,114 @@
+"""EMPAD: raw frames of 130 × 128 float32 (two rows are no image), described by an `.xml` beside."""
+
+import ast
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from recon.errors import UnreadableFile
+from recon.io.dense.arrays import Array, step
+
+NAME = "EMPAD"
+ROWS, COLUMNS = 128, 128
+STORED = 130
+FRAME = STORED * COLUMNS * 4
+LARGEST_XML = 1 << 24
+
+
+def matches(path: Path) -> bool:
+    """Whether a file is EMPAD's description, or the raw frames beside one."""
+    return _description(path) is not None
+
+
+def _description(path):
+    """The description that belongs to a file: itself, or one beside it that names it."""
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        if file.read(256).lstrip().startswith(b"<"):
+            return path if _names(path) else None
+    size = path.stat().st_size
+    if path.suffix.lower() != ".raw" or size < FRAME:
+        return None
+    for other in sorted(path.parent.glob("*.xml")):
+        if _names(other) == path.name:
+            return other
+    return None
+
+
+def _names(path):
+    """File name of the raw frames that a description names; None if it is no description."""
+    try:
+        named = _parsed(path).find("raw_file")
+    except (OSError, UnreadableFile):
+        return None
+    return None if named is None else Path(named.get("filename", "").replace("\\", "/")).name
+
+
+def _parsed(path):
+    if path.stat().st_size > LARGEST_XML:
+        raise UnreadableFile("the description is too long to be one")
+    try:
+        return ElementTree.fromstring(path.read_bytes())
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise UnreadableFile(f"the description is damaged (XML says: {error})") from error
+
+
+def read(path: Path, asked=None) -> Array:
+    """The frames, memory-mapped, without the two rows that are no image."""
+    description = _description(path)
+    if description is None:
+        raise UnreadableFile("no .xml file beside it describes it")
+    root = _parsed(description)
+    raw = description.parent / _names(description)
+    if not raw.is_file():
+        raise UnreadableFile(f"its frames, {raw.name}, are not beside it")
+    frames, rest = divmod(raw.stat().st_size, FRAME)
+    if frames == 0 or rest:
+        raise UnreadableFile(
+            f"{raw.name} has {raw.stat().st_size} bytes, no whole number of frames of {FRAME}: "
+            "it is cut off or still being written"
+        )
+    stored = np.memmap(raw, "<f4", "r", 0, (frames, STORED, COLUMNS))[:, :ROWS]
+    shape = _whole(root, "pix_y"), _whole(root, "pix_x")
+    shape = shape if all(shape) else None
+    if shape and shape[0] * shape[1] != frames and asked is None:
+        raise UnreadableFile(
+            f"{description.name} speaks of {shape[0]} × {shape[1]} frames, {raw.name} holds "
+            f"{frames}: was the scan stopped early? Give the scan shape as (rows, columns)."
+        )
+    return Array(stored, path.name, NAME, _said(root, shape, description.name), shape)
+
+
+def _said(root, shape, name):
+    said = {}
+    voltage = _number(root, "iom_measurements/source.get_voltage")
+    if voltage:
+        said["energy"] = (voltage, f"{name}: source.get_voltage")
+    length = _number(root, "iom_measurements/optics.get_cameralength")
+    if length:
+        said["camera_length"] = (length, f"{name}: optics.get_cameralength")
+    exposure = _number(root, "exposure_time")
+    if exposure:
+        said["dwell_time"] = (exposure * 1e-3, f"{name}: exposure_time")
+    field = root.findtext("iom_measurements/optics.get_full_scan_field_of_view")
+    if field and shape:
+        try:
+            y, x = ast.literal_eval(field.strip())
+            said |= step(y / shape[0], x / shape[1], "m", f"{name}: get_full_scan_field_of_view")
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            pass
+    return said
+
+
+def _number(root, path):
+    try:
+        return float(root.findtext(path))
+    except (TypeError, ValueError):
+        return None
+
+
+def _whole(root, path):
+    value = _number(root, path)
+    return int(value) if value and value == value // 1 and 0 < value < 1 << 20 else None

@@ -1,0 +1,105 @@
+"""Arrays of frames in Zarr folders or `.zip` stores: HyperSpy's `.zspy`, and any other."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from recon.errors import UnreadableFile
+from recon.io.dense.arrays import Array, hyperspy, step
+
+NAME = "Zarr (HyperSpy, any array)"
+SIGNS = (".zgroup", ".zarray", "zarr.json")
+MOST_OBJECTS = 10_000
+
+
+def matches(path: Path) -> bool:
+    """Whether a folder, or an archive, holds a Zarr group or array at its root."""
+    if path.is_dir():
+        return any((path / sign).is_file() for sign in SIGNS)
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(sign in archive.namelist() for sign in SIGNS)
+    except Exception:
+        # A damaged table of contents fails in many ways.
+        return False
+
+
+class _Stored:
+    """A Zarr array whose errors are `UnreadableFile`, under whatever name they are reported."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, np.dtype(array.dtype)
+
+    def __getitem__(self, index):
+        try:
+            return np.asarray(self.array[index])
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise UnreadableFile(f"the store is damaged (Zarr says: {error})") from error
+
+
+def read(path: Path, asked=None) -> Array:
+    """The largest array of three or four dimensions in the store."""
+    import zarr
+
+    try:
+        store = path if path.is_dir() else zarr.storage.ZipStore(path, mode="r")
+        root = zarr.open(store, mode="r")
+        found = list(_arrays(root))
+    except UnreadableFile:
+        raise
+    except Exception as error:
+        raise UnreadableFile(f"the store is damaged (Zarr says: {error})") from error
+    if not found:
+        raise UnreadableFile("the Zarr store has no array of three or four dimensions")
+    largest = max(int(np.prod(array.shape)) for array, _ in found)
+    of_size = [(a, p) for a, p in found if int(np.prod(a.shape)) == largest]
+    if len(of_size) > 1:
+        names = ", ".join(array.path for array, _ in of_size[:4])
+        raise UnreadableFile(
+            f"{len(of_size)} arrays in the Zarr store are equally large ({names}): "
+            "it is not clear which is the scan"
+        )
+    array, parent = of_size[0]
+    return Array(_Stored(array), path.name, NAME, _said(array, parent))
+
+
+def _arrays(root):
+    """(array, group that holds it) for each array that frames could be in."""
+    import zarr
+
+    if isinstance(root, zarr.Array):
+        if root.ndim in (3, 4):
+            yield root, None
+        return
+    waiting, seen = [root], 0
+    while waiting:
+        group = waiting.pop()
+        for _, item in sorted(group.members()):
+            seen += 1
+            if seen > MOST_OBJECTS:
+                return
+            if isinstance(item, zarr.Group):
+                waiting.append(item)
+            elif item.ndim in (3, 4):
+                yield item, group
+
+
+def _said(array, parent):
+    """What HyperSpy's axes and metadata say of the scan."""
+    if parent is None or array.ndim != 4:
+        return {}
+    try:
+        axes = [dict(parent[f"axis-{n}"].attrs) for n in range(2)]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    said = step(axes[0].get("scale"), axes[1].get("scale"), axes[0].get("units"), "axes' scale")
+    try:
+        notes = dict(parent["metadata/Acquisition_instrument/TEM"].attrs)
+    except (KeyError, TypeError, ValueError):
+        return said
+    return said | hyperspy(notes.get)
