@@ -14,7 +14,7 @@ import warnings
 import typer
 from typer.main import get_command
 
-from app.commands import bench, convert, info, reconstruct, serve, simulate
+from app.commands import bench, convert, count, info, reconstruct, serve, simulate
 
 app = typer.Typer(
     name="livestem",
@@ -31,6 +31,7 @@ app.command(rich_help_panel=LOOK)(serve.serve)
 app.command(rich_help_panel=FILES)(info.info)
 app.command(rich_help_panel=FILES)(reconstruct.reconstruct)
 app.command(rich_help_panel=FILES)(convert.convert)
+app.command(rich_help_panel=FILES)(count.count)
 app.command(rich_help_panel=FILES)(simulate.simulate)
 app.command(rich_help_panel=MACHINE)(bench.bench)
 

@@ -1,0 +1,111 @@
+"""`livestem count`: electron events from a camera's raw frames."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands import options
+from app.commands.console import one_task, progress
+
+
+def count(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw frames of a camera.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="File to write: .h5 or .npz.")
+    ],
+    dark: Annotated[
+        Path | None, typer.Option(metavar="DARK", help="Frames without beam; their mean is taken.")
+    ] = None,
+    gain: Annotated[
+        Path | None,
+        typer.Option(metavar="GAIN", help="Response to equal light; frames are divided by it."),
+    ] = None,
+    scan_shape: Annotated[
+        str | None,
+        typer.Option("--scan-shape", parser=options.size, metavar="Y,X", help="Scan positions."),
+    ] = None,
+    background_threshold: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.positive,
+            metavar="VALUE",
+            help="Above it is signal, in dark-subtracted camera units. [default: fitted]",
+        ),
+    ] = None,
+    xray_threshold: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.positive,
+            metavar="VALUE",
+            help="From it on is an x-ray, no electron. [default: fitted]",
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="What an electron is: a local `maximum` or a connected `cluster`.")
+    ] = "maximum",
+    common: Annotated[
+        str,
+        typer.Option(help="Offsets to take off each frame: `none`, `rows`, `columns` or `both`."),
+    ] = "none",
+    saturation: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.positive,
+            metavar="VALUE",
+            help="Raw number of a saturated pixel. [default: the largest of an integer type]",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to count: `auto` or `cpu`.")] = "auto",
+):
+    """Count electrons in a camera's raw frames and write them as events (.h5, .npz)."""
+    options.input_file(raw)
+    options.events_file(output, source=raw)
+    for reference in (dark, gain):
+        if reference is not None:
+            options.input_file(reference)
+    if device not in ("auto", "cpu"):
+        raise ValueError(
+            f"Electrons are counted on the CPU: --device is auto or cpu, not {device}."
+        )
+    from recon.counting import count_electrons, estimate_thresholds, sample_frames
+    from recon.counting_thresholds import Thresholds
+    from recon.io import write_events
+    from recon.io.dense import open_frames
+
+    frames = open_frames(raw, scan_shape=scan_shape)
+    references = {
+        "dark": None if dark is None else _mean(dark),
+        "gain": None if gain is None else _mean(gain),
+    }
+    correction = references | {"saturation": saturation, "common": common}
+    if background_threshold is None or xray_threshold is None:
+        fitted = estimate_thresholds(sample_frames(frames), **correction)
+        typer.echo(fitted.statement, err=True)
+        background_threshold = background_threshold or fitted.background
+        xray_threshold = xray_threshold or fitted.xray
+    thresholds = Thresholds(background_threshold, xray_threshold)
+    with progress() as report:
+        events = count_electrons(
+            frames,
+            thresholds=thresholds,
+            method=method,
+            progress=one_task(report, f"Counting {raw.name}"),
+            **correction,
+        )
+        write_events(output, events, progress=one_task(report, f"Writing {output.name}"))
+    mean = events.electrons / events.positions
+    typer.echo(f"{events.electrons} electrons, {mean:.4g} a frame.", err=True)
+
+
+def _mean(path: Path):
+    """Mean frame of a file."""
+    import numpy as np
+
+    from recon.io.dense import open_frames
+
+    frames = open_frames(path, scan_shape=None, reference=True)
+    total = np.zeros(frames.frame_shape)
+    for _, slab in frames.slabs():
+        total += slab.sum(axis=0, dtype=np.float64)
+    return total / frames.positions
