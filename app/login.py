@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 BCRYPT = ("$2a$", "$2b$", "$2y$")
 # Of a password nobody has: an unknown name takes as long to refuse as a known one.
@@ -215,7 +216,13 @@ def guard(login: Users | Provider, *, also: str, **templates):
             self._right = await IOLoop.current().run_in_executor(
                 _one_at_a_time, login.match, name, password
             )
-            super().post()
+            if self._right:
+                super().post()
+                return
+            said = {"error": "Invalid username or password!"}
+            if where := self.get_cookie("next_url"):
+                said["next"] = where  # Panel's own answer forgets it, and with it a shared link
+            self.redirect(f"{self.request.path}?{urlencode(said)}")
 
         def _validate(self, username, password):
             return self._right
