@@ -3,7 +3,7 @@
 //
 // One script for every signal of a figure: its size, its ranges, its extent (what can be shown),
 // the link (centre and zoom shared by figures of the same scan), pointer and double tap.
-// args: fig, extent, link, view, pointer
+// args: fig, extent, link, view, pointer, bars
 
 const own = fig.__frame ??= {cx: null, cy: null, zoom: 1, applied: "", width: 0, height: 0}
 const whole = {}
@@ -33,6 +33,12 @@ function apply() {
   if (signature(ranges()) !== own.applied) {
     fig.x_range.setv({start: next[0], end: next[1]}, {sync: false})
     fig.y_range.setv({start: next[2], end: next[3]}, {sync: false})
+  }
+  // A scale bar stands on the picture, not on the empty part of a figure of another shape.
+  const location = [Math.max(next[0], whole.x0) + 8 * unit, Math.min(next[2], whole.y1) - 8 * unit]
+  if (signature(location) !== own.bars_at) {
+    own.bars_at = signature(location)
+    for (const bar of bars) bar.setv({location}, {sync: false})
   }
   report()
 }

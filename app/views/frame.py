@@ -110,10 +110,13 @@ class Frame(pn.viewable.Viewer):
             pan = PanTool()
             fig.add_tools(wheel, pan)
             fig.toolbar.active_scroll, fig.toolbar.active_drag = wheel, pan
-        for bar in fig.select(type=ScaleBar):
-            bar.range = fig.x_range  # HoloViews gave it the range that has just been replaced
+        bars = list(fig.select(type=ScaleBar))
+        for bar in bars:
+            # HoloViews gave it the range that has just been replaced.
+            bar.update(range=fig.x_range, anchor="bottom_left", x_units="data", y_units="data")
         source = link.source if link else None
         args = {"fig": fig, "extent": self.extent, "view": self.view, "pointer": self.pointer}
+        args["bars"] = bars
         script = CustomJS(args=args | {"link": source}, code=asset("frame.js"))
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, script)

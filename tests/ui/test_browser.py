@@ -270,3 +270,38 @@ def test_long_work_can_be_stopped(open_page):
     instrument.until(lambda: not instrument.page.locator(".status .work").is_visible())
     instrument.page.locator("select[data-name=dataset]").select_option("lattice.npz")
     instrument.exact()
+
+
+BAR = """() => {
+  for (const view of Bokeh.index.all_views()) {
+    if (view.model.name !== "slot_main image" || !view.frame) continue
+    const {center, left, right, above, below, x_range, y_range} = view.model
+    const bar = [center, left, right, above, below].flat().find((m) => m.type === "ScaleBar")
+    return {at: bar.location, left: x_range.start, bottom: y_range.start}
+  }
+}"""
+
+
+def test_the_scale_bar_stands_on_the_picture(open_page):
+    instrument = open_page()
+    picture = instrument.exact()
+    bar = instrument.page.evaluate(BAR)
+    assert bar["left"] < picture["x"]  # the figure is wider than the picture
+    assert picture["x"] < bar["at"][0] < picture["x"] + picture["width"] / 10
+    assert bar["at"][1] == pytest.approx(picture["y"] + picture["height"], rel=0.1)
+
+
+def test_the_status_line_says_what_computes_and_how_full_it_is(open_page):
+    instrument = open_page()
+    instrument.exact()
+    device = instrument.page.locator(".status .device")
+    assert re.fullmatch(r"\d+\.\d of \d+(\.\d)? GiB", device.locator(".memory").inner_text())
+    name = device.locator(".name").inner_text()
+    assert name.startswith("CPU, ") or "GPU" in name or "NVIDIA" in name
+    assert 0 < float(device.locator("meter").evaluate("meter => meter.value")) < 1
+    details = device.locator(".details")
+    assert not details.is_visible()
+    device.focus()
+    instrument.until(details.is_visible)
+    assert "entries" in details.inner_text()
+    assert "electrons" in details.inner_text()
