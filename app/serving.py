@@ -134,6 +134,7 @@ def run(served: Served) -> None:
     from panel.config import config
 
     import app
+    from app.ready import prepare
 
     if served.login is not None:
         _prepare_login(config, keys, served.login)
@@ -152,6 +153,8 @@ def run(served: Served) -> None:
             own = "localhost" if server.address in EVERYWHERE else server.address
             url = f"http://{own}:{server.port}{server.prefix}/app"
             served.say(f"livestem is at {url} (Ctrl-C ends it)")
+            # Nobody has come yet: the first visitor finds the kernels compiled, or nearly so.
+            prepare()
             return server
 
     parser = ArgumentParser(prog="livestem serve", add_help=False)
