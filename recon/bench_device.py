@@ -119,6 +119,7 @@ def run(
                 kernel,
                 lambda sentence, name=name: tell(f"{name}: {sentence}"),
             )
+        size["seconds"] = perf_counter() - begun - spent
         report["sizes"].append(size)
         report["aims"] = aims(report["sizes"])
         backend.release(device)
@@ -171,7 +172,7 @@ def measure_size(
         The work's size, what was planned and what was taken of the device's memory [bytes], and
         `stages`: of each `wall_ms`, `device_ms`, `runs`, `bytes`, `floor_ms` and the ratios of
         the times to the floor, or a sentence under "skipped" or "failed". What does not fit the
-        device at all has "skipped" in place of `stages`.
+        device at all has "skipped" in place of `stages`. `run` adds the `seconds` it all took.
     """
     calibration = reference_calibration(pixels)
     frame = (pixels, pixels)

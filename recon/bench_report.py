@@ -72,7 +72,8 @@ def _size(size: dict) -> list[str]:
     if "entries" in size:
         head += f", {size['entries']:,} entries ({size['hard_entries']:,} in a draft)"
     taken = f"{size['planned_bytes'] / 1e9:.2f} GB of memory planned"
-    taken += f", {size['taken_bytes'] / 1e9:.2f} GB taken for the first image"
+    taken += f", {size['taken_bytes'] / 1e9:.2f} GB taken for the first image; "
+    taken += f"measured in {size['seconds']:.0f} s"
     heads = ("stage", "device ms", "call ms", "floor ms", "device/floor", "call/floor", "MB", "")
     rows = [_stage(name, stage) for name, stage in size["stages"].items() if "wall_ms" in stage]
     return [head, taken, *table(heads, rows), *_without(size["stages"], "wall_ms")]
