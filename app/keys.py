@@ -45,7 +45,7 @@ def kept_keys(folder: Path, warn: Callable[[str], None] = lambda sentence: None)
         known = read_keys(folder)
         if known is None:
             folder.mkdir(parents=True, exist_ok=True)
-            known = _put(path, replace=path.exists(), warn=warn)
+            known = _put(path, warn)
     except OSError as error:
         warn(
             f"The server's keys cannot be kept in {folder} ({error.strerror}): "
@@ -80,7 +80,7 @@ def read_keys(folder: Path) -> Keys | None:
     return known if whole else None
 
 
-def _put(path: Path, *, replace: bool, warn) -> Keys:
+def _put(path: Path, warn) -> Keys:
     """New secrets, written to `path` unless another process was first."""
     keys = new_keys()
     draft = path.with_name(f".{FILE}-{secrets.token_hex(8)}")
@@ -88,14 +88,14 @@ def _put(path: Path, *, replace: bool, warn) -> Keys:
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(asdict(keys), file)
-        if replace:
-            warn(f"{path} was damaged, or others could read it: the server has new keys.")
-            os.replace(draft, path)
-            return keys
         try:
             os.link(draft, path)  # unlike a renaming it never takes the place of another's
         except FileExistsError:
-            return read_keys(path.parent) or keys
+            known = read_keys(path.parent)
+            if known is not None:
+                return known
+            warn(f"{path} was damaged, or others could read it: the server has new keys.")
+            os.replace(draft, path)
         return keys
     finally:
         draft.unlink(missing_ok=True)
