@@ -27,13 +27,18 @@ PARTS = 4
 """Pieces of a slab for each core: enough to balance them."""
 
 SAMPLE = 100
-"""Frames, from all over the scan, that thresholds are estimated from."""
+"""Frames, from all over the scan, that thresholds are estimated from, at most."""
+
+SAMPLE_PIXELS = 1 << 24
+"""Pixels of such a sample, at most: each takes a few times 8 bytes while it is looked at."""
 
 
-def sample_frames(frames, most: int = SAMPLE, scan_shape=None) -> np.ndarray:
-    """(n, Ky, Kx) raw frames, up to `most`, evenly from all over the scan."""
-    frames = _dense(frames, scan_shape)
-    every = np.linspace(0, frames.positions - 1, min(most, frames.positions)).round().astype(int)
+def sample_frames(frames, most: int = SAMPLE) -> np.ndarray:
+    """(n, Ky, Kx) raw frames, up to `most` and as memory allows, evenly from all over the scan."""
+    frames = _dense(frames, None)
+    fit = max(1, SAMPLE_PIXELS // (frames.frame_shape[0] * frames.frame_shape[1]))
+    number = min(most, fit, frames.positions)
+    every = np.linspace(0, frames.positions - 1, number).round().astype(int)
     return np.concatenate([frames.read(i, i + 1) for i in np.unique(every)])
 
 

@@ -60,17 +60,17 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
         if slab.dtype == bool:
             slab = slab.view(np.uint8)
         mine = sums[first : first + len(slab)]
-        kernels.totals(slab, mine)
-        if mine.min() < 0:
-            bad = int(np.argmin(mine))
-            value = slab[bad, -1 - mine[bad]]
+        lowest = np.empty(len(slab), slab.dtype)
+        kernels.totals(slab, mine, lowest)
+        if lowest.min() < 0:
+            bad = int(np.argmin(lowest))
             raise ValueError(
-                f"The frame at scan position {first + bad} holds {value}: counts are not below "
-                "zero, so these are no electrons one by one."
+                f"The frame at scan position {first + bad} holds {lowest[bad]}: counts are not "
+                "below zero, so these are no electrons one by one."
             )
         starts = np.concatenate([[0], np.cumsum(mine)])
         pixels = np.empty(int(starts[-1]), np.uint32)
-        kernels.unpack(slab, starts, pixels)
+        kernels.unpack(slab, np.zeros(slab.shape[1], slab.dtype), starts, pixels)
         pieces.append(pixels)
         if progress is not None:
             progress((first + len(slab)) / frames.positions)

@@ -72,9 +72,9 @@ def sum_masks(frames: DenseFrames, masks: Mapping[str, np.ndarray], progress=Non
         bits |= _fits(mask, frames.frame_shape, "detector").astype(np.uint64) << np.uint64(number)
     kinds, labels = np.unique(bits, return_inverse=True)
     sums = np.empty((kinds.size, frames.positions))
-    labels = labels.ravel().astype(np.int32)
+    runs = _runs(labels.ravel())
     for first, slab in _flat(frames, progress):
-        kernels.sum_labels(slab, labels, sums[:, first : first + len(slab)])
+        kernels.sum_runs(slab, runs, sums[:, first : first + len(slab)])
     images = {}
     for number, name in enumerate(masks):
         member = (kinds >> np.uint64(number)) & np.uint64(1) > 0
@@ -142,12 +142,12 @@ def binned_planes(frames: DenseFrames, lookup, planes: int, progress=None):
         Sum of all frames.
     """
     # What lies in no plane is one more, so that nothing is missing from the sum.
-    labels = np.where(lookup < 0, planes, lookup).astype(np.int32)
+    runs = _runs(np.where(lookup < 0, planes, lookup))
     images = np.empty((planes, frames.positions), np.float32)
     total = 0.0
     for first, slab in _flat(frames, progress):
         sums = np.empty((planes + 1, len(slab)))
-        kernels.sum_labels(slab, labels, sums)
+        kernels.sum_runs(slab, runs, sums)
         images[:, first : first + len(slab)] = sums[:-1]
         total += float(sums.sum())
     return images.reshape(planes, *frames.scan_shape), total
@@ -201,6 +201,13 @@ def _flat(frames, progress):
         yield first, slab.view(np.uint8) if slab.dtype == bool else slab
         if progress is not None:
             progress((first + len(slab)) / frames.positions)
+
+
+def _runs(labels):
+    """(R, 3) int64: start, stop and label of each stretch of pixels with one label."""
+    starts = np.concatenate([[0], 1 + np.flatnonzero(labels[1:] != labels[:-1])])
+    stops = np.append(starts[1:], labels.size)
+    return np.stack([starts, stops, labels[starts]], axis=1).astype(np.int64)
 
 
 def _fits(mask, shape, axes):

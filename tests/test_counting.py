@@ -259,6 +259,11 @@ def test_a_sample_is_taken_from_all_over_the_scan():
     np.testing.assert_array_equal(sample[[0, -1], 0, 0], [0, 999])
 
 
+def test_a_sample_of_large_frames_is_small_enough_for_memory():
+    raw = np.broadcast_to(np.zeros((1, 1, 1), np.uint16), (50, 3000, 2000))
+    assert sample_frames(raw).shape == (2, 3000, 2000)
+
+
 def test_progress_runs_to_the_end_and_may_stop_it(monkeypatch):
     monkeypatch.setattr(counting, "SLAB_BYTES", 200)
     raw = np.zeros((8, 5, 5), np.uint16)

@@ -59,11 +59,11 @@ def count(
     device: Annotated[str, typer.Option(help="Where to count: `auto` or `cpu`.")] = "auto",
 ):
     """Count electrons in a camera's raw frames and write them as events (.h5, .npz)."""
-    options.input_file(raw)
+    for source in (raw, dark, gain):
+        # A folder may be a Zarr store.
+        if source is not None and not source.is_dir():
+            options.input_file(source)
     options.events_file(output, source=raw)
-    for reference in (dark, gain):
-        if reference is not None:
-            options.input_file(reference)
     if device not in ("auto", "cpu"):
         raise ValueError(
             f"Electrons are counted on the CPU: --device is auto or cpu, not {device}."

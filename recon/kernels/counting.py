@@ -25,7 +25,7 @@ FINE = 16
 
 
 @intrinsic
-def _above(typing, raw, limits, start):
+def above(typing, raw, limits, start):
     """Bits of the `WIDE` pixels from `start` on whose raw number is above its limit."""
     if raw.dtype != limits.dtype:
         return None
@@ -51,7 +51,7 @@ def _above(typing, raw, limits, start):
 
 
 @intrinsic
-def _trailing_zeros(typing, word):
+def trailing_zeros(typing, word):
     def lower(context, builder, sig, values):
         return builder.cttz(values[0], ir.IntType(1)(1))
 
@@ -64,9 +64,9 @@ def _find(frame, limits, hot):
     found = 0
     whole = frame.size - frame.size % WIDE
     for start in range(0, whole, WIDE):
-        word = _above(frame, limits, start)
+        word = above(frame, limits, start)
         while word:
-            hot[found] = np.uint32(start) + np.uint32(_trailing_zeros(word))
+            hot[found] = np.uint32(start) + np.uint32(trailing_zeros(word))
             found += 1
             word &= word - np.uint64(1)
     for pixel in range(whole, frame.size):

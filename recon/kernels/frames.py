@@ -4,6 +4,7 @@ import numpy as np
 from numba import prange
 
 from recon.kernels import parallel
+from recon.kernels.counting import WIDE, above, trailing_zeros
 
 PIECE = 512
 """Pixels of a frame that one step of `add` takes: their sums stay in the nearest cache."""
@@ -23,23 +24,27 @@ def add(frames, keep, out):
                     mine[p] += frame[p]
 
 
-@parallel
-def sum_labels(frames, labels, out):
+@parallel(fastmath={"reassoc"})
+def sum_runs(frames, runs, out):
     """Sum of each frame over the pixels of each label, into `out` (labels, n).
 
-    `labels` (P,) int32 names the row of `out`; those below zero are left out.
+    `runs` (R, 3) int64 are the stretches of pixels that have one label: start, stop, label. Labels
+    change seldom along a row, and a stretch is added up in vectors.
     """
     for f in prange(frames.shape[0]):
         sums = np.zeros(out.shape[0])
         frame = frames[f]
-        for p in range(frame.size):
-            if labels[p] >= 0:
-                sums[labels[p]] += frame[p]
+        for r in range(runs.shape[0]):
+            total = 0.0
+            piece = frame[runs[r, 0] : runs[r, 1]]
+            for p in range(piece.size):
+                total += np.float64(piece[p])
+            sums[runs[r, 2]] += total
         for label in range(out.shape[0]):
             out[label, f] = sums[label]
 
 
-@parallel
+@parallel(fastmath={"reassoc"})
 def centres(frames, keep, width, out):
     """Centre of mass (y, x) of each frame over the pixels in `keep`, into `out` (2, n) float64.
 
@@ -51,11 +56,10 @@ def centres(frames, keep, width, out):
         for y in range(frame.size // width):
             row, kept = frame[y * width : (y + 1) * width], keep[y * width : (y + 1) * width]
             of_row = 0.0
-            for x in range(width):
-                if kept[x]:
-                    value = np.float64(row[x])
-                    of_row += value
-                    sum_x += x * value
+            for x in range(row.size):
+                value = np.float64(row[x]) if kept[x] else 0.0
+                of_row += value
+                sum_x += np.float64(x) * value
             total += of_row
             sum_y += y * of_row
         if total > 0:
@@ -65,25 +69,37 @@ def centres(frames, keep, width, out):
 
 
 @parallel
-def totals(frames, sums):
-    """Sum of each frame into `sums` (n,) int64; -1 - p if pixel p holds a number below zero."""
+def totals(frames, sums, lowest):
+    """Sum of each frame into `sums` (n,) int64, and its lowest number into `lowest` (n,)."""
     for f in prange(frames.shape[0]):
         frame = frames[f]
-        total, below = np.int64(0), np.int64(-1)
+        total, least = np.int64(0), frame[0]
         for p in range(frame.size):
             total += np.int64(frame[p])
-            if frame[p] < 0:
-                below = p
-        sums[f] = total if below < 0 else -1 - below
+            least = min(least, frame[p])
+        sums[f], lowest[f] = total, least
 
 
 @parallel
-def unpack(frames, starts, pixels):
-    """Each pixel as often as it counts, frame f from `starts[f]` on in `pixels` uint32."""
+def unpack(frames, none, starts, pixels):
+    """Each pixel as often as it counts, frame f from `starts[f]` on in `pixels` uint32.
+
+    `none` (P,) of the frames' type is zero: 64 pixels are compared with it at a time.
+    """
+    size = frames.shape[1]
+    whole = size - size % WIDE
     for f in prange(frames.shape[0]):
         frame = frames[f]
         place = starts[f]
-        for p in range(frame.size):
+        for start in range(0, whole, WIDE):
+            word = above(frame, none, start)
+            while word:
+                p = start + np.int64(trailing_zeros(word))
+                for _ in range(np.int64(frame[p])):
+                    pixels[place] = p
+                    place += 1
+                word &= word - np.uint64(1)
+        for p in range(whole, size):
             for _ in range(np.int64(frame[p])):
                 pixels[place] = p
                 place += 1

@@ -1,6 +1,7 @@
 """Arrays of frames in HDF5: HyperSpy, py4DSTEM, Velox, and any file with one such dataset."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -57,8 +58,9 @@ class _opened:
         self.path = path
 
     def __enter__(self):
-        # Registers the filters that detectors compress with.
-        import hdf5plugin  # noqa: F401
+        # Registers the filters that detectors compress with; without it HDF5 names what it lacks.
+        with suppress(ImportError):
+            import hdf5plugin  # noqa: F401
 
         try:
             self.file = h5py.File(self.path, "r")

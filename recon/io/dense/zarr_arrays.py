@@ -44,8 +44,10 @@ class _Stored:
 
 def read(path: Path, asked=None) -> Array:
     """The largest array of three or four dimensions in the store."""
-    import zarr
-
+    try:
+        import zarr
+    except ImportError as error:
+        raise UnreadableFile("it is a Zarr store; run `pip install zarr` to read it") from error
     try:
         store = path if path.is_dir() else zarr.storage.ZipStore(path, mode="r")
         root = zarr.open(store, mode="r")
