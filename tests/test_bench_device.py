@@ -1,5 +1,6 @@
 """The bench of a device, whole, on the stand-in for a GPU: its first run on a real one counts."""
 
+import inspect
 import json
 from time import perf_counter
 
@@ -13,7 +14,7 @@ from recon.bench_floors import binning_bytes, centre_of_mass_bytes, redraw_bytes
 from recon.bench_report import device_text
 from recon.bench_stages import Stages
 from recon.bench_work import dense_bytes, reference_events
-from recon.kernels import reference
+from recon.kernels import cuda_reference, reference
 
 SIZE = ((24, 20), 8)
 FLUSH = 1 << 10
@@ -194,3 +195,13 @@ def test_all_sizes_begin_with_the_reference_work_and_end_with_the_largest():
     assert sizes[-1] == ((4096, 4096), 64)
     assert len(set(sizes)) == len(sizes) == 12
     assert {pixels for _, pixels in sizes} == {18, 32, 64}
+
+
+def test_the_papers_kernel_is_that_of_the_device(fake):
+    assert bench_device._paper_kernel(backend.CPU) is reference.paper_sideband
+    assert bench_device._paper_kernel(fake.device) is cuda_reference.paper_sideband
+    here, there = (
+        list(inspect.signature(module.paper_sideband).parameters)
+        for module in (reference, cuda_reference)
+    )
+    assert here == there
