@@ -55,7 +55,7 @@ class Catalogue:
     def __init__(self, root: Path | None = None, *, upload_limit: int = 4 << 30):
         self._root = None if root is None else Path(root).resolve(strict=True)
         self._uploads: Path | None = None
-        self._upload_limit = upload_limit
+        self.upload_limit = upload_limit
         self._kept: OrderedDict[str, int] = OrderedDict()
         self._checked: dict[Path, tuple] = {}
         self._lock = Lock()
@@ -140,16 +140,16 @@ class Catalogue:
         if not short or not readable(Path(short)):
             known = ", ".join(sorted(suffixes()))
             raise ValueError(f"“{_clip(short)}” is not a scan: choose a file that ends in {known}.")
-        if len(content) > self._upload_limit:
+        if len(content) > self.upload_limit:
             raise ValueError(
-                f"“{_clip(short)}” has {len(content) / 1e9:.2f} GB; this server takes "
-                f"{self._upload_limit / 1e9:.2f} GB. Ask its owner to put the file into its folder."
-                if self._upload_limit
+                f"“{_clip(short)}” is larger than the {self.upload_limit / 1e9:.3g} GB that this "
+                "server takes: ask its owner to put the file into its folder."
+                if self.upload_limit
                 else "This server takes no files: ask its owner to put yours into its folder."
             )
         token = secrets.token_hex(12)
         with self._lock:
-            while self._kept and sum(self._kept.values()) + len(content) > self._upload_limit:
+            while self._kept and sum(self._kept.values()) + len(content) > self.upload_limit:
                 shutil.rmtree(self._uploads / self._kept.popitem(last=False)[0], ignore_errors=True)
             self._kept[token] = len(content)
         try:

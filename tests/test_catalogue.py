@@ -169,12 +169,31 @@ def test_uploads_keep_within_their_limit_the_newest_stay(root):
     assert catalogue.path(third).stat().st_size == 4
     with pytest.raises(ValueError, match="is not among"):
         catalogue.path(first)
-    with pytest.raises(ValueError, match="takes"):
+    with pytest.raises(ValueError, match="larger than the 1e-08 GB"):
         catalogue.add_upload("scan.h5", b"x" * 11)
     assert catalogue.path(third).exists()
     with pytest.raises(ValueError, match="takes no files"):
         Catalogue(root, upload_limit=0).add_upload("scan.h5", b"x")
     catalogue.close()
+
+
+def test_a_file_that_grows_beyond_the_limit_is_not_received_to_its_end():
+    from base64 import b64encode
+
+    from app.views.shell import Upload
+
+    arrived = []
+    upload = Upload(lambda name, content: arrived.append((name, content)))
+    upload.limit = 5
+    upload._begin({"transfer": 1})
+    for at in (0, 4):
+        piece = {"transfer": 1, "at": at, "name": "scan.h5", "data": b64encode(b"abcd").decode()}
+        upload._piece(piece)
+    assert arrived == [("scan.h5", b"abcdabcd")]
+    upload._piece({**piece, "at": 8})
+    assert len(arrived) == 1
+    with pytest.raises(ValueError, match="larger"):
+        Catalogue(upload_limit=5).add_upload(*arrived[0])
 
 
 @pytest.mark.parametrize(

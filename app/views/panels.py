@@ -167,6 +167,7 @@ class Panels:
             {"dataset": {"kind": "choice", "bare": True, "options": self._datasets()}},
         )
         self.upload = Upload(on_file, accept=",".join(_suffixes()), sizing_mode="stretch_width")
+        self.upload.limit = getattr(catalogue, "upload_limit", Upload.limit)
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
         self.calibration.specs = _with_turn(self.calibration.specs)
         self.calibration.on_press("turn", self._turn)

@@ -120,7 +120,8 @@ class Upload(_Part):
     received = param.Integer(0, doc="Bytes that have arrived; the browser then sends the next.")
     transfer = param.Integer(0, doc="Number of the transfer that `received` belongs to.")
 
-    LIMIT = 4 << 30
+    limit = 4 << 30
+    """Bytes that are taken."""
 
     _esm = asset("upload.js")
 
@@ -141,8 +142,10 @@ class Upload(_Part):
         if message.get("transfer") != self.transfer or message.get("at") != len(self._content):
             return
         self._content += b64decode(message["data"])
-        if len(self._content) > self.LIMIT:
-            self._content = bytearray()
+        if len(self._content) > self.limit:
+            # Whoever takes files refuses one of that size, and says so.
+            too_much, self._content, self.transfer = bytes(self._content), bytearray(), 0
+            self._on_file(str(message["name"]), too_much)
             return
         self.received = len(self._content)
         if message.get("last"):
