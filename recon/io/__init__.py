@@ -24,6 +24,8 @@ READERS = (stempy_hdf5, eer, timepix3, sparse_npz, csr_npz, libertem_csr, t3p)
 WRITERS = (stempy_hdf5, csr_npz, libertem_csr)
 LARGEST_DETECTOR = 1 << 27
 """Pixels; no camera has that many, a damaged file may."""
+LONGEST_SENTENCE = 600
+"""Characters."""
 
 
 def open_events(
@@ -122,6 +124,9 @@ def _checked(options, reader):
 
 def _sentence(error):
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    # Libraries quote a damaged file at any length.
+    text = " ".join(text.split())
+    text = text if len(text) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}…"
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 

@@ -20,9 +20,9 @@ BATCH = 1 << 22
 """Hits that are clustered in one go."""
 SPAN = 1 << (TIME_BITS - 2)
 """Longest duration of a batch, in units of 25/16 ns."""
-MOST_BATCHES = 1 << 12
-"""Of `SPAN` each: 15 hours."""
-SPARSEST = 1 << 26
+MOST_BATCHES = 1 << 10
+"""Of `SPAN` each: 3.8 hours."""
+SPARSEST = 1 << 22
 """Positions that a scan may have however few electrons there are."""
 
 
@@ -113,7 +113,7 @@ def in_order(first, last, counts, fetch, progress):
     while begin is not None:
         number += 1
         if number > MOST_BATCHES + 2 * total[-1] // BATCH:
-            raise UnreadableFile("its times run over more than 15 hours: it is damaged")
+            raise UnreadableFile("its times run over more than 3 hours: it is damaged")
         ahead = int(np.searchsorted(first, begin))
         reach = int(np.searchsorted(total, total[ahead] + BATCH, side="right")) - 1
         reach = max(reach, int(np.searchsorted(first, begin, side="right")))

@@ -6,7 +6,7 @@ from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io.scanning import candidates, fill, pair
 
-SPARSEST = 1 << 26
+SPARSEST = 1 << 22
 """Positions that a scan may have however few electrons there are."""
 LARGEST_DETECTOR = 1 << 27
 MOST = 1 << 33

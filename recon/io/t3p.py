@@ -39,6 +39,9 @@ PATIENCE = 8
 LOOK = 256
 """Records by which a file is recognised."""
 LONGEST_TOT = 1023
+LONGEST = 1 << 41
+"""Units of 25/16 ns (57 minutes) beyond which a time is not of the recording."""
+FOREVER = 1 << 62
 
 
 def matches(path: Path) -> bool:
@@ -49,7 +52,7 @@ def matches(path: Path) -> bool:
     if not len(records):
         return False
     number = np.empty((1, 3), np.int64)
-    kernels.extent_of_records(records.copy(), len(records), number)
+    kernels.extent_of_records(records.copy(), len(records), 0, FOREVER, number)
     tot, overflow = records[:, 3] >> 16, records[:, 3] & 0xFF
     return bool(
         number[0, 0] == len(records)
@@ -100,12 +103,13 @@ class _Records:
         size = os.fstat(raw.fileno()).st_size
         self.number, self.odd = divmod(size, RECORD)
         self.left = PATIENCE * self.number + 2 * SLAB * BLOCK
-        blocks = -(-self.number // BLOCK)
-        table = np.empty((blocks, 3), np.int64)
-        for first in range(0, blocks, SLAB):
-            part = table[first : first + SLAB]
-            kernels.extent_of_records(self._read(first, len(part)), BLOCK, part)
-            progress((first + len(part)) / blocks)
+        self.around = (0, FOREVER)
+        table = self._extents(lambda fraction: progress(fraction / 2))
+        if np.any(table[:, 0]):
+            # Damaged times lie anywhere in millennia; those of the recording close together.
+            self.around = (int(np.median(table[table[:, 0] > 0, 1])), LONGEST)
+            if np.any(np.abs(table[:, 1:] - self.around[0]) > LONGEST):
+                table = self._extents(lambda fraction: progress((1 + fraction) / 2))
         self.blocks = np.flatnonzero(table[:, 0])
         self.table = table[self.blocks]
         self.hits = int(self.table[:, 0].sum())
@@ -115,6 +119,17 @@ class _Records:
             )
         self.first = int(self.table[:, 1].min())
         self.duration = 6 * (int(self.table[:, 2].max()) - self.first)
+
+    def _extents(self, progress):
+        """(B, 3) int64 records that make sense, first and last time of each block."""
+        blocks = -(-self.number // BLOCK)
+        table = np.empty((blocks, 3), np.int64)
+        for first in range(0, blocks, SLAB):
+            part = table[first : first + SLAB]
+            records = self._read(first, len(part))
+            kernels.extent_of_records(records, BLOCK, *self.around, part)
+            progress((first + len(part)) / blocks)
+        return table
 
     @property
     def notes(self):
@@ -148,6 +163,7 @@ class _Records:
     def hits_between(self, chunks, begin, end):
         """Hits of these rows of the table with begin <= time < end."""
         parts, blocks = [np.empty(0, np.uint64)], self.blocks[chunks]
+        where = (BLOCK, *self.around, begin, end)
         # Neighbouring blocks are read together.
         for run in np.split(blocks, np.flatnonzero(np.diff(blocks) != 1) + 1):
             for first in range(0, run.size, SLAB):
@@ -155,10 +171,10 @@ class _Records:
                 records = self._read(int(some[0]), some.size)
                 starts, counts = np.zeros(some.size, np.int64), np.empty(some.size, np.int64)
                 nothing = np.empty(0, np.uint64)
-                kernels.hits_of_records(records, BLOCK, begin, end, starts, counts, nothing)
+                kernels.hits_of_records(records, *where, starts, counts, nothing)
                 hits = np.empty(counts.sum(), np.uint64)
                 if hits.size:
                     starts = np.cumsum(counts) - counts
-                    kernels.hits_of_records(records, BLOCK, begin, end, starts, counts, hits)
+                    kernels.hits_of_records(records, *where, starts, counts, hits)
                 parts.append(hits)
         return np.concatenate(parts)

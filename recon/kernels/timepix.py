@@ -274,8 +274,10 @@ def pack(time, pixel, tot):
 
 
 @njit(cache=True, nogil=True)
-def _record(record):
+def _record(record, centre, reach):
     """(time, pixel, tot) of a record of a `.t3p` file; time -1 where it makes no sense.
+
+    It makes none with a pixel beyond the chip, or more than `reach` away from `centre`.
 
     Four words: pixel; time (64 bits, 25 ns); then overflow (8 bits), fine time (8 bits, which
     counts back in 25/16 ns) and time over threshold (16 bits).
@@ -284,11 +286,14 @@ def _record(record):
     fine, tot = np.int64(record[3] >> 8) & 0xFF, np.int64(record[3] >> 16)
     if record[0] >= CHIP * CHIP or coarse < 0 or coarse >= 1 << 48 or fine > 15:
         return np.int64(-1), np.int64(0), np.int64(0)
-    return (coarse << 4) - fine + 16, np.int64(record[0]), min(tot, (1 << TOT_BITS) - 1)
+    time = (coarse << 4) - fine + 16
+    if abs(time - centre) > reach:
+        return np.int64(-1), np.int64(0), np.int64(0)
+    return time, np.int64(record[0]), min(tot, (1 << TOT_BITS) - 1)
 
 
 @parallel
-def extent_of_records(records, block, out):
+def extent_of_records(records, block, centre, reach, out):
     """Records that make sense, first and last time of each block into `out` (B, 3) int64.
 
     `records` (N, 4) uint32 is read in blocks of `block` rows. Times are in units of 25/16 ns.
@@ -296,7 +301,7 @@ def extent_of_records(records, block, out):
     for b in prange(out.shape[0]):
         number, first, last = 0, np.int64(1), np.int64(0)
         for index in range(b * block, min((b + 1) * block, records.shape[0])):
-            time, _, _ = _record(records[index])
+            time, _, _ = _record(records[index], centre, reach)
             if time >= 0:
                 first = min(first, time) if number else time
                 last = max(last, time) if number else time
@@ -305,7 +310,7 @@ def extent_of_records(records, block, out):
 
 
 @parallel
-def hits_of_records(records, block, first, last, starts, counts, out):
+def hits_of_records(records, block, centre, reach, first, last, starts, counts, out):
     """Hits of each block with first <= time < last: `counts` (B,), and into `out` from `starts`.
 
     With an empty `out` they are only counted.
@@ -313,7 +318,7 @@ def hits_of_records(records, block, first, last, starts, counts, out):
     for b in prange(starts.size):
         number = 0
         for index in range(b * block, min((b + 1) * block, records.shape[0])):
-            time, pixel, tot = _record(records[index])
+            time, pixel, tot = _record(records[index], centre, reach)
             if first <= time < last:
                 if out.size:
                     out[starts[b] + number] = pack(time - first, pixel, tot)
