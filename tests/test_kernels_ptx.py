@@ -153,12 +153,14 @@ def ptx_of(kernel, signature, capability=CAPABILITY):
     return ptx if isinstance(ptx, str) else ptx.decode()
 
 
-def assembled(compiler, folder, ptx, capability=CAPABILITY):
+def assembled(compiler, folder, kernel, ptx, capability=CAPABILITY):
     """The assembler's report on memory and registers."""
     (folder / "kernel.ptx").write_text(ptx)
-    architecture = "-arch=sm_{}{}".format(*capability)
+    options = ["-v", "-arch=sm_{}{}".format(*capability)]
+    if most := kernel.targetoptions.get("max_registers"):
+        options += ["-maxrregcount", str(most)]
     return subprocess.run(
-        [compiler, "-v", architecture, "-o", folder / "kernel.cubin", folder / "kernel.ptx"],
+        [compiler, *options, "-o", folder / "kernel.cubin", folder / "kernel.ptx"],
         capture_output=True,
         text=True,
         check=True,
@@ -170,7 +172,7 @@ def assembled(compiler, folder, ptx, capability=CAPABILITY):
 def test_a_kernel_stays_in_single_precision_and_in_registers(name, compiler, tmp_path):
     ptx = ptx_of(*KERNELS[name])
     assert not DOUBLE.findall(ptx)
-    assert IN_REGISTERS in assembled(compiler, tmp_path, ptx)
+    assert IN_REGISTERS in assembled(compiler, tmp_path, KERNELS[name][0], ptx)
 
 
 @WARNINGS
@@ -181,7 +183,7 @@ def test_geometry_is_rounded_as_on_the_cpu(name, compiler, tmp_path):
     # IEEE's own rounding after each operation, and no two of them fused.
     assert {"mul.rn.f64", "div.rn.f64", "sqrt.rn.f64"} <= operations
     assert not [name for name in operations if name.startswith(("fma", "mad", "div.approx"))]
-    assert IN_REGISTERS in assembled(compiler, tmp_path, ptx)
+    assert IN_REGISTERS in assembled(compiler, tmp_path, GEOMETRY[name][0], ptx)
 
 
 @WARNINGS
@@ -189,7 +191,7 @@ def test_geometry_is_rounded_as_on_the_cpu(name, compiler, tmp_path):
 def test_a_kernel_is_accepted_for_older_devices(name, compiler, tmp_path):
     ptx = ptx_of(*EVERY[name], OLDER[0])
     for capability in OLDER:
-        assert IN_REGISTERS in assembled(compiler, tmp_path, ptx, capability)
+        assert IN_REGISTERS in assembled(compiler, tmp_path, EVERY[name][0], ptx, capability)
 
 
 @WARNINGS

@@ -12,7 +12,15 @@ a block owns one row and `TILE` columns, adds in registers, and reads each entry
 import numpy as np
 from numba import cuda, float32, int32, int64
 
-from recon.kernels.cuda_sidebands import WARP, fill_line, phase_at
+from recon.kernels.cuda_sidebands import (
+    POWERS,
+    SLOPES,
+    WARP,
+    fill_line,
+    fill_slope_line,
+    keep_close,
+    phase_at,
+)
 from recon.kernels.formulas import ZERO, part_pixel, polynomial5, smaller, whole_pixel
 from recon.kernels.sideband_geometry import (
     LEFT,
@@ -33,6 +41,11 @@ TERMS = 38
 
 A_HERE, B_HERE, C_THERE, A_THERE, B_THERE = 7, 13, 19, 26, 32
 """Where the others begin, after the seven of the first term's phase."""
+
+SLOPES_AT = 2 * POWERS
+"""Where the four slopes' polynomials begin in shared memory, after chi's and the mirrored one."""
+
+COEFFICIENTS = SLOPES_AT + 4 * SLOPES
 
 
 @cuda.jit(device=True)
@@ -83,10 +96,12 @@ def _pack(planes, first_plane, runs, first, next_run, next_entry, re, im):
         taken = total & LOW
         cuda.syncthreads()
         for slot in range(share, taken, THREADS // WARP):
+            # Unsigned, as in `cuda_sidebands`.
+            plane, this_row = np.uint64(source[slot]), np.uint64(row)
             for t in range(lane, lengths[slot], WARP):
-                value = planes[source[slot], row, start[slot] + t]
-                re[places[slot] + t] = value.real
-                im[places[slot] + t] = value.imag
+                value = planes[plane, this_row, np.uint64(start[slot] + t)]
+                at = np.uint64(places[slot] + t)
+                re[at], im[at] = value.real, value.imag
         cuda.syncthreads()
         run += taken
         entry += total >> SHIFT
@@ -128,10 +143,11 @@ def _entry_power(re, im, first, runs, weights, power, noise):
         lengths[thread] = length
         places[thread] = entry + before
         cuda.syncthreads()
-        for slot in range(smaller(end - begin, THREADS)):
+        for place in range(smaller(end - begin, THREADS)):
+            slot = np.uint64(place)
             offset = np.int32(column - start[slot])
             if offset >= 0 and offset < lengths[slot]:
-                at = places[slot] + offset
+                at = np.uint64(places[slot] + offset)
                 real, imaginary = np.float32(re[at]), np.float32(im[at])
                 total_power += real * real + imaginary * imaginary
                 total_noise += weight[slot]
@@ -186,6 +202,7 @@ def _sum_averaged(
     out,
 ):
     sums = cuda.shared.array((2, THREADS), int64)
+    flat = cuda.shared.array(COEFFICIENTS, float32)
     lines = cuda.shared.array((TERMS, THREADS), float32)
     pixel = cuda.shared.array(THREADS, float32)
     start = cuda.shared.array(THREADS, int32)
@@ -196,6 +213,13 @@ def _sum_averaged(
     partial = cuda.shared.array((3, THREADS), float32)
     lane, share = cuda.threadIdx.x, cuda.threadIdx.y
     thread = share * TILE + lane
+    keep_close(powers, flat, 0, 7, thread, THREADS)
+    keep_close(mirrored, flat, POWERS, 7, thread, THREADS)
+    for edge in range(2):
+        keep_close(slopes[edge], flat, SLOPES_AT + edge * SLOPES, 6, thread, THREADS)
+        place = SLOPES_AT + (2 + edge) * SLOPES
+        keep_close(slopes_mirrored[edge], flat, place, 6, thread, THREADS)
+    cuda.syncthreads()
     row, left_edge = cuda.blockIdx.y, cuda.blockIdx.x * TILE
     column = np.int32(left_edge + lane)
     limit = last[row]
@@ -227,26 +251,27 @@ def _sum_averaged(
                 pixel[thread] = k[1, plane]
                 if kind != LEFT and kind != LEFT_PART:
                     y = k[0, plane] - q_y[row]
-                    fill_line(powers, y, lines, thread)
-                    fill_line(slopes[0], y, lines[A_HERE:], thread)
-                    fill_line(slopes[1], y, lines[B_HERE:], thread)
+                    fill_line(flat, 0, y, lines, thread)
+                    fill_slope_line(flat, SLOPES_AT, y, lines[A_HERE:], thread)
+                    fill_slope_line(flat, SLOPES_AT + SLOPES, y, lines[B_HERE:], thread)
                     lines[0, thread] -= values[0, plane]
                     lines[A_HERE, thread] -= values[1, plane]
                     lines[B_HERE, thread] -= values[2, plane]
                 if kind != RIGHT and kind != RIGHT_PART:
                     y = -k[0, plane] - q_y[row]
-                    fill_line(mirrored, y, lines[C_THERE:], thread)
-                    fill_line(slopes_mirrored[0], y, lines[A_THERE:], thread)
-                    fill_line(slopes_mirrored[1], y, lines[B_THERE:], thread)
+                    fill_line(flat, POWERS, y, lines[C_THERE:], thread)
+                    fill_slope_line(flat, SLOPES_AT + 2 * SLOPES, y, lines[A_THERE:], thread)
+                    fill_slope_line(flat, SLOPES_AT + 3 * SLOPES, y, lines[B_THERE:], thread)
                     lines[C_THERE, thread] += values[0, plane]
                     lines[A_THERE, thread] += values[1, plane]
                     lines[B_THERE, thread] += values[2, plane]
         cuda.syncthreads()
-        for slot in range(share, smaller(end - begin, THREADS), SHARES):
+        for place in range(share, smaller(end - begin, THREADS), SHARES):
+            slot = np.uint64(place)
             offset = np.int32(column - start[slot])
             length = lengths[slot]
             if offset >= 0 and offset < length:
-                at = places[slot] + offset
+                at = np.uint64(places[slot] + offset)
                 g_re, g_im = np.float32(re[at]), np.float32(im[at])
                 kind, x = kinds[slot], pixel[slot]
                 mask_here = mask_places[slot] + offset
@@ -258,7 +283,7 @@ def _sum_averaged(
                     if kind == RIGHT:
                         real, imaginary = whole_pixel(turns, along_x, along_y)
                     else:
-                        mask = np.int32(masks[mask_here])
+                        mask = np.int32(masks[np.uint64(mask_here)])
                         real, imaginary = part_pixel(turns, along_x, along_y, mask)
                 if kind != RIGHT and kind != RIGHT_PART:
                     turns = phase_at(lines[C_THERE:], slot, -x - q)
@@ -270,7 +295,7 @@ def _sum_averaged(
                         mask_there = mask_here
                         if kind != LEFT_PART:
                             mask_there += length
-                        mask = np.int32(masks[mask_there])
+                        mask = np.int32(masks[np.uint64(mask_there)])
                         other, imaginary_other = part_pixel(turns, along_x, along_y, mask)
                     real, imaginary = real - other, imaginary - imaginary_other
                 total_re += g_re * real - g_im * imaginary

@@ -8,11 +8,12 @@ The row's runs are taken `THREADS` at a time: each thread puts one run's place a
 into shared memory, if it meets the tile; then warps take the staged runs in turns. A warp's 32
 lanes are neighbouring q, hence neighbouring entries: each is read once, 128 bytes at a time.
 Each lane does two columns, 32 apart, so that a run's coefficients are fetched for two entries
-and four loads are under way before the first is needed.
+and four loads are under way before the first is needed. Indices in the inner loops are unsigned:
+signed ones may count from an array's end, and finding that out costs as much as the sum itself.
 """
 
 import numpy as np
-from numba import cuda, float32, int32
+from numba import config, cuda, float32, int32
 
 from recon.kernels.formulas import (
     HALF,
@@ -21,6 +22,7 @@ from recon.kernels.formulas import (
     cosine_turns,
     near_turn,
     polynomial,
+    polynomial5,
     sine_turns,
     smaller,
 )
@@ -31,17 +33,52 @@ TILE = 2 * WARP
 SHARES = 8
 THREADS = SHARES * WARP
 HERE, THERE = 1, 2
+POWERS, SLOPES = 7 * 7, 6 * 6
+"""Coefficients of chi's polynomial and of a slope's."""
+
+BOTH_POWERS = 2 * POWERS
+
+FEW_REGISTERS = {} if config.ENABLE_CUDASIM else {"max_registers": 40}
+"""So that six blocks share a multiprocessor: what waits for memory needs company. The simulator
+does not know the option."""
 
 
 @cuda.jit(device=True)
-def fill_line(powers, y, lines, slot):
-    """Coefficients in x of Σ p[i, j] x^i y^j for one y, into column `slot` of `lines`."""
-    size = powers.shape[0]
-    for i in range(size):
-        total = powers[i, size - 1 - i]
-        for j in range(size - 2 - i, -1, -1):
-            total = total * y + powers[i, j]
-        lines[i, slot] = total
+def keep_close(powers, flat, at, width, thread, threads):
+    """Copy a polynomial's coefficients to shared memory, side by side from place `at` on."""
+    for column in range(thread, width, threads):
+        for row in range(width):
+            flat[at + row * width + column] = powers[row, column]
+
+
+@cuda.jit(device=True)
+def fill_line(p, o, y, lines, slot):
+    """Coefficients in x of chi = Σ p[o + 7 i + j] x^i y^j for one y, into `lines` (7, …) at `slot`.
+
+    Written out, with places known when it is compiled: a loop would take twenty instructions for
+    each of its multiplications.
+    """
+    lines[0, slot] = polynomial(y, p[o], p[o + 1], p[o + 2], p[o + 3], p[o + 4], p[o + 5], p[o + 6])
+    lines[1, slot] = polynomial5(y, p[o + 7], p[o + 8], p[o + 9], p[o + 10], p[o + 11], p[o + 12])
+    _upper_lines(p, o + 14, 7, y, lines, slot, 2)
+
+
+@cuda.jit(device=True)
+def fill_slope_line(p, o, y, lines, slot):
+    """The same of a slope of chi, whose polynomial is one order lower: six coefficients."""
+    lines[0, slot] = polynomial5(y, p[o], p[o + 1], p[o + 2], p[o + 3], p[o + 4], p[o + 5])
+    _upper_lines(p, o + 6, 6, y, lines, slot, 1)
+
+
+@cuda.jit(device=True)
+def _upper_lines(p, o, width, y, lines, slot, first):
+    """The last five coefficients of a line, of which the `first` one's stand from place `o` on."""
+    a, b, c, d = o + width, o + 2 * width, o + 3 * width, o + 4 * width
+    lines[first, slot] = p[o] + y * (p[o + 1] + y * (p[o + 2] + y * (p[o + 3] + y * p[o + 4])))
+    lines[first + 1, slot] = p[a] + y * (p[a + 1] + y * (p[a + 2] + y * p[a + 3]))
+    lines[first + 2, slot] = p[b] + y * (p[b + 1] + y * p[b + 2])
+    lines[first + 3, slot] = p[c] + y * p[c + 1]
+    lines[first + 4, slot] = p[d]
 
 
 @cuda.jit(device=True)
@@ -61,8 +98,9 @@ def phase_at(lines, slot, x):
     )
 
 
-@cuda.jit(fastmath=True)
+@cuda.jit(fastmath=True, **FEW_REGISTERS)
 def _sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, norm, wanted, out):
+    flat = cuda.shared.array(BOTH_POWERS, float32)
     here = cuda.shared.array((7, THREADS), float32)
     there = cuda.shared.array((7, THREADS), float32)
     pixel = cuda.shared.array(THREADS, float32)
@@ -73,6 +111,9 @@ def _sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, 
     sums = cuda.shared.array((4, SHARES, WARP), float32)
     lane, share = cuda.threadIdx.x, cuda.threadIdx.y
     thread = share * WARP + lane
+    keep_close(powers, flat, 0, 7, thread, THREADS)
+    keep_close(mirrored, flat, POWERS, 7, thread, THREADS)
+    cuda.syncthreads()
     row, left_edge = cuda.blockIdx.y, cuda.blockIdx.x * TILE
     columns = out.shape[1]
     near = np.int32(left_edge + lane)
@@ -99,28 +140,30 @@ def _sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, 
                 use = 0
                 if side != LEFT:
                     use = HERE
-                    fill_line(powers, k[0, plane] - q_y[row], here, thread)
+                    fill_line(flat, 0, k[0, plane] - q_y[row], here, thread)
                     here[0, thread] -= chi[plane]
                 if side != RIGHT:
                     use |= THERE
-                    fill_line(mirrored, -k[0, plane] - q_y[row], there, thread)
+                    fill_line(flat, POWERS, -k[0, plane] - q_y[row], there, thread)
                     # Half a turn: this term is subtracted.
                     there[0, thread] += chi[plane] + HALF
                 terms[thread] = use
         cuda.syncthreads()
-        for slot in range(share, smaller(end - begin, THREADS), SHARES):
+        for place in range(share, smaller(end - begin, THREADS), SHARES):
+            slot = np.uint64(place)
             offset = np.int32(near - start[slot])
             further = np.int32(offset + WARP)
             length = lengths[slot]
             in_near = offset >= 0 and offset < length
             in_far = further >= 0 and further < length
             if in_near or in_far:
-                at = origin + places[slot] + offset
+                place = origin + places[slot] + offset
+                at, beyond = np.uint64(place), np.uint64(place + WARP)
                 a_re, a_im, b_re, b_im = ZERO, ZERO, ZERO, ZERO
                 if in_near:
                     a_re, a_im = np.float32(re[at]), np.float32(im[at])
                 if in_far:
-                    b_re, b_im = np.float32(re[at + WARP]), np.float32(im[at + WARP])
+                    b_re, b_im = np.float32(re[beyond]), np.float32(im[beyond])
                 use, x = terms[slot], pixel[slot]
                 if use & HERE:
                     turns = phase_at(here, slot, x - q_near)
@@ -195,12 +238,16 @@ def hard_power(first, hard, weights, wanted, out):
 
 @cuda.jit(fastmath=True)
 def _triple_power(first, hard, k, chi, powers, mirrored, q_y, q_x, weights, out):
+    flat = cuda.shared.array(BOTH_POWERS, float32)
     here = cuda.shared.array((7, TILE), float32)
     there = cuda.shared.array((7, TILE), float32)
     planes = cuda.shared.array(TILE, int32)
     start = cuda.shared.array(TILE, int32)
     lengths = cuda.shared.array(TILE, int32)
     thread, row = cuda.threadIdx.x, cuda.blockIdx.y
+    keep_close(powers, flat, 0, 7, thread, TILE)
+    keep_close(mirrored, flat, POWERS, 7, thread, TILE)
+    cuda.syncthreads()
     left_edge = cuda.blockIdx.x * TILE
     column = np.int32(left_edge + thread)
     inside = column < out.shape[1]
@@ -213,9 +260,9 @@ def _triple_power(first, hard, k, chi, powers, mirrored, q_y, q_x, weights, out)
         if run < end and hard[run, 3] == TRIPLE:
             plane = hard[run, 0]
             planes[thread], start[thread], lengths[thread] = plane, hard[run, 1], hard[run, 2]
-            fill_line(powers, k[0, plane] - q_y[row], here, thread)
+            fill_line(flat, 0, k[0, plane] - q_y[row], here, thread)
             here[0, thread] -= chi[plane]
-            fill_line(mirrored, -k[0, plane] - q_y[row], there, thread)
+            fill_line(flat, POWERS, -k[0, plane] - q_y[row], there, thread)
             there[0, thread] += chi[plane]
         cuda.syncthreads()
         for slot in range(smaller(end - begin, TILE)):
