@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from app.gauge import model
 from app.opening import settled_sources
 from app.request import Request
 from app.work import Prepared, usable_sideband
@@ -92,7 +93,7 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
 
 def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
     """Every value that the results depend on, and where it came from."""
-    scan, found = prepared.scan, prepared.found
+    scan, found, device = prepared.scan, prepared.found, prepared.sidebands.device
     return {
         "file": asdict(scan.whole.source),
         "region": asdict(request.region),
@@ -119,6 +120,7 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
         "band_limit": request.band_limit,
         "annulus": asdict(request.annulus),
         "dpc": asdict(request.dpc),
+        "device": {"used": device.name, "name": model(device)},
         "sources": settled_sources(sources, found),
         "versions": {
             "python": platform.python_version(),

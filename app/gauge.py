@@ -65,6 +65,7 @@ class Gauge:
                 where = " on the CPU" if on_gpu and g.device is CPU else ""
                 lines.append(f"G{where}: {amount(bytes_of(g))}, {g.entries:,} entries")
             lines.append(f"Events: {amount(events.nbytes)}, {events.electrons:,} electrons")
+            lines += self._placed.statements(prepared.scan.key) if on_gpu else ()
         if on_gpu:
             kept = self._placed.store.device_nbytes
             lines.append(f"Scans and G of all sessions on the GPU: {amount(kept)}")

@@ -1,7 +1,10 @@
 """The whole application on the stand-in for a GPU: the same pictures, and what survives a fault."""
 
 import gc
+import json
+from io import BytesIO
 
+import h5py
 import numpy as np
 import pytest
 from fake_arrays import CUDARuntimeError, OutOfMemoryError
@@ -89,6 +92,17 @@ def test_two_sessions_share_what_lies_on_the_device(folder, fake, service):
     assert fake.live == live
     close(engine, one, two)
     assert fake.live == 0
+
+
+def test_what_is_saved_in_the_page_names_the_device(folder, fake, service):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    session = opened(engine, service)
+    with h5py.File(BytesIO(session.pipeline.export("hdf5").data)) as file:
+        parameters = json.loads(file.attrs["parameters"])
+        phase = file["ssb/phase"][()]
+    assert parameters["device"] == {"used": "gpu", "name": "Stand-in for a GPU"}
+    same(phase, exact(session).array)
+    close(engine, session)
 
 
 def opened(engine, service, crop=(0, 0)):

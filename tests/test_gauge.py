@@ -11,7 +11,7 @@ from app.gauge import Gauge, model
 from app.placement import Placement
 from app.results import DeviceState
 from app.store import Store
-from recon.backend import CPU, Memory
+from recon.backend import CPU, DeviceFull, Memory
 from recon.events import from_frames
 
 
@@ -34,7 +34,7 @@ def prepared(device):
 
     g = Sidebands(device=device, entries=1234567)
     events = from_frames([[1], [2, 3]], (1, 2), (2, 2))
-    scan = SimpleNamespace(events=events)
+    scan = SimpleNamespace(events=events, key="scan")
 
     class Prepared:
         pass
@@ -74,9 +74,11 @@ def test_on_the_gpu_it_says_what_lies_there(asked, monkeypatch):
     device = fake_gpu("cpu", monkeypatch).device
     placed = Placement(Store(100, 1000), device)
     kept = placed.store.get("k", lambda report: device.xp.ones(48, np.uint8))
+    placed.give_up(("g", "scan"), DeviceFull("It needs 9 GB, and 8 GB are free."))
     state = Gauge(placed).state(prepared(CPU))
     assert state.name == "Stand-in for a GPU"
     assert state.details[0].startswith("G on the CPU: ")
+    assert state.details[2].startswith("It needs 9 GB, and 8 GB are free. ")
     assert state.details[-1] == f"Scans and G of all sessions on the GPU: {kept.nbytes} bytes"
 
 
