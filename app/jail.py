@@ -14,6 +14,9 @@ import stat
 import tomllib
 from pathlib import Path, PurePosixPath
 
+LONGEST_TOML = 1 << 22
+"""[bytes] of a description; what is longer is cut, and then refused by every reader of TOML."""
+
 
 class Outside(ValueError):
     """Something is not inside the folder; the message is for the user and names no path."""
@@ -66,16 +69,16 @@ def check_contents(path: Path, base: Path) -> None:
     Outside
         In one sentence, with the file's name.
     """
-    if path.suffix.lower() == ".toml":
-        _check_toml(path, base)
-    else:
-        _check_hdf5(path)
+    # By content, as readers tell formats: a name says nothing.
+    _check_toml(path, base)
+    _check_hdf5(path)
 
 
 def _check_toml(path: Path, base: Path) -> None:
     try:
-        described = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with open(path, "rb") as file:
+            described = tomllib.loads(file.read(LONGEST_TOML).decode())
+    except (OSError, ValueError, RecursionError):
         return  # the reader says what is wrong with it, and opens nothing
     for text in _texts(described):
         # A word without a dot or slash may well be a type of number; a file it can be all the same.

@@ -108,9 +108,10 @@ def test_damaged_hdf5_is_refused(folder):
 def test_a_description_may_name_only_files_beside_it(folder, named):
     (folder / "below" / "events.raw").write_bytes(b"x")
     (folder / "link.raw").symlink_to(folder.parent / "secret")
-    (folder / "scan.toml").write_text(f'[raw_csr]\nindices_file = "{named}"\ndtype = "<u4"\n')
-    with pytest.raises(ValueError, match="which is no file beside it"):
-        Catalogue(folder).path("scan.toml")
+    for name in ("scan.toml", "scan.npz"):  # whatever it is called
+        (folder / name).write_text(f'[raw_csr]\nindices_file = "{named}"\ndtype = "<u4"\n')
+        with pytest.raises(ValueError, match="which is no file beside it"):
+            Catalogue(folder).path(name)
 
 
 def test_a_description_of_files_beside_it_is_opened(folder):
