@@ -228,8 +228,12 @@ class Engine:
         pixels: int,
         full: bool = False,
         progress: Report | None = None,
+        let_go=None,
     ):
-        """G on its sidebands; with the triple overlap if `full`."""
+        """G on its sidebands; with the triple overlap if `full`.
+
+        Where the device is full, `let_go()` is called for the G that this one replaces.
+        """
         from recon.backend import memory
         from recon.gfunction import build_sidebands
         from recon.planning import require
@@ -249,7 +253,8 @@ class Engine:
                 progress=report,
             )
 
-        return self.placed.get(g_key(scan, calibration, pixels, full), compute, progress)
+        key = g_key(scan, calibration, pixels, full)
+        return self.placed.get(key, compute, progress, let_go)
 
     def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
         """What a scan and its G need of the device's memory, a `recon.planning.Plan`."""

@@ -145,9 +145,9 @@ class Pipeline:
         """
         from app.export import export
 
-        if self._prepared is None or self._prepared.sidebands is None:
-            raise ValueError("There is nothing to save yet: the phase has not been computed.")
         prepared, request = self._prepared, self.experiment.request()
+        if prepared is None or prepared.sidebands is None:
+            raise ValueError("There is nothing to save yet: the phase has not been computed.")
         return export(self.engine, prepared, prepared.with_(request), dict(self._sources), kind)
 
     def close(self) -> None:
@@ -235,11 +235,12 @@ class Pipeline:
             return
         if self._new(SLOW, work.preparation(request)):
             self._prepare(request)
-        if self._prepared is None or self._asked.get("ready") is not self._prepared:
+        prepared = self._prepared
+        if prepared is None or self._asked.get("ready") is not prepared:
             return
         amplitude = self._amplitude_shown()
         drawing = work.drawing(request, amplitude)
-        if self._prepared.sidebands is not None and self._new(QUICK, drawing):
+        if prepared.sidebands is not None and self._new(QUICK, drawing):
             self._redraw(request, "draft", amplitude)
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
@@ -249,7 +250,9 @@ class Pipeline:
         title = self.engine.title(request.reading.dataset)
 
         def prepare():
-            return work.prepare(self.engine, request, sources, title, meter, self._publish)
+            return work.prepare(
+                self.engine, request, sources, title, meter, self._publish, self._let_go
+            )
 
         def done(prepared, error, seconds):
             meter.end()
@@ -261,6 +264,11 @@ class Pipeline:
         # A slider that makes G stale is waited for: half a G helps nobody.
         delay = self._settle if self._prepared is not None else 0.0
         self.service.submit(self._session, SLOW, prepare, done, delay=delay)
+
+    def _let_go(self) -> None:
+        """Make room for the next G, on the worker's thread: the picture stays, redraws wait."""
+        self._prepared = None
+        self._asked.pop("ready", None)
 
     def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
         if meter is not self._meters[SLOW]:
@@ -292,6 +300,8 @@ class Pipeline:
         """Submit a redraw; an exact one follows a draft at rest."""
         draft, prepared = mode == "draft", self._prepared
         changed_at = self._changed_at
+        if prepared is None:  # let go this moment
+            return
 
         def redraw():
             return work.redraw(self.engine, prepared, request, mode, amplitude and not draft)
@@ -318,6 +328,8 @@ class Pipeline:
 
     def _derive(self, request: Request) -> None:
         meter, prepared = self._begin(DERIVED), self._prepared
+        if prepared is None:  # let go this moment
+            return
 
         def derive():
             work.derive(self.engine, prepared, request, self._shown, meter, self._publish)

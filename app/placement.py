@@ -14,9 +14,10 @@ One process has one device, and all its sessions share it:
   something else has to go there; G stays while a session shows it.
 
 What the device's memory does not hold is tried a second time after everything has gone that no
-session uses. Then, where the device was found by itself ("auto"), the CPU does this piece of
-work, and is asked for it again during ten minutes; where the owner demands the GPU, the sentence
-is shown. A device that does not even answer any more is given up for the whole process.
+session uses, and a G a third time without the one that it replaces. Then, where the device was
+found by itself ("auto"), the CPU does this piece of work, and is asked for it again during ten
+minutes; where the owner demands the GPU, the sentence is shown. A device that does not even
+answer any more is given up for the whole process.
 """
 
 import logging
@@ -111,10 +112,12 @@ class Placement:
         key: tuple,
         compute: Callable[[Device, Report], object],
         progress: Report | None = None,
+        let_go: Callable[[], None] | None = None,
     ):
         """The value of `key`, made by `compute(device, report)` unless it is known.
 
-        The second entry of `key` is the scan's own key.
+        The second entry of `key` is the scan's own key. Where the device is full, `let_go()` is
+        called for what the value will replace.
 
         Raises
         ------
@@ -126,17 +129,17 @@ class Placement:
         device = self.device_for(key)
         if device is not CPU:
             try:
-                return self._get(device, key, compute, progress)
+                return self._get(device, key, compute, progress, let_go)
             except DeviceError as error:
                 if not self.give_up(key, error):
                     raise
         return self._get(CPU, key, compute, progress)
 
-    def _get(self, device, key, compute, progress):
+    def _get(self, device, key, compute, progress, let_go=None):
         def make(report):
             if device is CPU:
                 return compute(CPU, report)
-            return self.attempt(lambda: compute(device, self._considerate(device, report)))
+            return self.attempt(lambda: compute(device, self._considerate(device, report)), let_go)
 
         return self.store.get((*key, device.name), make, progress)
 
@@ -147,19 +150,23 @@ class Placement:
         with self.turns.redraw():
             return self.attempt(lambda: on_host(compute()))
 
-    def attempt(self, work: Callable[[], object]):
-        """`work()` on the device; a second time, with more room, where it did not fit.
+    def attempt(self, work: Callable[[], object], let_go: Callable[[], None] | None = None):
+        """`work()` on the device; again, with more room, where it did not fit.
 
         Raises
         ------
         DeviceError
             Also for what CuPy or the driver raised.
         """
-        try:
-            return guarded(work)()
-        except DeviceFull:
-            _log.info("The device is full: what no session uses is dropped there.", exc_info=True)
-        self.store.clear_device()
+        for make_room in (lambda: None, let_go):
+            if make_room is None:
+                break
+            try:
+                return guarded(work)()
+            except DeviceFull as error:
+                _log.info("What no session uses is dropped from the device: %s", str(error))
+            make_room()
+            self.store.clear_device()
         return guarded(work)()
 
     def device_for(self, key: Hashable) -> Device:

@@ -103,9 +103,12 @@ def usable_sideband(g, wanted: str) -> str:
 
 
 def prepare(
-    engine, request: Request, sources, title: str, meter: Meter, publish: Publish
+    engine, request: Request, sources, title: str, meter: Meter, publish: Publish, let_go=None
 ) -> Prepared:
-    """Region, disc, orientation and G; what is known early is published early."""
+    """Region, disc, orientation and G; what is known early is published early.
+
+    `let_go()` is called where there is no room beside what was prepared before.
+    """
     scan = engine.scan(request.reading, request.region, meter.begin(f"Cutting {title}"))
     pattern = engine.pacbed(scan, meter.begin("Summing frames"))
     found = engine.find(scan, request.geometry, meter.begin("Finding disc and orientation"))
@@ -123,7 +126,7 @@ def prepare(
         task = " · ".join(
             filter(None, ["Transforming the scan", engine.announcement(scan, *wanted)])
         )
-        g = engine.sidebands(scan, *wanted, meter.begin(task))
+        g = engine.sidebands(scan, *wanted, meter.begin(task), let_go)
     meter.check()
     return Prepared(request, scan, found, g, opening.sampling_of(request), Picks())
 

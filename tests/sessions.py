@@ -90,7 +90,7 @@ class FakeEngine:
             bool(turned),
         )
 
-    def sidebands(self, scan, calibration, pixels, full=False, progress=None):
+    def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         self._call("sidebands", pixels, progress=progress)
         return SimpleNamespace(entries=123, scan_shape=(2, 3), calibration=calibration, full=full)
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import weakref
 from io import BytesIO
 
 import h5py
@@ -236,6 +237,26 @@ def test_a_scan_that_cannot_fit_is_refused_before_it_is_tried(folder, fake, serv
     assert session.pipeline._prepared.sidebands.device is not fake.device
     same(refocused(session, 7.0), expected(cpu, session))
     assert session.all("device")[-1].details[0].startswith("G on the CPU: ")
+    close(engine, session)
+    assert fake.live == 0
+
+
+def test_a_new_g_may_take_the_place_of_the_old_one(folder, fake, service, cpu):
+    engine = Engine(Catalogue(folder), device=fake.device)
+    session = opened(engine, service)
+    close(engine)
+    old, gone = weakref.ref(session.pipeline._prepared.sidebands), []
+    let_go = session.pipeline._let_go
+    session.pipeline._let_go = lambda: (let_go(), gc.collect(), gone.append(old() is None))
+    # Room for the electrons' pass and one G, but not for two.
+    fake.limit = fake.live + 900_000
+    shown = exact(session)
+    session.experiment.detector.bright_field_pixels = 10
+    session.until(lambda: exact(session) not in (None, shown) or session.all("notice"))
+    assert session.all("notice") == session.all("error") == []
+    assert session.pipeline._prepared.sidebands.device is fake.device
+    assert gone == [True]
+    same(refocused(session, 7.0), expected(cpu, session))
     close(engine, session)
     assert fake.live == 0
 
