@@ -91,6 +91,7 @@ def test_info_prints_facts_as_json_and_imports_no_page(small):
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts.pop("format").startswith("4D Camera HDF5, version 3")
+    assert "10 electrons" in facts.pop("statement")
     assert facts == {
         "scan_shape": [2, 3],
         "frame_shape": list(FRAME_SHAPE),

@@ -142,7 +142,7 @@ def test_what_the_acquisition_states_is_compared(path):
     text += '<item name="numberOfFrames">9</item><item name="exposureTime" unit="s">1</item>'
     tiff(path, [encode([], 800, CODES[65001])] * 8, SHAPE, 65001, text=text)
     events = open_events(path, scan_shape=(2, 4))
-    assert events.metadata == {"description": "Falcon 4i"}
+    assert events.metadata == {"description": "Falcon 4i", "dwell_time": 1 / 9}
     assert events.source.notes == (
         "The file states 9 frames, but holds 8: was the recording cut off?",
     )

@@ -178,6 +178,8 @@ def test_a_million_empty_frames(path, written):
     events = open_events(path)
     assert describe(events) == {
         "format": "4D Camera HDF5, version 3",
+        "statement": "4D Camera HDF5, version 3: 0 electrons (0 a position) at 1000 × 999 "
+        "positions, on a detector of 576 × 576 pixels.",
         "scan_shape": [1000, 999],
         "frame_shape": [576, 576],
         "electrons": 0,

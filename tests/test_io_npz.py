@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import recon.io.npz
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import from_frames
-from recon.io import describe, open_events, write_events
+from recon.io import describe, open_events, statement, write_events
 
 FRAMES = [[1, 2], [], [19], [3, 3, 4], [0], [7, 8]]
 METADATA = {
@@ -29,6 +29,7 @@ METADATA = {
     "radius": 1.75,
     "aberrations": {"C10": -120.0, "C12a": 20.0},
     "dose": 2000.0,
+    "dwell_time": 1.15e-5,
     "seed": 7,
     "description": "Tellurium in a nanotube, 2 × 10³ e/Å²",
 }
@@ -73,8 +74,9 @@ def test_what_is_written_is_read(path, events):
     assert np.array_equal(back.offsets, events.offsets)
     assert (back.scan_shape, back.frame_shape) == ((2, 3), (4, 5))
     assert back.metadata == METADATA
-    assert describe(back) | {"format": ""} == {
+    assert describe(back) | {"format": "", "statement": ""} == {
         "format": "",
+        "statement": "",
         "scan_shape": [2, 3],
         "frame_shape": [4, 5],
         "electrons": 9,
@@ -85,6 +87,13 @@ def test_what_is_written_is_read(path, events):
         "electrons_per_frame": {"mean": 1.5, "min": 0, "max": 3},
     }
     json.dumps(describe(back))
+
+
+def test_what_was_found_is_one_sentence(tmp_path, events):
+    write_events(tmp_path / "scan.npz", events)
+    assert statement(open_events(tmp_path / "scan.npz")) == (
+        "event NPZ: 9 electrons (1.5 a position) at 2 × 3 positions, on a detector of 4 × 5 pixels."
+    )
 
 
 @settings(deadline=None, max_examples=40)

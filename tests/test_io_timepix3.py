@@ -228,6 +228,7 @@ class TestScan:
         )
         assert [frame.tolist() for frame in events.frames()] == self.expected
         assert events.source.flyback == "dropped"
+        assert events.metadata == {"dwell_time": 10e-6}
         assert events.source.notes == ()
 
     def test_positions_from_one_trigger_and_the_dwell_time(self, path):

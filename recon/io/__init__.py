@@ -17,7 +17,15 @@ from recon.io import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, t
 from recon.io.scanning import pair
 from recon.io.sparse import events_from_sparse
 
-__all__ = ["READERS", "WRITERS", "describe", "events_from_sparse", "open_events", "write_events"]
+__all__ = [
+    "READERS",
+    "WRITERS",
+    "describe",
+    "events_from_sparse",
+    "open_events",
+    "statement",
+    "write_events",
+]
 
 READERS = (stempy_hdf5, eer, timepix3, sparse_npz, csr_npz, libertem_csr, t3p)
 """In the order in which they are asked: the surest sign first."""
@@ -148,11 +156,23 @@ def _reader_of(path):
     )
 
 
+def statement(events: ElectronEvents) -> str:
+    """What was found in a file, in one sentence."""
+    return (
+        f"{events.source.format}: {events.electrons} electrons "
+        f"({events.electrons / events.positions:.4g} a position) at "
+        "{} × {} positions, on a detector of {} × {} pixels.".format(
+            *events.scan_shape, *events.frame_shape
+        )
+    )
+
+
 def describe(events: ElectronEvents) -> dict:
     """What there is to say of a scan in plain numbers, ready for JSON."""
     counts = np.diff(events.offsets)
     return {
         "format": events.source.format,
+        "statement": statement(events),
         "scan_shape": list(events.scan_shape),
         "frame_shape": list(events.frame_shape),
         "electrons": int(events.electrons),

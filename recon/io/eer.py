@@ -28,6 +28,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
+from recon.io.metadata import known_metadata
 from recon.io.scanning import fill, without_last_column
 from recon.kernels import eer as kernels
 
@@ -100,7 +101,7 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         frames.offsets,
         shape,
         frames.frame_shape,
-        {"description": stated["commercialName"]} if "commercialName" in stated else {},
+        _metadata(stated),
         Source(path.name, _describe(frames), notes=_doubts(frames, stated)),
     )
     return without_last_column(events) if keep_flyback is False else events
@@ -316,6 +317,15 @@ def _stated(file):
             found = re.findall(r'<item name="(\w{1,64})"[^<>]{0,200}>([^<>]{0,1000})</item>', text)
             return {name: value.strip() for name, value in found}
     return {}
+
+
+def _metadata(stated):
+    """The camera's name, and the dwell time: a share of the exposure."""
+    try:
+        dwell = float(stated.get("exposureTime", "")) / int(stated.get("numberOfFrames", ""))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        dwell = None
+    return known_metadata({"description": stated.get("commercialName"), "dwell_time": dwell})
 
 
 def _describe(frames):

@@ -1,8 +1,8 @@
 """What a file may say of the experiment, checked entry by entry.
 
 Names and units are `recon.calibration.Calibration`'s; beyond them aberrations by name [Å], dose
-[e/Å²], seed, and a description. An entry that is unknown or makes no sense is left out: it is
-no reason to refuse a scan.
+[e/Å²], dwell time [s], seed, and a description. An entry that is unknown or makes no sense is
+left out: it is no reason to refuse a scan.
 """
 
 from math import isfinite
@@ -73,6 +73,7 @@ ENTRIES = {
     "radius": _positive,
     "aberrations": _aberrations,
     "dose": _positive,
+    "dwell_time": _positive,
     "seed": _whole,
     "description": _text,
 }

@@ -131,6 +131,12 @@ def timing_of(scan_shape, options, triggers, start, duration) -> tuple[Timing, t
     )
 
 
+def metadata_of(options) -> dict:
+    """What was asked for that belongs to the experiment."""
+    dwell = options.get("dwell_time")
+    return {} if dwell is None else {"dwell_time": float(dwell)}
+
+
 def _seconds(options, name, positive=False, negative=False):
     """An option in units of 25/96 ns; the start in seconds; None where it was not given."""
     value = options.get(name)

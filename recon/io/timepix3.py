@@ -61,7 +61,7 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress, **options)
         scan.offsets,
         timing.shape,
         recording.frame_shape,
-        {},
+        scan_timing.metadata_of(options),
         Source(
             path.name,
             form if window < 0 else f"{form} in {scan.found} clusters",
