@@ -11,11 +11,11 @@ with the dark reference and the response of each pixel to equal light, its media
 import numba
 import numpy as np
 
+from recon.backend import CPU, Device, guarded, on_host
 from recon.counting_correction import COMMON, correction
 from recon.counting_thresholds import Thresholds, estimate_thresholds
 from recon.events import ElectronEvents, Source
 from recon.frames import DenseFrames, of_array
-from recon.kernels import counting as kernels
 
 METHODS = ("maximum", "cluster")
 """What one electron is: each local maximum (3 × 3), or all connected pixels together."""
@@ -25,6 +25,9 @@ SLAB_BYTES = 64 * 2**20
 
 PARTS = 4
 """Pieces of a slab for each core: enough to balance them."""
+
+FIRST_ROOM = 1 << 12
+"""Electrons that a part of a slab is given room for at first; one that has more is done again."""
 
 SAMPLE = 100
 """Frames, from all over the scan, that thresholds are estimated from, at most."""
@@ -42,6 +45,7 @@ def sample_frames(frames, most: int = SAMPLE) -> np.ndarray:
     return np.concatenate([frames.read(i, i + 1) for i in np.unique(every)])
 
 
+@guarded
 def count_electrons(
     frames,
     scan_shape=None,
@@ -55,6 +59,7 @@ def count_electrons(
     common: str = "none",
     excluded=None,
     subpixel: bool = False,
+    device: Device = CPU,
 ):
     """Count the electrons in a camera's raw frames.
 
@@ -78,6 +83,8 @@ def count_electrons(
         "none", "rows", "columns" or "both": whether the background of each row or column (the mean
         of what is within the background threshold of its median) is taken off each frame, for a
         camera whose read-out adds noise to whole rows or columns.
+    device : Device
+        Where to count: on a GPU, local maxima without common offsets.
     subpixel : bool
         Return the place of each electron within its pixel as well.
 
@@ -96,6 +103,8 @@ def count_electrons(
         If shapes contradict each other, or a choice or a threshold makes no sense.
     UnreadableFile
         If frames cannot be read.
+    DeviceError
+        If the device fails, or has no memory left.
 
     Notes
     -----
@@ -125,19 +134,20 @@ def count_electrons(
         method == "cluster",
         np.array(COMMON[common]),
     )
+    if device is not CPU:
+        if method != "maximum" or common != "none":
+            raise ValueError(
+                "On the GPU, electrons are local maxima without common offsets: choose the device "
+                f"'cpu' for the method {method!r} and the offsets {common!r}."
+            )
+        settings = tuple(device.xp.asarray(s) if np.ndim(s) else s for s in settings)
     counts = np.empty(frames.positions, np.int64)
-    parts = PARTS * numba.get_num_threads()
-    most, pieces, places = 1 << 12, [], []
+    room, pieces, places = FIRST_ROOM, [], []
     for first, slab in frames.slabs(SLAB_BYTES):
         slab = slab.reshape(len(slab), -1).astype(dtype, copy=False)
-        while True:
-            found = np.empty(parts, np.int64)
-            pixels = np.empty((parts, most), np.uint32)
-            within = np.empty((parts, most), np.uint8)
-            kernels.count(slab, *settings, counts[first : first + len(slab)], found, pixels, within)
-            if found.max() <= most:
-                break
-            most = int(1.2 * found.max()) + 1
+        mine, found, pixels, within = _count_slab(slab, settings, room, device)
+        room = pixels.shape[1]
+        counts[first : first + len(slab)] = mine
         pieces += [row[:number].copy() for row, number in zip(pixels, found, strict=True)]
         if subpixel:
             places += [row[:number].copy() for row, number in zip(within, found, strict=True)]
@@ -152,6 +162,23 @@ def count_electrons(
         Source(frames.source.name, f"electrons counted in {frames.source.format}"),
     )
     return (events, np.concatenate(places)) if subpixel else events
+
+
+def _count_slab(slab, settings, room, device):
+    """Electrons of each frame and part, and their pixels and places part by part, on the host."""
+    # On a GPU, each frame is a part.
+    parts = PARTS * numba.get_num_threads() if device is CPU else len(slab)
+    xp = device.xp
+    raw = xp.asarray(slab)
+    while True:
+        counts, found = xp.empty(len(slab), np.int64), xp.empty(parts, np.int64)
+        pixels = xp.empty((parts, room), np.uint32)
+        within = xp.empty((parts, room), np.uint8)
+        device.kernels.count_electrons(raw, *settings, counts, found, pixels, within)
+        most = int(found.max())
+        if most <= room:
+            return tuple(on_host(array) for array in (counts, found, pixels, within))
+        room = int(1.2 * most) + 1
 
 
 def _dense(frames, scan_shape):

@@ -62,7 +62,7 @@ def test_thresholds_are_fitted_and_stated_unless_given(exposed, tmp_path, capsys
         (["--gain", "{raw}"], None),
         (["--dark", "{small}"], "dark reference has 3 × 4 pixels"),
         (["--method", "magic"], "maximum, cluster"),
-        (["--device", "gpu"], "--device is auto or cpu"),
+        (["--device", "abacus"], "auto, cpu, gpu"),
         (["-o", "{folder}/none/events.h5"], "There is no folder"),
         (["-o", "{folder}/events.txt"], "no known format"),
     ],

@@ -56,7 +56,7 @@ def count(
             help="Raw number of a saturated pixel. [default: the largest of an integer type]",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to count: `auto` or `cpu`.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where to count: `auto`, `cpu` or `gpu`.")] = "auto",
 ):
     """Count electrons in a camera's raw frames and write them as events (.h5, .npz)."""
     for source in (raw, dark, gain):
@@ -64,15 +64,15 @@ def count(
         if source is not None and not source.is_dir():
             options.input_file(source)
     options.events_file(output, source=raw)
-    if device not in ("auto", "cpu"):
-        raise ValueError(
-            f"Electrons are counted on the CPU: --device is auto or cpu, not {device}."
-        )
+    from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames
     from recon.counting_thresholds import Thresholds
     from recon.io import write_events
     from recon.io.dense import open_frames
 
+    # The GPU counts in one way, which is the usual one.
+    usual = method == "maximum" and common == "none"
+    place = CPU if device == "auto" and not usual else choose(device)
     frames = open_frames(raw, scan_shape=scan_shape)
     references = {
         "dark": None if dark is None else _mean(dark),
@@ -90,6 +90,7 @@ def count(
             frames,
             thresholds=thresholds,
             method=method,
+            device=place,
             progress=one_task(report, f"Counting {raw.name}"),
             **correction,
         )

@@ -3,6 +3,7 @@
 `recon.kernels.cuda` holds their twins.
 """
 
+from recon.kernels.counting import count as count_electrons
 from recon.kernels.densify import densify, widen
 from recon.kernels.dpc import advance, choose_step, combine, measure
 from recon.kernels.events import (
@@ -29,6 +30,7 @@ __all__ = [
     "centres",
     "choose_step",
     "combine",
+    "count_electrons",
     "count_few_labels",
     "count_labels",
     "densify",

@@ -7,6 +7,7 @@ in Numba's simulator, where there is no GPU.
 
 from numba import cuda
 
+from recon.kernels.cuda_counting import count as count_electrons
 from recon.kernels.cuda_dpc import advance, choose_step, combine, measure
 from recon.kernels.cuda_entries import entry_power, pack, sum_averaged
 from recon.kernels.cuda_events import (
@@ -30,6 +31,7 @@ __all__ = [
     "centres",
     "choose_step",
     "combine",
+    "count_electrons",
     "count_few_labels",
     "count_labels",
     "densify",
