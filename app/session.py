@@ -1,6 +1,7 @@
 """A session's page, put into Bokeh's document."""
 
 import logging
+from html import escape
 
 import panel as pn
 
@@ -35,10 +36,10 @@ def open_page() -> Page | None:
     return page
 
 
-def refusal(sentence: str) -> pn.pane.Str:
+def refusal(sentence: str) -> pn.pane.HTML:
     """A page of one sentence."""
     words = f"livestem cannot work with its settings. {sentence}"
-    return pn.pane.Str(words, styles={"font": "16px/1.5 sans-serif", "max-width": "40em"})
+    return pn.pane.HTML(escape(words), styles={"font": "16px/1.5 sans-serif"}, max_width=640)
 
 
 def query() -> dict[str, str]:

@@ -5,6 +5,7 @@ import weakref
 from types import SimpleNamespace
 
 import numpy as np
+import panel as pn
 import pytest
 from bokeh.document import Document
 
@@ -23,7 +24,8 @@ from app.results import (
     Tiles,
     VirtualImages,
 )
-from app.session import template
+from app.session import open_page, template
+from recon.backend import DeviceError
 
 SHAPE, STEP = (12, 16), (2.0, 2.0)
 
@@ -368,3 +370,14 @@ def test_the_scan_is_turned_by_half_a_turn(instrument, angle, turned):
     calibration._handle_msg({"press": "turn"})
     assert scan.rotation_deg == turned
     assert calibration.values["rotation_deg"] == turned
+
+
+def test_a_server_that_cannot_work_says_why_on_its_page(monkeypatch):
+    def shared():
+        raise DeviceError("No GPU: <none>.")
+
+    shown = []
+    monkeypatch.setattr("app.session.shared", shared)
+    monkeypatch.setattr(pn.pane.HTML, "servable", lambda pane, title: shown.append(pane.object))
+    assert open_page() is None
+    assert shown == ["livestem cannot work with its settings. No GPU: &lt;none&gt;."]
