@@ -95,6 +95,12 @@ def test_compose_asks_after_the_servers_health_as_the_image_does(image, service)
     assert service[0]["healthcheck"]["test"] == ["CMD", *image.health]
 
 
+def test_compose_waits_for_the_end_as_long_as_the_images_test_does(dockerfile, service):
+    import running
+
+    assert service[0]["stop_grace_period"] == f"{running.STOP_S}s"
+
+
 def test_compose_runs_what_the_image_takes(dockerfile, image, service):
     from app.commands.serve import serve
 

@@ -10,8 +10,8 @@ import dockerfile
 import rootfs
 
 PATIENCE_S = 180
-STOP_S = 10
-"""So long `docker stop` waits before it kills."""
+STOP_S = 30
+"""As the README's compose file has it: kernels that are being compiled are not interrupted."""
 SECRET = "/run/secrets/users"
 STRANGER = "123456:0"
 """Some clusters run every image under a number of their own, in group 0."""
