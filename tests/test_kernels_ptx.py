@@ -12,6 +12,7 @@ import pytest
 from numba import config, cuda, types
 
 from recon.kernels import (
+    cuda_counting,
     cuda_dpc,
     cuda_entries,
     cuda_events,
@@ -121,7 +122,18 @@ KERNELS = {
 }
 
 
-EVERY = KERNELS | GEOMETRY | SUMS
+raw, frames = types.uint16[::1], types.uint16[:, ::1]
+electrons = types.uint32[:, ::1], types.uint8[:, ::1]
+levels = real, real, doubles, doubles
+COUNTING = {
+    "count electrons": (
+        cuda_counting._count,
+        (frames, raw, index, *levels, index, whole, *electrons),
+    )
+}
+"""Thresholds and centroids are the CPU's to the last bit, for the few pixels near an electron."""
+
+EVERY = KERNELS | GEOMETRY | SUMS | COUNTING
 
 
 @pytest.fixture(scope="module")
