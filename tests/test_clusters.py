@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from recon.io import hits as electrons
 from recon.io.scan_timing import timing_of
 from recon.kernels import clusters as kernels
-from recon.kernels import timepix
 
 SHAPE = (32, 32)
 
@@ -20,7 +19,8 @@ def recording(seed, number, span):
     """Hits in no order, as words from time 0 on."""
     rng = np.random.default_rng(seed)
     columns = rng.integers(0, (span, SHAPE[0] * SHAPE[1], 1024), (number, 3))
-    return np.array([timepix.pack(*row) for row in columns.tolist()], np.uint64)
+    time, pixel, tot = columns.T.astype(np.uint64)
+    return time << np.uint64(28) | pixel << np.uint64(10) | tot
 
 
 def in_batches(hits, cuts):
@@ -47,6 +47,12 @@ def test_where_batches_end_changes_nothing(seed, cuts, window):
     whole = all_of(in_batches(hits, ()), window)
     for one, other in zip(whole, all_of(in_batches(hits, cuts), window), strict=True):
         assert np.array_equal(one, other)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 300, 1 << 34]))
+def test_sorting_in_parts_is_sorting(seed, span):
+    hits = recording(seed, 70_000, span)
+    assert np.array_equal(electrons.in_order_of_time(hits), np.sort(hits))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60))

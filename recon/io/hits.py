@@ -1,8 +1,11 @@
 """From hits of an event-driven detector, batch by batch, to the electrons of a scan."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numba import get_num_threads
 
 from recon.errors import UnreadableFile
 from recon.io.scan_timing import Timing
@@ -18,6 +21,8 @@ WINDOW_NS = 100.0
 HIT_NS = 25 / 16
 BATCH = 1 << 22
 """Hits that are clustered in one go."""
+PART = 1 << 16
+"""Hits that are sorted on one core."""
 SPAN = 1 << (TIME_BITS - 2)
 """Longest duration of a batch, in units of 25/16 ns."""
 MOST_BATCHES = 1 << 10
@@ -131,6 +136,19 @@ def in_order(first, last, counts, fetch, progress):
         progress(total[read] / total[-1])
 
 
+def in_order_of_time(hits):
+    """(H,) uint64 hits, sorted on all cores."""
+    if hits.size < PART:
+        return np.sort(hits)
+    shift = max(0, int(hits.max()).bit_length() - 8)
+    starts, parts = np.empty(257, np.int64), np.empty_like(hits)
+    kernels.split(hits, shift, starts, parts)
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        # NumPy sorts without the interpreter's lock.
+        list(pool.map(lambda part: parts[slice(*part)].sort(), pairwise(starts.tolist())))
+    return parts
+
+
 def find_electrons(batches, frame_shape, window):
     """Clusters of hits as electrons, in the order of their earliest hits.
 
@@ -158,7 +176,7 @@ def find_electrons(batches, frame_shape, window):
             later = start - left_start
             hits = np.concatenate([left, hits + np.uint64(later << shift)])
             start = left_start
-        hits.sort()
+        hits = in_order_of_time(hits)
         # A cluster that spans batch after batch has to end somewhere.
         too_long = end is not None and end - start >= 2 * SPAN
         finish = (1 << 62) if end is None or too_long else end - start

@@ -104,6 +104,24 @@ def _open(hits, end, window, parent):
     return unfinished
 
 
+@njit(cache=True, nogil=True)
+def split(hits, shift, starts, out):
+    """Hits by their bits from `shift` on, in stable order, so that parts can be sorted apart.
+
+    `starts` (B + 1,) int64 gets where the hits of each value begin in `out` (H,) uint64.
+    """
+    starts[:] = 0
+    for index in range(hits.size):
+        starts[np.int64(hits[index] >> np.uint64(shift)) + 1] += 1
+    for value in range(1, starts.size):
+        starts[value] += starts[value - 1]
+    cursors = starts.copy()
+    for index in range(hits.size):
+        value = np.int64(hits[index] >> np.uint64(shift))
+        out[cursors[value]] = hits[index]
+        cursors[value] += 1
+
+
 def bounds_of(hits):
     """(P + 1,) int64 where each part of the hits begins, and where the last one ends."""
     parts = max(1, min(MOST_PARTS, hits.size // PART))
