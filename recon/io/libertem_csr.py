@@ -50,7 +50,9 @@ def matches(path: Path) -> bool:
     if os.path.getsize(path) > LARGEST_TEXT:
         return False
     text = path.read_bytes()
-    return b"\0" not in text and re.search(rb"(?im)^\s*(\[raw_csr\]|filetype\s*=.*raw_csr)", text)
+    return b"\0" not in text and bool(
+        re.search(rb"(?im)^\s*(\[raw_csr\]|filetype\s*=.*raw_csr)", text)
+    )
 
 
 def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> ElectronEvents:
