@@ -79,7 +79,9 @@ def test_health_check_tells_a_page_with_contents_from_an_empty_one(served, tmp_p
     (tmp_path / "main.py").write_text("raise ValueError('broken')")
     command = ["-m", "panel", "serve", str(tmp_path), "--port", "0", "--address", "localhost"]
     with server(command, r"running at: (http://localhost:\d+/\S+)") as (_, found):
-        assert requests.get(found[1], timeout=60).status_code == 200
+        page = requests.get(found[1], timeout=60)
+        assert page.status_code == 200
+        assert not [word for word in ("Traceback", "broken", str(tmp_path)) if word in page.text]
         done = subprocess.run([*check, found[1]], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "is empty" in done.stderr
