@@ -20,6 +20,9 @@ from recon.kernels import parallel
 WIDE = 64
 """Pixels that are compared at a time."""
 
+BAND = 8
+"""Detector rows that are looked at in one go."""
+
 FINE = 16
 """Parts of a pixel along each axis, to which a centroid is given."""
 
@@ -52,6 +55,8 @@ def above(typing, raw, limits, start):
 
 @intrinsic
 def trailing_zeros(typing, word):
+    """Place of the lowest bit that is set in a word other than zero."""
+
     def lower(context, builder, sig, values):
         return builder.cttz(values[0], ir.IntType(1)(1))
 
@@ -147,6 +152,7 @@ def _survey(
     frame,
     hot,
     candidates,
+    start,
     width,
     dark,
     gain,
@@ -158,14 +164,16 @@ def _survey(
     values,
     at,
 ):
-    """Put the values of candidates into `values`, and their places there into `at`.
+    """Put the values of candidates into `values`, and their places there into `at`; their number.
 
+    `hot` counts from `start`, the first pixel of a row.
     `values` is a frame with a margin of one pixel, zero but for the candidates: so that whatever
     is beside a pixel, or beyond the detector's edge, reads as no rival of it.
     """
-    y, start, found = 0, 0, 0
+    y, found = start // width, 0
+    before = start
     for index in range(candidates):
-        pixel = np.int64(hot[index])
+        pixel = before + np.int64(hot[index])
         while pixel >= start + width:
             y += 1
             start += width
@@ -301,52 +309,74 @@ def count(
         values = np.zeros((height + 2) * (width + 2))
         rows = np.empty(height if common[0] else 0)
         columns = np.empty(width if common[1] else 0)
+        # Maxima are judged a band behind, while all that is about them is in the nearest cache.
+        step = size if clusters or common[0] or common[1] else BAND * width
         number = 0
         first, last = part * frames.shape[0] // parts, (part + 1) * frames.shape[0] // parts
         for f in range(first, last):
             frame = frames[f]
             before = number
-            if rows.size or columns.size:
+            if common[0] or common[1]:
                 _offsets(frame, width, dark, gain, saturated, top, background, rows, columns)
-                candidates = size
-                for pixel in range(size):
-                    hot[pixel] = pixel
-            else:
-                candidates = _find(frame, limits, hot)
-            candidates = _survey(
-                frame,
-                hot,
-                candidates,
-                width,
-                dark,
-                gain,
-                rows,
-                columns,
-                saturated,
-                top,
-                background,
-                values,
-                at,
-            )
-            for index in range(candidates):
-                place = np.int64(at[index])
-                if clusters:
-                    if values[place] < 0:
-                        continue
-                    peak, y, x = _cluster(place, width, values, hot)
+            surveyed, judged, cleared = 0, 0, 0
+            for start in range(0, size, step):
+                stop = min(start + step, size)
+                if common[0] or common[1]:
+                    candidates = size
+                    for pixel in range(size):
+                        hot[pixel] = pixel
                 else:
-                    if not _is_peak(values, place, width + 2):
-                        continue
-                    peak = values[place]
+                    candidates = _find(frame[start:stop], limits[start:stop], hot)
+                surveyed += _survey(
+                    frame,
+                    hot,
+                    candidates,
+                    start,
+                    width,
+                    dark,
+                    gain,
+                    rows,
+                    columns,
+                    saturated,
+                    top,
+                    background,
+                    values,
+                    at[surveyed:],
+                )
+                # Those whose row below has been surveyed.
+                reach = values.size if stop == size else stop // width * (width + 2)
+                while judged < surveyed and at[judged] < reach:
+                    place = np.int64(at[judged])
+                    judged += 1
+                    if clusters:
+                        if values[place] < 0:
+                            continue
+                        peak, y, x = _cluster(place, width, values, hot)
+                    else:
+                        if not _is_peak(values, place, width + 2):
+                            continue
+                        peak = values[place]
+                        if peak < xray:
+                            y, x = _centroid(
+                                frame,
+                                place,
+                                width,
+                                dark,
+                                gain,
+                                rows,
+                                columns,
+                                saturated,
+                                top,
+                                values,
+                            )
                     if peak < xray:
-                        y, x = _centroid(
-                            frame, place, width, dark, gain, rows, columns, saturated, top, values
-                        )
-                if peak < xray:
-                    if number < most:
-                        pixels[part, number], subpixel[part, number] = _place(y, x, width)
-                    number += 1
-            for index in range(candidates):
-                values[at[index]] = 0.0
+                        if number < most:
+                            pixels[part, number], subpixel[part, number] = _place(y, x, width)
+                        number += 1
+                if stop < size:
+                    reach -= width + 2
+                while cleared < judged and at[cleared] < reach:
+                    values[at[cleared]] = 0.0
+                    cleared += 1
             counts[f] = number - before
         found[part] = number
