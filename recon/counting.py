@@ -16,6 +16,7 @@ from recon.counting_correction import COMMON, correction
 from recon.counting_thresholds import Thresholds, estimate_thresholds
 from recon.events import ElectronEvents, Source
 from recon.frames import DenseFrames, of_array
+from recon.growing import Growing
 
 METHODS = ("maximum", "cluster")
 """What one electron is: each local maximum (3 × 3), or all connected pixels together."""
@@ -142,26 +143,27 @@ def count_electrons(
             )
         settings = tuple(device.xp.asarray(s) if np.ndim(s) else s for s in settings)
     counts = np.empty(frames.positions, np.int64)
-    room, pieces, places = FIRST_ROOM, [], []
+    room, electrons, places = FIRST_ROOM, Growing(np.uint32), Growing(np.uint8)
     for first, slab in frames.slabs(SLAB_BYTES):
         slab = slab.reshape(len(slab), -1).astype(dtype, copy=False)
         mine, found, pixels, within = _count_slab(slab, settings, room, device)
         room = pixels.shape[1]
         counts[first : first + len(slab)] = mine
-        pieces += [row[:number].copy() for row, number in zip(pixels, found, strict=True)]
-        if subpixel:
-            places += [row[:number].copy() for row, number in zip(within, found, strict=True)]
+        for part, number in enumerate(found):
+            electrons.append(pixels[part, :number])
+            if subpixel:
+                places.append(within[part, :number])
         if progress is not None:
             progress((first + len(slab)) / frames.positions)
     events = ElectronEvents(
-        np.concatenate(pieces),
+        electrons.taken(),
         np.concatenate([[0], np.cumsum(counts)]),
         frames.scan_shape,
         frames.frame_shape,
         frames.metadata,
         Source(frames.source.name, f"electrons counted in {frames.source.format}"),
     )
-    return (events, np.concatenate(places)) if subpixel else events
+    return (events, places.taken()) if subpixel else events
 
 
 def _count_slab(slab, settings, room, device):

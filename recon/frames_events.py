@@ -4,6 +4,7 @@ import numpy as np
 
 from recon.events import ElectronEvents, Source
 from recon.frames import DenseFrames
+from recon.growing import Growing
 from recon.kernels import frames as kernels
 
 SAMPLE = 64
@@ -54,7 +55,7 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
             f"Frames of {frames.dtype} hold no counts, so they are no electrons one by one: "
             "count them first (`livestem count`), or use them as they are."
         )
-    sums, pieces = np.empty(frames.positions, np.int64), []
+    sums, electrons = np.empty(frames.positions, np.int64), Growing(np.uint32)
     for first, slab in frames.slabs():
         slab = slab.reshape(len(slab), -1)
         if slab.dtype == bool:
@@ -71,12 +72,12 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
         starts = np.concatenate([[0], np.cumsum(mine)])
         pixels = np.empty(int(starts[-1]), np.uint32)
         kernels.unpack(slab, np.zeros(slab.shape[1], slab.dtype), starts, pixels)
-        pieces.append(pixels)
+        electrons.append(pixels)
         if progress is not None:
             progress((first + len(slab)) / frames.positions)
     source = Source(frames.source.name, f"{frames.source.format}, low counts as events")
     return ElectronEvents(
-        np.concatenate(pieces),
+        electrons.taken(),
         np.concatenate([[0], np.cumsum(sums)]),
         frames.scan_shape,
         frames.frame_shape,

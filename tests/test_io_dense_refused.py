@@ -1,5 +1,7 @@
 """Files of dense frames that lie, are cut off, or are something else: one sentence each."""
 
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -157,3 +159,18 @@ def test_empad_descriptions_that_are_no_xml_are_not_taken_for_one(tmp_path):
     (tmp_path / "scan.xml").write_text("<root><raw_file filename='raw.raw'></root>")
     with pytest.raises(UnreadableFile, match="no known format"):
         open_frames(tmp_path / "scan.xml")
+
+
+@pytest.mark.parametrize(
+    ("write", "module"), [(zspy, "zarr"), (mrc, "rsciio.mrc"), (tvips, "rsciio.tvips")]
+)
+def test_a_library_that_is_not_installed_is_named(write, module, tmp_path, monkeypatch):
+    path = write(tmp_path, DATA)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UnreadableFile, match=module.split(".")[-1]):
+        open_frames(path, scan_shape=(2, 3))
+
+
+def test_hdf5_without_plugins_is_read_as_far_as_it_needs_none(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
+    assert open_frames(hdf5(tmp_path, DATA)).scan_shape == (2, 3)
