@@ -27,7 +27,9 @@ from recon.phase_model import PhaseModel
 FREQUENCIES = 400
 """Frequencies that are looked at, the strongest."""
 
-BEGINNINGS = 5
+BEGINNINGS, FINALISTS = 5, 2
+"""Results of the search that are refined to first order, and those that are refined further."""
+
 STEPS = 25
 REFRESHED = 5
 CLOSE = 1e-3
@@ -142,11 +144,16 @@ def fit_aberrations(
     half, others = (overlaps.chosen(np.arange(begin, overlaps.size, 2)) for begin in (0, 1))
     begun = _beginnings(half, start, names, locked)
     tell(0.3)
+    first, *further = _stages(names)
     fits = []
     for number, beginning in enumerate(begun):
-        fits.append(_Refinement(half, names, beginning).run(_stages(names)))
-        tell(0.3 + 0.5 * (number + 1) / len(begun))
-    best = max(fits, key=lambda fit: fit.likelihood)
+        fits.append(_Refinement(half, names, beginning).run([first]))
+        tell(0.3 + 0.3 * (number + 1) / len(begun))
+    fits.sort(key=lambda fit: -fit.likelihood)
+    for number, fit in enumerate(fits[:FINALISTS]):
+        fit.run(further)
+        tell(0.6 + 0.1 * (number + 1))
+    best = max(fits[:FINALISTS], key=lambda fit: fit.likelihood)
     _check_significance(others, names, best.aberrations)
     fit = _Refinement(overlaps, names, best.aberrations, rotation).run([names] * 2)
     fit, undetermined = _determined(fit, start)

@@ -5,7 +5,7 @@ exp(i [χ(k) - χ(k - q)]), in the left one that of -i Φ(q) exp(i [χ(k + q) - 
 complex number for each q, aberrations alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class Overlaps:
     wavelength: float
     rotation_deg: float
     transpose: bool
+    tables: dict = field(default_factory=dict, repr=False)
+    """What follows from the geometry alone and every step of a fit wants."""
 
     @property
     def size(self) -> int:

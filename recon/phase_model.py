@@ -94,38 +94,42 @@ class PhaseModel:
         o = self.overlaps
         return o.k - o.sides * np.repeat(o.q_on_detector(rotation_deg), np.diff(o.starts), axis=1)
 
-    @cached_property
-    def _here(self):
-        return monomials(*self.overlaps.k)
+    def _monomials(self, rotation_deg: float):
+        """Monomials (E, 28) at k and at k - s q; the last angle's are kept."""
+        tables = self.overlaps.tables
+        if "here" not in tables:
+            tables["here"] = monomials(*self.overlaps.k)
+        if tables.get("angle") != rotation_deg:
+            tables["there"] = monomials(*self.shifted(rotation_deg))
+            tables["angle"] = rotation_deg
+        return tables["here"], tables["there"]
 
     def differences(self, rotation_deg: float) -> np.ndarray:
         """(E, 28) s [m(k) - m(k - s q)] of the monomials m."""
-        there = monomials(*self.shifted(rotation_deg))
-        return self.overlaps.sides[:, None] * (self._here - there)
+        here, there = self._monomials(rotation_deg)
+        return self.overlaps.sides[:, None] * (here - there)
 
     def columns(self, differences) -> np.ndarray:
         """(E, n) B of the coefficients."""
-        basis = [
-            self.powers(Aberrations(**{name: unit}))
-            for name, unit in zip(self.names, self.units, strict=False)
-        ]
-        return differences @ np.array(basis).T.reshape(len(EXPONENTS), -1)
+        if not self.names:
+            return np.empty((self.overlaps.values.size, 0))
+        units = zip(self.names, self.units, strict=False)
+        basis = [self.powers(Aberrations(**{name: size})) for name, size in units]
+        return differences @ np.array(basis).T
 
     def turning(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
         """(E,) derivative of the phase by the rotation [rad/rad]."""
         o = self.overlaps
-        shifted = self.shifted(rotation_deg)
-        slope_y, slope_x = self.slopes(aberrations, shifted)
+        slope_y, slope_x = self.slopes(aberrations, self._monomials(rotation_deg)[1])
         step = 1e-4
         ahead, behind = (o.q_on_detector(rotation_deg + np.rad2deg(d)) for d in (step, -step))
         d_y, d_x = np.repeat((ahead - behind) / (2 * step), np.diff(o.starts), axis=1)
         # φ = s [χ(k) - χ(k - s q)], and s² = 1.
         return slope_y * d_y + slope_x * d_x
 
-    def slopes(self, aberrations: Aberrations, k) -> np.ndarray:
-        """(2, E) gradient (y, x) of chi at k [rad Å]."""
+    def slopes(self, aberrations: Aberrations, table) -> np.ndarray:
+        """(2, E) gradient (y, x) of chi [rad Å] where the monomials have the values `table`."""
         powers = self.polynomial(aberrations)
-        table = self._here if k is self.overlaps.k else monomials(*k)
         return np.stack([table @ _slope(powers, axis)[CHOSEN] for axis in (1, 0)])
 
     def dimming(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
@@ -134,12 +138,12 @@ class PhaseModel:
         A phase that turns more than twice over a pixel is not sampled: 0.
         """
         o = self.overlaps
-        slope = o.sides * (
-            self.slopes(aberrations, o.k) - self.slopes(aberrations, self.shifted(rotation_deg))
-        )
-        along = slope * o.width
-        means = np.cos(np.abs(along)[..., None] * OFFSETS).mean(-1)
-        return np.where((np.abs(along) < np.pi * 2).all(0), means.prod(0), 0.0)
+        # Means over the sub-points at ±1/8 and ±3/8 of the width: (cos θ + cos 3θ) / 2.
+        here, there = self._monomials(rotation_deg)
+        along = self.slopes(aberrations, here - there) * (o.width / 8)
+        cosine = np.cos(along)
+        means = cosine * (2 * cosine**2 - 1)
+        return np.where((np.abs(along) < np.pi / 4).all(0), means.prod(0), 0.0)
 
     def aberrations(self, x) -> Aberrations:
         """The aberrations with the coefficients at `x`."""
