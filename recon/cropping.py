@@ -39,8 +39,8 @@ def crop_scan(events: ElectronEvents, rows, columns, progress=None) -> ElectronE
     frames = np.arange(events.positions).reshape(events.scan_shape)
     order = frames[rows[0] : rows[1], columns[0] : columns[1]].ravel()
     offsets = _offsets(events.counts.ravel()[order])
-    pixels = _gather(events, order, offsets, progress)
-    return _replaced(events, pixels=pixels, offsets=offsets, scan_shape=shape)
+    pixels, subpixel = _gather(events, order, offsets, progress)
+    return _replaced(events, pixels=pixels, offsets=offsets, subpixel=subpixel, scan_shape=shape)
 
 
 def bin_scan(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
@@ -66,7 +66,7 @@ def bin_scan(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
     frames = np.arange(events.positions).reshape(events.scan_shape)[: ny * fy, : nx * fx]
     order = frames.reshape(ny, fy, nx, fx).transpose(0, 2, 1, 3).ravel()
     targets = _offsets(events.counts.ravel()[order])
-    pixels = _gather(events, order, targets, progress)
+    pixels, subpixel = _gather(events, order, targets, progress)
     metadata = dict(events.metadata)
     if "scan_sampling" in metadata:
         y, x = metadata["scan_sampling"]
@@ -75,6 +75,7 @@ def bin_scan(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
         events,
         pixels=pixels,
         offsets=targets[:: fy * fx].copy(),
+        subpixel=subpixel,
         scan_shape=(ny, nx),
         metadata=metadata,
     )
@@ -106,13 +107,19 @@ def crop_detector(events: ElectronEvents, rows, columns, progress=None) -> Elect
     if "centre" in metadata:
         y, x = metadata["centre"]
         metadata["centre"] = (y - rows[0], x - columns[0])
-    return _move(events, table, shape, metadata, progress)
+    # Whole pixels are moved: places in them stay.
+    places = None
+    if events.subpixel is not None:
+        events.check_pixels()
+        places = events.subpixel[table.ravel()[events.pixels] != kernels.DROPPED]
+    return _move(events, table, shape, metadata, progress, places)
 
 
 def bin_detector(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
     """Neighbouring detector pixels joined: each electron moves to the bin that holds it.
 
-    Two electrons may then share a pixel of a frame; they stay two events.
+    Two electrons may then share a pixel of a frame; they stay two events. Where in its pixel
+    each was is not kept.
 
     Parameters
     ----------
@@ -146,6 +153,8 @@ def bin_detector(events: ElectronEvents, factor, progress=None) -> ElectronEvent
 
 def rotate_detector(events: ElectronEvents, angle_deg, centre, progress=None) -> ElectronEvents:
     """The patterns turned about a point, each electron to the nearest pixel.
+
+    Where in its pixel each was is not kept.
 
     Parameters
     ----------
@@ -236,19 +245,27 @@ def _offsets(counts):
 
 
 def _gather(events, order, targets, progress):
-    """Pixels of the frames `order`, one after the other; frame i starts at `targets[i]`."""
+    """Pixels, and places in them, of the frames `order`; frame i starts at `targets[i]`."""
     pixels = np.empty(targets[-1], np.uint32)
+    places = None if events.subpixel is None else np.empty(targets[-1], np.uint8)
     step = max(1, BATCH * order.size // max(1, pixels.size))
     for first in range(0, order.size, step):
         last = min(first + step, order.size)
         kernels.gather_frames(events.pixels, events.offsets, first, last, order, targets, pixels)
+        if places is not None:
+            kernels.gather_frames(
+                events.subpixel, events.offsets, first, last, order, targets, places
+            )
         if progress is not None:
             progress(last / order.size)
-    return pixels
+    return pixels, places
 
 
-def _move(events, table, frame_shape, metadata, progress):
-    """Events with each electron at `table[pixel]`, on a detector of `frame_shape` pixels."""
+def _move(events, table, frame_shape, metadata, progress, places=None):
+    """Events with each electron at `table[pixel]`, on a detector of `frame_shape` pixels.
+
+    `places` in the pixel are those of the electrons that are kept.
+    """
     events.check_pixels()
     table = table.ravel()
     # Label 0 is kept, label 1 dropped.
@@ -266,5 +283,10 @@ def _move(events, table, frame_shape, metadata, progress):
         if progress is not None:
             progress((step + 1 + len(batches)) / len(batches) / 2)
     return _replaced(
-        events, pixels=pixels, offsets=offsets, frame_shape=tuple(frame_shape), metadata=metadata
+        events,
+        pixels=pixels,
+        offsets=offsets,
+        subpixel=places,
+        frame_shape=tuple(frame_shape),
+        metadata=metadata,
     )

@@ -48,6 +48,10 @@ class ElectronEvents:
         Where the events came from.
     device : Device
         Where passes over the electrons run, and their results are: see `to_device`.
+    subpixel : (E,) uint8 array, or None
+        Where in its pixel each electron was, if the source says so: n sixteenths of a pixel along
+        y in the high four bits and along x in the low ones, each (n - 8) / 16 pixels from the
+        middle. Passes do not look at it yet.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class ElectronEvents:
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=lambda: Source("memory", "events in memory"))
     device: Device = CPU
+    subpixel: np.ndarray | None = None
     copy: Copy | None = field(default=None, init=False, repr=False)
     """All electrons on `device`; None where passes stream them there."""
 
@@ -89,6 +94,13 @@ class ElectronEvents:
             raise ValueError(
                 f"Events need uint32 pixels and int64 offsets, "
                 f"not {self.pixels.dtype} and {self.offsets.dtype}."
+            )
+        if self.subpixel is not None and (
+            self.subpixel.shape != self.pixels.shape or self.subpixel.dtype != np.uint8
+        ):
+            raise ValueError(
+                f"Places in the pixel need one uint8 for each of {self.pixels.size} electrons, not "
+                f"{self.subpixel.dtype} of shape {self.subpixel.shape}."
             )
         if self.device is CPU:
             object.__setattr__(self, "copy", place(self, CPU))
@@ -137,7 +149,8 @@ class ElectronEvents:
     @property
     def nbytes(self) -> int:
         """Bytes that the events take in memory."""
-        return self.pixels.nbytes + self.offsets.nbytes
+        places = 0 if self.subpixel is None else self.subpixel.nbytes
+        return self.pixels.nbytes + self.offsets.nbytes + places
 
     @property
     def nbytes_on_device(self) -> int:

@@ -96,7 +96,8 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
     path : path-like
         `.h5` or `.hdf5`: 4D Camera layout, version 3, one frame a position, no flyback. `.npz`:
         compressed sparse rows, read several times faster. `.toml`: LiberTEM's raw CSR, with its
-        binary files beside it. Replaced once the new one is complete.
+        binary files beside it. Replaced once the new one is complete. Only `.npz` holds where in
+        its pixel an electron was.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`, which leaves no file behind.
 

@@ -5,6 +5,8 @@
     scan_shape    (2,) integer    positions (y, x)
     frame_shape   (2,) integer    detector pixels (y, x)
     metadata      text            optional; JSON, entries as in `recon.io.metadata`
+    subpixel      (E,) uint8      optional; place of each electron in its pixel, as in
+                                  `recon.events`
 
 There is no flyback column in it. `numpy.load` reads it, and `numpy.savez` can write it; we store
 it uncompressed, so that reading it is one copy from the file.
@@ -40,9 +42,16 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         scan_shape = scan_shape or archive.pair("scan_shape")
         offsets = archive.array("offsets", np.int64)
         pixels = archive.array("pixels", np.uint32, progress=progress)
+        subpixel = archive.array("subpixel", np.uint8) if "subpixel" in archive else None
         metadata = _metadata(archive)
     events = ElectronEvents(
-        pixels, offsets, scan_shape, frame_shape, metadata, Source(path.name, NAME)
+        pixels,
+        offsets,
+        scan_shape,
+        frame_shape,
+        metadata,
+        Source(path.name, NAME),
+        subpixel=subpixel,
     )
     return without_last_column(events) if keep_flyback is False else events
 
@@ -56,6 +65,8 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         "offsets": events.offsets,
         "pixels": events.pixels,
     }
+    if events.subpixel is not None:
+        arrays["subpixel"] = events.subpixel
     with (
         replacing(path, events.nbytes) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,

@@ -103,6 +103,7 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         frames.frame_shape,
         _metadata(stated),
         Source(path.name, _describe(frames), notes=_doubts(frames, stated)),
+        subpixel=frames.subpixel if sum(frames.bits[1:]) else None,
     )
     return without_last_column(events) if keep_flyback is False else events
 

@@ -96,6 +96,9 @@ def without_last_column(events: ElectronEvents) -> ElectronEvents:
     return replace(
         events,
         pixels=np.concatenate([events.pixels[part] for part in kept]),
+        subpixel=None
+        if events.subpixel is None
+        else np.concatenate([events.subpixel[part] for part in kept]),
         offsets=np.concatenate([[0], np.cumsum(counts)]),
         scan_shape=(height, width - 1),
         source=replace(events.source, flyback="dropped"),

@@ -91,6 +91,7 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress, **options)
             flyback="dropped" if scan.flyback else "none",
             notes=records.notes + notes + scan.notes(timing),
         ),
+        subpixel=None if window < 0 else scan.subpixel,
     )
     return without_last_column(events) if keep_flyback is False else events
 

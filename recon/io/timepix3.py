@@ -69,6 +69,7 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress, **options)
             "dropped" if scan.flyback else "none",
             recording.notes + notes + scan.notes(timing),
         ),
+        subpixel=None if window < 0 else scan.subpixel,
     )
     return without_last_column(events) if keep_flyback is False else events
 
