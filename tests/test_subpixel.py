@@ -11,7 +11,8 @@ from strategies import scans
 from timepix_files import chunk, hit
 
 from recon.cropping import bin_detector, bin_scan, crop_detector, crop_scan, rotate_detector
-from recon.io import open_events, write_events
+from recon.events import from_frames
+from recon.io import losses, open_events, write_events
 
 
 @st.composite
@@ -87,3 +88,13 @@ def test_clusters_give_it_and_single_hits_do_not(tmp_path):
     asked = {"scan_shape": (1, 1), "dwell_time": 1.0}
     assert open_events(path, **asked).subpixel.tolist() == [0x8C]
     assert open_events(path, cluster_window_ns=0, **asked).subpixel is None
+
+
+def test_what_a_format_cannot_hold_is_said():
+    events = from_frames([[1, 2]], (1, 1), (2, 2), metadata={"energy": 8e4})
+    assert losses("scan.toml", events) == ()
+    events = replace(events, subpixel=np.zeros(2, np.uint8), metadata={"truth": 5})
+    assert losses("scan.npz", events) == ("Of the metadata, truth would not be kept.",)
+    assert losses("a/scan.h5", events)[0] == (
+        "scan.h5 holds no places within a pixel: write .npz to keep them."
+    )

@@ -14,6 +14,7 @@ import numpy as np
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.io import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
+from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.sparse import events_from_sparse
 
@@ -22,6 +23,7 @@ __all__ = [
     "WRITERS",
     "describe",
     "events_from_sparse",
+    "losses",
     "open_events",
     "statement",
     "write_events",
@@ -117,6 +119,20 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
             return
     known = ", ".join(suffix for writer in WRITERS for suffix in writer.SUFFIXES)
     raise ValueError(f"{path.name} was not written: events are stored as {known}.")
+
+
+def losses(path, events: ElectronEvents) -> tuple[str, ...]:
+    """What a file of this name would not hold of the events, in sentences; empty if nothing."""
+    unwritten = sorted(set(events.metadata) - set(known_metadata(events.metadata)))
+    found = []
+    if events.subpixel is not None and Path(path).suffix.lower() not in csr_npz.SUFFIXES:
+        found.append(
+            f"{Path(path).name} holds no places within a pixel: "
+            f"write {', '.join(csr_npz.SUFFIXES)} to keep them."
+        )
+    if unwritten:
+        found.append(f"Of the metadata, {', '.join(unwritten)} would not be kept.")
+    return tuple(found)
 
 
 def _checked(options, reader):
