@@ -1,100 +1,132 @@
-"""Where in its pixel an electron was: kept from the file on, as far as pixels are kept whole."""
+"""Finer positions: exact arithmetic, and what they are worth on a simulated scan."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from eer_files import CODES, encode, random_hits, tiff
-from hypothesis import given
-from hypothesis import strategies as st
-from strategies import scans
-from timepix_files import chunk, hit
 
-from recon.cropping import bin_detector, bin_scan, crop_detector, crop_scan, rotate_detector
-from recon.events import from_frames
-from recon.io import losses, open_events, write_events
+from recon.calibration import Calibration
+from recon.com import centre_of_mass
+from recon.cropping import bin_detector
+from recon.events import ElectronEvents, from_frames
+from recon.gfunction import build_sidebands
+from recon.optics import Aberrations
+from recon.simulate import expected_intensities, sample_events
+from recon.ssb import single_sideband
+from recon.subpixel import refine_detector
 
-
-@st.composite
-def finer(draw):
-    """A scan whose places are a function of the pixel, so that any mix-up shows."""
-    events = draw(scans())
-    return replace(events, subpixel=tag(events.pixels))
+COARSE = 4
 
 
-def tag(pixels):
-    return (pixels * np.uint32(37) % 251).astype(np.uint8)
-
-
-@given(finer(), st.data())
-def test_crops_of_the_scan_and_its_bins_keep_it(events, data):
-    (height, width) = events.scan_shape
-    rows, columns = ((data.draw(st.integers(0, n - 1)), n) for n in (height, width))
-    for changed in (crop_scan(events, rows, columns), bin_scan(events, (height, width))):
-        assert np.array_equal(changed.subpixel, tag(changed.pixels))
-
-
-@given(finer(), st.data())
-def test_crops_of_the_detector_keep_it(events, data):
-    height, width = events.frame_shape
-    top, left = (data.draw(st.integers(0, n - 1)) for n in (height, width))
-    cropped = crop_detector(events, (top, height), (left, width))
-    y, x = np.divmod(cropped.pixels.astype(np.int64), width - left)
-    before = ((y + top) * width + x + left).astype(np.uint32)
-    assert np.array_equal(cropped.subpixel, tag(before))
-
-
-@given(finer())
-def test_what_moves_parts_of_pixels_drops_it(events):
-    assert bin_detector(events, 1).subpixel is None
-    assert rotate_detector(events, 0.0, (0.0, 0.0)).subpixel is None
-
-
-@given(finer())
-def test_our_own_file_keeps_it(tmp_path_factory, events):
-    path = tmp_path_factory.mktemp("round") / "scan.npz"
-    write_events(path, events)
-    back = open_events(path)
-    assert np.array_equal(back.subpixel, events.subpixel)
-    assert back.nbytes == 5 * events.electrons + 8 * (events.positions + 1)
-    if events.scan_shape[1] > 1:
-        dropped = open_events(path, keep_flyback=False)
-        assert np.array_equal(dropped.subpixel, tag(dropped.pixels))
-
-
-@pytest.mark.parametrize("wrong", [np.zeros(2, np.uint8), np.zeros(9, np.int64)])
-def test_one_byte_an_electron(wrong, tmp_path):
-    path = tmp_path / "scan.npz"
-    arrays = {"pixels": np.arange(9, dtype=np.uint32), "offsets": np.array([0, 9])}
-    np.savez(path, scan_shape=[1, 1], frame_shape=[3, 3], subpixel=wrong, **arrays)
-    with pytest.raises(ValueError, match=r"one uint8 for each of 9|subpixel must be"):
-        open_events(path)
-
-
-def test_falcon_files_give_it(tmp_path):
-    bits = CODES[65001]
-    hits = random_hits(np.random.default_rng(0), 50, 800, bits)
-    path = tiff(tmp_path / "scan.eer", [encode(hits, 800, bits)] * 4, (20, 40), 65001)
-    events = open_events(path, scan_shape=(2, 2))
-    # Two's complement of two bits, in the middle of its quarter: -3/8, -1/8, 1/8, 3/8 pixels.
-    eighths = {2: -3, 3: -1, 0: 1, 1: 3}
-    expected = [16 * (8 + 2 * eighths[y]) + 8 + 2 * eighths[x] for _, y, x in hits] * 4
-    assert events.subpixel.tolist() == expected
-
-
-def test_clusters_give_it_and_single_hits_do_not(tmp_path):
-    path = tmp_path / "scan.tpx3"
-    path.write_bytes(chunk([hit(1000, 10, 20, 30), hit(1010, 11, 20, 10)]))
-    asked = {"scan_shape": (1, 1), "dwell_time": 1.0}
-    assert open_events(path, **asked).subpixel.tolist() == [0x8C]
-    assert open_events(path, cluster_window_ns=0, **asked).subpixel is None
-
-
-def test_what_a_format_cannot_hold_is_said():
-    events = from_frames([[1, 2]], (1, 1), (2, 2), metadata={"energy": 8e4})
-    assert losses("scan.toml", events) == ()
-    events = replace(events, subpixel=np.zeros(2, np.uint8), metadata={"truth": 5})
-    assert losses("scan.npz", events) == ("Of the metadata, truth would not be kept.",)
-    assert losses("a/scan.h5", events)[0] == (
-        "scan.h5 holds no places within a pixel: write .npz to keep them."
+def marked(places, pixels, frame_shape=(3, 5), **metadata):
+    pixels = np.asarray(pixels, np.uint32)
+    return ElectronEvents(
+        pixels,
+        np.array([0, pixels.size]),
+        (1, 1),
+        frame_shape,
+        metadata,
+        subpixel=np.asarray(places, np.uint8),
     )
+
+
+def test_a_hand_case():
+    """Pixel (1, 2) at (11/16, 4/16): on a detector four times finer (4 + 2, 8 + 1)."""
+    events = refine_detector(marked([0xB4], [7], centre=(1.0, 2.0), radius=1.5), 4)
+    assert events.frame_shape == (12, 20)
+    assert divmod(int(events.pixels[0]), 20) == (6, 9)
+    # What is left: 11/16 = 2/4 + 3/16, which are 12 sixteenths of a quarter; of 4/16 nothing.
+    assert events.subpixel[0] == 0xC0
+    assert events.metadata["centre"] == (5.5, 9.5)
+    assert events.metadata["radius"] == 6.0
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8, 16])
+def test_binning_again_gives_the_detector_back(factor):
+    rng = np.random.default_rng(0)
+    pixels, places = rng.integers(0, 15, 300), rng.integers(0, 256, 300)
+    events = marked(places, pixels)
+    fine = refine_detector(events, factor)
+    np.testing.assert_array_equal(bin_detector(fine, factor).pixels, events.pixels)
+    assert (fine.subpixel is None) == (factor == 16)
+
+
+def test_twice_by_four_is_once_by_sixteen():
+    rng = np.random.default_rng(1)
+    events = marked(rng.integers(0, 256, 300), rng.integers(0, 15, 300))
+    once, twice = refine_detector(events, 16), refine_detector(refine_detector(events, 4), 4)
+    np.testing.assert_array_equal(once.pixels, twice.pixels)
+
+
+def test_what_cannot_be_is_refused():
+    plain = from_frames([[0, 1]], (1, 1), (3, 5))
+    with pytest.raises(ValueError, match="does not say where in its pixel"):
+        refine_detector(plain)
+    with pytest.raises(ValueError, match="by 2, 4, 8 or 16, not 3"):
+        refine_detector(marked([0], [0]), 3)
+    large = replace(plain, frame_shape=(4096, 4096), subpixel=np.zeros(2, np.uint8))
+    with pytest.raises(ValueError, match="65536 × 65536 pixels is too large"):
+        refine_detector(large, 16)
+
+
+@pytest.fixture(scope="module")
+def scans():
+    """A weak object seen by a fine detector, and by one of four times larger pixels that tells
+    in which quarter of a pixel an electron was."""
+    shape, step = (40, 32), (0.4, 0.4)
+    fine = Calibration(80e3, 25.0, step, (15.7, 16.2), 12.0)
+    q = np.hypot(
+        *np.meshgrid(
+            *(np.fft.fftfreq(n, s) for n, s in zip(shape, step, strict=True)), indexing="ij"
+        )
+    )
+    spectrum = np.fft.fft2(np.random.default_rng(0).normal(size=shape)) * np.exp(-((q / 0.8) ** 4))
+    phase = np.fft.ifft2(spectrum).real
+    phase *= 0.1 / phase.std()
+    intensities = expected_intensities(phase, fine, ABERRATED, frame_shape=(32, 32), weak=True)
+    exact = sample_events(intensities, 4e3)
+    y, x = np.divmod(exact.pixels.astype(int), 32)
+    places = ((y % COARSE) * 4 + 2) << 4 | ((x % COARSE) * 4 + 2)
+    coarse = replace(
+        exact,
+        pixels=(y // COARSE * 8 + x // COARSE).astype(np.uint32),
+        frame_shape=(8, 8),
+        subpixel=places.astype(np.uint8),
+    )
+    return phase, fine, exact, coarse
+
+
+ABERRATED = Aberrations(C10=-150, C12a=30)
+
+
+def image_error(events, calibration, across, phase):
+    g = build_sidebands(events, calibration, across)
+    found = single_sideband(g, ABERRATED, "exact", band_limit=0.8)
+    # The same frequencies of the truth.
+    q_y, q_x = (
+        np.fft.fftfreq(n, s) for n, s in zip(phase.shape, calibration.scan_sampling, strict=True)
+    )
+    kept = np.hypot(q_y[:, None], q_x) < 1.4 * calibration.k0
+    truth, found = (np.fft.ifft2(np.fft.fft2(i) * kept).real for i in (phase, found))
+    truth = truth - truth.mean()
+    return np.linalg.norm(found - truth) / np.linalg.norm(truth)
+
+
+def test_finer_positions_are_what_the_fine_detector_saw(scans):
+    _, _, exact, coarse = scans
+    np.testing.assert_array_equal(refine_detector(coarse, COARSE).pixels, exact.pixels)
+    refined = centre_of_mass(refine_detector(coarse, COARSE))
+    np.testing.assert_array_equal(refined, centre_of_mass(exact))
+    # And it is not what the large pixels alone say.
+    rough = (centre_of_mass(coarse) + 0.5) * COARSE - 0.5
+    assert np.abs(rough - refined).max() > 0.02
+
+
+def test_the_phase_gains_by_them(scans):
+    phase, fine, _, coarse = scans
+    large = Calibration(
+        80e3, 25.0, (0.4, 0.4), tuple((c + 0.5) / COARSE - 0.5 for c in fine.centre), 12.0 / COARSE
+    )
+    without = image_error(coarse, large, 6, phase)
+    gained = image_error(refine_detector(coarse, COARSE), fine, 24, phase)
+    assert gained < 0.6 * without
