@@ -1,5 +1,6 @@
 """Files of dense frames that lie, are cut off, or are something else: one sentence each."""
 
+import os
 import sys
 
 import h5py
@@ -21,7 +22,7 @@ from test_io_dense import (
 )
 
 from recon.errors import UnreadableFile
-from recon.io.dense import open_frames, rosetta
+from recon.io.dense import is_dense, open_frames, rosetta
 
 WRITERS = [npy, hdf5, hspy, emd, zarr_zip, tvips, mrc, blo_file, dectris_file]
 
@@ -174,3 +175,38 @@ def test_a_library_that_is_not_installed_is_named(write, module, tmp_path, monke
 def test_hdf5_without_plugins_is_read_as_far_as_it_needs_none(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)
     assert open_frames(hdf5(tmp_path, DATA)).scan_shape == (2, 3)
+
+
+def test_more_positions_than_any_scan_has_are_refused(tmp_path):
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file.create_dataset("frames", (1 << 16, 1 << 16, 2, 2), "u2", chunks=(1, 8, 2, 2))
+    with pytest.raises(UnreadableFile, match="no scan has 65536 × 65536 positions"):
+        open_frames(tmp_path / "huge.h5")
+
+
+def test_pipes_loops_and_locked_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnreadableFile, match="not an ordinary file"):
+        open_frames(tmp_path / "pipe")
+    assert not is_dense(tmp_path / "pipe")
+    (tmp_path / "loop.npy").symlink_to(tmp_path / "loop.npy")
+    with pytest.raises(UnreadableFile, match="symbolic links"):
+        open_frames(tmp_path / "loop.npy")
+    path = npy(tmp_path, DATA)
+    path.chmod(0)
+    if not os.access(path, os.R_OK):  # To root, no file is locked.
+        with pytest.raises(UnreadableFile, match="Permission denied"):
+            open_frames(path)
+
+
+def test_text_in_a_damaged_heap_is_not_read(tmp_path):
+    path = hspy(tmp_path, DATA)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    assert "scan_sampling" in open_frames(path).metadata
+    # The first object's size, such that HDF5 would come back to it for ever.
+    content[heap + 24 : heap + 32] = (2**64 - 16).to_bytes(8, "little")
+    path.write_bytes(content)
+    frames = open_frames(path)
+    assert "scan_sampling" not in frames.metadata
+    np.testing.assert_array_equal(frames.read(0, 6).reshape(DATA.shape), DATA)

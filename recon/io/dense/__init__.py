@@ -19,6 +19,9 @@ READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
 LARGEST_DETECTOR = 1 << 27
 """Pixels; no camera has that many, a damaged file may."""
 
+LARGEST_SCAN = 1 << 28
+"""Positions; a row of them takes 2 GB."""
+
 
 def open_scan(
     path, *, scan_shape=None, keep_flyback=None, progress=None, **options
@@ -87,8 +90,13 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
     path = Path(path)
     try:
         status = os.stat(path)
-        if not stat.S_ISDIR(status.st_mode) and status.st_size == 0:
-            raise UnreadableFile("the file is empty")
+        if stat.S_ISREG(status.st_mode):
+            with open(path, "rb"):
+                pass  # A file that may not be read is no file "of an unknown format".
+            if status.st_size == 0:
+                raise UnreadableFile("the file is empty")
+        elif not stat.S_ISDIR(status.st_mode):
+            raise UnreadableFile("this is not an ordinary file")
         reader = _reader_of(path)
         if reader is None:
             names = ", ".join(r.NAME for r in READERS)
@@ -97,6 +105,10 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
         if frames.frame_shape[0] * frames.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*frames.frame_shape)
+            )
+        if frames.positions > LARGEST_SCAN:
+            raise UnreadableFile(
+                "no scan has {} × {} positions: the file is damaged".format(*frames.scan_shape)
             )
         return frames
     except Cancelled:
@@ -108,6 +120,8 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
 
 
 def _reader_of(path):
+    if not (path.is_file() or path.is_dir()):
+        return None  # A pipe would be waited for.
     for reader in READERS:
         try:
             if reader.matches(path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.dense.arrays import Array, step
+from recon.io.dense.attributes import attribute, heap_is_sound
 from recon.io.dense.hdf5 import _opened, _plain
 
 NAME = "Dectris HDF5"
@@ -88,7 +89,11 @@ def read(path: Path, asked=None) -> Array:
 
 def _entry(file, name):
     found = file.get(name)
-    return _plain(found[()]) if isinstance(found, h5py.Dataset) and found.size == 1 else None
+    return (
+        _plain(found[()])
+        if isinstance(found, h5py.Dataset) and found.dtype.kind in "iuf" and found.size == 1
+        else None
+    )
 
 
 def _beside(path):
@@ -98,10 +103,12 @@ def _beside(path):
     beside = path.with_name(path.name[: -len(MASTER)] + ".h5")
     if not beside.is_file() or not h5py.is_hdf5(beside):
         return {}, None
+    sound = heap_is_sound(beside)
     with _opened(beside) as file:
         if "STEM Metadata" not in file:
             return {}, None
-        notes = {name: _plain(value) for name, value in file["STEM Metadata"].attrs.items()}
+        group = file["STEM Metadata"]
+        notes = {name: _plain(attribute(group, name, sound)) for name in group.attrs}
     said = {}
     wanted = {"energy": "High Tension", "camera_length": "Camera Length"} | {
         "dwell_time": "ScanDwellTime"

@@ -9,6 +9,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.dense.attributes import attribute, heap_is_sound
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
 MOST_OBJECTS = 100_000
@@ -92,7 +93,7 @@ def read(path: Path, asked=None) -> Array:
             )
         name = names[0]
         velox = name.startswith("/Data/Image/") and "Version" in file
-        said = _velox(file[name].parent) if velox else _said(file[name])
+        said = _velox(file[name].parent) if velox else _said(file[name], heap_is_sound(path))
         form = _form(file[name], velox)
     return Array(Stored(path, name, frames_last=velox), path.name, form, said)
 
@@ -124,21 +125,21 @@ def _form(dataset, velox):
     return f"HDF5, array {dataset.name}"
 
 
-def _said(dataset):
+def _said(dataset, sound):
     """What HyperSpy's axes and metadata, or EMD's dimensions, say of the scan."""
     parent, said = dataset.parent, {}
     axes = [parent.get(f"axis-{n}") for n in range(2)]
     if all(isinstance(a, h5py.Group) for a in axes) and dataset.ndim == 4:
-        scales = [_plain(a.attrs.get("scale")) for a in axes]
-        said |= step(*scales, _text(axes[0].attrs.get("units")), "axes' scale")
+        scales = [_plain(attribute(a, "scale", sound)) for a in axes]
+        said |= step(*scales, _text(attribute(axes[0], "units", sound)), "axes' scale")
         instrument = parent.get("metadata/Acquisition_instrument/TEM")
         if isinstance(instrument, h5py.Group):
-            said |= hyperspy(lambda name: _plain(instrument.attrs.get(name)))
+            said |= hyperspy(lambda name: _plain(attribute(instrument, name, sound)))
     first = 0 if isinstance(parent.get("dim0"), h5py.Dataset) else 1
     dims = [parent.get(f"dim{n}") for n in (first, first + 1)]
     if dataset.ndim == 4 and all(isinstance(d, h5py.Dataset) and d.size > 1 for d in dims):
         steps = [_plain(d[1]) - _plain(d[0]) for d in dims if d.ndim == 1]
-        unit = _text(dims[0].attrs.get("units")).strip("[]")
+        unit = _text(attribute(dims[0], "units", sound)).strip("[]")
         if len(steps) == 2:
             said |= step(*steps, unit, f"{dims[0].name}, {dims[1].name}")
     return said

@@ -5,6 +5,7 @@ computed when they are read; whatever it raises becomes `UnreadableFile`.
 """
 
 import importlib
+import logging
 import struct
 import warnings
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Format:
             raise UnreadableFile(
                 f"{self.NAME} is read through RosettaSciIO, which lacks something here ({error})"
             ) from error
+        # What it says on standard error is no news to a user, and we say what matters.
+        logging.getLogger("rsciio").setLevel(logging.CRITICAL)
         with _told(self.NAME), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             signals = reader(str(path), **options)
