@@ -93,7 +93,10 @@ FILES = {
     "HDF5 as written": (written(".h5"), {}),
     "HDF5 version 1": (camera(1), {"keep_flyback": True}),
     "HDF5 version 2": (camera(2), {}),
-    "HDF5 in chunks": (camera(3, chunks=(2,), compression="gzip"), {}),
+    "HDF5 in chunks": (
+        camera(3, chunks=(4,), compression="gzip", shuffle=True),
+        {},
+    ),
     "event NPZ": (written(".npz"), {}),
     "event NPZ, compressed": (compressed, {}),
     "EER, 7 bits": (eer(65001), ASKED),

@@ -7,6 +7,7 @@ the references in another way than the 4D Camera and stempy are left to h5py.
 """
 
 import os
+import zlib
 from itertools import pairwise
 
 import h5py
@@ -17,6 +18,8 @@ from recon.kernels import ragged as kernels
 
 REFERENCE = np.dtype([("length", "<u4"), ("collection", "<u8"), ("object", "<u4")])
 NOT_THERE = "frames are not where the file says: it is damaged or truncated"
+UNDONE = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE)
+"""Filters that are undone here: h5py would loop for ever in a damaged heap (HDF5 2.0)."""
 WINDOW = 1 << 24
 """Bytes of the file looked at in one go."""
 ROWS = 1 << 14
@@ -83,7 +86,7 @@ def _references(dataset):
         or creation.get_sizes() != (8, 8)
         or creation.get_userblock() != 0
         or file.driver not in ("sec2", "stdio")
-        or plist.get_nfilters()
+        or any(plist.get_filter(n)[0] not in UNDONE for n in range(plist.get_nfilters()))
         or dataset.external
         or dataset.is_virtual
     ):
@@ -94,9 +97,13 @@ def _references(dataset):
         pieces = [] if offset is None else [(0, offset)]
         step = rows
     elif plist.get_layout() == h5py.h5d.CHUNKED:
-        pieces = []
-        dataset.id.chunk_iter(lambda c: pieces.append((c.chunk_offset[0], c.byte_offset)))
+        chunks = []
+        dataset.id.chunk_iter(chunks.append)
         step = dataset.chunks[0]
+        if plist.get_nfilters():
+            filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
+            return _decompressed(file.filename, chunks, filters, step, references)
+        pieces = [(chunk.chunk_offset[0], chunk.byte_offset) for chunk in chunks]
     else:
         return None
     size = os.path.getsize(file.filename)
@@ -107,6 +114,34 @@ def _references(dataset):
                 raise UnreadableFile(NOT_THERE)
             raw.seek(offset)
             _fill(raw, piece)
+    return references
+
+
+def _decompressed(path, chunks, filters, step, references):
+    """Fill `references` from compressed chunks, to which `filters` were applied in this order."""
+    size, whole = os.path.getsize(path), step * REFERENCE.itemsize
+    with open(path, "rb", buffering=0) as raw:
+        for chunk in chunks:
+            if chunk.byte_offset + chunk.size > size:
+                raise UnreadableFile(NOT_THERE)
+            raw.seek(chunk.byte_offset)
+            piece = bytearray(chunk.size)
+            _fill(raw, memoryview(piece))
+            for number, filter_ in reversed(list(enumerate(filters))):
+                if chunk.filter_mask >> number & 1:
+                    continue  # It was left out for this chunk.
+                if filter_ == h5py.h5z.FILTER_DEFLATE:
+                    piece = zlib.decompressobj().decompress(piece, whole + 1)
+                else:
+                    bytes_ = np.frombuffer(piece, np.uint8)
+                    if bytes_.size != whole:
+                        raise UnreadableFile(NOT_THERE)
+                    piece = bytes_.reshape(REFERENCE.itemsize, step).T.tobytes()
+            if len(piece) != whole:
+                raise UnreadableFile(NOT_THERE)
+            row = chunk.chunk_offset[0]
+            part = references[row : row + step]
+            part[:] = np.frombuffer(piece, REFERENCE)[: part.size]
     return references
 
 
