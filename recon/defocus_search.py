@@ -108,6 +108,29 @@ def first_order_candidates(overlaps: Overlaps) -> list[Candidate]:
     return [Candidate(*map(float, every[:, i]), float(scores[i])) for i in order]
 
 
+def score_defocus(maps, overlaps: Overlaps) -> tuple[float, float]:
+    """The best C10 [Å] without astigmatism, and its score."""
+    fine = np.linspace(-1, 1, 16 * STEPS + 1)
+    reach = [1 / (2 * overlaps.wavelength * end * overlaps.k0 * overlaps.width) for end in BANDS]
+    tried = np.zeros((3, fine.size * len(reach)))
+    tried[0] = np.outer(reach, fine).ravel()
+    scores = _scores(maps, overlaps.q_on_detector(), tried, overlaps)
+    best = int(np.argmax(scores))
+    return float(tried[0, best]), float(scores[best])
+
+
+def climbed(overlaps: Overlaps, start: Candidate) -> Candidate:
+    """The best first-order coefficients near others, such as those of a slightly other geometry."""
+    maps, q = slope_maps(overlaps), overlaps.q_on_detector()
+    best = np.array([start.C10, start.C12a, start.C12b])
+    step = 1 / (2 * overlaps.wavelength * BANDS[-1] * overlaps.k0 * overlaps.width) / STEPS
+    for reach in (4, 2, 1, 0.5, 0.25):
+        tried = _about([best], reach * step)
+        scores = _scores(maps, q, tried, overlaps)
+        best = tried[:, np.argmax(scores)]
+    return Candidate(*map(float, best), float(scores.max()))
+
+
 def _scores(maps, q, tried, overlaps):
     """Score of each (C10, C12a, C12b) in (3, n), by looking up its slopes."""
     scale = overlaps.wavelength * overlaps.width * maps.shape[1]
