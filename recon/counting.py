@@ -87,16 +87,13 @@ def count_electrons(
     device : Device
         Where to count: on a GPU, local maxima without common offsets.
     subpixel : bool
-        Return the place of each electron within its pixel as well.
+        Keep the place of each electron within its pixel, as `ElectronEvents.subpixel`.
 
     Returns
     -------
     ElectronEvents
         Electrons at the pixel in which their centroid lies, frame by frame in raster order of
         their peaks.
-    (E,) uint8 array, if `subpixel`
-        Place in the pixel: y in the high four bits, x in the low ones; n lies (n - 8) / 16 pixels
-        from the pixel's centre.
 
     Raises
     ------
@@ -155,15 +152,15 @@ def count_electrons(
                 places.append(within[part, :number])
         if progress is not None:
             progress((first + len(slab)) / frames.positions)
-    events = ElectronEvents(
+    return ElectronEvents(
         electrons.taken(),
         np.concatenate([[0], np.cumsum(counts)]),
         frames.scan_shape,
         frames.frame_shape,
         frames.metadata,
         Source(frames.source.name, f"electrons counted in {frames.source.format}"),
+        subpixel=places.taken() if subpixel else None,
     )
-    return (events, places.taken()) if subpixel else events
 
 
 def _count_slab(slab, settings, room, device):

@@ -71,7 +71,7 @@ def test_electrons_are_those_of_plain_numpy_in_double_precision(method, common):
     raw = camera.expose(6, camera.electrons(6, 60), xrays=2)
     thresholds = Thresholds(25.0, 400.0)
 
-    events, fine = count_electrons(
+    events = count_electrons(
         raw, (2, 3), camera.dark, camera.gain, thresholds, method, common=common, subpixel=True
     )
 
@@ -80,7 +80,7 @@ def test_electrons_are_those_of_plain_numpy_in_double_precision(method, common):
     assert len(found) > 200
     np.testing.assert_array_equal(events.pixels, pixels)
     np.testing.assert_array_equal(events.offsets, offsets)
-    np.testing.assert_array_equal(fine, nibbles)
+    np.testing.assert_array_equal(events.subpixel, nibbles)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", ">u2", "u4", "i4", "f2", "f4", "f8", "i8"])
@@ -192,10 +192,10 @@ def test_two_touching_electrons_are_two_maxima_and_one_cluster():
 
 def test_a_centroid_between_two_pixels_is_at_their_border():
     raw = frame_with(y2x2=100, y2x3=100)
-    events, fine = count_electrons(raw, (1, 1), thresholds=Thresholds(10.0), subpixel=True)
+    events = count_electrons(raw, (1, 1), thresholds=Thresholds(10.0), subpixel=True)
     # Centroid (2, 2.5): pixel 3 begins there, half a pixel from its centre.
     assert events.pixels.tolist() == [2 * 7 + 3]
-    assert fine.tolist() == [8 << 4 | 0]
+    assert events.subpixel.tolist() == [8 << 4 | 0]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -204,11 +204,9 @@ def test_sparse_electrons_are_found_placed_and_not_invented(method):
     places = camera.electrons(100, 8)
     raw = camera.expose(100, places, xrays=0.5)
 
-    events, fine = count_electrons(
-        raw, (10, 10), camera.dark, camera.gain, method=method, subpixel=True
-    )
+    events = count_electrons(raw, (10, 10), camera.dark, camera.gain, method=method, subpixel=True)
 
-    found, false, errors = matched(places, events, fine)
+    found, false, errors = matched(places, events, events.subpixel)
     assert found > 0.975 * places[0].size
     assert false <= 5  # in a hundred frames
     assert np.sqrt(np.mean(errors**2)) < (0.13 if method == "maximum" else 0.18)

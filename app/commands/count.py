@@ -56,6 +56,10 @@ def count(
             help="Raw number of a saturated pixel. [default: the largest of an integer type]",
         ),
     ] = None,
+    subpixel: Annotated[
+        bool,
+        typer.Option("--subpixel", help="Keep positions finer than a pixel (OUT then is .npz)."),
+    ] = False,
     device: Annotated[str, typer.Option(help="Where to count: `auto`, `cpu` or `gpu`.")] = "auto",
 ):
     """Count electrons in a camera's raw frames and write them as events (.h5, .npz)."""
@@ -64,6 +68,8 @@ def count(
         if source is not None and not source.is_dir():
             options.input_file(source)
     options.events_file(output, source=raw)
+    if subpixel and output.suffix.lower() != ".npz":
+        raise ValueError(f"{output} would hold whole pixels only: with --subpixel, name it .npz.")
     from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames
     from recon.counting_thresholds import Thresholds
@@ -90,6 +96,7 @@ def count(
             frames,
             thresholds=thresholds,
             method=method,
+            subpixel=subpixel,
             device=place,
             progress=one_task(report, f"Counting {raw.name}"),
             **correction,
