@@ -1,12 +1,12 @@
 """Aberrations fitted to G itself: the coefficients that make the tiles flat.
 
-For each frequency q the entries of both sidebands are i Φ(q) P(k) exp(i φ(k, q; c)), with noise
-of variance N P(k). Eliminating the unknown Φ(q) leaves the likelihood
+For each frequency q the entries are i Φ(q) P(k) γ(k, q; c), with noise of variance N P(k).
+Eliminating the unknown Φ(q) leaves the likelihood
 
-    L(c) = Σ_q |S_q|² / (σ_q² W_q),  S_q = Σ_k a e^{-iφ} G,  W_q = N Σ_k a² P,
+    L(c) = Σ_q |S_q|² / (σ_q² W_q),  S_q = Σ_k γ* G,  W_q = N Σ_k |γ|² P,
 
-with a the shortening of an entry by the area of its pixel and σ_q² how much worse than counting
-statistics a frequency fits (one, unless the object is no weak phase object). A search over all
+with γ averaged over the area of a pixel and σ_q² how much worse than counting statistics a
+frequency fits (one, unless the object is no weak phase object). A search over all
 first-order coefficients that the pixels can sample gives several beginnings; each is refined by
 Gauss-Newton steps (variable projection, damped after Levenberg and Marquardt), order after order;
 the best one is taken. The curvature of L gives the standard errors.
@@ -34,6 +34,8 @@ STEPS = 25
 REFRESHED = 5
 CLOSE = 1e-3
 """A fit has converged once no coefficient moves the edge's phase by more than this [rad]."""
+
+TINY = 1e-30
 
 UNDETERMINED = 0.5
 """Standard error, as phase at the edge of the aperture [rad], beyond which a coefficient is not
@@ -193,7 +195,7 @@ class _Refinement:
         """Fit stage after stage, each with the misfit that the one before left."""
         for stage, names in enumerate(stages):
             self._climb(names, self.rotation and stage == len(stages) - 1)
-            self._judge()
+            self.judge()
         return self
 
     def _climb(self, names, rotation):
@@ -206,9 +208,9 @@ class _Refinement:
         here = self._at(model, x, self.rotation_deg, rotation)
         for step in range(STEPS):
             if step % REFRESHED == 0:
-                # The areas of the pixels dim an entry little, and change slowly.
-                dim = model.dimming(model.aberrations(x), self.rotation_deg)
-                value, gradient, curvature = self._likelihood(here, x, dim, True)
+                # How the area of a pixel shortens an entry changes slowly.
+                sizes = model.amplitudes(model.aberrations(x), self.rotation_deg)
+                value, gradient, curvature = self._likelihood(here, x, sizes)
             scale = damping * np.diag(np.diag(curvature) + 1e-12)
             move = np.linalg.lstsq(curvature + scale, gradient, rcond=1e-10)[0]
             tried, angle = x + move[: x.size], self.rotation_deg
@@ -216,7 +218,7 @@ class _Refinement:
             if rotation:
                 angle += float(np.rad2deg(move[-1]))
                 there = self._at(model, tried, angle, rotation)
-            after, further, curved = self._likelihood(there, tried, dim, True)
+            after, further, curved = self._likelihood(there, tried, sizes)
             if after >= value:
                 x, self.rotation_deg, here = tried, angle, there
                 value, gradient, curvature = after, further, curved
@@ -230,88 +232,78 @@ class _Refinement:
         self.aberrations = model.aberrations(x)
 
     def _at(self, model, x, rotation_deg, rotation):
-        """Columns of the coefficients (and of the rotation), and the phase without them."""
+        """Columns of the coefficients (and of the rotation), and the phases without them."""
         differences = model.differences(rotation_deg)
         columns = model.columns(differences)
-        rest = differences @ model.powers(model.without)
+        rest = np.stack([part @ model.powers(model.without) for part in differences])
         if rotation:
             turning = model.turning(model.aberrations(x), rotation_deg)
-            columns = np.column_stack([columns, turning])
-        return np.ascontiguousarray(columns), rest
+            columns = np.concatenate([columns, turning[..., None]], axis=2)
+        return columns, rest
 
-    def _likelihood(self, here, x, dim, derivatives):
-        """L, and its gradient and (positive) curvature, or None for them."""
-        columns, rest = here
-        o = self.overlaps
-        wanted = columns.shape[1] if derivatives else 0
-        sums, norms = np.empty(o.size, complex), np.empty(o.size)
-        slopes, means = np.empty((o.size, wanted), complex), np.empty((o.size, wanted))
-        spreads = np.empty((o.size, wanted, wanted))
+    def _sums(self, here, x, sizes, wanted):
+        """What `tile_sums` gives, for `wanted` derivatives."""
+        (columns, rest), o = here, self.overlaps
+        shapes = (), (), (wanted,), (wanted,), (wanted, wanted)
+        types = complex, float, complex, complex, float
+        sums = [np.empty((o.size, *s), t) for s, t in zip(shapes, types, strict=True)]
         # The rotation is no linear parameter: its column is a derivative alone.
-        padded = np.concatenate([x, np.zeros(columns.shape[1] - x.size)])
-        entries = dim, o.values, o.weights, o.starts
-        tile_sums(columns, rest, padded, *entries, sums, norms, slopes, means, spreads)
-        norms = np.maximum(norms, 1e-30) * self.sigma
+        padded = np.concatenate([x, np.zeros(columns.shape[2] - x.size)])
+        tile_sums(columns, rest, padded, sizes, o.values, o.weights, o.starts, *sums)
+        return sums
+
+    def _likelihood(self, here, x, sizes):
+        """L, its gradient and its (positive) curvature."""
+        sums, norms, slopes, means, spreads = self._sums(here, x, sizes, here[0].shape[2])
+        norms = np.maximum(norms, TINY) * self.sigma
         power = np.abs(sums) ** 2 / norms
-        if not derivatives:
-            return float(power.sum()), None, None
-        gradient = 2 * ((sums.conj() / norms)[:, None] * slopes).real.sum(axis=0)
+        gradient = 2 * ((sums.conj() / norms)[:, None] * slopes - power[:, None] * means).real
         signal = 2 * np.maximum(power - 1, 0)
-        return float(power.sum()), gradient, np.tensordot(signal, spreads, 1)
+        return float(power.sum()), gradient.sum(axis=0), np.tensordot(signal, spreads, 1)
 
     def _state(self):
-        """Model, columns and phase without them, coefficients, and shortening, as reached."""
+        """Model, columns and phases without them, coefficients, and amplitudes, as reached."""
         model = PhaseModel(self.overlaps, self.names, self.aberrations, self.rotation)
-        x = np.array(
-            [
-                getattr(self.aberrations, n) / u
-                for n, u in zip(self.names, model.units, strict=False)
-            ]
-        )
+        values = zip(self.names, model.units, strict=False)
+        x = np.array([getattr(self.aberrations, name) / size for name, size in values])
         here = self._at(model, x, self.rotation_deg, self.rotation)
-        return model, here, x, model.dimming(self.aberrations, self.rotation_deg)
+        return model, here, x, model.amplitudes(self.aberrations, self.rotation_deg)
 
-    def _judge(self):
-        """How much worse than counting statistics each frequency fits, and the likelihood."""
+    def judge(self):
+        """Coherence and misfit of each frequency, and the likelihood, where the fit stands.
+
+        The coherence is |Σ γ* G|² / (Σ |γ|² w  Σ |G|² / w), 1 where the aberrations explain all,
+        and 1 / n for n entries of chance.
+        """
         o = self.overlaps
-        _, (columns, rest), x, dim = self._state()
-        phase = rest + columns[:, : x.size] @ x
-        self.coherence, left, freedom = tile_coherence(o, phase, dim)
-        self.sigma = np.maximum(left / freedom, 1.0)
-        # With the noise of each frequency unknown: comparable between beginnings.
+        _, here, x, sizes = self._state()
+        sums, norms, *_ = self._sums(here, x, sizes, 0)
+        flat = np.abs(sums) ** 2 / np.maximum(norms, TINY)
+        self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
+        self.coherence = flat / self.power
         counts = np.diff(o.starts)
+        self.sigma = np.maximum((self.power - flat) / np.maximum(counts - 1, 1), 1.0)
+        # With the noise of each frequency unknown: comparable between beginnings.
         self.likelihood = float(np.sum(-counts * np.log1p(-np.minimum(self.coherence, 1 - 1e-9))))
+        return self
+
+    @property
+    def explained(self) -> float:
+        """Share of the tiles' power that the aberrations explain."""
+        return float(self.coherence @ self.power / self.power.sum())
 
     def errors(self):
         """Covariance in units of the model, and those units."""
-        model, here, x, dim = self._state()
-        _, _, curvature = self._likelihood(here, x, dim, True)
+        model, here, x, sizes = self._state()
+        _, _, curvature = self._likelihood(here, x, sizes)
         values, vectors = np.linalg.eigh(curvature)
         covariance = (vectors / np.maximum(values, 1e-12)) @ vectors.T
         return covariance, model.units
 
 
-def tile_coherence(overlaps: Overlaps, phase, dim):
-    """Coherence (M,) of the tiles once a phase is taken out, what is left, and its freedom.
-
-    The coherence is |Σ a e^{-iφ} G|² / (Σ a² N P  Σ |G|² / N P), 1 for a flat tile, and 1 / n for
-    n entries of chance; what is left is in units of counting noise.
-    """
-    sums = overlaps.add_up(dim * np.exp(-1j * phase) * overlaps.values)
-    weights = np.maximum(overlaps.add_up(dim**2 * overlaps.weights), 1e-30)
-    power = overlaps.add_up(np.abs(overlaps.values) ** 2 / np.maximum(overlaps.weights, 1e-30))
-    flat = np.abs(sums) ** 2 / weights
-    return (
-        flat / np.maximum(power, 1e-30),
-        power - flat,
-        np.maximum(np.diff(overlaps.starts) - 1, 1),
-    )
-
-
 def _check_significance(others: Overlaps, names, aberrations):
     """Refuse aberrations that make tiles that took no part in their fit no flatter than chance."""
-    fit = _Refinement(others, names, aberrations)
-    fit._judge()
+    fit = _Refinement(others, names, aberrations).judge()
     # By chance n ρ is 1 ± 1 for each frequency, nearly.
     excess = np.diff(others.starts) * fit.coherence - 1
     deviations = excess.sum() / np.sqrt(others.size)
@@ -348,13 +340,8 @@ def _report(fit: _Refinement, start: Aberrations, undetermined) -> AberrationFit
     covariance, units = fit.errors()
     errors = np.sqrt(np.diag(covariance))
     o = fit.overlaps
-    before = PhaseModel(o, fit.names, start)
-    phase = before.differences(o.rotation_deg) @ before.powers(start)
-    dim = before.dimming(start, o.rotation_deg)
-    earlier, _, _ = tile_coherence(o, phase, dim)
-    power = o.add_up(np.abs(o.values) ** 2 / o.weights)
-    flat_before = float(np.sum(earlier * power) / power.sum())
-    flat_after = float(np.sum(fit.coherence * power) / power.sum())
+    flat_before = _Refinement(o, fit.names, start).judge().explained
+    flat_after = fit.judge().explained
     misfit = float(np.mean(fit.sigma))
     said = (
         f"{len(fit.names)} coefficients from {o.size} frequencies: "

@@ -1,8 +1,8 @@
 """First-order aberrations found from nothing: defocus of either sign, and twofold astigmatism.
 
-To first order χ(k) = πλ k·M k with M = [[C10 - C12a, C12b], [C12b, C10 + C12a]] on (y, x). In
-either sideband the phase of G(k, q) then is a plane wave, 2π s·(k ∓ q/2) with the same slope
-s = λ M q: the image of every detector pixel is displaced by λ M k. One Fourier transform of each
+To first order χ(k) = πλ k·M k with M = [[C10 - C12a, C12b], [C12b, C10 + C12a]] on (y, x). Both
+terms of γ(k, q) then are plane waves, exp(2πi s·(k ∓ q/2)) with the same slope s = λ M q: the
+image of every detector pixel is displaced by λ M k. One Fourier transform of each
 tile holds the signal for every slope; any M is scored by looking its slopes up, so that the whole
 range that the pixels can sample is searched, and no local maximum can be mistaken for the best.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from recon.kernels.search import score_matrices
 from recon.overlaps import Overlaps
 
-BANDS = (0.12, 0.25, 0.5, 1.0, 1.9)
+BANDS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 1.9)
 """Ends of bands of frequencies [k0]: low ones reach far, high ones measure finely."""
 
 STEPS = 12
@@ -46,32 +46,32 @@ def slope_maps(overlaps: Overlaps) -> np.ndarray:
     chance is taken off.
     """
     width = overlaps.width
-    place = np.rint((overlaps.k - overlaps.k.min(axis=1, keepdims=True)) / width).astype(int)
+    origin = overlaps.k.min(axis=1)
+    place = np.rint((overlaps.k - origin[:, None]) / width).astype(int)
     side = int(place.max()) + 1 if place.size else 1
     size = 1 << int(np.ceil(np.log2(OVERSAMPLING * side)))
     slopes = np.fft.fftfreq(size)
-    origin = overlaps.k.min(axis=1)
     q = overlaps.q_on_detector()
-    spread = np.sqrt(overlaps.weights)
-    whitened = overlaps.values / spread
     maps = np.empty((overlaps.size, size, size), np.float32)
     for m in range(overlaps.size):
         part = slice(overlaps.starts[m], overlaps.starts[m + 1])
+        values, weights = overlaps.values[part], overlaps.weights[part]
+        terms = overlaps.right[part], overlaps.left[part]
         total = np.zeros((size, size), complex)
-        for sign in (1.0, -1.0):
-            of_side = overlaps.sides[part] == sign
-            if not of_side.any():
-                continue
+        for term, sign in zip(terms, (1.0, -1.0), strict=True):
             tile = np.zeros((size, size), complex)
-            tile[tuple(place[:, part][:, of_side])] = (whitened * spread)[part][of_side]
+            tile[tuple(place[:, part])] = values * term
             # exp(-2πi s·(k - sign q/2)), the table beginning at `origin` rather than at k = 0.
             shift = (origin - sign * q[:, m] / 2) / width
             ramps = [np.exp(-2j * np.pi * slopes * along) for along in shift]
-            total += np.fft.fft2(tile) * ramps[0][:, None] * ramps[1]
-        coherence = np.abs(total) ** 2 / (
-            overlaps.weights[part].sum() * np.sum(np.abs(whitened[part]) ** 2)
-        )
-        count = part.stop - part.start
+            total += sign * np.fft.fft2(tile) * ramps[0][:, None] * ramps[1]
+        # |γ|² is 1 for one term, 2 - 2 cos(2π s·q) for both.
+        turns = slopes[:, None] * (q[0, m] / width) + slopes * (q[1, m] / width)
+        both = weights @ (terms[0] * terms[1])
+        norm = weights @ (terms[0] + terms[1]) - 2 * both * np.cos(2 * np.pi * turns)
+        power = np.sum(np.abs(values) ** 2 / weights)
+        coherence = np.abs(total) ** 2 / (np.maximum(norm, 1e-3 * weights.sum()) * power)
+        count = values.size
         # By chance ρ has the density (n - 1) (1 - ρ)^(n - 2): without its mean gain, a slope that
         # no pixel samples is as good as one that does not fit.
         chance = count / (count - 1)

@@ -1,8 +1,9 @@
 """Entries of G in the sidebands of the object's strongest frequencies: where aberrations show.
 
-In the right sideband of a frequency q the phase of G(k, q) is that of i Φ(q) times
-exp(i [χ(k) - χ(k - q)]), in the left one that of -i Φ(q) exp(i [χ(k + q) - χ(k)]): up to one
-complex number for each q, aberrations alone.
+G(k, q) = i Φ(q) P(k) γ, γ = exp(i [χ(k) - χ(k - q)]) - exp(i [χ(k + q) - χ(k)]), of which the right
+sideband has the first term, the left one the second and the triple overlap both: up to one complex
+number for each q, aberrations alone. The triple overlap is dark in focus; at a large defocus it
+holds most of what there is.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +12,9 @@ import numpy as np
 
 from recon.datacube import OFFSETS
 from recon.gfunction import Sidebands
-from recon.kernels.sideband_geometry import LEFT, RIGHT
 from recon.tiles import entries_at, power_spectrum
 
-NEAREST, FARTHEST = 0.04, 1.85
+NEAREST, FARTHEST = 0.02, 1.85
 """Frequencies outside this range, in units of k0, have hardly an overlap or only scan noise."""
 
 FEWEST = 6
@@ -28,11 +28,11 @@ class Overlaps:
     Attributes
     ----------
     values : (E,) complex128 array
-        G(k, q), with the sign of the left sideband taken out.
+        G(k, q).
     k : (2, E) float64 array
         Scattering vector (ky, kx) of each entry in the detector's frame [1/Å].
-    sides : (E,) float64 array
-        +1 in the right sideband, -1 in the left one.
+    right, left : (E,) float64 arrays
+        1 where the first and where the second term of γ is there, 0 elsewhere.
     weights : (E,) float64 array
         Variance of each entry for independent electrons, N P(k).
     starts : (M + 1,) int64 array
@@ -47,7 +47,8 @@ class Overlaps:
 
     values: np.ndarray
     k: np.ndarray
-    sides: np.ndarray
+    right: np.ndarray
+    left: np.ndarray
     weights: np.ndarray
     starts: np.ndarray
     q: np.ndarray
@@ -91,7 +92,8 @@ class Overlaps:
         return Overlaps(
             self.values[kept],
             self.k[:, kept],
-            self.sides[kept],
+            self.right[kept],
+            self.left[kept],
             self.weights[kept],
             starts,
             self.q[:, which],
@@ -116,7 +118,8 @@ def strongest_overlaps(g: Sidebands, count: int = 400) -> Overlaps:
     -------
     Overlaps
         Only pixels that lie in their sideband with their whole area, so that the mean over a
-        pixel keeps the phase of its centre. May hold no frequency at all.
+        pixel keeps the phase of its centre; those of the triple overlap if G holds it. May hold
+        no frequency at all.
 
     Raises
     ------
@@ -158,31 +161,25 @@ def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
     """
     calibration, disc = g.calibration, g.bright_field
     k0 = calibration.k0
-    ky, kx = g.k
-    central = np.hypot(ky, kx) < k0 - distance
     positions = g.scan_shape[0] * g.scan_shape[1]
     entries = []
     frequencies = np.asarray(frequencies).reshape(-1, 2)
     found = entries_at(g, [(row % g.scan_shape[0], column) for row, column in frequencies])
     for (row, column), values, sides in zip(frequencies, *found, strict=True):
-        q_y, q_x = g.q_y[row % g.scan_shape[0]], g.q_x[column]
-        after = np.hypot(ky - q_y, kx - q_x)
-        before = np.hypot(ky + q_y, kx + q_x)
-        inside, outside = k0 - distance, k0 + distance
-        right = central & (after < inside) & (before > outside)
-        left = central & (before < inside) & (after > outside)
-        if np.count_nonzero(right | left) < FEWEST:
-            continue
-        at = np.flatnonzero((right & (sides == RIGHT)) | (left & (sides == LEFT)))
-        sign = np.where(sides[at] == RIGHT, 1.0, -1.0)
-        entries.append((values[at] * sign, disc.k[:, at], sign, g.pacbed[at], (q_y, q_x)))
+        q = g.q_y[row % g.scan_shape[0]], g.q_x[column]
+        right, left = terms_at(g.k, q, k0, distance)
+        at = np.flatnonzero((right | left) & (sides > 0))
+        if at.size >= FEWEST:
+            parts = values[at], disc.k[:, at], right[at], left[at], g.pacbed[at]
+            entries.append((*parts, q))
     starts = np.concatenate([[0], np.cumsum([len(e[0]) for e in entries])]).astype(np.int64)
     nothing = np.empty(0)
-    values, k, sides, weights, q = zip(*entries, strict=True) if entries else [[nothing]] * 5
+    values, k, right, left, weights, q = zip(*entries, strict=True) if entries else [[nothing]] * 6
     return Overlaps(
         np.concatenate(values).astype(complex),
         np.concatenate(k, axis=1) if entries else np.empty((2, 0)),
-        np.concatenate(sides),
+        np.concatenate(right).astype(float),
+        np.concatenate(left).astype(float),
         positions * np.concatenate(weights),
         starts,
         np.array(q).T if entries else np.empty((2, 0)),
@@ -192,3 +189,16 @@ def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
         calibration.rotation_deg,
         calibration.transpose,
     )
+
+
+def terms_at(k, q, k0: float, distance: float):
+    """(K,) bool each: which pixels k (2, K) wholly have the first, the second term of γ at q.
+
+    Pixels within `distance` of an aperture's edge, or outside all, have neither.
+    """
+    (k_y, k_x), (q_y, q_x) = k, q
+    central = np.hypot(k_y, k_x) < k0 - distance
+    after, before = np.hypot(k_y - q_y, k_x - q_x), np.hypot(k_y + q_y, k_x + q_x)
+    for radius in (after, before):
+        central = central & (np.abs(radius - k0) > distance)
+    return central & (after < k0), central & (before < k0)

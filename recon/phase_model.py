@@ -44,10 +44,10 @@ def unit(name: str, wavelength: float, k0: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class PhaseModel:
-    """Phase of the entries, φ = Σ_j x_j B_j, for coefficients x in units of `unit`.
+    """Phases of the two terms of γ, φ = Σ_j x_j B_j, for coefficients x in units of `unit`.
 
-    B_j = s [w_j(k) - w_j(k - s q)] with s the side, w_j the aberration's polynomial averaged over
-    the area of a pixel.
+    B_j = w_j(k) - w_j(k - q) for the first term and w_j(k + q) - w_j(k) for the second, with w_j
+    the aberration's polynomial averaged over the area of a pixel.
 
     Parameters
     ----------
@@ -89,61 +89,61 @@ class PhaseModel:
         """(28,) coefficients of `EXPONENTS` in `polynomial`."""
         return self.polynomial(aberrations)[CHOSEN]
 
-    def shifted(self, rotation_deg: float) -> np.ndarray:
-        """(2, E) k - s q [1/Å], on the detector."""
-        o = self.overlaps
-        return o.k - o.sides * np.repeat(o.q_on_detector(rotation_deg), np.diff(o.starts), axis=1)
-
     def _monomials(self, rotation_deg: float):
-        """Monomials (E, 28) at k and at k - s q; the last angle's are kept."""
-        tables = self.overlaps.tables
+        """Monomials (E, 28) at k, k - q and k + q; the last angle's are kept."""
+        o = self.overlaps
+        tables = o.tables
         if "here" not in tables:
-            tables["here"] = monomials(*self.overlaps.k)
+            tables["here"] = monomials(*o.k)
         if tables.get("angle") != rotation_deg:
-            tables["there"] = monomials(*self.shifted(rotation_deg))
+            q = np.repeat(o.q_on_detector(rotation_deg), np.diff(o.starts), axis=1)
+            tables["after"], tables["before"] = monomials(*(o.k - q)), monomials(*(o.k + q))
             tables["angle"] = rotation_deg
-        return tables["here"], tables["there"]
+        return tables["here"], tables["after"], tables["before"]
 
-    def differences(self, rotation_deg: float) -> np.ndarray:
-        """(E, 28) s [m(k) - m(k - s q)] of the monomials m."""
-        here, there = self._monomials(rotation_deg)
-        return self.overlaps.sides[:, None] * (here - there)
+    def differences(self, rotation_deg: float):
+        """(E, 28) m(k) - m(k - q) and m(k + q) - m(k) of the monomials m."""
+        here, after, before = self._monomials(rotation_deg)
+        return here - after, before - here
 
     def columns(self, differences) -> np.ndarray:
-        """(E, n) B of the coefficients."""
+        """(2, E, n) B of the coefficients, for both terms."""
         if not self.names:
-            return np.empty((self.overlaps.values.size, 0))
+            return np.empty((2, self.overlaps.values.size, 0))
         units = zip(self.names, self.units, strict=False)
         basis = [self.powers(Aberrations(**{name: size})) for name, size in units]
-        return differences @ np.array(basis).T
+        return np.stack([part @ np.array(basis).T for part in differences])
 
     def turning(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
-        """(E,) derivative of the phase by the rotation [rad/rad]."""
+        """(2, E) derivatives of the terms' phases by the rotation [rad/rad]."""
         o = self.overlaps
-        slope_y, slope_x = self.slopes(aberrations, self._monomials(rotation_deg)[1])
         step = 1e-4
         ahead, behind = (o.q_on_detector(rotation_deg + np.rad2deg(d)) for d in (step, -step))
         d_y, d_x = np.repeat((ahead - behind) / (2 * step), np.diff(o.starts), axis=1)
-        # φ = s [χ(k) - χ(k - s q)], and s² = 1.
-        return slope_y * d_y + slope_x * d_x
+        _, *shifted = self._monomials(rotation_deg)
+        slopes = [self.slopes(aberrations, table) for table in shifted]
+        return np.stack([slope_y * d_y + slope_x * d_x for slope_y, slope_x in slopes])
 
     def slopes(self, aberrations: Aberrations, table) -> np.ndarray:
         """(2, E) gradient (y, x) of chi [rad Å] where the monomials have the values `table`."""
         powers = self.polynomial(aberrations)
         return np.stack([table @ _slope(powers, axis)[CHOSEN] for axis in (1, 0)])
 
-    def dimming(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
-        """(E,) by how much the mean over a pixel's sub-points shortens an entry, from -1 to 1.
+    def amplitudes(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
+        """(2, E) amplitude of each term of γ: 1 and -1 where it is there, shortened by the pixel.
 
-        A phase that turns more than twice over a pixel is not sampled: 0.
+        The mean over a pixel's sub-points shortens a term whose phase turns in it; one that turns
+        more than twice is not sampled: 0.
         """
         o = self.overlaps
-        # Means over the sub-points at ±1/8 and ±3/8 of the width: (cos θ + cos 3θ) / 2.
-        here, there = self._monomials(rotation_deg)
-        along = self.slopes(aberrations, here - there) * (o.width / 8)
-        cosine = np.cos(along)
-        means = cosine * (2 * cosine**2 - 1)
-        return np.where((np.abs(along) < np.pi / 4).all(0), means.prod(0), 0.0)
+        result = np.stack([o.right, -o.left])
+        for term, table in zip(result, self.differences(rotation_deg), strict=True):
+            # Sub-points at ±1/8 and ±3/8 of the width: (cos θ + cos 3θ) / 2.
+            along = self.slopes(aberrations, table) * (o.width / 8)
+            cosine = np.cos(along)
+            means = cosine * (2 * cosine**2 - 1)
+            term *= np.where((np.abs(along) < np.pi / 4).all(0), means.prod(0), 0.0)
+        return result
 
     def aberrations(self, x) -> Aberrations:
         """The aberrations with the coefficients at `x`."""

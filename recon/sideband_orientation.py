@@ -16,9 +16,9 @@ from recon.datacube import bright_field, plane_counts
 from recon.defocus_search import climbed, first_order_candidates, score_defocus, slope_maps
 from recon.errors import Unfitted
 from recon.events import ElectronEvents
-from recon.overlaps import FARTHEST, FEWEST, NEAREST, Overlaps, margin
+from recon.overlaps import FARTHEST, FEWEST, NEAREST, Overlaps, margin, terms_at
 
-FREQUENCIES = 64
+FREQUENCIES = 120
 """The scan's strongest frequencies, which judge."""
 
 STEP_DEG = 6.0
@@ -130,7 +130,7 @@ def _strongest(events, disc, calibration, tell):
     offset_x = np.arange(columns // 2 + 1)
     radius = np.hypot(offset_y[:, None] * steps[0], offset_x * steps[1]) / calibration.k0
     allowed = (abs(offset_y)[:, None] > 1) & (offset_x > 1)
-    allowed &= (radius > max(NEAREST, 0.1)) & (radius < FARTHEST)
+    allowed &= (radius > NEAREST) & (radius < FARTHEST)
     ranked = np.where(allowed, on_host(power), 0).ravel()
     best = np.argsort(-ranked)[:FREQUENCIES]
     best = np.sort(best[ranked[best] > 0])
@@ -148,24 +148,20 @@ def _laid(tiles, rotation_deg, transpose) -> Overlaps:
     values, q, weights, disc, calibration = tiles
     empty = np.empty(0)
     frame = calibration.k0, disc.width, calibration.wavelength, rotation_deg, transpose
-    laid = Overlaps(empty, np.empty((2, 0)), empty, empty, np.zeros(1, int), q, *frame)
-    q_y, q_x = laid.q_on_detector()[..., None]
-    k_y, k_x = disc.k
-    distance = margin(disc.width)
-    inside, outside = calibration.k0 - distance, calibration.k0 + distance
-    after, before = np.hypot(k_y - q_y, k_x - q_x), np.hypot(k_y + q_y, k_x + q_x)
-    central = np.hypot(k_y, k_x) < inside
-    right = central & (after < inside) & (before > outside)
-    left = central & (before < inside) & (after > outside)
+    nothing = empty, np.empty((2, 0)), empty, empty, empty
+    laid = Overlaps(*nothing, np.zeros(1, int), q, *frame)
+    # Entries are judged in the detector's frame.
+    axes = disc.k[:, None], laid.q_on_detector()[..., None]
+    right, left = terms_at(*axes, calibration.k0, margin(disc.width))
     kept = (right | left) & ((right | left).sum(axis=1) >= FEWEST)[:, None]
     frequency, plane = np.nonzero(kept)
-    sides = np.where(right, 1.0, -1.0)[kept]
     used = np.flatnonzero(kept.any(axis=1))
     starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1)[used])])
     return Overlaps(
-        values[frequency, plane] * sides,
+        values[frequency, plane],
         disc.k[:, plane],
-        sides,
+        right[kept].astype(float),
+        left[kept].astype(float),
         weights[plane],
         starts,
         q[:, used],

@@ -9,11 +9,12 @@ from recon.optics import Aberrations
 from recon.overlaps import margin, overlaps_at, strongest_overlaps
 
 
+@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize(("rotation", "transpose"), [(0.0, False), (20.0, True)])
-def test_entries_are_those_of_both_sidebands(rotation, transpose):
+def test_entries_are_those_of_the_sidebands(rotation, transpose, full):
     calibration = calibration_of(rotation, transpose, 4.0, sampling=(0.9, 0.31))
     counts, disc, total = random_counts(calibration, (13, 14), (9, 18), 8)
-    g = built(counts, disc, calibration, total)
+    g = built(counts, disc, calibration, total, full)
     frequencies = [(2, 3), (-3, 2), (1, 5)]
     found = overlaps_at(g, frequencies, 0.0)
     exact = transform(counts)
@@ -21,14 +22,16 @@ def test_entries_are_those_of_both_sidebands(rotation, transpose):
     right, left = terms(calibration, Aberrations(), *disc.k, counts.shape[1:])
     for m, (row, column) in enumerate(frequencies):
         at = np.s_[row, column]
-        inside = (right[at] != 0) ^ (left[at] != 0)
+        inside = (right[at] != 0) | (left[at] != 0)
+        if not full:
+            inside &= (right[at] != 0) ^ (left[at] != 0)
         part = slice(found.starts[m], found.starts[m + 1])
-        sign = np.where(right[at] != 0, 1, -1)[inside]
-        np.testing.assert_array_equal(found.sides[part], sign)
+        np.testing.assert_array_equal(found.right[part], right[at][inside] != 0)
+        np.testing.assert_array_equal(found.left[part], left[at][inside] != 0)
         np.testing.assert_array_equal(found.k[:, part], disc.k[:, inside])
         scale = np.abs(exact).max()
         np.testing.assert_allclose(
-            found.values[part] / scale, sign * exact[inside][:, row, column] / scale, atol=1e-6
+            found.values[part] / scale, exact[inside][:, row, column] / scale, atol=1e-6
         )
         np.testing.assert_allclose(found.weights[part], counts.sum((1, 2))[inside], rtol=1e-6)
 

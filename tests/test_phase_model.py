@@ -7,35 +7,33 @@ from test_aberration_fit import HIGH, calibration_of
 
 from recon.datacube import OFFSETS
 from recon.optics import Aberrations
-from recon.overlaps import Overlaps
+from recon.overlaps import Overlaps, terms_at
 from recon.phase_model import PhaseModel, unit
 
 
-def overlaps_of(calibration, width=0.02, count=40):
-    """Points drawn in the right and the left sideband of some frequencies, without values."""
+def overlaps_of(calibration, width=0.02):
+    """Points drawn all over the disc for some frequencies, with the terms they have."""
     rng = np.random.default_rng(0)
     k0 = calibration.k0
     q = rng.uniform(-1.2, 1.2, (2, 6)) * k0
-    k, sides, starts = [], [], [0]
+    parts, starts = [], [0]
     for q_y, q_x in q.T:
-        at_y, at_x = detector_frequency(q_y, q_x, calibration)
-        points = rng.uniform(-1, 1, (2, 400)) * k0
-        radius = np.hypot(*points)
-        after = np.hypot(points[0] - at_y, points[1] - at_x)
-        before = np.hypot(points[0] + at_y, points[1] + at_x)
-        safe = k0 - 2 * width
-        right = (radius < safe) & (after < safe)
-        left = (radius < safe) & (before < safe)
-        for side, inside in ((1.0, right), (-1.0, left)):
-            k.append(points[:, inside][:, :count])
-            sides.append(np.full(k[-1].shape[1], side))
-        starts.append(starts[-1] + sides[-1].size + sides[-2].size)
-    k, sides = np.concatenate(k, axis=1), np.concatenate(sides)
+        points = rng.uniform(-1, 1, (2, 300)) * k0
+        shift = detector_frequency(q_y, q_x, calibration)
+        right, left = terms_at(points, shift, k0, 2 * width)
+        kept = right | left
+        parts.append(np.stack([*points, right, left])[:, kept])
+        starts.append(starts[-1] + np.count_nonzero(kept))
+    k_y, k_x, right, left = np.concatenate(parts, axis=1)
+    assert (right * left).any()
+    assert (right > left).any()
+    assert (right < left).any()
     return Overlaps(
-        np.ones(sides.size, complex),
-        k,
-        sides,
-        np.ones(sides.size),
+        np.ones(right.size, complex),
+        np.stack([k_y, k_x]),
+        right,
+        left,
+        np.ones(right.size),
         np.array(starts),
         q,
         k0,
@@ -46,33 +44,30 @@ def overlaps_of(calibration, width=0.02, count=40):
     )
 
 
-def gamma_mean(overlaps, calibration, aberrations):
-    """Mean over a pixel's sub-points of A*(k) A(k - q), or of A(k)* A(k + q) on the left."""
+def gamma_means(overlaps, calibration, aberrations):
+    """Means over a pixel's sub-points of A*(k) A(k - q) and -A(k) A*(k + q), (2, E)."""
     at = np.stack(detector_frequency(*overlaps.q, calibration))
-    shift = overlaps.sides * np.repeat(at, np.diff(overlaps.starts), axis=1)
-    sub_y, sub_x = (
-        o.ravel() * overlaps.width for o in np.meshgrid(OFFSETS, OFFSETS, indexing="ij")
+    shift = np.repeat(at, np.diff(overlaps.starts), axis=1)[..., None]
+    sub = (o.ravel() * overlaps.width for o in np.meshgrid(OFFSETS, OFFSETS, indexing="ij"))
+    k = np.stack([overlaps.k[axis][:, None] + offset for axis, offset in enumerate(sub)])
+    here, after, before = (
+        aperture(*points, calibration, aberrations) for points in (k, k - shift, k + shift)
     )
-    ky, kx = (overlaps.k[axis][:, None] + sub for axis, sub in enumerate((sub_y, sub_x)))
-    there = aperture(ky - shift[0][:, None], kx - shift[1][:, None], calibration, aberrations)
-    here = aperture(ky, kx, calibration, aberrations)
-    product = here.conj() * there
-    # The left sideband's term is -A(k) A*(k + q): the conjugate, its sign already out.
-    return np.where(overlaps.sides[:, None] > 0, product, product.conj()).mean(-1)
+    return np.stack([(here.conj() * after).mean(-1), -(here * before.conj()).mean(-1)])
 
 
 @pytest.mark.parametrize("rotation", [0.0, 35.0])
 @pytest.mark.parametrize("transpose", [False, True])
-def test_phase_and_dimming_are_those_of_gamma(rotation, transpose):
+def test_both_terms_are_those_of_gamma(rotation, transpose):
     calibration = calibration_of(rotation, transpose)
     overlaps = overlaps_of(calibration)
     model = PhaseModel(overlaps, tuple(vars(HIGH)), Aberrations())
     columns = model.columns(model.differences(rotation))
-    phase = columns @ [v / u for v, u in zip(vars(HIGH).values(), model.units, strict=True)]
-    expected = gamma_mean(overlaps, calibration, HIGH)
-    found = model.dimming(HIGH, rotation) * np.exp(1j * phase)
+    phases = columns @ [v / u for v, u in zip(vars(HIGH).values(), model.units, strict=True)]
+    expected = gamma_means(overlaps, calibration, HIGH)
+    found = model.amplitudes(HIGH, rotation) * np.exp(1j * phases)
     assert np.abs(found - expected).max() < 5e-3
-    assert np.abs(np.exp(1j * phase) - 1).max() > 1
+    assert np.abs(expected.imag).max() > 0.5
 
 
 def test_a_units_phase_is_one_radian_at_the_edge():
@@ -90,7 +85,9 @@ def test_the_derivative_by_the_rotation_is_that_of_the_phase():
     overlaps = overlaps_of(calibration)
     model = PhaseModel(overlaps, (), HIGH, True)
     step = 1e-3
-    ahead, behind = (model.differences(35.0 + d) @ model.powers(HIGH) for d in (step, -step))
+    ahead, behind = (
+        np.stack(model.differences(35.0 + d)) @ model.powers(HIGH) for d in (step, -step)
+    )
     expected = (ahead - behind) / np.deg2rad(2 * step)
     found = model.turning(HIGH, 35.0)
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
@@ -100,4 +97,4 @@ def test_a_phase_that_turns_more_than_once_over_a_pixel_leaves_nothing():
     calibration = calibration_of()
     overlaps = overlaps_of(calibration, width=0.1)
     model = PhaseModel(overlaps, (), Aberrations())
-    assert np.abs(model.dimming(Aberrations(C10=1e6), 0.0)).max() < 0.05
+    assert np.abs(model.amplitudes(Aberrations(C10=1e6), 0.0)).max() < 0.05
