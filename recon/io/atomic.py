@@ -1,12 +1,22 @@
-"""Files that are either there in full or not at all."""
+"""Files that are either there in full or not at all.
+
+A file is written under another name beside it, and renamed at the end. Whoever writes holds a lock
+on it, which ends with the process, however that ends: so the next who writes a file of that name
+knows which leftovers are nobody's, and removes them.
+"""
 
 import errno
+import fcntl
 import os
+import re
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
+RECENT = 10.0
+"""Seconds since its last change for which a file is taken to be somebody's, locked or not."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -37,12 +47,13 @@ def replacing(path, size=0):
             raise OSError(
                 f"it needs {size / 1e6:.0f} MB, and the disk has {free / 1e6:.0f} MB left"
             )
+        _remove_leftovers(target)
         handle, name = tempfile.mkstemp(
             dir=target.parent, prefix=f".{target.name[:64]}.", suffix=".part"
         )
-        os.close(handle)
         temporary = Path(name)
-        with open(temporary, "wb") as file:
+        with open(handle, "wb") as file:
+            _lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -53,6 +64,31 @@ def replacing(path, size=0):
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _lock(file):
+    """Whether this process may now take the file for its own."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(target):
+    """Remove what killed processes left of files of this name."""
+    pattern = re.compile(rf"\.{re.escape(target.name[:64])}\.[a-z0-9_]{{8}}\.part")
+    for entry in list(os.scandir(target.parent)):
+        try:
+            old = entry.stat(follow_symlinks=False)
+            # One made just now may not be locked yet.
+            aged = time.time() - old.st_mtime > RECENT
+            if pattern.fullmatch(entry.name) and aged and entry.is_file(follow_symlinks=False):
+                with open(entry.path, "rb+") as file:
+                    if _lock(file):
+                        os.unlink(entry.path)
+        except OSError:
+            continue
 
 
 def _give_usual_permissions(temporary, target):

@@ -31,6 +31,14 @@ def ragged_dataset(group, name, rows):
     return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, creation))
 
 
+def late_dataset(group, name, numbers):
+    """Dataset of (N,) uint8 `numbers` whose place in the file is not settled yet."""
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_LATE)
+    space = h5py.h5s.create_simple((numbers.size,))
+    return h5py.h5d.create(group.id, name.encode(), h5py.h5t.STD_U8LE, space, creation)
+
+
 @dataclass(frozen=True)
 class Heap:
     """Where each row of a ragged dataset goes in a heap that starts at 0."""
@@ -61,7 +69,7 @@ def plan(lengths) -> Heap:
     )
 
 
-def append_rows(image: BytesIO, offset, pixels, offsets, file, progress):
+def append_rows(image: BytesIO, offset, pixels, offsets, file, progress, late=None):
     """Write an HDF5 file whose ragged dataset holds the given rows.
 
     Parameters
@@ -76,6 +84,8 @@ def append_rows(image: BytesIO, offset, pixels, offsets, file, progress):
         Written from its start.
     progress : callable
         Called with the fraction done.
+    late : (N,) uint8 array, optional
+        What the one `late_dataset` of the file holds: written behind the rows.
     """
     lengths = np.diff(offsets)
     rows = np.flatnonzero(lengths)
@@ -90,8 +100,11 @@ def append_rows(image: BytesIO, offset, pixels, offsets, file, progress):
     references["length"][rows] = lengths
     references["collection"][rows] = base + heap.collections[heap.collection]
     references["object"][rows] = heap.number
+    end = base + int(heap.collections[-1])
+    if late is not None and late.size:
+        _settle(content, end, late.size)
     # Superblock version 0: the end of file is the word at byte 40.
-    struct.pack_into("<Q", content, 40, base + int(heap.collections[-1]))
+    struct.pack_into("<Q", content, 40, end + (0 if late is None else late.size))
     file.write(content)
 
     first = 0
@@ -102,6 +115,18 @@ def append_rows(image: BytesIO, offset, pixels, offsets, file, progress):
         file.write(_collections(heap, first, last, some, pixels, starts[some], lengths[some]))
         first = last
         progress(first / (heap.collections.size - 1))
+    for first in range(0, 0 if late is None else late.size, PIECE):
+        file.write(np.ascontiguousarray(late[first : first + PIECE]).data)
+
+
+def _settle(content, address, size):
+    """Say in a file's structure where its late dataset of so many bytes is."""
+    # Data layout message, version 3, contiguous: an address that is undefined, and the size.
+    layout = b"\x03\x01" + b"\xff" * 8 + struct.pack("<Q", size)
+    structure = bytes(content)
+    if structure.count(layout) != 1:
+        raise AssertionError("h5py wrote the layout of a dataset in another way")
+    struct.pack_into("<Q", content, structure.index(layout) + 2, address)
 
 
 def _collections(heap, first, last, some, pixels, starts, lengths):

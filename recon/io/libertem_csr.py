@@ -9,7 +9,8 @@ Binary files are looked for next to the TOML file and nowhere else. Where all co
 indices have four bytes, the pixels are mapped into memory as they lie in the file: it has to stay
 as it is while the scan is open. Other counts become that many electrons.
 
-What we write adds a table [livestem] with the metadata as JSON, which LiberTEM passes over.
+What we write adds a table [livestem], which LiberTEM passes over: the metadata as JSON and, where
+they are known, a fourth file with the place of each electron in its pixel (`recon.events`).
 
 Format: docs of LiberTEM, "Raw binary files in CSR format".
 """
@@ -39,10 +40,11 @@ LARGEST_DETECTOR = 1 << 27
 EXPANSION = 64
 """Electrons for each byte of the files that counts may stand for, beyond `ALLOWANCE`."""
 ALLOWANCE = 1 << 26
+SIDES = ("indptr", "indices", "data", "subpixel")
 PIECE = 1 << 22
 """Electrons between two reports of progress."""
 NUMBER = re.compile(r"[<>=|]?(?:[iuf][1248]|u?int(?:8|16|32|64)|float(?:32|64)|bool)")
-OURS = re.compile(r"[^/\\]+\.(?:\d+\.)?(?:indptr|indices|data)\.raw")
+OURS = re.compile(r"[^/\\]+\.(?:\d+\.)?(?:indptr|indices|data|subpixel)\.raw")
 
 
 def matches(path: Path) -> bool:
@@ -78,7 +80,13 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
     most = EXPANSION * sum(_size(path, files, name) for name in ("indices", "data")) + ALLOWANCE
     pixels, offsets = counted(indices, data, offsets, frame_shape[0] * frame_shape[1], most)
     events = ElectronEvents(
-        pixels, offsets, shape, frame_shape, _metadata(header), Source(path.name, NAME, notes=notes)
+        pixels,
+        offsets,
+        shape,
+        frame_shape,
+        _metadata(header),
+        Source(path.name, NAME, notes=notes),
+        subpixel=_places(path, header, pixels.size),
     )
     return without_last_column(events) if keep_flyback is False else events
 
@@ -95,6 +103,8 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         "indices": (events.pixels, "<i4"),
         "data": (None, "|u1"),
     }
+    if events.subpixel is not None:
+        columns["subpixel"] = (events.subpixel, "|u1")
     names = _free_names(path)
     written = []
     try:
@@ -222,14 +232,30 @@ def _metadata(header):
         return {}
 
 
+def _places(path, header, electrons):
+    """(E,) uint8 place of each electron in its pixel; None where the file does not say."""
+    table = header.get("livestem")
+    if not isinstance(table, dict) or "subpixel_file" not in table:
+        return None
+    places = _map(path, table, "subpixel", "u")
+    if places.dtype != np.uint8 or places.size != electrons:
+        raise UnreadableFile(
+            f"its file {_side(path, table, 'subpixel').name} holds {places.size} places of "
+            f"{places.dtype}, not one uint8 for each of {electrons} electrons: is it truncated, "
+            "or of another scan?"
+        )
+    return places
+
+
 def _own_files(path):
     """Binary files that an earlier writing of ours left beside this TOML file."""
     try:
         if not matches(path):
             return []
-        files = _table(_header(path), "raw_csr")
-        found = [_side(path, files, name) for name in ("indptr", "indices", "data")]
-    except (OSError, UnreadableFile):
+        header = _header(path)
+        files = header.get("livestem", {}) | _table(header, "raw_csr")
+        found = [_side(path, files, name) for name in SIDES if f"{name}_file" in files]
+    except (OSError, UnreadableFile, TypeError, AttributeError):
         return []
     return [side for side in found if OURS.fullmatch(side.name)]
 
@@ -238,9 +264,7 @@ def _free_names(path):
     """Names of the binary files, none of which is taken."""
     for number in count(1):
         mark = "" if number == 1 else f"{number}."
-        names = {
-            name: f"{path.stem[:200]}.{mark}{name}.raw" for name in ("indptr", "indices", "data")
-        }
+        names = {name: f"{path.stem[:200]}.{mark}{name}.raw" for name in SIDES}
         if not any(path.with_name(name).exists() for name in names.values()):
             return names
 
@@ -258,8 +282,9 @@ def _toml(events, names, columns):
         "",
         "[raw_csr]",
     ]
-    for name, (_, dtype) in columns.items():
-        lines += [f"{name}_file = {quoted(names[name])}", f"{name}_dtype = {quoted(dtype)}"]
     metadata = json.dumps(known_metadata(events.metadata))
-    lines += ["", "[livestem]", f"metadata = {quoted(metadata)}", ""]
-    return "\n".join(lines)
+    ours = ["", "[livestem]", f"metadata = {quoted(metadata)}"]
+    for name, (_, dtype) in columns.items():
+        table = ours if name == "subpixel" else lines
+        table += [f"{name}_file = {quoted(names[name])}", f"{name}_dtype = {quoted(dtype)}"]
+    return "\n".join([*lines, *ours, ""])

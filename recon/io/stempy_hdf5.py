@@ -4,6 +4,8 @@
     /electron_events/frames           one row of linear pixel indices a frame; Nx, Ny: detector
     /electron_events/scan_positions   linear scan positions; Nx, Ny: scan, flyback included
     /metadata                         optional; attributes as in `recon.io.metadata`
+    /livestem/subpixel                optional, ours: (E,) uint8 place of each electron in its
+                                      pixel, row after row, as in `recon.events`
 
 Version 1 has one row a position, version 2 any number, in any order, and version 3
 `len(frames) / (Nx * Ny)` of them, position after position. The last column of a 4D Camera scan
@@ -24,7 +26,7 @@ import numpy as np
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io.atomic import replacing
-from recon.io.heap import append_rows, ragged_dataset
+from recon.io.heap import append_rows, late_dataset, ragged_dataset
 from recon.io.metadata import ENTRIES, known_metadata
 from recon.io.ragged import read_rows
 from recon.optics import COEFFICIENTS
@@ -94,7 +96,14 @@ def _read(file, name, keep_flyback, scan_shape, progress):
         rows = np.where(column < width, row * width + column, -1)
 
     offsets = np.zeros(height * width + 1, np.int64)
-    pixels = read_rows(frames, lambda lengths: _place(rows, lengths, offsets), progress)
+    places = _Places(file)
+
+    def place(lengths):
+        found = _place(rows, lengths, offsets)
+        places.take(lengths, *found)
+        return found
+
+    pixels = read_rows(frames, place, progress)
     form = f"{NAME}, version {layout.version}"
     if declared is None and _is_swapped(pixels, frame_shape):
         frame_shape = frame_shape[::-1]
@@ -111,7 +120,38 @@ def _read(file, name, keep_flyback, scan_shape, progress):
             layout.frames_per_position,
             "dropped" if drop else "none" if declared is False else "kept",
         ),
+        subpixel=places.taken,
     )
+
+
+class _Places:
+    """Where in its pixel each electron of a file was, if the file says so."""
+
+    def __init__(self, file):
+        group = _group(file, "livestem")
+        self.dataset = None if group is None else group.get("subpixel")
+        self.filename, self.taken = file.filename, None
+
+    def take(self, lengths, targets, electrons):
+        """Read the places of the rows that are kept, in the order of their electrons."""
+        stored = self.dataset
+        if stored is None:
+            return
+        total = int(lengths.sum())
+        plain = isinstance(stored, h5py.Dataset) and stored.dtype == np.uint8
+        here = plain and stored.file.filename == self.filename and not stored.external
+        if not here or stored.is_virtual or stored.shape != (total,):
+            raise UnreadableFile(
+                f"livestem/subpixel must hold one uint8 for each of the {total} electrons"
+            )
+        self.taken, starts = np.empty(electrons, np.uint8), np.cumsum(lengths) - lengths
+        if electrons == total and np.array_equal(targets, starts):
+            stored.read_direct(self.taken)
+            return
+        places = stored[()]
+        for start, length, target in zip(starts, lengths, targets, strict=True):
+            if target >= 0:
+                self.taken[target : target + length] = places[start : start + length]
 
 
 def write(path: Path, events: ElectronEvents, *, progress) -> None:
@@ -128,10 +168,13 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         frames = ragged_dataset(group, "frames", events.positions)
         frames.attrs["Ny"], frames.attrs["Nx"] = events.frame_shape
         _write_metadata(file.create_group("metadata"), events.metadata)
+        if events.subpixel is not None:
+            late_dataset(file.create_group("livestem"), "subpixel", events.subpixel)
         references = frames.id.get_offset()
-    size = len(image.getbuffer()) + 4 * events.electrons + 24 * events.positions
+    size = len(image.getbuffer()) + events.nbytes + 16 * events.positions
+    rows = events.pixels, events.offsets
     with replacing(path, size) as file:
-        append_rows(image, references, events.pixels, events.offsets, file, progress)
+        append_rows(image, references, *rows, file, progress, late=events.subpixel)
 
 
 def _write_metadata(group, metadata):
