@@ -27,7 +27,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from recon.backend import DEVICES
+from recon.backend import DEVICES, Device, limit_memory
 
 ON, OFF = ("1", "on", "true", "yes"), ("0", "off", "false", "no")
 
@@ -50,7 +50,7 @@ class Settings:
     """Most of the GPU's memory that is used [bytes]; None: what is free."""
     gpu_half: bool = False
     """Whether G lies in half precision on the GPU."""
-    upload: int = 4 << 30
+    upload: int = 4 * 10**9
     """Most that uploads take together [bytes]."""
 
 
@@ -86,16 +86,31 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         memory=int(memory * 1e9) if memory is not None else _physical_memory() // 2,
         threads=None if threads is None else int(threads),
         device=device,
-        gpu_memory=None if gpu_memory is None else int(gpu_memory * 1e9),
+        gpu_memory=_bytes(gpu_memory),
         gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
-        upload=4 << 30 if upload is None else int(upload * 1e9),
+        upload=4 * 10**9 if upload is None else int(upload * 1e9),
     )
+
+
+def limit_gpu(device: Device, environment: Mapping[str, str] = os.environ) -> None:
+    """Keep commands, too, within the GPU's memory that LIVESTEM_GPU_MEMORY_GB allows.
+
+    Raises
+    ------
+    ValueError
+        If the variable makes no sense.
+    """
+    limit_memory(device, _bytes(_number(environment, "LIVESTEM_GPU_MEMORY_GB")))
 
 
 @cache
 def settings() -> Settings:
     """The settings of this process, read once."""
     return settings_from(os.environ)
+
+
+def _bytes(giga: float | None) -> int | None:
+    return None if giga is None else int(giga * 1e9)
 
 
 def _number(environment: Mapping[str, str], name: str, *, zero: bool = False) -> float | None:

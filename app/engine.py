@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.building import building, planned, there
 from app.catalogue import DEMO, Catalogue
 from app.finding import Found, find
 from app.gauge import Gauge
@@ -23,7 +24,7 @@ from app.placement import Placement, brought_home, released_by, room_on
 from app.region import cut
 from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from app.store import Report, Store
-from recon.backend import CPU, Device
+from recon.backend import CPU, Device, amount
 from recon.calibration import Calibration
 from recon.events import ElectronEvents
 from recon.optics import Aberrations
@@ -158,16 +159,22 @@ class Engine:
         """What `make(events, progress=)` gives, in the host's memory."""
 
         def compute(device, report):
-            return brought_home(make(self._events(scan, device, report), progress=report))
+            return brought_home(make(self.events_on(scan, device, report), progress=report))
 
         return self.placed.get(key, compute, progress)
 
-    def _events(self, scan, device, report):
-        """The events where the passes over them are made; not to be held longer than a pass."""
+    def events_on(self, scan: Scan, device: Device, report: Report, copy: bool = True):
+        """The events where the passes over them are made; not to be held longer than a pass.
+
+        Without a `copy` they are streamed, and a copy that an earlier pass has left is let go.
+        """
         if device is CPU:
             return scan.events
+        if not copy:
+            self.store.forget(there(scan, device))
+            return scan.events.to_device(device, copy=False)
         return self.store.get(
-            ("events there", scan.key, device.name),
+            there(scan, device),
             # Only asks whether to stop: the fraction is that of what follows.
             lambda ask: scan.events.to_device(device, lambda fraction: ask(0.0)),
             report,
@@ -187,7 +194,7 @@ class Engine:
         def compute(device, report):
             if None in disc:
                 return estimate_orientation(self.com(scan), sampling)
-            return find_orientation(self._events(scan, device, report), sampling, *disc)
+            return find_orientation(self.events_on(scan, device, report), sampling, *disc)
 
         return self.placed.get(("orientation", scan.key, sampling, disc), compute, progress)
 
@@ -234,42 +241,14 @@ class Engine:
 
         Where the device is full, `let_go()` is called for the G that this one replaces.
         """
-        from recon.backend import memory
-        from recon.gfunction import build_sidebands
-        from recon.planning import require
-
-        def compute(device, report):
-            half = self._half and device is not CPU
-            if device is not CPU:
-                # What cannot fit is refused before anything of it lies there.
-                planned = self.plan(scan, calibration, pixels, full)
-                require(planned, memory(device), device)
-            return build_sidebands(
-                self._events(scan, device, report),
-                calibration,
-                pixels_across=pixels,
-                full=full,
-                half=half,
-                progress=report,
-            )
-
+        compute = building(self, scan, calibration, pixels, full, self._half)
         key = g_key(scan, calibration, pixels, full)
         return self.placed.get(key, compute, progress, let_go)
 
     def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
         """What a scan and its G need of the device's memory, a `recon.planning.Plan`."""
-        from recon.planning import plan
-
-        events, device = scan.events, self.placed.device_for(g_key(scan, calibration, pixels, full))
-        return plan(
-            events.scan_shape,
-            events.frame_shape,
-            events.electrons,
-            calibration,
-            pixels,
-            full=full,
-            half=self._half and device is not CPU,
-        )
+        device = self.placed.device_for(g_key(scan, calibration, pixels, full))
+        return planned(scan.events, calibration, pixels, full, self._half and device is not CPU)
 
     def announcement(
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
@@ -280,8 +259,7 @@ class Engine:
             size = self.plan(scan, calibration, pixels, full).g
         except ValueError:  # said by the building of G
             return ""
-        words = f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
-        return f"G {words} on the {device.name.upper()}"
+        return f"G {amount(size)} on the {device.name.upper()}"
 
     def phase(
         self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0

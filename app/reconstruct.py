@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from app.building import planned, required
+from app.config import limit_gpu
 from app.gauge import model
 from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
@@ -154,6 +156,7 @@ def reconstruct(
             "nothing can be reconstructed.".format(*events.scan_shape)
         )
     device, failure = choose(choices.device), None
+    limit_gpu(device)
     try:
         return _reconstruct(events, choices, device, report)
     except DeviceError as error:
@@ -187,6 +190,8 @@ def _reconstruct(events, choices, device, report):
     )
     aberrations = _aberrations(sources, choices)
 
+    if device is not CPU:
+        events = _planned(events, calibration, choices, device)
     sidebands = build_sidebands(
         events,
         calibration,
@@ -237,6 +242,19 @@ def _reconstruct(events, choices, device, report):
         "versions": _versions(),
     }
     return results, parameters
+
+
+def _planned(events, calibration, choices, device):
+    """The events, without their copy on the device where G wants its room.
+
+    Raises
+    ------
+    DeviceFull
+        If there is no room for G either way.
+    """
+    full = choices.sideband == "full"
+    wanted = planned(events, calibration, choices.pixels_across, full)
+    return events.to_device(device, copy=bool(required(wanted, events, device).events))
 
 
 def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:

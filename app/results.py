@@ -228,11 +228,11 @@ class DeviceState:
 
     @property
     def line(self) -> str:
-        """How full it is, such as "12.3 of 139 GiB"; empty where that is not known."""
+        """How full it is, such as "12.3 of 139 GB"; empty where that is not known."""
         if self.used is None or not self.total:
             return ""
-        used, total = (size / 2**30 for size in (self.used, self.total))
-        return f"{used:.1f} of {total:.{0 if total >= 10 else 1}f} GiB"
+        used, total = (size / 1e9 for size in (self.used, self.total))
+        return f"{used:.1f} of {total:.{0 if total >= 10 else 1}f} GB"
 
     @property
     def fraction(self) -> float:

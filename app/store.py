@@ -113,9 +113,14 @@ class Store:
                     if self._flights.get(key) is flight:
                         del self._flights[key]
             raise
-        if flight.error is not None:
+        if flight.error is None:
+            return flight.value
+        try:
             raise flight.error
-        return flight.value
+        finally:
+            # Or the error would hold this frame, and the frame the error, with all that lay on the
+            # device where it was raised.
+            del flight
 
     def close(self) -> None:
         """Stop what is under way, and forget everything."""
@@ -125,6 +130,11 @@ class Store:
             for key in list(self._values):
                 self._forget(key)
             self._on_device.clear()
+
+    def known(self, key: Hashable):
+        """The value of `key` if there is one, else None; nothing is computed."""
+        with self._lock:
+            return self._values[key][0] if key in self._values else self._alive.get(key)
 
     def forget(self, key: Hashable) -> None:
         """Have the value of `key` made again when it is asked for next."""
@@ -166,7 +176,8 @@ class Store:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
         finally:
-            flight.done.set()
+            done, flight = flight.done, None  # as in `get`
+            done.set()
 
     def _keep(self, key, value):
         self._forget(key)

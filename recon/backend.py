@@ -277,7 +277,11 @@ def limit_memory(device: Device, size: int | None) -> None:
 
 
 def release(device: Device) -> None:
-    """Give the memory back that is held for reuse, and that of plans of transforms."""
+    """Give the memory back that is held for reuse, and that of this thread's plans of transforms.
+
+    Other threads' plans cannot be reached, and need not be: what transforms again and again owns
+    its plan (`recon.transforms`), and other plans go with the short-lived threads that made them.
+    """
     if device is not CPU:
         device.xp.fft.config.get_plan_cache().clear()
         device.xp.get_default_memory_pool().free_all_blocks()
@@ -287,7 +291,7 @@ def release(device: Device) -> None:
 def describe(device: Device) -> str:
     """One line for people: what it is, and how full."""
     room = memory(device)
-    used = f"{(room.total - room.usable) / 2**30:.1f} of {room.total / 2**30:.0f} GiB in use"
+    used = f"{(room.total - room.usable) / 1e9:.1f} of {room.total / 1e9:.0f} GB in use"
     if device is CPU:
         return f"CPU, {os.cpu_count()} cores, {used}"
     number = device.xp.cuda.Device().id
@@ -368,9 +372,10 @@ def _use() -> str:
 
 
 def amount(size: int) -> str:
-    """A number of bytes as people say it, such as "1.5 GiB"."""
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if size >= unit:
+    """A number of bytes as people say it, such as "1.5 GB"; a GB is 10⁹, as in the settings."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        # What would be rounded to a thousand of the smaller unit is one of the larger.
+        if size >= 0.9995 * unit:
             return f"{size / unit:.{3 if size < 999.5 * unit else 4}g} {name}"
     return f"{size} bytes"
 

@@ -105,7 +105,7 @@ class ElectronEvents:
         if self.device is CPU:
             object.__setattr__(self, "copy", place(self, CPU))
 
-    def to_device(self, device: Device, progress=None) -> "ElectronEvents":
+    def to_device(self, device: Device, progress=None, copy: bool = True) -> "ElectronEvents":
         """The same scan, whose passes run on `device`; itself, if they do already.
 
         `pixels` and `offsets` stay on the host, where files and crops want them. The device gets a
@@ -117,16 +117,19 @@ class ElectronEvents:
         device : Device
         progress : callable, optional
             Called with the fraction copied; may raise `Cancelled`, and nothing stays there.
+        copy : bool
+            False where the room is wanted for something else: the device then gets no copy.
 
         Raises
         ------
         DeviceError
             If the device fails.
         """
-        if device is self.device:
+        if device is self.device and (copy or device is CPU or self.copy is None):
             return self
         moved = replace(self, device=device)
-        object.__setattr__(moved, "copy", place(moved, device, progress))
+        if copy or device is CPU:
+            object.__setattr__(moved, "copy", place(moved, device, progress))
         # What passes have found already.
         known = ("highest_pixel", "longest_frame")
         moved.__dict__.update({n: self.__dict__[n] for n in known if n in self.__dict__})

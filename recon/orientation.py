@@ -198,7 +198,11 @@ def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> O
         except ValueError as error:
             refusal = error
     if not found:
-        raise refusal
+        try:
+            raise refusal
+        finally:
+            # Or the error would hold this frame, and the frame the error, and so the events.
+            del refusal
     return min(found, key=lambda orientation: orientation.rotation_error)
 
 

@@ -27,6 +27,9 @@ def planned(device: Device, array, shape, kind: str) -> dict:
         return device.fft_options
     # A plan that this thread's cache holds would be handed out, and shared with whoever transforms
     # without one: two transforms in one work area, as soon as two threads are at it.
-    device.xp.fft.config.get_plan_cache().clear()
+    cache = device.xp.fft.config.get_plan_cache()
+    cache.clear()
     made = plan(array, tuple(shape), axes=AXES, value_type=kind)
+    # The cache has taken the new one as well, and no other thread could empty it.
+    cache.clear()
     return {**device.fft_options, "plan": made}

@@ -154,7 +154,7 @@ def test_memory_that_is_held_is_ours_to_use(monkeypatch):
     device.xp.get_default_memory_pool().limit = 16 * GIB
     room = backend.memory(device)
     assert (room.total, room.free, room.usable) == (16 * GIB, 5 * GIB, 8 * GIB)
-    assert backend.describe(device) == "Some GPU, 8.0 of 16 GiB in use"
+    assert backend.describe(device) == "Some GPU, 8.6 of 17 GB in use"
 
 
 def test_the_pool_is_bounded_and_its_owner_says_how(monkeypatch):
@@ -206,7 +206,7 @@ def test_a_full_device_is_one_sentence_and_nothing_stays_held(fake):
     with pytest.raises(backend.DeviceFull) as caught:
         doubled(array)
     message = str(caught.value)
-    assert message.startswith("The GPU's memory is full: 3.91 KiB more were wanted. Of 1 GiB, ")
+    assert message.startswith("The GPU's memory is full: 4 kB more were wanted. Of 1.07 GB, ")
     assert message.endswith("or choose the device 'cpu'.")
     # Even while the error is held, what the function had is gone.
     assert fake.live == 4000
@@ -268,7 +268,7 @@ def test_what_the_system_keeps_of_files_is_free_memory(monkeypatch):
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(17, "17 bytes"), (2048, "2 KiB"), (1020 << 20, "1020 MiB"), (1.5 * GIB, "1.5 GiB")],
+    [(17, "17 bytes"), (2048, "2.05 kB"), (999_600_000, "1 GB"), (999_400_000, "999 MB")],
 )
 def test_amounts_are_said_in_fitting_units(size, words):
     assert backend.amount(size) == words

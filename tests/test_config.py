@@ -1,8 +1,10 @@
 """The settings of the device; the others are in test_catalogue.py."""
 
 import pytest
+from fake_gpu import fake_gpu
 
-from app.config import settings_from
+from app.config import limit_gpu, settings_from
+from recon.backend import memory
 
 
 def test_the_device_is_chosen_by_itself_unless_the_owner_says():
@@ -38,3 +40,11 @@ def test_half_precision_can_be_declined(word):
 def test_a_setting_that_makes_no_sense_is_named_with_its_value(name, value):
     with pytest.raises(ValueError, match=rf"^{name} .*“{value}”\.$"):
         settings_from({name: value})
+
+
+def test_commands_keep_within_the_owners_limit_of_the_gpu(monkeypatch):
+    device = fake_gpu("cpu", monkeypatch).device
+    limit_gpu(device, {"LIVESTEM_GPU_MEMORY_GB": "0.25"})
+    assert memory(device).total == 250_000_000
+    with pytest.raises(ValueError, match="LIVESTEM_GPU_MEMORY_GB must be a positive number"):
+        limit_gpu(device, {"LIVESTEM_GPU_MEMORY_GB": "-1"})

@@ -156,5 +156,5 @@ def test_what_cupy_lacks_is_missing(xp):
 def test_the_backend_finds_it(fake):
     assert backend.choose("auto") is fake.device is backend.device_of(fake.xp.ones(2))
     assert backend.device_of(np.ones(2)) is backend.CPU
-    assert backend.describe(fake.device) == "Stand-in for a GPU, 0.0 of 1 GiB in use"
+    assert backend.describe(fake.device) == "Stand-in for a GPU, 0.0 of 1 GB in use"
     np.testing.assert_array_equal(backend.on_host(fake.xp.ones(2)), 1)

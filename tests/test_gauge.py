@@ -17,12 +17,12 @@ from recon.events import from_frames
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The devices whose memory was asked for; the first is 2 of 8 GiB full, then it fills up."""
+    """The devices whose memory was asked for; the first is 2 of 8 GB full, then it fills up."""
     asked = []
 
     def memory(device):
         asked.append(device)
-        return Memory(8 << 30, (7 - len(asked)) << 30, 0)
+        return Memory(8 * 10**9, (7 - len(asked)) * 10**9, 0)
 
     monkeypatch.setattr(gauge, "memory", memory)
     return asked
@@ -52,9 +52,9 @@ def test_the_driver_is_asked_once_a_second_however_many_redraws_there_are(asked,
     states = [meter.state(mine) for _ in range(50)]
     assert len(asked) == 1
     assert all(state is states[0] for state in states)
-    assert (states[0].line, states[0].fraction) == ("2.0 of 8.0 GiB", 0.25)
+    assert (states[0].line, states[0].fraction) == ("2.0 of 8.0 GB", 0.25)
     now[0] += 1.01
-    assert meter.state(mine).line == "3.0 of 8.0 GiB"
+    assert meter.state(mine).line == "3.0 of 8.0 GB"
     assert len(asked) == 2
 
 
@@ -106,10 +106,10 @@ def test_a_device_that_does_not_answer_breaks_no_redraw(monkeypatch):
 @pytest.mark.parametrize(
     ("used", "total", "line"),
     [
-        (13_207_024_435, 149_250_113_536, "12.3 of 139 GiB"),
-        (0, 24 << 30, "0.0 of 24 GiB"),
-        (1 << 30, 6 << 30, "1.0 of 6.0 GiB"),
+        (12_300_000_000, 139_000_000_000, "12.3 of 139 GB"),
+        (0, 24 * 10**9, "0.0 of 24 GB"),
+        (10**9, 6 * 10**9, "1.0 of 6.0 GB"),
     ],
 )
-def test_memory_is_said_in_gibibytes(used, total, line):
+def test_memory_is_said_in_gigabytes_of_10_to_the_9(used, total, line):
     assert DeviceState("NVIDIA H200", used, total).line == line

@@ -117,7 +117,9 @@ def publish_all(page, image):
         "spectrum", Spectrum(image**2, (0.01, 0.01), np.array([[1, 2], [3, 4]]), 1.0)
     )
     page.pipeline.publish("status", Status("exact", 3.0, 1000))
-    page.pipeline.publish("device", DeviceState("NVIDIA H200", 12 << 30, 139 << 30, ("G: 1 GiB",)))
+    page.pipeline.publish(
+        "device", DeviceState("NVIDIA H200", 12 * 10**9, 139 * 10**9, ("G: 1 GB",))
+    )
 
 
 def test_every_root_of_the_page_has_its_place(instrument):
@@ -152,9 +154,9 @@ def test_results_are_drawn_where_they_belong(instrument, image):
         "redraw 3.0 ms · 1 k entries",
     )
     status = instrument.status
-    assert (status.device, status.memory) == ("NVIDIA H200", "12.0 of 139 GiB")
+    assert (status.device, status.memory) == ("NVIDIA H200", "12.0 of 139 GB")
     assert status.full == pytest.approx(12 / 139, abs=1e-3)
-    assert status.details == ["G: 1 GiB"]
+    assert status.details == ["G: 1 GB"]
 
 
 def test_a_painted_frame_is_acknowledged(instrument, image):

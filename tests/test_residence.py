@@ -270,3 +270,16 @@ def test_a_device_without_room_is_told_of_at_each_allocation(fake, small_chunks,
         assert fake.live == before
         assert not fake.problems
     np.testing.assert_array_equal(PASSES[name](there).get(), expected)
+
+
+def test_events_can_be_streamed_where_a_copy_would_fit(fake):
+    events = electrons()
+    there = events.to_device(fake.device, copy=False)
+    assert there.copy is None
+    assert fake.live == 0
+    np.testing.assert_array_equal(virtual.pacbed(there).get(), virtual.pacbed(events))
+    copied = events.to_device(fake.device)
+    assert copied.to_device(fake.device, copy=False).copy is None
+    assert there.to_device(fake.device, copy=False) is there
+    # On the host they are where they are.
+    assert events.to_device(backend.CPU, copy=False) is events

@@ -1,9 +1,13 @@
 """Bytes in two places: the host's memory and a device's, each with its own limit."""
 
+import gc
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from app.store import Store, arrays_in, bytes_of
 
@@ -114,3 +118,24 @@ def test_a_closed_store_holds_nothing():
 def test_what_holds_no_array_takes_no_bytes(value):
     assert list(arrays_in(value)) == []
     assert bytes_of(value) == 0
+
+
+def test_a_failure_that_was_caught_holds_nothing_of_where_it_was_raised():
+    class Held:
+        pass
+
+    held = []
+
+    def compute(report):
+        local = Held()
+        held.append(weakref.ref(local))
+        raise ValueError("no")
+
+    gc.disable()
+    try:
+        store = Store(100)
+        with suppress(ValueError):
+            store.get("k", compute)
+        wait_until(lambda: held[0]() is None)
+    finally:
+        gc.enable()

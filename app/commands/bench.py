@@ -47,11 +47,13 @@ def bench(
     A GPU is measured at twelve sizes, up to 4096² positions and 64 pixels across, in about five
     minutes; at one size, if you give one.
     """
+    from app.config import limit_gpu
     from recon.backend import CPU, choose
     from recon.bench import PIXELS, SCAN, failures, run, run_device, written
     from recon.bench_report import device_text
 
     where = choose(device)
+    limit_gpu(where)
     keep = written(output) if output else None
     if where is not CPU:
         report = run_device(

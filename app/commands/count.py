@@ -70,6 +70,7 @@ def count(
     options.events_file(output, source=raw)
     if subpixel and output.suffix.lower() != ".npz":
         raise ValueError(f"{output} would hold whole pixels only: with --subpixel, name it .npz.")
+    from app.config import limit_gpu
     from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames
     from recon.counting_thresholds import Thresholds
@@ -79,6 +80,7 @@ def count(
     # The GPU counts in one way, which is the usual one.
     usual = method == "maximum" and common == "none"
     place = CPU if device == "auto" and not usual else choose(device)
+    limit_gpu(place)
     frames = open_frames(raw, scan_shape=scan_shape)
     references = {
         "dark": None if dark is None else _mean(dark),

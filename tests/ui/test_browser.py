@@ -295,7 +295,7 @@ def test_the_status_line_says_what_computes_and_how_full_it_is(open_page):
     instrument = open_page()
     instrument.exact()
     device = instrument.page.locator(".status .device")
-    assert re.fullmatch(r"\d+\.\d of \d+(\.\d)? GiB", device.locator(".memory").inner_text())
+    assert re.fullmatch(r"\d+\.\d of \d+(\.\d)? GB", device.locator(".memory").inner_text())
     name = device.locator(".name").inner_text()
     assert name.startswith("CPU, ") or "GPU" in name or "NVIDIA" in name
     assert 0 < float(device.locator("meter").evaluate("meter => meter.value")) < 1

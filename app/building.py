@@ -1,0 +1,85 @@
+"""How G of a scan is made on a device: planned first, and beside the events where both fit."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+from recon.backend import CPU, Device
+from recon.calibration import Calibration
+from recon.events import ElectronEvents
+
+
+def building(
+    engine, scan, calibration: Calibration, pixels: int, full: bool, half: bool
+) -> Callable:
+    """`compute(device, report)` that makes G of an `app.engine.Scan`.
+
+    What cannot fit is refused before anything of it lies on the device. What should have fitted
+    and did not is built without a copy of the events when it is tried again.
+    """
+    from recon.gfunction import build_sidebands
+
+    tries = count()
+
+    def compute(device, report):
+        streamed, halved = False, half and device is not CPU
+        if device is not CPU:
+            wanted = planned(scan.events, calibration, pixels, full, halved)
+            streamed = not _required(engine, wanted, scan, device).events or next(tries) > 0
+        return build_sidebands(
+            engine.events_on(scan, device, report, copy=not streamed),
+            calibration,
+            pixels_across=pixels,
+            full=full,
+            half=halved,
+            progress=report,
+        )
+
+    return compute
+
+
+def planned(events: ElectronEvents, calibration: Calibration, pixels: int, full=False, half=False):
+    """What a scan and its G need of a device's memory, a `recon.planning.Plan`."""
+    from recon.planning import plan
+
+    return plan(
+        events.scan_shape,
+        events.frame_shape,
+        events.electrons,
+        calibration,
+        pixels,
+        full=full,
+        half=half,
+    )
+
+
+def required(wanted, events, device: Device):
+    """The plan as it fits beside what others hold on the device.
+
+    Parameters
+    ----------
+    wanted : recon.planning.Plan
+    events : ElectronEvents or None
+        Their copy that may lie there already, which is part of the plan.
+
+    Raises
+    ------
+    DeviceFull
+        If it does not fit.
+    """
+    from recon.backend import memory
+    from recon.planning import require
+
+    room = memory(device)
+    if events is not None:
+        room = replace(room, free=room.free + events.nbytes_on_device)
+    return require(wanted, room, device)
+
+
+def there(scan, device: Device) -> tuple:
+    """The key of a scan's events on a device."""
+    return ("events there", scan.key, device.name)
+
+
+def _required(engine, wanted, scan, device):
+    return required(wanted, engine.store.known(there(scan, device)), device)
