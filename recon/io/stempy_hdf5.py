@@ -25,6 +25,7 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents, Source
+from recon.io.apart import is_harmless
 from recon.io.atomic import replacing
 from recon.io.heap import append_rows, late_dataset, ragged_dataset
 from recon.io.metadata import ENTRIES, known_metadata
@@ -232,6 +233,11 @@ def _layout(file, frames, scan_shape):
     if rows > max(stored, UNWRITTEN_ROWS):
         raise UnreadableFile(f"{rows} frames cannot be in a file of {stored} bytes")
     scan = _dataset(file, "electron_events/scan_positions")
+    if not is_harmless(scan):
+        raise UnreadableFile(
+            "electron_events/scan_positions is compressed by a filter that is not HDF5's own: "
+            "store it plainly or with gzip"
+        )
     height, width = _shape(scan, "scan") if scan_shape is None else _given(scan_shape)
     size = height * width
     does_not_fit = UnreadableFile(

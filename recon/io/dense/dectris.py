@@ -11,7 +11,7 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.io.dense.arrays import Array, step
 from recon.io.dense.attributes import attribute, heap_is_sound
-from recon.io.dense.hdf5 import _opened, _plain
+from recon.io.dense.hdf5 import Stored, _opened, _plain, small
 
 NAME = "Dectris HDF5"
 DETECTOR = "entry/instrument/detector"
@@ -34,30 +34,27 @@ class _Frames:
     """Datasets in several files, one behind the other."""
 
     def __init__(self, parts):
-        self.parts = parts
-        shapes, types = zip(*(self._facts(*part) for part in parts), strict=True)
+        self.stored = [self._stored(*part) for part in parts]
+        shapes, types = zip(*((part.shape, part.dtype) for part in self.stored), strict=True)
         if any(len(s) != 3 or s[1:] != shapes[0][1:] for s in shapes) or len(set(types)) > 1:
             raise UnreadableFile("its files hold frames of different shapes or types")
         self.starts = np.concatenate([[0], np.cumsum([s[0] for s in shapes])])
         self.shape, self.dtype = (int(self.starts[-1]), *shapes[0][1:]), types[0]
 
     @staticmethod
-    def _facts(path, name):
+    def _stored(path, name):
         with _opened(path) as file:
             if not isinstance(file.get(name), h5py.Dataset):
                 raise UnreadableFile(f"{path.name} has no dataset {name}")
-            return file[name].shape, file[name].dtype
+        return Stored(path, name)
 
     def __getitem__(self, index):
         first, last, _ = index.indices(self.shape[0])
         pieces = [np.empty((0, *self.shape[1:]), self.dtype)]
-        for (path, name), start, stop in zip(
-            self.parts, self.starts[:-1], self.starts[1:], strict=True
-        ):
+        for part, start, stop in zip(self.stored, self.starts[:-1], self.starts[1:], strict=True):
             if first < stop and last > start:
-                with _opened(path) as file:
-                    pieces.append(file[name][max(first - start, 0) : min(last, stop) - start])
-        frames = np.concatenate(pieces)
+                pieces.append(part[max(first - start, 0) : min(last, stop) - start])
+        frames = pieces[-1] if len(pieces) == 2 else np.concatenate(pieces)
         if frames.dtype.kind == "u":
             frames[frames == np.iinfo(frames.dtype).max] = 0
         return frames
@@ -90,7 +87,7 @@ def read(path: Path, asked=None) -> Array:
 def _entry(file, name):
     found = file.get(name)
     return (
-        _plain(found[()])
+        _plain(small(found))
         if isinstance(found, h5py.Dataset) and found.dtype.kind in "iuf" and found.size == 1
         else None
     )

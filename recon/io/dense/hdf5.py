@@ -8,8 +8,10 @@ import h5py
 import numpy as np
 
 from recon.errors import UnreadableFile
+from recon.io.apart import Apart, is_harmless
 from recon.io.dense.arrays import Array, hyperspy, step
 from recon.io.dense.attributes import attribute, heap_is_sound
+from recon.io.dense.chunks import Chunks, is_ours
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
 MOST_OBJECTS = 100_000
@@ -31,6 +33,9 @@ def matches(path: Path) -> bool:
 class Stored:
     """A dataset that is opened for each read, so that no file stays open.
 
+    Bitshuffle with LZ4 is decoded by `recon.io.dense.chunks`; other filters that are not HDF5's own
+    run in a process of their own, which a damaged file may end without harm.
+
     Parameters
     ----------
     path, name
@@ -42,14 +47,41 @@ class Stored:
     def __init__(self, path, name, frames_last=False):
         self.path, self.name, self.frames_last = path, name, frames_last
         with _opened(path) as file:
-            shape, self.dtype = file[name].shape, file[name].dtype
+            dataset = file[name]
+            shape, self.dtype = dataset.shape, dataset.dtype
+            self.chunks = Chunks(dataset, path.stat().st_size) if is_ours(dataset) else None
+            harmless = self.chunks is not None or is_harmless(dataset)
+        self.apart = None if harmless else Apart()
+        self.stored = shape
         self.shape = (*shape[2:], *shape[:2]) if frames_last else shape
 
     def __getitem__(self, index):
+        index = index if isinstance(index, tuple) else (index,)
+        skipped = len(self.shape) - len(index)
+        index = (*index, *[slice(None)] * skipped)
+        ranges = [part.indices(n)[:2] for part, n in zip(index, self.shape, strict=True)]
+        if self.frames_last:
+            ranges = [*ranges[-2:], *ranges[:-2]]
+        found = self._read(ranges)
+        return np.moveaxis(found, (0, 1), (-2, -1)) if self.frames_last else found
+
+    def _read(self, ranges):
+        if self.apart is not None:
+            return self.apart.read(self.path, self.name, ranges)
         with _opened(self.path) as file:
-            if self.frames_last:
-                return np.moveaxis(file[self.name][:, :, index], 2, 0)
-            return file[self.name][index]
+            dataset = file[self.name]
+            if dataset.shape != self.stored or dataset.dtype != self.dtype:
+                raise UnreadableFile("the file was changed since it was opened")
+            if self.chunks is None:
+                return dataset[tuple(slice(*pair) for pair in ranges)]
+            if not is_ours(dataset):
+                raise UnreadableFile("the file was changed since it was opened")
+            return self.chunks.read(dataset, ranges)
+
+
+def small(dataset, index=()):
+    """A few numbers of a dataset; None where reading them here is not safe."""
+    return dataset[index] if is_harmless(dataset) else None
 
 
 class _opened:
@@ -138,7 +170,7 @@ def _said(dataset, sound):
     first = 0 if isinstance(parent.get("dim0"), h5py.Dataset) else 1
     dims = [parent.get(f"dim{n}") for n in (first, first + 1)]
     if dataset.ndim == 4 and all(isinstance(d, h5py.Dataset) and d.size > 1 for d in dims):
-        steps = [_plain(d[1]) - _plain(d[0]) for d in dims if d.ndim == 1]
+        steps = [_plain(small(d, 1)) - _plain(small(d, 0)) for d in dims if d.ndim == 1]
         unit = _text(attribute(dims[0], "units", sound)).strip("[]")
         if len(steps) == 2:
             said |= step(*steps, unit, f"{dims[0].name}, {dims[1].name}")
@@ -148,7 +180,7 @@ def _said(dataset, sound):
 def _velox(group):
     """What Velox's JSON says: volts, radians, metres, seconds."""
     try:
-        text = bytes(group["Metadata"][:LARGEST_TEXT, 0]).rstrip(b"\0").decode()
+        text = bytes(small(group["Metadata"], np.s_[:LARGEST_TEXT, 0])).rstrip(b"\0").decode()
         notes = json.loads(text)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}

@@ -1,0 +1,165 @@
+"""HDF5 datasets read in a process of their own, where a damaged file can do no harm.
+
+HDF5's filters are native code of many authors: a damaged chunk may end the process, and the
+library may loop for ever in a damaged heap. A child reads what could, within limits of time and
+memory; if it fails, the sentence says so and the page goes on.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+import weakref
+from math import prod
+from pathlib import Path
+from threading import Lock
+
+import h5py
+import numpy as np
+
+from recon.errors import UnreadableFile
+
+HARMLESS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
+"""Filters of HDF5 itself that check what they read."""
+PATIENCE_S = 60.0
+"""In which a slab of some 64 MiB has to be there; the slowest filter takes about a second."""
+MEMORY = 8 << 30
+"""Bytes of address space that a child may take."""
+PIECE = 1 << 20
+LONGEST_HEAD = 1 << 16
+
+
+def is_harmless(dataset) -> bool:
+    """Whether a dataset can be read here: stored plainly, or with HARMLESS filters.
+
+    Raises
+    ------
+    UnreadableFile
+        If its numbers lie in other files, which could be any on this machine.
+    """
+    if dataset.external:
+        raise UnreadableFile(f"{dataset.name} keeps its numbers in other files: not supported")
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
+    return not dataset.is_virtual and all(number in HARMLESS for number in filters)
+
+
+class Apart:
+    """A process that reads HDF5 datasets, started when it is first needed.
+
+    Parameters
+    ----------
+    patience_s : float
+        Time for one answer.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S):
+        self.patience_s = patience_s
+        self._lock, self._child = Lock(), None
+
+    def read(self, path, name, ranges, rows: bool = False):
+        """Elements first..last (exclusive) along each dimension.
+
+        Parameters
+        ----------
+        path, name
+            Of the file, and of the dataset in it.
+        ranges : sequence of (first, last)
+        rows : bool
+            The dataset is a list of rows of any length: return (R,) int64 lengths, and the
+            elements of all rows.
+
+        Raises
+        ------
+        UnreadableFile
+            If the file is damaged, however that shows.
+        """
+        index = [[int(first), int(last)] for first, last in ranges]
+        request = {"path": os.fspath(path), "name": name, "index": index, "rows": rows}
+        with self._lock:
+            deadline = time.monotonic() + self.patience_s
+            try:
+                parts = self._ask(json.dumps(request).encode() + b"\n", deadline)
+            except BaseException:
+                self._end()
+                raise
+        return parts if rows else parts[0]
+
+    def close(self) -> None:
+        """End the process; the next reading starts another."""
+        with self._lock:
+            self._end()
+
+    def _ask(self, request, deadline):
+        if self._child is None or self._child.poll() is not None:
+            self._end()
+            self._child = _start()
+            self._stop = weakref.finalize(self, _end, self._child)
+        try:
+            self._child.stdin.write(request)
+            self._child.stdin.flush()
+        except OSError as error:
+            raise UnreadableFile("the process that reads HDF5 could not be started") from error
+        source, head = self._child.stdout.fileno(), bytearray()
+        while not head.endswith(b"\n"):
+            # One byte at a time: what follows the line are the arrays.
+            head += self._some(source, memoryview(bytearray(1)), deadline)
+            if len(head) > LONGEST_HEAD:
+                raise UnreadableFile("the process that reads HDF5 gave no answer")
+        told = json.loads(head)
+        if "error" in told:
+            raise UnreadableFile(f"the file is damaged or truncated (HDF5 says: {told['error']})")
+        parts = []
+        for shape, dtype in told["parts"]:
+            part = np.empty(prod(shape), dtype)
+            room, done = memoryview(part.view(np.uint8)), 0
+            while done < len(room):
+                done += len(self._some(source, room[done : done + PIECE], deadline))
+            parts.append(part.reshape(shape))
+        return parts
+
+    def _some(self, source, room, deadline):
+        """What could be read into the beginning of `room`; at least one byte."""
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([source], [], [], left)[0]:
+            raise UnreadableFile(
+                f"reading it took longer than {self.patience_s:g} s and was stopped: it is damaged"
+            )
+        count = os.readv(source, [room])
+        if not count:
+            code = self._child.wait()
+            raise UnreadableFile(
+                f"reading it ended HDF5's process (code {code}): its compressed data are damaged, "
+                "or not enough memory is left"
+            )
+        return room[:count]
+
+    def _end(self):
+        if self._child is not None:
+            self._stop()
+            self._child = None
+
+
+def _start():
+    child = Path(__file__).with_name("hdf5_child.py")
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", str(child), str(MEMORY)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise UnreadableFile(f"a process to read it cannot be started: {error.strerror}") from error
+
+
+def _end(child):
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        try:
+            pipe.close()
+        except OSError:
+            continue  # What was not sent is of no use to anyone.
