@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from app.cli import app, main
 from recon.io import open_events
+from recon.io.checksum import checksum
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("serve", "info", "reconstruct", "simulate", "convert", "bench")
@@ -92,7 +93,9 @@ def test_info_prints_facts_as_json_and_imports_no_page(small):
     facts = json.loads(done.stdout)
     assert facts.pop("format").startswith("4D Camera HDF5, version 3")
     assert "10 electrons" in facts.pop("statement")
+    assert facts.pop("checksum") == checksum(open_events(small))
     assert facts == {
+        "places_checksum": None,
         "scan_shape": [2, 3],
         "frame_shape": list(FRAME_SHAPE),
         "electrons": 10,

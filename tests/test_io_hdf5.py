@@ -12,6 +12,7 @@ import recon.io.ragged
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import from_frames
 from recon.io import describe, open_events, write_events
+from recon.io.checksum import checksum
 
 
 @pytest.fixture
@@ -177,6 +178,8 @@ def test_a_million_empty_frames(path, written):
         scan.attrs["Nx"] = scan.attrs["Ny"] = 1000
     events = open_events(path)
     assert describe(events) == {
+        "checksum": checksum(events),
+        "places_checksum": None,
         "format": "4D Camera HDF5, version 3",
         "statement": "4D Camera HDF5, version 3: 0 electrons (0 a position) at 1000 × 999 "
         "positions, on a detector of 576 × 576 pixels.",

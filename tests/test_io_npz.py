@@ -17,6 +17,7 @@ import recon.io.npz
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import from_frames
 from recon.io import describe, open_events, statement, write_events
+from recon.io.checksum import checksum
 
 FRAMES = [[1, 2], [], [19], [3, 3, 4], [0], [7, 8]]
 METADATA = {
@@ -75,6 +76,8 @@ def test_what_is_written_is_read(path, events):
     assert (back.scan_shape, back.frame_shape) == ((2, 3), (4, 5))
     assert back.metadata == METADATA
     assert describe(back) | {"format": "", "statement": ""} == {
+        "checksum": checksum(events),
+        "places_checksum": None,
         "format": "",
         "statement": "",
         "scan_shape": [2, 3],

@@ -1,5 +1,6 @@
 """`livestem convert`: the same events in another format."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,21 +11,96 @@ from app.commands.console import one_task, progress
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Electron events to read.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="File to write: .h5 or .npz.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Scan to read, in any format that is known.")
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="File to write: .h5, .npz or .toml.")
+    ],
     keep_flyback: Annotated[
         bool, typer.Option("--keep-flyback", help="Keep the flyback column as scan positions.")
     ] = False,
+    scan_shape: Annotated[
+        str | None,
+        typer.Option(
+            "--scan-shape",
+            parser=options.size,
+            metavar="Y,X",
+            help="Scan positions. [default: from the file]",
+        ),
+    ] = None,
+    told: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="What the format of IN needs to be told, such as `dwell_time=1e-6`; repeatable.",
+        ),
+    ] = None,
 ):
-    """Write electron events in another format: 4D Camera HDF5 (.h5) or compact .npz."""
-    options.input_file(source)
+    """Write electron events in another format: 4D Camera HDF5, compact .npz, or raw CSR (.toml).
+
+    Frames of low counts become events exactly. The checksum that is printed is that of the
+    electrons, whatever file they lie in; OUT is read back and must have it. An interrupted
+    conversion leaves what was there before.
+    """
+    if not source.is_dir():
+        # A folder may be a Zarr store.
+        options.input_file(source)
     options.events_file(target, source=source)
-    from recon.io import open_events, write_events
+    known = _values(told)
+    from recon.events import ElectronEvents
+    from recon.io import statement, write_events
+    from recon.io.checksum import checksum, places_checksum
+    from recon.io.conversion import stated_losses, verify
+    from recon.io.dense import open_scan
 
     with progress() as report:
-        events = open_events(
+        events = open_scan(
             source,
             keep_flyback=True if keep_flyback else None,
+            scan_shape=scan_shape,
             progress=one_task(report, f"Reading {source.name}"),
+            **known,
         )
+        if not isinstance(events, ElectronEvents):
+            raise ValueError(
+                f"{source} holds frames of {events.dtype} that are no electrons one by one: "
+                "count them first (`livestem count`)."
+            )
+        found = statement(events), *events.source.notes, *stated_losses(target, events)
+        electrons, places = checksum(events), places_checksum(events)
+        number = events.electrons
         write_events(target, events, progress=one_task(report, f"Writing {target.name}"))
+        # Makes room for what is read back.
+        del events
+        verify(target, electrons, places, one_task(report, f"Checking {target.name}"))
+    for sentence in found:
+        typer.echo(sentence, err=True)
+    more = "" if places is None else f", with their places {places}"
+    typer.echo(f"{target.name}: {number} electrons, checksum {electrons}{more}")
+
+
+def _values(told) -> dict:
+    """Values by name from entries such as `dwell_time=1e-6`."""
+    values = {}
+    for entry in told or []:
+        name, mark, text = (part.strip() for part in entry.partition("="))
+        if not mark or not name.isidentifier() or not text:
+            raise ValueError(f"The option {entry!r} is not of the form NAME=VALUE.")
+        if name in ("path", "progress", "scan_shape", "keep_flyback"):
+            raise ValueError(f"{name} is no option of a format.")
+        if name in values:
+            raise ValueError(f"The option {name} is given twice.")
+        values[name] = _value(name, text)
+    return values
+
+
+def _value(name, text):
+    if name.endswith("_shape"):
+        return options.size(text)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | bool) else text

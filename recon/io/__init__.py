@@ -13,7 +13,7 @@ import numpy as np
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
-from recon.io import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
+from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.sparse import events_from_sparse
@@ -98,8 +98,8 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
     path : path-like
         `.h5` or `.hdf5`: 4D Camera layout, version 3, one frame a position, no flyback. `.npz`:
         compressed sparse rows, read several times faster. `.toml`: LiberTEM's raw CSR, with its
-        binary files beside it. Replaced once the new one is complete. Only `.npz` holds where in
-        its pixel an electron was.
+        binary files beside it. Replaced once the new one is complete. All of them hold where in
+        its pixel an electron was, if that is known.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`, which leaves no file behind.
 
@@ -122,17 +122,14 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
 
 
 def losses(path, events: ElectronEvents) -> tuple[str, ...]:
-    """What a file of this name would not hold of the events, in sentences; empty if nothing."""
+    """What a file of this name would not hold of the events, in sentences; empty if nothing.
+
+    All formats that are written hold each electron, in its order and with its place in its pixel.
+    """
     unwritten = sorted(set(events.metadata) - set(known_metadata(events.metadata)))
-    found = []
-    if events.subpixel is not None and Path(path).suffix.lower() not in csr_npz.SUFFIXES:
-        found.append(
-            f"{Path(path).name} holds no places within a pixel: "
-            f"write {', '.join(csr_npz.SUFFIXES)} to keep them."
-        )
-    if unwritten:
-        found.append(f"Of the metadata, {', '.join(unwritten)} would not be kept.")
-    return tuple(found)
+    if not unwritten:
+        return ()
+    return (f"Of the metadata, {', '.join(unwritten)} would not be kept in {Path(path).name}.",)
 
 
 def _checked(options, reader):
@@ -193,6 +190,8 @@ def describe(events: ElectronEvents) -> dict:
         "scan_shape": list(events.scan_shape),
         "frame_shape": list(events.frame_shape),
         "electrons": int(events.electrons),
+        "checksum": checksum.checksum(events),
+        "places_checksum": checksum.places_checksum(events),
         "frames_per_position": int(events.source.frames_per_position),
         "flyback": events.source.flyback,
         "notes": list(events.source.notes),

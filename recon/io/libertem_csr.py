@@ -20,6 +20,7 @@ import os
 import re
 import stat
 import tomllib
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -94,10 +95,11 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
 def write(path: Path, events: ElectronEvents, *, progress) -> None:
     """Write events; see `recon.io.write_events`.
 
-    The binary files get names that are not taken. The TOML file is replaced last, after which
-    those of the file before go: at any moment one of the two scans is there in full.
+    The binary files get names that are not taken, when all are complete. The TOML file is
+    replaced last, after which those of the file before go: at any moment one of the two scans is
+    there in full.
     """
-    before = _own_files(path)
+    before = own_files(path)
     columns = {
         "indptr": (events.offsets, "<i8"),
         "indices": (events.pixels, "<i4"),
@@ -106,29 +108,37 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
     if events.subpixel is not None:
         columns["subpixel"] = (events.subpixel, "|u1")
     names = _free_names(path)
-    written = []
+    sides = {name: path.with_name(names[name]) for name in columns}
     try:
-        for name, (values, _) in columns.items():
-            written.append(path.with_name(names[name]))
-            size = events.electrons if values is None else values.nbytes
-            with replacing(written[-1], size) as file:
-                for first in range(0, events.electrons if name != "indptr" else 1, PIECE):
-                    part = np.ones(min(PIECE, events.electrons - first), np.uint8)
-                    if values is not None:
-                        last = None if name == "indptr" else first + PIECE
-                        part = np.ascontiguousarray(values[first:last])
-                        part = part.astype(part.dtype.newbyteorder("<"), copy=False)
-                    file.write(part.data)
-                    if name == "indices":
-                        progress(first / events.electrons)
+        with ExitStack() as stack:
+            # None gets its name before all are complete; the first claims the room of all.
+            left, files = events.nbytes + events.electrons, {}
+            for name, side in sides.items():
+                files[name] = stack.enter_context(replacing(side, left))
+                left = 0
+            for name, (values, _) in columns.items():
+                _write_column(files[name], name, values, events.electrons, progress)
         with replacing(path) as file:
             file.write(_toml(events, names, columns).encode())
     except BaseException:
-        for side in written:
+        for side in sides.values():
             side.unlink(missing_ok=True)
         raise
     for old in before:
         old.unlink(missing_ok=True)
+
+
+def _write_column(file, name, values, electrons, progress):
+    """Write numbers piece by piece; ones for each electron where `values` is None."""
+    number = electrons if values is None else len(values)
+    for first in range(0, number, PIECE):
+        part = np.ones(min(PIECE, number - first), np.uint8)
+        if values is not None:
+            part = np.ascontiguousarray(values[first : first + PIECE])
+            part = part.astype(part.dtype.newbyteorder("<"), copy=False)
+        file.write(part.data)
+        if name == "indices":
+            progress(first / number)
 
 
 def _header(path):
@@ -247,7 +257,7 @@ def _places(path, header, electrons):
     return places
 
 
-def _own_files(path):
+def own_files(path):
     """Binary files that an earlier writing of ours left beside this TOML file."""
     try:
         if not matches(path):

@@ -30,7 +30,7 @@ def mix(key):
 
 @parallel
 def pixels_sum(pixels, offsets, first, last):
-    """Sum over the frames f of first..last (exclusive) of mix(GOLDEN (f + 1) + sum of mix(pixel))."""
+    """Sum over the frames first..last (exclusive) of mix(GOLDEN (f + 1) + sum of mix(pixel))."""
     sums = np.zeros(PARTS, np.uint64)
     for part in prange(PARTS):
         total = np.uint64(0)

@@ -1,0 +1,72 @@
+"""A scan from one file into another, checked.
+
+A conversion that was interrupted leaves what was there before, and starts anew: it does not go on
+in a half-written file. To go on would save little, because the source has to be decoded from its
+beginning either way (frames of run lengths or compressed chunks, hits that are sorted by time,
+references into a heap), because writing is one pass at the speed of the disk, and because a half
+file would have to be read and compared before anyone could trust it, which takes as long as
+writing it. And it would cost the promise that a file is there in full or not at all.
+"""
+
+from pathlib import Path
+
+from recon.events import ElectronEvents
+from recon.io import libertem_csr, losses, open_events
+from recon.io.checksum import checksum, places_checksum
+
+
+def stated_losses(path, events: ElectronEvents) -> tuple[str, ...]:
+    """What a file of this name will not hold of the file that `events` came from, in sentences."""
+    source, found = events.source, []
+    if source.flyback == "dropped":
+        found.append("The flyback column is left out.")
+    if source.frames_per_position > 1:
+        found.append(
+            f"The {source.frames_per_position} frames at a position become one, with the "
+            "electrons of all."
+        )
+    if source.format.startswith("Timepix3"):
+        found.append("The times of hits, and how long they were over threshold, are not kept.")
+    return (*found, *losses(path, events))
+
+
+def verify(path, electrons: str, places: str | None, progress=None) -> None:
+    """Read a file that was just written, and remove it if it is not what it should be.
+
+    Parameters
+    ----------
+    path : path-like
+        As `recon.io.write_events` wrote it.
+    electrons, places : str, str or None
+        `checksum` and `places_checksum` of what was written. The events themselves need not be in
+        memory any more, so that those read now have room.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`, and the file stays.
+
+    Raises
+    ------
+    OSError
+        With one sentence for the user if the file holds something else, or cannot be read.
+    """
+    path = Path(path)
+    try:
+        events = open_events(path, progress=progress)
+        found = checksum(events), places_checksum(events)
+        if found == (electrons, places):
+            return
+        reason = f"its electrons have the checksum {found[0]}, not {electrons}"
+        if found[0] == electrons:
+            reason = f"the places of its electrons have the checksum {found[1]}, not {places}"
+    except ValueError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise OSError(
+                f"{path.name} was written, but there is not enough memory to check it."
+            ) from error
+        reason = str(error).rstrip(".")
+    sides = libertem_csr.own_files(path) if path.suffix in libertem_csr.SUFFIXES else []
+    for written in (path, *sides):
+        written.unlink(missing_ok=True)
+    raise OSError(
+        f"{path.name} was removed, because it did not hold what was written ({reason}): "
+        "write it again, to another disk."
+    )
