@@ -1,4 +1,4 @@
-"""Bitshuffle with LZ4: exact against the filter's own writer, and within bounds whatever is read."""
+"""Bitshuffle with LZ4: exact against the filter's own writer, and never out of bounds."""
 
 import h5py
 import numpy as np

@@ -101,7 +101,7 @@ def test_a_process_ends_with_its_reader(tmp_path):
 
 def test_what_hdf5_says_is_the_sentence(tmp_path):
     path = compressed(tmp_path / "a.h5", "Zstd")
-    with pytest.raises(UnreadableFile, match="HDF5 says: .*nothing"):
+    with pytest.raises(UnreadableFile, match=r"HDF5 says: .*nothing"):
         Apart().read(path, "nothing", [(0, 1)])
 
 

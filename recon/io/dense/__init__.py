@@ -11,6 +11,7 @@ from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.frames_events import events_from_frames, takes_less_as_events
+from recon.io import _sentence
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
@@ -129,8 +130,3 @@ def _reader_of(path):
         except OSError:
             continue
     return None
-
-
-def _sentence(error):
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text if text.endswith((".", "?", "!")) else f"{text}."
