@@ -15,8 +15,14 @@ def info(
     keep_flyback: Annotated[
         bool, typer.Option("--keep-flyback", help="Count the flyback column as scan positions.")
     ] = False,
+    health: Annotated[
+        bool, typer.Option("--health", help="Look for faults: hot pixels, drift, descan and more.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --health: the findings as JSON, in numbers.")
+    ] = False,
 ):
-    """Print what a file of electron events holds, as JSON."""
+    """Print what a file of electron events holds, as JSON; or how healthy the scan is."""
     options.input_file(file)
     from recon.io import describe, open_events
 
@@ -26,5 +32,29 @@ def info(
             keep_flyback=True if keep_flyback else None,
             progress=one_task(report, f"Reading {file.name}"),
         )
-        facts = describe(events)
+        if health:
+            from recon.health import health as examine
+
+            found = examine(events, progress=one_task(report, "Looking for faults"))
+        else:
+            facts = describe(events)
+    if health:
+        if not as_json:
+            _print(found)
+            return
+        facts = found.numbers()
     typer.echo(json.dumps(facts, indent=2))
+
+
+def _print(found):
+    """The findings as a table of words."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=found.summary, show_lines=True)
+    for heading in ("", "", "What was found, and what to do"):
+        table.add_column(heading)
+    for finding in found.findings:
+        words = " ".join(filter(None, (finding.meaning.strip(), finding.advice)))
+        table.add_row(finding.name, finding.verdict, words)
+    Console(highlight=False).print(table)

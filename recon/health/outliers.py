@@ -1,0 +1,107 @@
+"""Counts that stand out from their neighbours by more than counting statistics allow."""
+
+import numpy as np
+from scipy import ndimage, special
+
+FALSE_ALARMS = 0.05
+"""Expected number of false alarms of a map without faults, whatever its size, at most."""
+
+RANK = 2
+"""Neighbours, of 24, that may be at fault as well: the third from the end is the reference."""
+
+MARGIN = 1.25
+"""Gain differs from pixel to pixel; a fault stands out by more."""
+
+ROUNDS = 8
+
+_RING = np.ones((5, 5), bool)
+_RING[2, 2] = False
+
+
+def too_many(counts, dispersion: float = 1.0) -> np.ndarray:
+    """(H, W) bool: where counts exceed all but two of their 24 neighbours beyond chance.
+
+    Parameters
+    ----------
+    counts : (H, W) array
+        Poisson, apart from `dispersion`.
+    dispersion : float
+        Variance over mean.
+
+    Notes
+    -----
+    P(n >= counts | level) < 0.05 / (H W), with the level the larger of the third largest of 24
+    neighbours and an upper limit of the mean of 11 × 11, (sum + 3 √sum + 5) / number: both lie
+    above the expectation where it is smooth, so 0.05 false alarms a map is an upper limit. At a
+    disc's rim the third neighbour lies in the disc. What is found is replaced by its level, and
+    the rest judged again, for what stood in its shadow.
+    """
+    work = np.asarray(counts, float) / dispersion
+    found = np.zeros(work.shape, bool)
+    window = ndimage.uniform_filter(np.ones(work.shape), 11, mode="constant") * 121
+    for _ in range(ROUNDS):
+        third = ndimage.rank_filter(work, -1 - RANK, footprint=_RING, mode="reflect")
+        total = ndimage.uniform_filter(work, 11, mode="constant") * 121 - work
+        total = np.maximum(total, 0)
+        mean = (total + 3 * np.sqrt(total) + 5) / np.maximum(window - 1, 1)
+        level = np.maximum(MARGIN * third, mean)
+        new = (special.gammainc(np.maximum(work, 1e-9), level) < FALSE_ALARMS / work.size) & (
+            work > level
+        )
+        if not new.any():
+            break
+        found |= new
+        work = np.where(new, third, work)
+    return found
+
+
+def too_few(counts, dispersion: float = 1.0) -> np.ndarray:
+    """(H, W) bool: where counts fall below half of all but two of 24 neighbours, beyond chance.
+
+    The other side of `too_many`: P(n <= counts | half the third smallest neighbour)
+    < 0.05 / (H W), or no count at all where the map's median makes that as unlikely.
+    """
+    work = np.asarray(counts, float) / dispersion
+    third = ndimage.rank_filter(work, RANK, footprint=_RING, mode="reflect")
+    return (special.gammaincc(work + 1, third / 2) < FALSE_ALARMS / work.size) & (work < third / 2)
+
+
+def dispersion_of(counts) -> float:
+    """Variance over mean of a map, at least 1, from neighbours along its rows; robust.
+
+    The median of a χ² of one degree of freedom is 0.455; too few counts for a median give 1.
+    """
+    a, b = (np.asarray(part, float) for part in (counts[:, :-1], counts[:, 1:]))
+    if a.size < 2 or np.median(a + b) < 10:
+        return 1.0
+    ratio = (a - b) ** 2 / np.maximum(a + b, 1)
+    return max(1.0, float(np.median(ratio)) / 0.455)
+
+
+def dark_blocks(pattern, centre) -> np.ndarray:
+    """(Ky, Kx) bool: blocks of the detector with less than a tenth of what their radius has.
+
+    Pixels are binned until the brighter half of them has 30 counts a block; a block is compared
+    with the smallest of three medians, over its ring and both neighbouring ones, so that nothing is
+    expected outside a disc's rim. One block alone is not yet a sector: four connected ones are.
+    """
+    pattern = np.asarray(pattern, float)
+    dark = np.zeros(pattern.shape, bool)
+    lit = pattern[pattern > 0.2 * np.percentile(pattern, 98)]
+    if not lit.size or pattern.sum() < 1000:
+        return dark
+    b = int(np.clip(np.ceil(np.sqrt(30 / max(np.median(lit), 0.1))), 1, 8))
+    h, w = (n // b for n in pattern.shape)
+    if min(h, w) < 6:
+        return dark
+    blocks = pattern[: h * b, : w * b].reshape(h, b, w, b).sum((1, 3))
+    y, x = ((np.arange(n) + 0.5) * b - 0.5 - c for n, c in zip((h, w), centre, strict=True))
+    ring = (np.hypot(y[:, None], x) / b).astype(int)
+    medians = ndimage.median(blocks, ring, np.arange(ring.max() + 1))
+    expected = ndimage.minimum_filter1d(medians, 5, mode="nearest")[ring]
+    few = (blocks < 0.1 * expected) & (expected >= 30)
+    labels, number = ndimage.label(few)
+    sizes = np.bincount(labels.ravel(), minlength=number + 1)
+    big = np.isin(labels, 1 + np.flatnonzero(sizes[1:] >= 4))
+    dark[: h * b, : w * b] = np.kron(big, np.ones((b, b), bool))
+    return dark

@@ -1,0 +1,246 @@
+"""The health report of a scan."""
+
+import numpy as np
+from scipy import stats
+
+from recon.backend import on_host
+from recon.com import centre_of_mass
+from recon.disc import DiscNotFound, fit_disc
+from recon.health import outliers, pairs, scan
+from recon.health.finding import Finding, HealthReport
+from recon.virtual import annulus, pacbed
+
+
+def health(events, calibration=None, progress=None) -> HealthReport:
+    """Findings on a scan, from a few passes over its electrons on their device.
+
+    Parameters
+    ----------
+    events : ElectronEvents
+    calibration : Calibration, optional
+        For the dose and the disc; without it the disc is fitted, and the scan step taken from the
+        metadata if they have one.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+    """
+    tell = progress or (lambda fraction: None)
+    pattern = on_host(pacbed(events, progress=lambda f: tell(0.3 * f)))
+    counts = events.counts
+    hot = outliers.too_many(pattern)
+    centre, radius = _disc(events, np.where(hot, 0, pattern), calibration)
+    single = outliers.too_few(pattern) & ~hot
+    sectors = outliers.dark_blocks(pattern, centre)
+    findings = [_layout(events), _frames(counts), *_dead(pattern, single, sectors)]
+    findings += [_hot(pattern, hot, centre, radius), _drift(counts), _dose(events, calibration)]
+    keep = ~hot
+    if radius is not None:
+        keep &= annulus(events.frame_shape, centre, 0, 1.3 * radius)
+    com = on_host(centre_of_mass(events, keep, progress=lambda f: tell(0.3 + 0.3 * f)))
+    findings += [_flyback(events, counts, com), _descan(com, radius)]
+    tell(0.6)
+    findings.append(_pairs(events, np.where(hot, 0, pattern), hot))
+    tell(1.0)
+    return HealthReport(tuple(findings), hot, single | sectors)
+
+
+def _disc(events, pattern, calibration):
+    """Centre and radius of the disc; the pattern's centre of mass and None without one."""
+    if calibration is not None:
+        return calibration.centre, calibration.radius
+    try:
+        disc = fit_disc(pattern)
+        return disc.centre, disc.radius
+    except DiscNotFound:
+        total = max(pattern.sum(), 1)
+        grid = np.indices(pattern.shape)
+        return tuple(float((axis * pattern).sum() / total) for axis in grid), None
+
+
+def _layout(events):
+    source = events.source
+    return Finding(
+        "layout",
+        {
+            "rows": (events.scan_shape[0], "positions"),
+            "columns": (events.scan_shape[1], "positions"),
+            "frames a position": (source.frames_per_position, ""),
+            "electrons": (events.electrons, ""),
+        },
+        "look" if source.notes else "ok",
+        f"{source.format}; flyback column {source.flyback}. " + " ".join(source.notes),
+        "Check the scan's shape against the microscope's." if source.notes else "",
+    )
+
+
+def _frames(counts):
+    dispersion = outliers.dispersion_of(counts)
+    typical = float(np.median(counts))
+    # So many electrons that no frame of the scan is empty by chance.
+    empty = (counts == 0) & (np.exp(-typical / dispersion) * counts.size < outliers.FALSE_ALARMS)
+    empty |= outliers.too_few(counts, dispersion)
+    full = outliers.too_many(counts, dispersion)
+    wrong = int(empty.sum() + full.sum())
+    return Finding(
+        "frames",
+        {
+            "electrons in a frame (median)": (typical, ""),
+            "variance over mean": (dispersion, ""),
+            "empty or thin frames": (int(empty.sum()), ""),
+            "over-full frames": (int(full.sum()), ""),
+        },
+        "ok" if not wrong else "bad" if wrong > 0.01 * counts.size else "look",
+        f"{int(empty.sum())} frames have far fewer and {int(full.sum())} far more electrons than "
+        "their neighbours, beyond counting noise.",
+        "Frames were lost or counted badly: crop around them if there are many." if wrong else "",
+        full.astype(np.int8) - empty,
+    )
+
+
+def _dead(pattern, single, sectors):
+    yield Finding(
+        "dead pixels",
+        {"pixels": (int(single.sum()), ""), "found down to": (_least(pattern), "electrons")},
+        "look" if single.any() else "ok",
+        f"{int(single.sum())} single pixels have less than half of what their neighbours have.",
+        "They take electrons from sums; few of them do no harm." if single.any() else "",
+        single,
+    )
+    yield Finding(
+        "dead sectors",
+        {"share of the detector": (100 * float(sectors.mean()), "%")},
+        "bad" if sectors.any() else "ok",
+        f"Blocks with {int(sectors.sum())} pixels have less than a tenth of the electrons of the "
+        "rest at their scattering angle."
+        if sectors.any()
+        else "No block of the detector is dark where its ring is lit.",
+        "A sector, or a beam stop: COM and annular images are biased there; check the camera."
+        if sectors.any()
+        else "",
+        sectors,
+    )
+
+
+def _least(pattern):
+    """Electrons a neighbourhood needs before a pixel without any is noticed."""
+    return float(np.ceil(-2 * np.log(outliers.FALSE_ALARMS / pattern.size)))
+
+
+def _hot(pattern, hot, centre, radius):
+    values = {"hot pixels": (int(hot.sum()), "")}
+    values["their electrons"] = (100 * float(pattern[hot].sum() / max(pattern.sum(), 1)), "%")
+    if radius is not None:
+        disc = annulus(pattern.shape, centre, 0, radius)
+        values["in the disc"] = (int((hot & disc).sum()), "")
+    share = values["their electrons"][0]
+    return Finding(
+        "hot pixels",
+        values,
+        "ok" if not hot.any() else "bad" if share > 0.1 else "look",
+        f"{int(hot.sum())} pixels have more electrons than their neighbours make possible "
+        f"({share:.2g} % of all).",
+        "Mask them: they pull the centre of mass of every frame." if hot.any() else "",
+        hot,
+    )
+
+
+def _drift(counts):
+    rows = counts.mean(1)
+    mean = max(rows.mean(), 1e-9)
+    slope, error = (float(100 * v / mean) for v in scan.trend(rows))
+    sure = scan.beyond_chance(slope, error, rows.size) and abs(slope) > 2
+    return Finding(
+        "beam current",
+        {"drift over the scan": (slope, "%"), "error": (error, "%")},
+        "ok" if not sure else "bad" if abs(slope) > 20 else "look",
+        f"Counts change by {slope:+.1f} ± {error:.1f} % from the first row to the last.",
+        "The current or the specimen's thickness drifts: compare with a scan of vacuum."
+        if sure
+        else "",
+        rows,
+    )
+
+
+def _dose(events, calibration):
+    step = calibration.scan_sampling if calibration else events.metadata.get("scan_sampling")
+    mean = events.electrons / events.positions
+    values = {"electrons a position": (mean, "")}
+    text = f"{mean:.1f} electrons were counted at a position"
+    if step is not None:
+        dose = mean / (step[0] * step[1])
+        values["dose on the detector"] = (dose, "e/Å²")
+        text += f", {dose:.3g} e/Å² at a step of {step[0]:.3g} × {step[1]:.3g} Å"
+    return Finding("dose", values, "ok", text + "; electrons beside the detector are not in it.")
+
+
+def _flyback(events, counts, com):
+    """The first and the last column against the three beside each."""
+    worst, height = [], counts.shape[0]
+    if counts.shape[1] < 8 or height < 8:
+        return Finding("flyback", {}, "ok", "The scan is too small to tell.")
+    limit = stats.t.isf(scan.DOUBT / 12, height - 1)  # two sides, three images, both signs
+    mean = max(counts.mean(), 1e-9)
+    images = {"counts": (counts / mean, 0.1), "COM y": (com[0], 0.5), "COM x": (com[1], 0.5)}
+    values = {}
+    for name, (image, least) in images.items():
+        unit, scale = ("%", 100) if name == "counts" else ("px", 1)
+        for column, (d, error) in zip(("first", "last"), scan.edge_columns(image), strict=True):
+            values[f"{name}, {column} column"] = (scale * d, unit)
+            if abs(d) > max(limit * error, least):
+                worst.append(f"the {column} column's {name} by {scale * d:+.2g} {unit}")
+    return Finding(
+        "flyback",
+        values,
+        "look" if worst else "ok",
+        "Differs from its neighbours: " + ", ".join(worst) + "."
+        if worst
+        else f"No column stands out; the flyback column was: {events.source.flyback}.",
+        "It looks like the beam's way back: drop this column." if worst else "",
+        counts.mean(0),
+    )
+
+
+def _descan(com, radius):
+    shift, error = scan.descan(com)
+    names = [(i, j) for i in range(2) for j in range(2)]
+    values = {}
+    for i, j in names:
+        name = f"disc along {'yx'[i]} {('down', 'across')[j]} the scan"
+        values[name] = float(shift[i, j]), "px"
+        values[name + ", error"] = float(error[i, j]), "px"
+    least = max(0.1, 0.02 * (radius or 0))
+    sure = [
+        abs(shift[n]) > least and scan.beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
+        for n in names
+    ]
+    worst = max(names, key=lambda n: abs(shift[n]))
+    return Finding(
+        "descan",
+        values,
+        "look" if any(sure) else "ok",
+        f"The disc moves by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over the scan.",
+        "Correct the descan at the microscope; phases of long waves carry a ramp."
+        if any(sure)
+        else "",
+    )
+
+
+def _pairs(events, pattern, hot):
+    share, error, repeats, expected, total = pairs.double_counts(events, pattern, hot)
+    # One in 3e7 of chance; a repeat is judged against Poisson.
+    sure = share > 5 * error and share > 0.02
+    again = repeats > max(expected, 1) * 1.5 + 5 * np.sqrt(expected + 1) and repeats > 1e-3 * total
+    return Finding(
+        "double counts",
+        {
+            "excess neighbours": (100 * share, "%"),
+            "error": (100 * error, "%"),
+            "repeated pixels in a frame": (repeats, ""),
+            "of these by chance": (expected, ""),
+        },
+        "ok" if not (sure or again) else "bad" if share > 0.1 else "look",
+        f"{100 * share:.2f} ± {100 * error:.2f} % of the electrons have a neighbour beside them "
+        f"beyond chance; {repeats} repeat a pixel of their frame.",
+        "Electrons are counted twice: count again with a higher threshold; the dose is lower."
+        if sure or again
+        else "",
+    )

@@ -1,0 +1,59 @@
+"""Faults that run over the scan: drift of the beam's current, flyback, descan."""
+
+import numpy as np
+from scipy import stats
+
+DOUBT = 0.01
+"""Chance of a false alarm of each trend."""
+
+BLOCKS = 12
+
+
+def trend(values):
+    """(slope, error): of a straight line over the whole range of `values`, by weighted blocks.
+
+    The values are averaged in twelve blocks, whose scatter about the line gives the error: what
+    the specimen does over a twelfth of the scan counts as noise.
+    """
+    values = np.asarray(values, float)
+    number = min(BLOCKS, values.size)
+    if number < 4:
+        return 0.0, np.inf
+    means = np.array([part.mean() for part in np.array_split(values, number)])
+    places = np.array([p.mean() for p in np.array_split(np.arange(values.size), number)])
+    fit = stats.linregress(places / max(values.size - 1, 1), means)
+    return float(fit.slope), float(fit.stderr)
+
+
+def beyond_chance(slope, error, number) -> bool:
+    """Whether a slope of `trend` differs from zero, with a chance of error of 0.01."""
+    return bool(abs(slope) > stats.t.isf(DOUBT / 2, max(min(BLOCKS, number) - 2, 1)) * error)
+
+
+def edge_columns(image):
+    """((difference, error), ...) of the first and the last column to the three beside each.
+
+    `error` is that of the mean, from the scatter over the rows.
+    """
+    image = np.asarray(image, float)
+    found = []
+    for side in (image, image[:, ::-1]):
+        difference = side[:, 0] - side[:, 1:4].mean(1)
+        found.append((float(difference.mean()), float(stats.sem(difference))))
+    return found
+
+
+def descan(com):
+    """(2, 2) shift [px] of the COM (y, x), over the scan's height and width, and its errors.
+
+    Parameters
+    ----------
+    com : (2, Sy, Sx) array
+
+    Notes
+    -----
+    Averages over columns leave the shift down the scan, those over rows the shift across it: both
+    are independent of one another for a plane, and their scatter has the specimen's in it.
+    """
+    found = np.array([[trend(part.mean(1)), trend(part.mean(0))] for part in np.asarray(com)])
+    return found[..., 0], found[..., 1]

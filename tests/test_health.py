@@ -1,0 +1,183 @@
+"""Planted faults of known size are found, and nothing on scans without faults."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recon.com import centre_of_mass
+from recon.events import from_frames
+from recon.health import health
+from recon.masking import without
+from recon.simulate import sample_events
+from recon.virtual import pacbed
+
+SCAN, FRAME, CENTRE, RADIUS = (48, 48), (48, 48), (23.3, 24.1), 14.0
+
+
+def disc(shift=0.0):
+    """(Ky, Kx) a disc of sum one, with a soft rim and a weak background."""
+    y, x = np.indices(FRAME)
+    r = np.hypot(y - CENTRE[0] - shift, x - CENTRE[1])
+    pattern = 1 / (1 + np.exp((r - RADIUS) / 0.5)) + 0.005
+    return pattern / pattern.sum()
+
+
+def scan(change=None, electrons=60.0, seed=0):
+    """A scan of discs; `change` may alter the (Sy, Sx, Ky, Kx) expectations."""
+    expected = np.broadcast_to(disc(), (*SCAN, *FRAME)).copy()
+    if change is not None:
+        change(expected)
+    return sample_events(expected, electrons, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return scan()
+
+
+@pytest.mark.parametrize("electrons", [5, 60])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nothing_is_found_on_a_clean_scan(seed, electrons):
+    report = health(scan(electrons=electrons, seed=seed))
+    assert [f.name for f in report.findings if f.verdict != "ok"] == []
+    assert report.summary == "All well."
+    assert not report.hot.any()
+    assert not report.dead.any()
+
+
+def test_hot_pixels_are_found_in_the_dark_and_in_the_disc():
+    places = [(2, 3), (24, 20), (24, 21), (40, 44)]
+
+    def heat(expected):
+        for place in places:
+            expected[..., *place] = 3 * disc().max()
+
+    report = health(scan(heat))
+    assert list(map(tuple, np.argwhere(report.hot))) == places
+    assert report["hot pixels"].values["in the disc"] == (2, "")
+    assert report["hot pixels"].verdict == "bad"
+
+
+def test_a_dead_pixel_and_a_dead_sector_are_told_apart():
+    def kill(expected):
+        expected[..., 20, 20] = 0
+        expected[..., 26:36, 26:36] = 0
+
+    report = health(scan(kill))
+    assert report["dead pixels"].verdict == "look"
+    assert report.dead[20, 20]
+    sector = report["dead sectors"].picture
+    assert sector[27:33, 27:33].all()
+    assert not sector[:24].any()
+
+
+def test_empty_and_over_full_frames_are_found():
+    def spoil(expected):
+        expected[10, 11] = 0
+        expected[30, 31] *= 3
+
+    finding = health(scan(spoil))["frames"]
+    assert set(map(tuple, np.argwhere(finding.picture == -1))) == {(10, 11)}
+    assert set(map(tuple, np.argwhere(finding.picture == 1))) == {(30, 31)}
+
+
+def test_a_drift_of_the_beam_is_measured():
+    def drift(expected):
+        expected *= np.linspace(1.1, 0.9, SCAN[0])[:, None, None, None]
+
+    finding = health(scan(drift))["beam current"]
+    slope, error = (finding.values[n][0] for n in ("drift over the scan", "error"))
+    assert finding.verdict != "ok"
+    assert abs(slope + 20) < 4 * error < 8
+
+
+def test_the_flyback_column_is_noticed():
+    def fly(expected):
+        expected[:, -1] *= 0.6
+
+    finding = health(scan(fly))["flyback"]
+    assert finding.verdict == "look"
+    assert finding.values["counts, last column"][0] == pytest.approx(-40, abs=5)
+
+
+def test_descan_is_measured_in_pixels():
+    def move(expected):
+        for row, shift in enumerate(np.linspace(-1, 1, SCAN[0])):
+            expected[row] = disc(shift)
+
+    finding = health(scan(move))["descan"]
+    assert finding.verdict == "look"
+    # The weak background in the mask does not move with the disc.
+    assert finding.values["disc along y down the scan"][0] == pytest.approx(2, abs=0.3)
+    assert abs(finding.values["disc along x across the scan"][0]) < 0.3
+
+
+def test_double_counts_are_measured(clean):
+    rng = np.random.default_rng(4)
+    frames = []
+    for frame in clean.frames():
+        twice = frame[rng.random(frame.size) < 0.1]
+        frames.append(np.concatenate([frame, twice + 1]))
+    finding = health(from_frames(frames, SCAN, FRAME))["double counts"]
+    share, error = (finding.values[n][0] for n in ("excess neighbours", "error"))
+    assert finding.verdict != "ok"
+    assert abs(share - 100 * 0.1 / 1.1) < 4 * error < 5
+
+
+def test_the_dose_needs_the_scan_step(clean):
+    assert "dose on the detector" not in health(clean)["dose"].values
+    report = health(replace(clean, metadata={"scan_sampling": (0.5, 0.4)}))
+    dose = clean.electrons / clean.positions / 0.2
+    assert report["dose"].values["dose on the detector"] == (pytest.approx(dose), "e/Å²")
+
+
+def test_masking_a_hot_pixel_restores_the_centre_of_mass(clean):
+    rng = np.random.default_rng(5)
+    place = 2 * FRAME[1] + 3
+    frames = [np.concatenate([f, np.full(rng.poisson(8), place)]) for f in clean.frames()]
+    spoiled = from_frames(frames, SCAN, FRAME)
+    masked = without(spoiled, health(spoiled).hot)
+    untouched = np.zeros(FRAME, bool)
+    untouched.flat[place] = True
+    reference = without(clean, untouched)
+    assert np.ptp(centre_of_mass(spoiled) - centre_of_mass(clean)) > 1
+    np.testing.assert_array_equal(masked.pixels, reference.pixels)
+    np.testing.assert_array_equal(masked.offsets, reference.offsets)
+    np.testing.assert_array_equal(centre_of_mass(masked), centre_of_mass(reference))
+    assert pacbed(masked).flat[place] == 0
+
+
+def test_a_mask_of_another_detector_is_refused(clean):
+    with pytest.raises(ValueError, match="3 × 4 pixels"):
+        without(clean, np.zeros((3, 4), bool))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2)])
+def test_a_scan_without_electrons_has_a_report(shape):
+    empty = from_frames([[]] * (shape[0] * shape[1]), shape, (6, 5))
+    report = health(empty)
+    assert not report.hot.any()
+    assert report["dose"].values["electrons a position"] == (0, "")
+
+
+def test_info_tells_the_findings_in_words_and_in_numbers(tmp_path, capsys):
+    pytest.importorskip("typer")
+    from app.cli import main
+    from recon.io import write_events
+
+    def heat(expected):
+        expected[..., 2, 3] = 3 * disc().max()
+
+    path = tmp_path / "scan.npz"
+    write_events(path, scan(heat))
+    assert main(["info", "--health", str(path)]) == 0
+    words = capsys.readouterr().out
+    assert "hot pixels" in words
+    assert "Mask them" in words
+    assert main(["info", "--health", "--json", str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["hot_pixels"] == [[2, 3]]
+    hot = next(f for f in found["findings"] if f["name"] == "hot pixels")
+    assert hot["values"]["hot pixels"] == {"value": 1, "unit": ""}
