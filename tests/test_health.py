@@ -12,6 +12,7 @@ from recon.health import health
 from recon.masking import without
 from recon.simulate import sample_events
 from recon.virtual import pacbed
+from tests.scans import weak_events
 
 SCAN, FRAME, CENTRE, RADIUS = (48, 48), (48, 48), (23.3, 24.1), 14.0
 
@@ -45,6 +46,10 @@ def test_nothing_is_found_on_a_clean_scan(seed, electrons):
     assert report.summary == "All well."
     assert not report.hot.any()
     assert not report.dead.any()
+
+
+def test_nothing_is_found_where_a_specimen_changes_the_patterns():
+    assert health(weak_events()).summary == "All well."
 
 
 def test_hot_pixels_are_found_in_the_dark_and_in_the_disc():

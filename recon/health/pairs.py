@@ -41,7 +41,7 @@ def _count(pixels, offsets, frames, height, width, shifts, hot, out):
 
 
 def double_counts(events, pattern, hot):
-    """(share, error, repeats, expected repeats, electrons): excess of pairs side by side.
+    """(share, error, chance, repeats, expected repeats, electrons): pairs side by side.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def double_counts(events, pattern, hot):
     -----
     Pairs at distances of 3 to 5 pixels are chance; how many more chance brings into neighbouring
     pixels is the ratio of the PACBED's autocorrelations. `share` is the excess over chance per
-    electron; its error is that of the counts.
+    electron, `chance` what it exceeds; the error is that of the counts.
     """
     height, width = events.frame_shape
     frames = np.flatnonzero(np.diff(events.offsets))
@@ -78,4 +78,11 @@ def double_counts(events, pattern, hot):
     chance = scale * near
     error = np.sqrt(max(pairs, 1) + chance**2 / max(reference, 1)) / max(total, 1)
     share = float((pairs - chance) / max(total, 1))
-    return share, float(error), int(out[0]), float(scale * same), int(total)
+    return (
+        share,
+        float(error),
+        float(chance / max(total, 1)),
+        int(out[0]),
+        float(scale * same),
+        int(total),
+    )

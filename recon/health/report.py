@@ -225,19 +225,20 @@ def _descan(com, radius):
 
 
 def _pairs(events, pattern, hot):
-    share, error, repeats, expected, total = pairs.double_counts(events, pattern, hot)
-    # One in 3e7 of chance; a repeat is judged against Poisson.
-    sure = share > 5 * error and share > 0.02
+    share, error, chance, repeats, expected, total = pairs.double_counts(events, pattern, hot)
+    # Patterns that change over the scan make pairs as well: up to a tenth of chance is theirs.
+    sure = share > 5 * error and share > max(0.02, 0.1 * chance)
     again = repeats > max(expected, 1) * 1.5 + 5 * np.sqrt(expected + 1) and repeats > 1e-3 * total
     return Finding(
         "double counts",
         {
             "excess neighbours": (100 * share, "%"),
             "error": (100 * error, "%"),
+            "neighbours by chance": (100 * chance, "%"),
             "repeated pixels in a frame": (repeats, ""),
             "of these by chance": (expected, ""),
         },
-        "ok" if not (sure or again) else "bad" if share > 0.1 else "look",
+        "ok" if not (sure or again) else "bad" if sure and share > 0.1 else "look",
         f"{100 * share:.2f} ± {100 * error:.2f} % of the electrons have a neighbour beside them "
         f"beyond chance; {repeats} repeat a pixel of their frame.",
         "Electrons are counted twice: count again with a higher threshold; the dose is lower."
