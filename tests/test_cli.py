@@ -154,7 +154,7 @@ def broken_files(folder):
     (folder / "nothing.h5").touch()
     return {
         "text.h5": ("known format",),
-        "no_groups.h5": ("electron_events/frames",),
+        "no_groups.h5": ("the HDF5 file has no ",),
         "outside.h5": ("728", "28 × 26", "position 3"),
         "shape.h5": ("3 × 2", "4 frames"),
         "empty_scan.h5": ("empty",),
