@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+from app.sums import ScanData, electrons
 from recon.backend import CPU, Device
 from recon.calibration import Calibration
-from recon.events import ElectronEvents
 
 
 def building(
@@ -17,7 +17,7 @@ def building(
     What cannot fit is refused before anything of it lies on the device. What should have fitted
     and did not is built without a copy of the events when it is tried again.
     """
-    from recon.gfunction import build_sidebands
+    from app.sums import build_g
 
     tries = count()
 
@@ -26,10 +26,11 @@ def building(
         if device is not CPU:
             wanted = planned(scan.events, calibration, pixels, full, halved)
             streamed = not _required(engine, wanted, scan, device).events or next(tries) > 0
-        return build_sidebands(
+        return build_g(
             engine.events_on(scan, device, report, copy=not streamed),
             calibration,
-            pixels_across=pixels,
+            pixels,
+            device,
             full=full,
             half=halved,
             progress=report,
@@ -38,14 +39,15 @@ def building(
     return compute
 
 
-def planned(events: ElectronEvents, calibration: Calibration, pixels: int, full=False, half=False):
+def planned(events: ScanData, calibration: Calibration, pixels: int, full=False, half=False):
     """What a scan and its G need of a device's memory, a `recon.planning.Plan`."""
     from recon.planning import plan
 
     return plan(
         events.scan_shape,
         events.frame_shape,
-        events.electrons,
+        # What is read slab by slab takes nothing there.
+        electrons(events) or 0,
         calibration,
         pixels,
         full=full,

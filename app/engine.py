@@ -24,9 +24,9 @@ from app.placement import Placement, brought_home, released_by, room_on
 from app.region import cut
 from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from app.store import Report, Store
+from app.sums import ScanData, is_dense
 from recon.backend import CPU, Device, amount
 from recon.calibration import Calibration
-from recon.events import ElectronEvents
 from recon.optics import Aberrations
 
 
@@ -35,9 +35,9 @@ class Scan:
     """The events in use, and the key under which everything made of them is remembered."""
 
     key: tuple
-    events: ElectronEvents
-    whole: ElectronEvents
-    """The events as read, before crop and binning (the same object where there is none)."""
+    events: ScanData
+    whole: ScanData
+    """The scan as read, before crop and binning (the same object where there is none)."""
     region: Region
 
 
@@ -98,8 +98,8 @@ class Engine:
         """Short name of a scan."""
         return self.catalogue.title(dataset)
 
-    def events(self, reading: Reading, progress: Report | None = None) -> ElectronEvents:
-        """The events of a scan as they come from its file.
+    def events(self, reading: Reading, progress: Report | None = None) -> ScanData:
+        """A scan as it comes from its file: electron events, or dense frames.
 
         Raises
         ------
@@ -127,7 +127,8 @@ class Engine:
         return Scan(key, self.store.get(key, compute, progress), whole, region)
 
     def _events_key(self, reading):
-        return ("events", self.catalogue.stamp(reading.dataset), reading.keep_flyback)
+        stamp = self.catalogue.stamp(reading.dataset)
+        return ("events", replace(reading, dataset=""), stamp)
 
     def _reader(self, reading):
         if reading.dataset == DEMO:
@@ -135,23 +136,22 @@ class Engine:
 
             options = {} if self._demo_cache is None else {"cache": self._demo_cache}
             return lambda report: demo_events(progress=report, **options)
-        from recon.io import open_events
+        from recon.io.dense import open_scan
 
         path = self.catalogue.path(reading.dataset)
-        keep = {"auto": None, "keep": True, "drop": False}[reading.keep_flyback]
-        return lambda report: open_events(path, keep_flyback=keep, progress=report)
+        return lambda report: open_scan(path, progress=report, **reading.options())
 
     # ---- sums and calibration ----
 
     def pacbed(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(Ky, Kx) counts of all positions in use."""
-        from recon.virtual import pacbed
+        from app.sums import pacbed
 
         return self._summed(("pacbed", scan.key), scan, pacbed, progress)
 
     def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
-        from recon.com import centre_of_mass
+        from app.sums import centre_of_mass
 
         return self._summed(("com", scan.key), scan, centre_of_mass, progress)
 
@@ -168,7 +168,7 @@ class Engine:
 
         Without a `copy` they are streamed, and a copy that an earlier pass has left is let go.
         """
-        if device is CPU:
+        if device is CPU or is_dense(scan.events):
             return scan.events
         if not copy:
             self.store.forget(there(scan, device))
@@ -189,12 +189,13 @@ class Engine:
 
         `sampling` is (y, x) [Å], `disc` its centre and radius, or None twice.
         """
-        from recon.orientation import estimate_orientation, find_orientation
+        from app.sums import orientation
+        from recon.orientation import estimate_orientation
 
         def compute(device, report):
             if None in disc:
                 return estimate_orientation(self.com(scan), sampling)
-            return find_orientation(self.events_on(scan, device, report), sampling, *disc)
+            return orientation(self.events_on(scan, device, report), sampling, *disc)
 
         return self.placed.get(("orientation", scan.key, sampling, disc), compute, progress)
 
@@ -202,29 +203,25 @@ class Engine:
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
     ) -> dict[str, np.ndarray]:
         """Virtual images by name; only "sum" while no disc is known."""
-        from recon.virtual import PRESETS, virtual_detector, virtual_detectors
+        from app.sums import annuli, intensity, presets
 
         if found.centre is None or not found.radius:
-            return {"sum": scan.events.counts}
+            return {"sum": self._summed(("sum", scan.key), scan, intensity, progress)}
         centre, radius = found.centre, found.radius
-        # Virtual detectors need no more of a calibration than where the disc lies.
-        presets = self._summed(
+        usual = self._summed(
             ("virtual", scan.key, centre, radius),
             scan,
-            lambda events, progress: virtual_detectors(
-                events, _disc_only(centre, radius), PRESETS, progress=progress
-            ),
+            lambda events, progress: presets(events, centre, radius, progress),
             progress,
         )
+        radii = {"annulus": (annulus.inner * radius, annulus.outer * radius)}
         chosen = self._summed(
             ("annulus", scan.key, centre, radius, annulus),
             scan,
-            lambda events, progress: virtual_detector(
-                events, centre, annulus.inner * radius, annulus.outer * radius, progress=progress
-            ),
+            lambda events, progress: annuli(events, centre, radii, progress),
             progress,
         )
-        return {**presets, "annulus": chosen}
+        return usual | chosen
 
     # ---- single sideband ----
 
@@ -359,12 +356,3 @@ class Engine:
 def g_key(scan: Scan, calibration: Calibration, pixels: int, full: bool) -> tuple:
     """What a G depends on."""
     return ("g", scan.key, calibration, pixels, full)
-
-
-def _disc_only(centre, radius) -> Calibration:
-    return replace(_ANY, centre=centre, radius=radius)
-
-
-_ANY = Calibration(
-    energy=1e5, semiangle_cutoff=1.0, scan_sampling=(1.0, 1.0), centre=(0.0, 0.0), radius=1.0
-)

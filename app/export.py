@@ -14,6 +14,7 @@ from typing import Any
 from app.gauge import model
 from app.opening import settled_sources
 from app.request import Request
+from app.sums import electrons
 from app.work import Prepared, usable_sideband
 from recon.io.results import write_results, write_tiff
 
@@ -99,7 +100,7 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
         "region": asdict(request.region),
         "scan_shape": list(scan.events.scan_shape),
         "frame_shape": list(scan.events.frame_shape),
-        "electrons": scan.events.electrons,
+        "electrons": electrons(scan.events),
         "calibration": asdict(found.calibration),
         "disc": {
             "centre": found.centre,

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from app.results import DeviceState
 from app.store import bytes_of
+from app.sums import is_dense
 from recon.backend import CPU, Device, amount, describe, memory
 
 EVERY_S = 1.0
@@ -64,7 +65,10 @@ class Gauge:
             if g is not None:
                 where = " on the CPU" if on_gpu and g.device is CPU else ""
                 lines.append(f"G{where}: {amount(bytes_of(g))}, {g.entries:,} entries")
-            lines.append(f"Events: {amount(events.nbytes)}, {events.electrons:,} electrons")
+            if is_dense(events):
+                lines.append(f"Frames in the file: {amount(events.nbytes)}")
+            else:
+                lines.append(f"Events: {amount(events.nbytes)}, {events.electrons:,} electrons")
             lines += self._placed.statements(prepared.scan.key) if on_gpu else ()
         if on_gpu:
             kept = self._placed.store.device_nbytes

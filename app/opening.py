@@ -7,6 +7,7 @@ from typing import Any
 from app.engine import Found, Scan
 from app.results import Pacbed, ScanSummary
 from app.state import Experiment, ScanState
+from app.sums import electrons
 
 FILE, LINK, ENTERED = "file", "link", "entered"
 FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the COM", "unknown"
@@ -124,7 +125,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
     events, whole = scan.events, scan.whole
     sampling = sampling_of(request)
     dose = None
-    if sampling is not None:
+    if sampling is not None and electrons(events) is not None:
         dose = events.electrons / (events.positions * sampling[0] * sampling[1])
     return ScanSummary(
         dataset=request.reading.dataset,
@@ -133,7 +134,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         scan_shape=events.scan_shape,
         full_scan_shape=whole.scan_shape,
         frame_shape=events.frame_shape,
-        electrons=events.electrons,
+        electrons=electrons(events),
         flyback=whole.source.flyback,
         frames_per_position=whole.source.frames_per_position,
         dose=dose,

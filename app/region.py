@@ -2,11 +2,10 @@
 
 from app.request import Geometry, Region
 from app.store import Report
-from recon.cropping import bin_scan, crop_detector, crop_scan
-from recon.events import ElectronEvents
+from app.sums import ScanData, is_dense
 
 
-def cut(events: ElectronEvents, region: Region, progress: Report) -> ElectronEvents:
+def cut(events: ScanData, region: Region, progress: Report) -> ScanData:
     """The events of a region, binned over the scan as it says.
 
     Raises
@@ -14,12 +13,20 @@ def cut(events: ElectronEvents, region: Region, progress: Report) -> ElectronEve
     ValueError
         If the margins leave nothing.
     """
+    if is_dense(events):
+        from recon.frames_cropping import bin_scan, crop_detector, crop_scan
+
+        how = {}  # nothing is read before it is needed
+    else:
+        from recon.cropping import bin_scan, crop_detector, crop_scan
+
+        how = {"progress": progress}
     for margins, shape, crop, what in (
         (region.scan, events.scan_shape, crop_scan, "scan positions"),
         (region.detector, events.frame_shape, crop_detector, "detector pixels"),
     ):
         if any(margins):
-            events = crop(events, *_kept(margins, shape, what), progress=progress)
+            events = crop(events, *_kept(margins, shape, what), **how)
     if region.scan_bin > 1:
         smallest = min(events.scan_shape)
         if region.scan_bin > smallest:
@@ -27,7 +34,7 @@ def cut(events: ElectronEvents, region: Region, progress: Report) -> ElectronEve
                 f"A scan of {events.scan_shape[0]} × {events.scan_shape[1]} positions "
                 f"cannot be binned by {region.scan_bin}: choose at most {smallest}."
             )
-        events = bin_scan(events, region.scan_bin, progress=progress)
+        events = bin_scan(events, region.scan_bin, **how)
     return events
 
 

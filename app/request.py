@@ -5,6 +5,7 @@ make anything stale but the images made with it. Units are `recon`'s.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from recon import dpc as defaults
 from recon.optics import Aberrations
@@ -12,11 +13,24 @@ from recon.optics import Aberrations
 
 @dataclass(frozen=True)
 class Reading:
-    """Which events, as they come from the file."""
+    """Which scan, as it comes from the file."""
 
     dataset: str
     keep_flyback: str = "auto"
     """"auto", "keep" or "drop"."""
+    scan_shape: tuple[int, int] | None = None
+    """(rows, columns) of positions, for a file that does not say, or not rightly."""
+    dwell_time: float | None = None
+    """Time at each position [s], for a recording that knows no positions."""
+    trigger: str | None = None
+    """Edge that begins a line of such a recording."""
+
+    def options(self) -> dict[str, Any]:
+        """What the reader of the file is to be told."""
+        told = {"dwell_time": self.dwell_time, "trigger": self.trigger}
+        keep = {"auto": None, "keep": True, "drop": False}[self.keep_flyback]
+        told = {name: value for name, value in told.items() if value is not None}
+        return {"keep_flyback": keep, "scan_shape": self.scan_shape} | told
 
 
 @dataclass(frozen=True)

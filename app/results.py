@@ -46,7 +46,8 @@ class ScanSummary:
     """(Sy, Sx) positions in the file."""
     frame_shape: tuple[int, int]
     """(Ky, Kx) detector pixels in use."""
-    electrons: int
+    electrons: int | None
+    """None where frames hold no electrons one by one."""
     flyback: str
     """"none", "dropped" or "kept"."""
     frames_per_position: int
@@ -64,9 +65,11 @@ class ScanSummary:
 
     @property
     def line(self) -> str:
-        """Title, size and electrons in one line."""
-        height, width = self.scan_shape
-        return f"{self.title} · {height} × {width} · {_short(self.electrons)} e⁻"
+        """Title, size, and electrons or the frames' size, in one line."""
+        held = "{} × {} px".format(*self.frame_shape)
+        if self.electrons is not None:
+            held = f"{_short(self.electrons)} e⁻"
+        return "{} · {} × {} · ".format(self.title, *self.scan_shape) + held
 
 
 @dataclass(frozen=True, eq=False)

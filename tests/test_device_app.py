@@ -111,10 +111,13 @@ def test_what_is_saved_in_the_page_names_the_device(folder, fake, service):
     close(engine, session)
 
 
-def opened(engine, service, crop=(0, 0)):
-    """A session that shows everything of a part of the scan."""
+def opened(engine, service, part=0):
+    """A session that shows everything of a part of the scan; each of 1296 parts is another."""
     experiment = Experiment("scan.npz")
-    experiment.scan.param.update(crop_top=crop[0], crop_left=crop[1])
+    margins = {}
+    for side in ("left", "top", "right", "bottom"):
+        part, margins[f"crop_{side}"] = divmod(part, 6)
+    experiment.scan.param.update(**margins)
     experiment.detector.bright_field_pixels = 12
     session = Session(engine, service, experiment).start()
     session.until(lambda: (exact(session) and session.all("dpc")) or session.all("error"))
@@ -200,7 +203,7 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
     assert level > 0
     for number, step in enumerate(range(0, steps, max(1, steps // TRIED))):
         failing.after = step
-        session = opened(engine, service, divmod(number, 5))
+        session = opened(engine, service, number)
         assert session.all("error") == []
         same(refocused(session, 7.0), expected(cpu, session))
         failing.after = None
@@ -224,7 +227,7 @@ def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, servic
     steps = fake.allocations - before
     for number, step in enumerate(range(1, steps, max(1, steps // TRIED))):
         fake.fail_at(step)
-        session = opened(engine, service, divmod(number, 5))
+        session = opened(engine, service, number)
         assert session.all("error") == session.all("notice") == []
         assert session.pipeline._prepared.sidebands.device is fake.device
         close(engine, session)
@@ -279,7 +282,7 @@ def test_what_g_takes_is_announced_before_it_is_built(folder, fake):
 def test_half_precision_is_asked_for_on_the_gpu_alone(folder, fake, monkeypatch):
     asked = []
 
-    def build(events, calibration, **options):
+    def build(events, calibration, pixels, **options):
         asked.append((events.device.name, options["half"]))
         raise ValueError("enough")
 
@@ -301,11 +304,11 @@ def asked_of_g(monkeypatch):
 
     copied, refusals = [], [0]
 
-    def build(events, calibration, **options):
+    def build(events, calibration, pixels, **options):
         copied.append(events.copy is not None)
         if len(copied) <= refusals[0]:
             raise DeviceFull("There was less room than it seemed.")
-        return build_sidebands(events, calibration, **options)
+        return build_sidebands(events, calibration, pixels, **options)
 
     monkeypatch.setattr("recon.gfunction.build_sidebands", build)
     return copied, refusals
@@ -358,7 +361,7 @@ def test_where_the_gpu_is_demanded_the_sentence_is_shown_and_the_picture_stays(
 
 def test_a_lost_driver_is_one_sentence_and_the_cpu_goes_on(folder, fake, service, failing, cpu):
     engine = Engine(Catalogue(folder), device=fake.device)
-    session, other = opened(engine, service), opened(engine, service, (1, 0))
+    session, other = opened(engine, service), opened(engine, service, 6)
     assert session.all("device")[-1].name == "Stand-in for a GPU"
     failing.error = "cudaErrorDevicesUnavailable: the device was reset"
     failing.after = 0

@@ -85,14 +85,16 @@ def write_tiff(path, image: np.ndarray, scan_sampling, description: str = "") ->
     if not all(isfinite(step) and step > 0 for step in (step_y, step_x)):
         raise ValueError(f"The scan step must be positive, not {step_y} × {step_x} Å.")
     image = np.ascontiguousarray(image, np.float32)
-    with replacing(path, image.nbytes) as file:
+    with replacing(path, image.nbytes) as file, BytesIO() as content:
+        # The file has no name yet that tifffile could take.
         tifffile.imwrite(
-            file,
+            content,
             image,
             imagej=True,
             resolution=(10 / step_x, 10 / step_y),
             metadata={"axes": "YX", "unit": "nm", "Info": description},
         )
+        file.write(content.getbuffer())
 
 
 def _flat(results, prefix=""):

@@ -1,0 +1,108 @@
+"""Sums and G of a scan, whether it is electron events or dense frames.
+
+Passes over events run where the events are; those over dense frames, which come from a file slab
+by slab, on the CPU. G lies on the device either way.
+"""
+
+import numpy as np
+
+from recon.events import ElectronEvents
+from recon.frames import DenseFrames
+
+ScanData = ElectronEvents | DenseFrames
+
+
+def is_dense(scan: ScanData) -> bool:
+    """Whether a scan consists of frames, not of electrons one by one."""
+    return isinstance(scan, DenseFrames)
+
+
+def electrons(scan: ScanData) -> int | None:
+    """Number of electrons; None where they were not counted."""
+    return None if is_dense(scan) else scan.electrons
+
+
+def pacbed(scan: ScanData, progress=None):
+    """(Ky, Kx) sum of the frames."""
+    from recon import frames_sums, virtual
+
+    return (frames_sums if is_dense(scan) else virtual).pacbed(scan, progress=progress)
+
+
+def centre_of_mass(scan: ScanData, mask=None, progress=None):
+    """(2, Sy, Sx) float32 centre of mass (y, x) of each frame [px]."""
+    from recon import com, frames_sums
+
+    module = frames_sums if is_dense(scan) else com
+    return module.centre_of_mass(scan, mask, progress=progress)
+
+
+def annuli(scan: ScanData, centre, radii, progress=None) -> dict[str, np.ndarray]:
+    """(Sy, Sx) image of each annular detector, in one pass.
+
+    Parameters
+    ----------
+    centre : (float, float)
+        (y, x) [px].
+    radii : mapping of name to (inner, outer)
+        [px]; `outer` may be infinite.
+    """
+    from recon import frames_sums, virtual
+
+    masks = {n: virtual.annulus(scan.frame_shape, centre, *pair) for n, pair in radii.items()}
+    module = frames_sums if is_dense(scan) else virtual
+    return module.sum_masks(scan, masks, progress)
+
+
+def presets(scan: ScanData, centre, radius, progress=None) -> dict[str, np.ndarray]:
+    """Bright field, annular bright field and annular dark field by name."""
+    from recon.virtual import PRESETS
+
+    radii = {name: (inner * radius, outer * radius) for name, (inner, outer) in PRESETS.items()}
+    return annuli(scan, centre, radii, progress)
+
+
+def intensity(scan: ScanData, progress=None) -> np.ndarray:
+    """(Sy, Sx) all that was recorded at each position."""
+    if not is_dense(scan):
+        return scan.counts
+    from recon.frames_sums import sum_masks
+
+    return sum_masks(scan, {"all": np.ones(scan.frame_shape, bool)}, progress)["all"]
+
+
+def orientation(scan: ScanData, sampling, centre, radius):
+    """The surer of the orientations that all pixels and those of the disc show.
+
+    As `recon.orientation.find_orientation`, which says why.
+
+    Raises
+    ------
+    ValueError
+        If neither shows one.
+    """
+    from recon.orientation import estimate_orientation, find_orientation
+    from recon.virtual import annulus
+
+    if not is_dense(scan):
+        return find_orientation(scan, sampling, centre, radius)
+    found, refusals = [], []
+    for mask in (None, annulus(scan.frame_shape, centre, 0, radius)):
+        try:
+            found.append(estimate_orientation(centre_of_mass(scan, mask), sampling))
+        except ValueError as error:
+            refusals.append(str(error))
+    if not found:
+        raise ValueError(refusals[-1])
+    return min(found, key=lambda each: each.rotation_error)
+
+
+def build_g(scan: ScanData, calibration, pixels: int, device, **options):
+    """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
+    if is_dense(scan):
+        from recon.frames_sums import build_sidebands_dense
+
+        return build_sidebands_dense(scan, calibration, pixels, device=device, **options)
+    from recon.gfunction import build_sidebands
+
+    return build_sidebands(scan, calibration, pixels, **options)
