@@ -9,10 +9,12 @@
                                   `recon.events`
 
 There is no flyback column in it. `numpy.load` reads it, and `numpy.savez` can write it; we store
-it uncompressed, so that reading it is one copy from the file.
+it uncompressed and aligned, so that reading it is one copy from the file, or none: it is mapped
+where memory is short, and has to stay as it is while the scan is open.
 """
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -28,6 +30,10 @@ from recon.io.scanning import without_last_column
 NAME = "event NPZ"
 SUFFIXES = (".npz",)
 OPTIONS: dict[str, str] = {}
+LARGE = 1 << 30
+"""Bytes from which on an entry has sizes of eight bytes."""
+ALIGNED = 64
+"""Bytes: arrays begin at multiples of them, so that they can be mapped into memory."""
 
 
 def matches(path: Path) -> bool:
@@ -74,13 +80,25 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         for name, array in arrays.items():
             # An entry's time is part of it: a fixed one makes equal events equal files.
             entry = zipfile.ZipInfo(f"{name}.npy")
-            with archive.open(entry, "w", force_zip64=array.nbytes > 1 << 30) as member:
+            entry.extra = _padding(file.tell(), entry.filename, array.nbytes > LARGE)
+            with archive.open(entry, "w", force_zip64=array.nbytes > LARGE) as member:
                 npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
                 values = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
                 for start in range(0, values.size, npz.PIECE):
                     member.write(values[start : start + npz.PIECE])
                     if name == "pixels":
                         progress(start / values.size)
+
+
+def _padding(place, name, large):
+    """Extra field of an entry at `place`, after which its content begins aligned.
+
+    A field is four bytes of its number and size, and as many bytes; number 0xD935 is what
+    Android's zipalign uses for the same. Sizes of eight bytes are a field of twenty bytes.
+    """
+    start = place + 30 + len(name.encode()) + (20 if large else 0) + 4
+    fill = -start % ALIGNED
+    return struct.pack("<HH", 0xD935, fill) + bytes(fill)
 
 
 def _metadata(archive):

@@ -1,7 +1,8 @@
 """Arrays out of an `.npz` archive, with nothing allocated on the word of a header.
 
-An uncompressed array is one copy from the file. Checksums are not verified: that would take
-longer than reading.
+An uncompressed array is one copy from the file; one that is large beside the memory that is free
+is mapped as it lies in the file, which then has to stay as it is while the scan is open. Checksums
+are not verified: that would take longer than reading.
 """
 
 import struct
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from recon.errors import UnreadableFile
+from recon.io.room import is_large
 
 PIECE = 1 << 24
 """Bytes between two reports of progress."""
@@ -102,20 +104,23 @@ class Archive:
                 f"{self.stored} cannot hold: it is damaged"
             )
         progress = progress or (lambda fraction: None)
-        array = np.empty(shape, found, order="F" if order else "C")
-        flat = array.reshape(-1, order="A")
         if entry.compress_type == zipfile.ZIP_STORED:
             start = self._start(entry) + header
             if start + size > self.stored:
                 raise UnreadableFile(
                     f"{name} ends after {self.stored - start} of {size} bytes: truncated"
                 )
+            if dimensions == 1 and is_large(size):
+                mapped = np.memmap(self.raw, found, "c", start, shape)
+                return np.asarray(mapped)
+            array = np.empty(shape, found, order="F" if order else "C")
             self.raw.seek(start)
-            _fill(self.raw, flat, name, progress)
+            _fill(self.raw, array.reshape(-1, order="A"), name, progress)
         else:
             with self.archive.open(entry) as member:
                 member.read(header)
-                _fill(member, flat, name, progress)
+                array = np.empty(shape, found, order="F" if order else "C")
+                _fill(member, array.reshape(-1, order="A"), name, progress)
         return array
 
     def small(self, name):

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from recon.errors import UnreadableFile
+from recon.io import room
 from recon.io.apart import Apart
 from recon.kernels import ragged as kernels
 
@@ -75,7 +76,7 @@ def _allocate(electrons, dataset):
             f"the frames claim {electrons} electrons, more than a file of {size} bytes can hold: "
             "it is damaged"
         )
-    return np.empty(electrons, np.uint32)
+    return room.electrons(electrons)
 
 
 def _references(dataset):

@@ -1,0 +1,102 @@
+"""A scan larger than memory: mapped, not read, and still all that is made of a scan.
+
+At 10⁸ electrons; `LIVESTEM_HUGE=4.3e9` for the full size, which takes minutes and little disk.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recon.errors import UnreadableFile
+from recon.events import from_frames
+from recon.io import npz, open_events, room, write_events
+
+ELECTRONS = float(os.environ.get("LIVESTEM_HUGE", 1e8))
+ALLOWED = 1 << 30
+"""Bytes that may be resident beside the file's pages, at any size."""
+
+
+@pytest.fixture
+def events():
+    random = np.random.default_rng(0)
+    frames = [random.integers(0, 400, random.integers(0, 50)) for _ in range(600)]
+    return from_frames(frames, (20, 30), (20, 20))
+
+
+def has_holes(folder):
+    """Whether files there take no room for what was never written, and Linux tells of memory."""
+    with open(folder / "hole", "wb") as file:
+        file.truncate(1 << 24)
+        blocks = os.fstat(file.fileno()).st_blocks
+    return blocks * 512 < 1 << 20 and Path("/proc/self/status").exists()
+
+
+def test_a_scan_larger_than_memory_is_mapped_and_gives_everything(tmp_path):
+    if not has_holes(tmp_path) or shutil.disk_usage(tmp_path).free < 1 << 30:
+        pytest.skip("needs a file system with holes, 1 GB of it, and Linux")
+    side = 32 if ELECTRONS < 1e9 else 128
+    (tmp_path / "scan").mkdir()
+    script = Path(__file__).with_name("huge_scan.py")
+    command = [sys.executable, str(script), str(tmp_path / "scan"), str(ELECTRONS), str(side)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(done.stdout)
+    for suffix in (".toml", ".npz"):
+        found = report[suffix]
+        assert all(found["agree"].values()), found
+        grown = found["peak_anonymous"] - found["anonymous_before"]
+        # Far less than the electrons themselves, whose pages belong to the file.
+        assert grown < min(ALLOWED, report["bytes"] / 2)
+    if ELECTRONS >= 4e9:
+        print(done.stdout)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+def test_what_is_larger_than_memory_is_kept_in_a_file(suffix, events, tmp_path, monkeypatch):
+    write_events(tmp_path / f"scan{suffix}", events)
+    assert not isinstance(open_events(tmp_path / f"scan{suffix}").pixels.base, np.memmap)
+    for module in (npz, room):
+        monkeypatch.setattr(module, "is_large", lambda size: True)
+    back = open_events(tmp_path / f"scan{suffix}")
+    assert isinstance(back.pixels.base, np.memmap)
+    assert back.pixels.flags.aligned
+    np.testing.assert_array_equal(back.pixels, events.pixels)
+    np.testing.assert_array_equal(back.offsets, events.offsets)
+    assert {path.name for path in tmp_path.iterdir()} == {f"scan{suffix}"}
+
+
+def test_arrays_of_an_archive_begin_aligned_and_numpy_reads_it(events, tmp_path):
+    path = tmp_path / "scan.npz"
+    write_events(path, events)
+    content = path.read_bytes()
+    assert content.index(events.pixels.tobytes()) % 64 == 0
+    assert content.index(events.offsets.tobytes()) % 64 == 0
+    with np.load(path) as arrays:
+        np.testing.assert_array_equal(arrays["pixels"], events.pixels)
+
+
+def test_neither_memory_nor_disk_is_a_sentence(events, tmp_path, monkeypatch):
+    write_events(tmp_path / "scan.h5", events)
+    monkeypatch.setattr(room, "is_large", lambda size: True)
+
+    def full(descriptor, first, size):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UnreadableFile, match="TMPDIR"):
+        open_events(tmp_path / "scan.h5")
+
+
+def test_large_is_what_takes_half_of_the_free_memory(monkeypatch):
+    class Memory:
+        free = 1000
+
+    monkeypatch.setattr(room, "memory", lambda device: Memory)
+    assert not room.is_large(500)
+    assert room.is_large(501)
