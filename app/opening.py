@@ -7,7 +7,7 @@ from typing import Any
 from app.engine import Found, Scan
 from app.results import Pacbed, ScanSummary
 from app.state import Experiment, ScanState
-from app.sums import electrons
+from app.sums import electrons, stated
 
 FILE, LINK, ENTERED = "file", "link", "entered"
 FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the COM", "unknown"
@@ -67,6 +67,71 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
     scan.param.update(**values)
     scan.pinned, scan.settled = frozenset(), True
     return found
+
+
+NAMES = {
+    "energy_kev": ("beam energy", "keV"),
+    "semiangle_mrad": ("semi-angle", "mrad"),
+    "scan_step_y": ("scan step along y", "Å"),
+    "scan_step_x": ("scan step along x", "Å"),
+    "rotation_deg": ("scan rotation", "°"),
+}
+"""What may contradict the file, in words, and its unit."""
+
+AGREEMENT = 0.01
+"""Of a value, by which it may differ from the file's without a word."""
+
+WHERE = {
+    "energy": ("energy_kev",),
+    "semiangle_cutoff": ("semiangle_mrad",),
+    "scan_sampling": ("scan_step_y", "scan_step_x"),
+    "rotation_deg": ("rotation_deg",),
+    "transpose": ("transpose",),
+    "centre": ("centre_y", "centre_x"),
+    "radius": ("radius",),
+}
+
+
+def origins(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Where in a file or beside it each calibration value stands, by `ScanState`'s names."""
+    said = metadata.get("origins") or {}
+    return {name: said[key] for key, names in WHERE.items() if key in said for name in names}
+
+
+def besides(metadata: Mapping[str, Any]) -> list[str]:
+    """What a file says of the experiment that no field shows, with where it says so."""
+    said = metadata.get("origins") or {}
+    lines = []
+    for name, words, scale, unit in (
+        ("camera_length", "Camera length", 1.0, "m"),
+        ("dwell_time", "Dwell time", 1e6, "µs"),
+    ):
+        if (value := metadata.get(name)) is not None:
+            where = f" ({said[name]})" if name in said else ""
+            lines.append(f"{words}: {scale * value:.4g} {unit}{where}.")
+    return lines
+
+
+def contradictions(geometry, metadata: Mapping[str, Any]) -> list[str]:
+    """One sentence for each value in use that is not what the file says."""
+    known, energy = from_metadata(metadata), geometry.energy
+    used = {
+        "energy_kev": None if energy is None else energy / 1e3,
+        "semiangle_mrad": geometry.semiangle_cutoff,
+        "scan_step_y": geometry.scan_sampling[0],
+        "scan_step_x": geometry.scan_sampling[1],
+        "rotation_deg": None if geometry.auto_orientation else geometry.rotation_deg,
+    }
+    sentences = []
+    for name, (words, unit) in NAMES.items():
+        mine, theirs = used[name], known.get(name)
+        # Half a degree is less than a rotation is ever known to.
+        allowed = 0.5 if name == "rotation_deg" else AGREEMENT * abs(theirs or 0)
+        if None not in (mine, theirs) and abs(mine - theirs) > allowed:
+            sentences.append(
+                f"The {words} is {mine:.5g} {unit}, but the file says {theirs:.5g} {unit}."
+            )
+    return sentences
 
 
 def forget_region(experiment: Experiment) -> None:
@@ -141,7 +206,19 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         sources=settled_sources(sources, found),
         metadata=whole.metadata,
         missing=found.missing,
-        statements=tuple(s for s in (found.disc_statement, found.orientation_statement) if s),
+        statements=tuple(
+            s
+            for s in (
+                found.disc_statement,
+                found.orientation_statement,
+                *besides(whole.metadata),
+                *contradictions(request.geometry, whole.metadata),
+            )
+            if s
+        ),
+        found=stated(whole),
+        notes=whole.source.notes,
+        origins=origins(whole.metadata),
     )
 
 

@@ -107,6 +107,7 @@ class Page:
             "status": self._status,
             "device": self.status.show_device,
             "error": self._error,
+            "question": self.panels.shape.ask,
             "notice": lambda sentence: self.notices.add(sentence, "notice"),
         }
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 
-from app import opening, work
+from app import opening, question, work
 from app.board import Board, Callback
 from app.catalogue import DEMO
 from app.frames import FrameWindow
@@ -175,6 +175,9 @@ class Pipeline:
             names = {event.name for event in events}
             if "dataset" in names:
                 self._chosen = len(names) == 1
+                if self._chosen:
+                    with self._fill():
+                        question.forget(scan)
             else:
                 by_hand = names.intersection(scan.CALIBRATION)
                 self._sources.update(dict.fromkeys(by_hand, opening.ENTERED))
@@ -207,10 +210,14 @@ class Pipeline:
         if reading != self._wanted or meter is not self._meters[SLOW]:
             return
         if error is not None:
+            asked = question.question_of(error)
             if not isinstance(error, Cancelled):
-                self._board.tell([("error", work.sentence(error))])
-            self._fall_back()
+                self._board.tell([("error", work.sentence(error)), ("question", asked)])
+            # A question is answered by what is set now.
+            if asked is None:
+                self._fall_back()
             return
+        self._board.tell([("question", None), *(("notice", s) for s in events.source.notes)])
         if self._opened is None or self._opened.dataset != reading.dataset:
             with self._fill():
                 if self._chosen:
@@ -225,9 +232,7 @@ class Pipeline:
         if self._opened is not None:
             self._wanted = self._opened
             with self._fill():
-                self.experiment.scan.param.update(
-                    dataset=self._opened.dataset, keep_flyback=self._opened.keep_flyback
-                )
+                question.show(self.experiment.scan, self._opened)
 
     def _follow(self, request: Request) -> None:
         """Submit what `request` has made stale."""

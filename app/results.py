@@ -16,6 +16,7 @@
 | notice   | str, one sentence: what to enter, what was found                  |
 | status   | `Status`                                                          |
 | device   | `DeviceState`                                                     |
+| question | `app.question.Question`, or None once it is answered              |
 
 Arrays are C-contiguous, read by the views and never written. `scan_sampling` is (y, x) [Å] of the
 array's own pixels, or None where the step is unknown (draw in scan positions then).
@@ -61,7 +62,13 @@ class ScanSummary:
     missing: tuple[str, ...] = ()
     """What has to be entered before a phase can be computed, in words."""
     statements: tuple[str, ...] = ()
-    """Sentences on the disc and the orientation that were found."""
+    """Sentences on the disc and the orientation that were found, and on contradictions."""
+    found: str = ""
+    """What was found in the file, in a sentence."""
+    notes: tuple[str, ...] = ()
+    """Sentences of doubt about the file."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Where in the file each of `ScanState.CALIBRATION` stands, as far as it is known."""
 
     @property
     def line(self) -> str:

@@ -14,7 +14,8 @@ nothing. `Experiment.request()` is the frozen snapshot that everything else work
 import param
 
 from app.coefficients import UNITS, AberrationState
-from app.request import Annulus, Dpc, Geometry, Reading, Region, Request, TileChoice
+from app.question import NO_TRIGGER, reading_of
+from app.request import Annulus, Dpc, Geometry, Region, Request, TileChoice
 from recon import dpc as defaults
 
 __all__ = [
@@ -63,6 +64,26 @@ class ScanState(param.Parameterized):
         objects=["auto", "keep", "drop"],
         label="Flyback column",
         doc="auto: dropped where the file's format records one.",
+    )
+    scan_rows = param.Integer(
+        None,
+        bounds=(1, 10**6),
+        allow_None=True,
+        label="Scan rows",
+        doc="Asked for where a file does not say how its frames fill the scan.",
+    )
+    scan_columns = param.Integer(None, bounds=(1, 10**6), allow_None=True, label="Scan columns")
+    dwell_us = param.Number(
+        None,
+        bounds=(1e-3, 1e8),
+        allow_None=True,
+        label="Dwell time (µs)",
+        doc="Time at each position, for recordings that know no positions.",
+    )
+    trigger = param.Selector(
+        default=NO_TRIGGER,
+        objects=[NO_TRIGGER, "tdc1 rising", "tdc1 falling", "tdc2 rising", "tdc2 falling"],
+        label="Line trigger",
     )
     energy_kev = param.Number(
         None,
@@ -328,7 +349,7 @@ class Experiment(param.Parameterized):
         """The full, immutable snapshot of what is to be computed."""
         scan, detector, dpc, display = self.scan, self.detector, self.dpc, self.display
         return Request(
-            reading=Reading(scan.dataset, scan.keep_flyback),
+            reading=reading_of(scan),
             region=Region(
                 scan=(scan.crop_top, scan.crop_bottom, scan.crop_left, scan.crop_right),
                 detector=(

@@ -6,6 +6,7 @@ by slab, on the CPU. G lies on the device either way.
 
 import numpy as np
 
+from recon.backend import amount
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 
@@ -20,6 +21,18 @@ def is_dense(scan: ScanData) -> bool:
 def electrons(scan: ScanData) -> int | None:
     """Number of electrons; None where they were not counted."""
     return None if is_dense(scan) else scan.electrons
+
+
+def stated(scan: ScanData) -> str:
+    """What was found in a file, in one sentence."""
+    if not is_dense(scan):
+        from recon.io import statement
+
+        return statement(scan)
+    return (
+        f"{scan.source.format}: frames of {{}} × {{}} pixels ({scan.dtype}) at {{}} × {{}} "
+        f"positions, {amount(scan.nbytes)}, read in slabs."
+    ).format(*scan.frame_shape, *scan.scan_shape)
 
 
 def pacbed(scan: ScanData, progress=None):

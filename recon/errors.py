@@ -4,6 +4,7 @@ Exception
 ├── Cancelled            the user stopped the work: nothing to report
 └── ValueError           the numbers do not add up: show the sentence
     ├── UnreadableFile   a file is not what it should be: keep the previous data
+    │   └── ScanUnknown  it does not say how the scan was made: ask
     ├── DiscNotFound     no bright-field disc in the pattern: ask for its centre and radius
     └── Unfitted         the scan does not determine what was to be fitted: change nothing
 """
@@ -15,6 +16,24 @@ class Cancelled(Exception):
 
 class UnreadableFile(ValueError):
     """A file cannot be opened as electron events; the message says why and what to do."""
+
+
+class ScanUnknown(UnreadableFile):
+    """A file does not say how its scan was made; the message is a question.
+
+    Parameters
+    ----------
+    message : str
+    shapes : sequence of (Sy, Sx)
+        Scan shapes that fit, the likeliest first.
+    timed : bool
+        Whether the time at each position is wanted as well.
+    """
+
+    def __init__(self, message: str, shapes=(), timed: bool = False):
+        super().__init__(message)
+        self.shapes = tuple(tuple(shape) for shape in shapes)
+        self.timed = timed
 
 
 class DiscNotFound(ValueError):

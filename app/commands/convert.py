@@ -64,9 +64,14 @@ def convert(
             **known,
         )
         if not isinstance(events, ElectronEvents):
+            why = (
+                "counts so high, or below zero, that events would not hold them in less room"
+                if events.dtype.kind in "bui"
+                else "no whole numbers"
+            )
             raise ValueError(
-                f"{source} holds frames of {events.dtype} that are no electrons one by one: "
-                "count them first (`livestem count`)."
+                f"{source} holds frames of {events.dtype} with {why}: they are no events. If a "
+                "camera wrote them raw, `livestem count` finds the electrons."
             )
         found = statement(events), *events.source.notes, *stated_losses(target, events)
         electrons, places = checksum(events), places_checksum(events)

@@ -12,7 +12,8 @@ from app.commands.console import one_task, progress
 def count(
     raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw frames of a camera.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="File to write: .h5 or .npz.")
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="File to write: .h5, .npz or .toml."),
     ],
     dark: Annotated[
         Path | None, typer.Option(metavar="DARK", help="Frames without beam; their mean is taken.")
@@ -58,18 +59,16 @@ def count(
     ] = None,
     subpixel: Annotated[
         bool,
-        typer.Option("--subpixel", help="Keep positions finer than a pixel (OUT then is .npz)."),
+        typer.Option("--subpixel", help="Keep positions finer than a pixel."),
     ] = False,
     device: Annotated[str, typer.Option(help="Where to count: `auto`, `cpu` or `gpu`.")] = "auto",
 ):
-    """Count electrons in a camera's raw frames and write them as events (.h5, .npz)."""
+    """Count electrons in a camera's raw frames and write them as events (.h5, .npz, .toml)."""
     for source in (raw, dark, gain):
         # A folder may be a Zarr store.
         if source is not None and not source.is_dir():
             options.input_file(source)
     options.events_file(output, source=raw)
-    if subpixel and output.suffix.lower() != ".npz":
-        raise ValueError(f"{output} would hold whole pixels only: with --subpixel, name it .npz.")
     from app.config import limit_gpu
     from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames

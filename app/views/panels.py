@@ -5,6 +5,7 @@ from collections.abc import Callable
 from app.coefficients import AberrationState, reaches
 from app.state import Experiment
 from app.views.controls import Controls, spec
+from app.views.scan_shape import ScanShape
 from app.views.shell import Upload
 from app.views.text import Text
 from recon.optics import TERMS, Aberrations, electron_wavelength
@@ -168,6 +169,7 @@ class Panels:
         )
         self.upload = Upload(on_file, accept=",".join(_suffixes()), sizing_mode="stretch_width")
         self.upload.limit = getattr(catalogue, "upload_limit", Upload.limit)
+        self.shape = ScanShape(scan)
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
         self.calibration.specs = _with_turn(self.calibration.specs)
         self.calibration.on_press("turn", self._turn)
@@ -241,7 +243,12 @@ class Panels:
         sources = {name: words.get(source, source) for name, source in summary.sources.items()}
         if self.experiment.scan.fit_disc:
             sources |= dict.fromkeys(BY_HAND, "fit")
+        # What the file itself says needs no more words; a file beside it has a name.
+        for name, origin in summary.origins.items():
+            if sources.get(name) == "file":
+                sources[name] = _clip(origin)
         self.calibration.notes = sources
+        self.shape.say(summary)
         self.statements.say("\n".join(summary.statements))
         truth = summary.metadata.get("aberrations") if summary.metadata else None
         self._truth = Aberrations(**truth) if truth else None
@@ -317,6 +324,7 @@ class Panels:
             )
             for n in self.orders
         }
+        orders |= {"found": self.shape.found, "shape": self.shape.controls}
         return orders | {
             name: getattr(self, name)
             for name in (
@@ -344,6 +352,7 @@ class Panels:
         groups += [self.dataset, self.calibration, self.crop, self.detector, self.dpc]
         for group in [*groups, self.display, self.tiles_bar, self.defocus, self.focus_foot]:
             group.close()
+        self.shape.close()
         self.upload.close()
 
 
@@ -357,6 +366,10 @@ def _with_turn(specs: list[dict]) -> list[dict]:
         "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
     }
     return [*specs[:at], turn, *specs[at:]]
+
+
+def _clip(text: str, length: int = 22) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _suffixes() -> list[str]:

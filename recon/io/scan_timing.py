@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from recon.errors import UnreadableFile
+from recon.errors import ScanUnknown, UnreadableFile
 
 OPTIONS = {
     "dwell_time": "time at each scan position [s]",
@@ -111,7 +111,7 @@ def timing_of(scan_shape, options, triggers, start, duration) -> tuple[Timing, t
     if what not in MARKS:
         raise UnreadableFile(f"a trigger marks a {', '.join(MARKS)}, not {str(what)[:40]}")
     if scan_shape is None or (dwell is None and (name is None or what != "position")):
-        raise UnreadableFile(_question(scan_shape, name, triggers, duration))
+        raise ScanUnknown(_question(scan_shape, name, triggers, duration), timed=True)
     height, width = scan_shape
     if name is None:
         marks = np.array([start[0]], np.int64)

@@ -5,7 +5,7 @@ from math import isqrt
 
 import numpy as np
 
-from recon.errors import UnreadableFile
+from recon.errors import ScanUnknown, UnreadableFile
 from recon.events import ElectronEvents
 
 CANDIDATES = 4
@@ -42,17 +42,20 @@ def fill(frames: int, asked=None) -> tuple[int, int]:
     """
     if frames < 1:
         raise UnreadableFile("the file holds no frames")
-    offered = " or ".join(f"{height} × {width}" for height, width in candidates(frames))
+    shapes = candidates(frames)
+    offered = " or ".join(f"{height} × {width}" for height, width in shapes)
     if asked is None:
-        raise UnreadableFile(
+        raise ScanUnknown(
             f"the file holds {frames} frames and does not say how they fill the scan: "
-            f"is it {offered}? Give the scan shape as (rows, columns)."
+            f"is it {offered}? Give the scan shape as (rows, columns).",
+            shapes,
         )
     height, width = pair(asked, "scan")
     if height * width != frames:
-        raise UnreadableFile(
+        raise ScanUnknown(
             f"{frames} frames do not fill a scan of {height} × {width} positions "
-            f"({height * width}): is it {offered}?"
+            f"({height * width}): is it {offered}?",
+            shapes,
         )
     return height, width
 
