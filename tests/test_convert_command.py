@@ -80,11 +80,15 @@ def test_dense_frames_of_low_counts_become_events_exactly(tmp_path, capsys):
     assert int(found[2]) == counts.sum()
 
 
-@pytest.mark.parametrize("dtype", ["f4", "u1"])
-def test_frames_that_are_no_electrons_are_refused(tmp_path, capsys, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "words"),
+    [("f4", "float32 with no whole numbers"), ("u1", "uint8 with counts so high")],
+)
+def test_frames_that_are_no_electrons_are_refused(tmp_path, capsys, dtype, words):
     np.save(tmp_path / "frames.npy", np.full((5, 6, 8, 9), 100, dtype))
     said = refused(capsys, tmp_path / "frames.npy", tmp_path / "out.h5")
-    assert "livestem count" in said
+    assert words in said
+    assert "`livestem count`" in said
     assert os.listdir(tmp_path) == ["frames.npy"]
 
 

@@ -44,18 +44,16 @@ def test_raw_frames_become_a_file_of_events(suffix, exposed, tmp_path, capsys):
     assert f"{expected.electrons} electrons" in capsys.readouterr().err
 
 
-def test_positions_finer_than_a_pixel_are_kept_on_request(exposed, tmp_path, capsys):
+@pytest.mark.parametrize("suffix", [".h5", ".npz", ".toml"])
+def test_positions_finer_than_a_pixel_are_kept_on_request(exposed, tmp_path, suffix):
     folder, raw, camera = exposed
-    out = tmp_path / "events.npz"
+    out = tmp_path / f"events{suffix}"
     more = "--background-threshold", "25", "--xray-threshold", "300", "--subpixel"
     assert main(arguments(folder, out, *more)) == 0
     dark = np.load(folder / "dark.npy").mean(axis=0)
     references = dark, camera.gain, Thresholds(25.0, 300.0)
     expected = count_electrons(raw, (5, 6), *references, subpixel=True)
     np.testing.assert_array_equal(open_events(out).subpixel, expected.subpixel)
-    assert main(arguments(folder, tmp_path / "events.h5", *more)) == 2
-    assert "with --subpixel, name it .npz" in capsys.readouterr().err
-    assert not (tmp_path / "events.h5").exists()
 
 
 def test_thresholds_are_fitted_and_stated_unless_given(exposed, tmp_path, capsys):

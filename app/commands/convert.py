@@ -1,6 +1,5 @@
 """`livestem convert`: the same events in another format."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +47,7 @@ def convert(
         # A folder may be a Zarr store.
         options.input_file(source)
     options.events_file(target, source=source)
-    known = _values(told)
+    known = options.told(told)
     from recon.events import ElectronEvents
     from recon.io import statement, write_events
     from recon.io.checksum import checksum, places_checksum
@@ -84,28 +83,3 @@ def convert(
         typer.echo(sentence, err=True)
     more = "" if places is None else f", with their places {places}"
     typer.echo(f"{target.name}: {number} electrons, checksum {electrons}{more}")
-
-
-def _values(told) -> dict:
-    """Values by name from entries such as `dwell_time=1e-6`."""
-    values = {}
-    for entry in told or []:
-        name, mark, text = (part.strip() for part in entry.partition("="))
-        if not mark or not name.isidentifier() or not text:
-            raise ValueError(f"The option {entry!r} is not of the form NAME=VALUE.")
-        if name in ("path", "progress", "scan_shape", "keep_flyback"):
-            raise ValueError(f"{name} is no option of a format.")
-        if name in values:
-            raise ValueError(f"The option {name} is given twice.")
-        values[name] = _value(name, text)
-    return values
-
-
-def _value(name, text):
-    if name.endswith("_shape"):
-        return options.size(text)
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, int | float | bool) else text
