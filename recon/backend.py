@@ -147,14 +147,14 @@ def _found() -> Device | str:
     except ImportError:
         return (
             "No GPU: CuPy or one of its CUDA libraries is not installed. "
-            "Run `pip install '.[gpu]'`, or choose the device 'cpu'."
+            "Run `pip install '.[gpu]'` ('.[gpu13]' for CUDA 13), or choose the device 'cpu'."
         )
     if not cupy.cuda.is_available():
         return "No GPU: CuPy found no CUDA device. Check `nvidia-smi`, or choose the device 'cpu'."
     if not cuda.is_available():
         return (
             "No GPU: Numba cannot use the CUDA device that CuPy found. "
-            "Run `pip install '.[gpu]'`, or choose the device 'cpu'."
+            "Run `pip install '.[gpu]'` ('.[gpu13]' for CUDA 13), or choose the device 'cpu'."
         )
     import recon.kernels.cuda
     from recon.kernels import cuda_scratch
