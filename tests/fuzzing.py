@@ -1,5 +1,7 @@
 """Small files of every format that is read, and ways to damage them."""
 
+from dataclasses import replace
+
 import numpy as np
 from camera_files import FRAMES, store
 from eer_files import CODES, encode, random_hits, tiff
@@ -19,7 +21,9 @@ METADATA = {"energy": 3e5, "description": "a scan", "aberrations": {"C10": 5.0}}
 def written(suffix):
     def make(folder):
         path = folder / f"scan{suffix}"
-        write_events(path, from_frames(FRAMES, (2, 3), (4, 5), metadata=METADATA))
+        events = from_frames(FRAMES, (2, 3), (4, 5), metadata=METADATA)
+        places = np.arange(events.electrons, dtype=np.uint8)
+        write_events(path, replace(events, subpixel=places))
         return path
 
     return make
