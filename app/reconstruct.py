@@ -10,20 +10,29 @@ from typing import Any
 from app.building import planned, required
 from app.config import limit_gpu
 from app.gauge import model
+from app.opening import contradictions
+from app.request import Geometry
+from app.sums import (
+    ScanData,
+    build_g,
+    centre_of_mass,
+    electrons,
+    is_dense,
+    orientation,
+    pacbed,
+    presets,
+    stated,
+)
 from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
-from recon.com import centre_of_mass, scan_deflection
+from recon.com import scan_deflection
 from recon.disc import fit_disc
 from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
 from recon.errors import DiscNotFound
-from recon.events import ElectronEvents
-from recon.gfunction import build_sidebands
-from recon.io import open_events
+from recon.io.dense import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
-from recon.orientation import find_orientation
 from recon.ssb import object_transmission, single_sideband
-from recon.virtual import pacbed, virtual_detectors
 
 DPC = {
     "highpass": HIGHPASS,
@@ -100,7 +109,7 @@ def reconstruct_file(
     output: Path,
     choices: Choices,
     *,
-    keep_flyback: bool | None = None,
+    reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
 ) -> dict[str, Any]:
     """Reconstruct the scan in `path` and write every result to the HDF5 file `output`.
@@ -111,8 +120,8 @@ def reconstruct_file(
         Electron events, and the file to write; the latter appears whole or not at all.
     choices : Choices
         Calibration, aberrations and methods.
-    keep_flyback : bool, optional
-        Whether the flyback column is part of the scan; None follows the file.
+    reading : mapping, optional
+        What `recon.io.dense.open_scan` is told besides, such as `scan_shape`.
     report : callable
         Called as `report(task, fraction)` now and then.
 
@@ -129,8 +138,8 @@ def reconstruct_file(
         If there is no GPU but it is wanted, or it fails.
     """
     name = Path(path).name
-    events = open_events(
-        path, keep_flyback=keep_flyback, progress=lambda part: report(f"Reading {name}", part)
+    events = open_scan(
+        path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
     )
     results, parameters = reconstruct(events, choices, report=report)
     write_results(output, results, parameters)
@@ -138,7 +147,7 @@ def reconstruct_file(
 
 
 def reconstruct(
-    events: ElectronEvents, choices: Choices, *, report: Report = lambda task, fraction: None
+    events: ScanData, choices: Choices, *, report: Report = lambda task, fraction: None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """All results of a scan by their names in the HDF5 file, and the parameters used.
 
@@ -150,7 +159,7 @@ def reconstruct(
     DeviceError
         If there is no GPU but it is wanted, or it fails.
     """
-    if not events.electrons:
+    if electrons(events) == 0:
         raise ValueError(
             "There are no electrons in the scan of {} × {} positions: "
             "nothing can be reconstructed.".format(*events.scan_shape)
@@ -172,10 +181,10 @@ def _reconstruct(events, choices, device, report):
     """`reconstruct` on one device; the results are in the host's memory."""
     sources = Sources(events.metadata)
     geometry = _beam(sources, choices)
-    events.check_pixels()
-
     report("Summing frames", 0.0)
-    events = events.to_device(device)
+    if not is_dense(events):
+        events.check_pixels()
+        events = events.to_device(device)
     pattern = on_host(pacbed(events))
     disc = _disc(sources, choices, pattern)
     deflection = centre_of_mass(events)
@@ -190,12 +199,13 @@ def _reconstruct(events, choices, device, report):
     )
     aberrations = _aberrations(sources, choices)
 
-    if device is not CPU:
+    if device is not CPU and not is_dense(events):
         events = _planned(events, calibration, choices, device)
-    sidebands = build_sidebands(
+    sidebands = build_g(
         events,
         calibration,
         choices.pixels_across,
+        device,
         full=choices.sideband == "full",
         progress=lambda part: report("Transforming", part),
     )
@@ -204,7 +214,7 @@ def _reconstruct(events, choices, device, report):
     phase = on_host(single_sideband(sidebands, *how))
     transmission = on_host(object_transmission(sidebands, *how))
     report("Reconstructing", 1.0)
-    field_mrad = scan_deflection(deflection, calibration)
+    field_mrad = scan_deflection(device.xp.asarray(deflection), calibration)
     dpc = {**DPC, **choices.dpc}
     integrated = integrate_com(
         field_mrad,
@@ -212,7 +222,7 @@ def _reconstruct(events, choices, device, report):
         **dpc,
         progress=lambda part: report("Integrating", part),
     )
-    images = virtual_detectors(events, calibration)
+    images = presets(events, calibration.centre, calibration.radius)
 
     results = {
         "ssb/phase": phase,
@@ -226,7 +236,9 @@ def _reconstruct(events, choices, device, report):
         "file": asdict(events.source),
         "scan_shape": list(events.scan_shape),
         "frame_shape": list(events.frame_shape),
-        "electrons": events.electrons,
+        "electrons": electrons(events),
+        "statement": stated(events),
+        "contradictions": contradictions(_given(choices, calibration), events.metadata),
         "calibration": asdict(calibration),
         "disc": disc,
         "orientation": turn,
@@ -242,6 +254,17 @@ def _reconstruct(events, choices, device, report):
         "versions": _versions(),
     }
     return results, parameters
+
+
+def _given(choices, calibration) -> Geometry:
+    """What was used, as far as it can contradict a file."""
+    return Geometry(
+        calibration.energy,
+        calibration.semiangle_cutoff,
+        calibration.scan_sampling,
+        choices.rotation_deg == "auto",
+        calibration.rotation_deg,
+    )
 
 
 def _planned(events, calibration, choices, device):
@@ -302,7 +325,7 @@ def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
 def _orientation(sources: Sources, choices: Choices, events, sampling, disc) -> dict[str, Any]:
     """Rotation and transpose: as given, as the file says, or from the curl."""
     if choices.rotation_deg == "auto":
-        found = find_orientation(events, sampling, disc["centre"], disc["radius"])
+        found = orientation(events, sampling, disc["centre"], disc["radius"])
         sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
         return {
             "rotation_deg": float(found.rotation_deg),

@@ -35,6 +35,25 @@ def stated(scan: ScanData) -> str:
     ).format(*scan.frame_shape, *scan.scan_shape)
 
 
+def described(scan: ScanData) -> dict:
+    """What there is to say of a scan in plain values, ready for JSON."""
+    if is_dense(scan):
+        facts = {
+            "format": scan.source.format,
+            "statement": stated(scan),
+            "scan_shape": list(scan.scan_shape),
+            "frame_shape": list(scan.frame_shape),
+            "pixel": str(scan.dtype),
+            "bytes": scan.nbytes,
+            "notes": list(scan.source.notes),
+        }
+    else:
+        from recon.io import describe
+
+        facts = describe(scan)
+    return facts | {"metadata": scan.metadata}
+
+
 def pacbed(scan: ScanData, progress=None):
     """(Ky, Kx) sum of the frames."""
     from recon import frames_sums, virtual

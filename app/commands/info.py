@@ -11,10 +11,26 @@ from app.commands.console import one_task, progress
 
 
 def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Electron events (.h5, .npz).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scan, in any format that is known.")
+    ],
     keep_flyback: Annotated[
         bool, typer.Option("--keep-flyback", help="Count the flyback column as scan positions.")
     ] = False,
+    scan_shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Y,X", parser=options.size, help="Scan positions, if the file does not say."
+        ),
+    ] = None,
+    told: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="What the file's format needs to be told, such as `dwell_time=1e-6`; repeatable.",
+        ),
+    ] = None,
     health: Annotated[
         bool, typer.Option("--health", help="Look for faults: hot pixels, drift, descan and more.")
     ] = False,
@@ -22,22 +38,31 @@ def info(
         bool, typer.Option("--json", help="With --health: the findings as JSON, in numbers.")
     ] = False,
 ):
-    """Print what a file of electron events holds, as JSON; or how healthy the scan is."""
-    options.input_file(file)
-    from recon.io import describe, open_events
+    """Print what a file holds, as JSON; or how healthy the scan is."""
+    options.scan_file(file)
+    known = options.told(told)
+    from app.sums import described, is_dense
+    from recon.io.dense import open_scan
 
     with progress() as report:
-        events = open_events(
+        events = open_scan(
             file,
             keep_flyback=True if keep_flyback else None,
+            scan_shape=scan_shape,
             progress=one_task(report, f"Reading {file.name}"),
+            **known,
         )
+        if health and is_dense(events):
+            raise ValueError(
+                f"{file.name} holds frames of {events.dtype}, and faults are looked for among "
+                "electrons: count them first (`livestem count`)."
+            )
         if health:
             from recon.health import health as examine
 
             found = examine(events, progress=one_task(report, "Looking for faults"))
         else:
-            facts = describe(events)
+            facts = described(events)
     if health:
         if not as_json:
             _print(found)

@@ -1,5 +1,6 @@
 """Values typed on a command line, made into numbers; and what is refused, in one sentence."""
 
+import json
 from math import isfinite
 from pathlib import Path
 
@@ -151,6 +152,36 @@ def aberrations(entries: list[str] | None) -> dict[str, float]:
                 f"{LARGEST_ABERRATION:g} Å, not {text} Å."
             )
     return values
+
+
+def told(entries: list[str] | None) -> dict:
+    """Values by name from entries such as `dwell_time=1e-6`."""
+    values = {}
+    for entry in entries or []:
+        name, mark, text = (part.strip() for part in entry.partition("="))
+        if not mark or not name.isidentifier() or not text:
+            raise ValueError(f"The option {entry!r} is not of the form NAME=VALUE.")
+        if name in ("path", "progress", "scan_shape", "keep_flyback"):
+            raise ValueError(f"{name} is no option of a format.")
+        if name in values:
+            raise ValueError(f"The option {name} is given twice.")
+        values[name] = _value(name, text)
+    return values
+
+
+def _value(name, text):
+    if name.endswith("_shape"):
+        return size(text)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | bool) else text
+
+
+def scan_file(path: Path) -> Path:
+    """`path` if it is a file that can be opened, or a folder, which may be a Zarr store."""
+    return path if path.is_dir() else input_file(path)
 
 
 def input_file(path: Path) -> Path:

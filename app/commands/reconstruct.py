@@ -13,7 +13,9 @@ MACHINE = "This machine"
 
 
 def reconstruct(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Electron events (.h5, .npz).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Scan, in any format that is known.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.h5", help="HDF5 file to write.")
     ],
@@ -88,6 +90,34 @@ def reconstruct(
             rich_help_panel=EXPERIMENT,
         ),
     ] = False,
+    scan_shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Y,X",
+            parser=options.size,
+            help="Scan positions, where the file does not say.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    dwell_time_us: Annotated[
+        float | None,
+        typer.Option(
+            metavar="µs",
+            parser=options.positive,
+            help="Time at each position [µs], for recordings that know no positions.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
+    told: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="What else the file's format needs to be told, such as `trigger=tdc1 rising`; "
+            "may be repeated.",
+            rich_help_panel=EXPERIMENT,
+        ),
+    ] = None,
     aberration: Annotated[
         list[str] | None,
         typer.Option(
@@ -177,9 +207,12 @@ def reconstruct(
     What is left out is taken from the file where the file knows it; energy, semi-angle and scan
     step have no default. The attribute `parameters` of the output says what was used, and why.
     """
-    options.input_file(file)
+    options.scan_file(file)
     options.output_file(output, source=file)
     coefficients = options.aberrations(aberration)
+    known = options.told(told)
+    if dwell_time_us is not None:
+        known["dwell_time"] = dwell_time_us * 1e-6
     from app.reconstruct import Choices, reconstruct_file
 
     dpc = {
@@ -209,12 +242,19 @@ def reconstruct(
             file,
             output,
             choices,
-            keep_flyback=True if keep_flyback else None,
+            reading={
+                "keep_flyback": True if keep_flyback else None,
+                "scan_shape": scan_shape,
+                **known,
+            },
             report=report,
         )
-    told = [name for name, source in parameters["sources"].items() if source == "file"]
-    if told:
-        typer.echo(f"Taken from the file: {', '.join(told)}.")
+    typer.echo(parameters["statement"])
+    for sentence in (*parameters["file"]["notes"], *parameters["contradictions"]):
+        typer.echo(sentence)
+    from_file = [name for name, source in parameters["sources"].items() if source == "file"]
+    if from_file:
+        typer.echo(f"Taken from the file: {', '.join(from_file)}.")
     for name in ("disc", "orientation", "device"):
         if statement := parameters[name].get("statement"):
             typer.echo(statement)
