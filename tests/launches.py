@@ -1,0 +1,84 @@
+"""How the CUDA kernels are launched: `NUMBA_ENABLE_CUDASIM=1 python tests/launches.py`, as JSON.
+
+Runs every step on a tiny scan in Numba's simulator, and prints each kernel with the types of
+what it was given: [module, name, [type, ...]], an array's as [dtype, dimensions, layout].
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def described(argument):
+    """Type of one argument, as a launch on a GPU would have it."""
+    array = getattr(argument, "_ary", argument)
+    if isinstance(array, np.ndarray) and array.ndim:
+        return [str(array.dtype), array.ndim, "C" if array.flags.c_contiguous else "A"]
+    if isinstance(argument, np.generic):
+        return str(argument.dtype)
+    return {bool: "bool", int: "int64", float: "float64"}[type(argument)]
+
+
+def record(seen):
+    """Have the simulator note what its kernels are launched with, and go on."""
+    from numba.cuda.simulator.kernel import FakeCUDAKernel
+
+    launch = FakeCUDAKernel.__call__
+
+    def noted(kernel, *arguments):
+        if not kernel._device:
+            types = [described(argument) for argument in arguments]
+            entry = [kernel.fn.__module__, kernel.fn.__name__, types]
+            if entry not in seen:
+                seen.append(entry)
+        return launch(kernel, *arguments)
+
+    FakeCUDAKernel.__call__ = noted
+
+
+def main():
+    """Run the chain with its events copied, and its passes streamed; in half precision too."""
+    import simulator
+    from device_chain import chain
+    from fake_gpu import fake_gpu
+    from test_device_chain_cuda import ABERRATIONS, CALIBRATION, electrons, streamed
+
+    from recon.com import centre_of_mass
+    from recon.gfunction import build_sidebands
+    from recon.ssb import single_sideband
+    from recon.tiles import gfunction_tiles, power_spectrum
+    from recon.virtual import pacbed, virtual_detectors
+
+    seen = []
+    record(seen)
+    with pytest.MonkeyPatch.context() as patch:
+        simulator.make_small(patch)
+        turns = simulator.take_turns(patch)
+        next(turns)
+        device = fake_gpu("cuda", patch).device
+        events = electrons()
+        copied = events.to_device(device)
+        copied.check_pixels()
+        chain(copied, CALIBRATION, ABERRATIONS, across=5, iterations=2)
+        g = build_sidebands(copied, CALIBRATION, 5, half=True)
+        for mode in ("draft", "exact", "sum"):
+            single_sideband(g, ABERRATIONS, mode)
+        power_spectrum(g)
+        gfunction_tiles(g, ABERRATIONS, [(1, 2)])
+        there = streamed(events, device, patch)
+        pacbed(there)
+        centre_of_mass(there)
+        virtual_detectors(there, CALIBRATION)
+        build_sidebands(there, CALIBRATION, 5)
+        next(turns, None)
+    json.dump(seen, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
