@@ -21,9 +21,10 @@ DEMO = "demo"
 UPLOAD = "upload:"
 """First part of the name of an upload. No folder that is offered is called so."""
 
-SUFFIXES = frozenset(
-    [".h5", ".hdf5", ".npz", ".eer", ".tpx3", ".t3p", ".toml", ".csr", ".emd", ".hspy", ".npy", ".mib", ".raw", ".xml", ".blo", ".tvips", ".dm3", ".dm4", ".mrc", ".mrcs"]
-)
+EVENTS = (".h5", ".hdf5", ".npz", ".eer", ".tpx3", ".t3p", ".toml", ".csr")
+FRAMES = (".emd", ".hspy", ".npy", ".mib", ".raw", ".xml", ".blo", ".tvips", ".dm3", ".dm4", ".mrc")
+
+SUFFIXES = frozenset(EVENTS + FRAMES)
 """Endings of what may be a scan; what it is, and whether, is told by its contents."""
 
 DEPTH, MOST = 4, 500

@@ -212,12 +212,11 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
                 found.disc_statement,
                 found.orientation_statement,
                 *besides(whole.metadata),
-                *contradictions(request.geometry, whole.metadata),
             )
             if s
         ),
         found=stated(whole),
-        notes=whole.source.notes,
+        notes=(*whole.source.notes, *contradictions(request.geometry, whole.metadata)),
         origins=origins(whole.metadata),
     )
 

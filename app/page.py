@@ -53,8 +53,7 @@ class Page:
         self._closed = False
         self._link_timer = self._tiles_timer = None
         self._moving, self._latest_tiles = False, None
-        self._told_at = 0.0
-        self._extent, self._zooming = None, False
+        self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
         self.notices = Notices()
         self._restore(query or {})
@@ -229,8 +228,9 @@ class Page:
 
     def _error(self, sentence: str) -> None:
         self.notices.add(sentence, "error")
-        # Where a picture stands, the work that failed has left it as it was.
-        self.status.stopped = self.pipeline.latest("phase") is None
+        # Where a picture stands, the work that failed has left it as it was; a question waits.
+        asked = self.pipeline.latest("question")
+        self.status.stopped = asked is None and self.pipeline.latest("phase") is None
 
     def _cancel(self) -> None:
         self.pipeline.cancel()

@@ -212,7 +212,7 @@ class Pipeline:
         if error is not None:
             asked = question.question_of(error)
             if not isinstance(error, Cancelled):
-                self._board.tell([("error", work.sentence(error)), ("question", asked)])
+                self._board.tell([("question", asked), ("error", work.sentence(error))])
             # A question is answered by what is set now.
             if asked is None:
                 self._fall_back()

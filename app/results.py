@@ -62,11 +62,11 @@ class ScanSummary:
     missing: tuple[str, ...] = ()
     """What has to be entered before a phase can be computed, in words."""
     statements: tuple[str, ...] = ()
-    """Sentences on the disc and the orientation that were found, and on contradictions."""
+    """Sentences on the disc and the orientation that were found, and what else the file says."""
     found: str = ""
     """What was found in the file, in a sentence."""
     notes: tuple[str, ...] = ()
-    """Sentences of doubt about the file."""
+    """Sentences of doubt about the file, and on what contradicts it."""
     origins: dict[str, str] = field(default_factory=dict)
     """Where in the file each of `ScanState.CALIBRATION` stands, as far as it is known."""
 

@@ -11,7 +11,7 @@ CONTROLS = {
     "scan_rows": {"label": "Scan rows", "kind": "entry"},
     "scan_columns": {"label": "Scan columns", "kind": "entry"},
     "dwell_us": {"label": "Dwell time", "kind": "entry"},
-    "trigger": {"label": "A line begins at", "kind": "choice"},
+    "trigger": {"label": "Line trigger", "kind": "choice"},
 }
 TIMED = ("dwell_us", "trigger")
 

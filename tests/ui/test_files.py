@@ -1,0 +1,60 @@
+"""Files that do not say how the scan was made, and files of frames, as a hand meets them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SCAN, lattice_scan
+from eer_files import CODES, encode, tiff
+
+CALIBRATED = "energy=80&angle=25&step=0.6&rotation=0&defocus=40"
+
+
+@pytest.fixture(scope="module")
+def files(scans):
+    """The lattice as Falcon EER, and as frames that are no counts."""
+    events, bits = lattice_scan(), CODES[65001]
+    pages = [
+        encode([(int(pixel), 0, 0) for pixel in np.unique(frame)], 1600, bits)
+        for frame in events.frames()
+    ]
+    tiff(scans / "lattice.eer", pages, (40, 40), 65001)
+    frames = np.zeros((events.positions, 1600), np.float32)
+    for frame, pixels in zip(frames, events.frames(), strict=True):
+        np.add.at(frame, pixels, 1)
+    np.save(scans / "frames.npy", frames.reshape(*SCAN, 40, 40))
+
+
+def shot(page, name):
+    """Keep what is seen where LIVESTEM_TEST_SHOTS names a folder."""
+    if folder := os.environ.get("LIVESTEM_TEST_SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_a_file_without_a_scan_shape_is_opened_by_one_click(files, open_page):
+    it = open_page(f"dataset=lattice.eer&{CALIBRATED}")
+    rows, columns = SCAN
+    choice = it.page.get_by_role("button", name=f"{rows} × {columns}", exact=True)
+    choice.wait_for(timeout=60_000)
+    assert f"{rows * columns} frames" in it.notices()[0]
+    assert it.typed("dwell_us").count() == 0 or not it.typed("dwell_us").is_visible()
+    shot(it.page, "eer-asks")
+    choice.click()
+    assert it.exact()["shape"] == list(SCAN)
+    assert it.notices() == []
+    assert (it.number("scan_rows"), it.number("scan_columns")) == SCAN
+    it.until(lambda: f"rows={rows}" in it.page.url and f"columns={columns}" in it.page.url)
+    shot(it.page, "eer-opened")
+
+
+def test_frames_are_reconstructed_like_events(files, open_page):
+    expected = open_page(f"dataset=lattice.npz&{CALIBRATED}").exact()
+    it = open_page(f"dataset=frames.npy&{CALIBRATED}")
+    made = it.exact()
+    assert made["shape"] == expected["shape"] == list(SCAN)
+    scale = np.abs(expected["values"]).max()
+    np.testing.assert_allclose(made["values"], expected["values"], atol=1e-3 * scale)
+    assert it.words("facts").endswith("40 × 40 px")
+    it.page.get_by_text("frames of 40 × 40 pixels (float32)").wait_for(timeout=5_000)
+    shot(it.page, "frames")
