@@ -92,6 +92,14 @@ WHERE = {
 }
 
 
+WORDS = {
+    "energy": "beam energy",
+    "semiangle_cutoff": "semi-angle",
+    "scan_sampling": "scan step",
+    "rotation_deg": "rotation",
+}
+
+
 def origins(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Where in a file or beside it each calibration value stands, by `ScanState`'s names."""
     said = metadata.get("origins") or {}
@@ -99,9 +107,12 @@ def origins(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 
 def besides(metadata: Mapping[str, Any]) -> list[str]:
-    """What a file says of the experiment that no field shows, with where it says so."""
+    """Where a file says what it says, and what it says that no field shows."""
     said = metadata.get("origins") or {}
     lines = []
+    places = [f"{words} ({said[name]})" for name, words in WORDS.items() if name in said]
+    if places:
+        lines.append(f"The file gives: {', '.join(places)}.")
     for name, words, scale, unit in (
         ("camera_length", "Camera length", 1.0, "m"),
         ("dwell_time", "Dwell time", 1e6, "µs"),

@@ -166,7 +166,11 @@ def test_values_of_a_file_are_offered_with_where_they_stand():
         "scan_step_y": "scan.xml: field",
         "scan_step_x": "scan.xml: field",
     }
-    assert opening.besides(metadata) == ["Camera length: 0.5 m (x)."]
+    assert opening.besides(metadata) == [
+        "The file gives: beam energy (scan.xml: voltage), scan step (scan.xml: field).",
+        "Camera length: 0.5 m (x).",
+    ]
+    assert opening.besides({"energy": 3e5}) == []
 
 
 @pytest.mark.skipif(not FORMATS.is_dir(), reason="the small files of other instruments are absent")

@@ -96,6 +96,7 @@ def test_info_prints_facts_as_json_and_imports_no_page(small):
     assert facts.pop("checksum") == checksum(open_events(small))
     assert facts == {
         "places_checksum": None,
+        "metadata": {},
         "scan_shape": [2, 3],
         "frame_shape": list(FRAME_SHAPE),
         "electrons": 10,

@@ -1,6 +1,7 @@
 """The control panel: what is set about scan, focus, detector, DPC and display."""
 
 from collections.abc import Callable
+from pathlib import PurePath
 
 from app.coefficients import AberrationState, reaches
 from app.state import Experiment
@@ -243,10 +244,11 @@ class Panels:
         sources = {name: words.get(source, source) for name, source in summary.sources.items()}
         if self.experiment.scan.fit_disc:
             sources |= dict.fromkeys(BY_HAND, "fit")
-        # What the file itself says needs no more words; a file beside it has a name.
+        # There is room for a word; where exactly it stands is said below the fields.
         for name, origin in summary.origins.items():
-            if sources.get(name) == "file":
-                sources[name] = _clip(origin)
+            beside, colon, _ = origin.partition(": ")
+            if sources.get(name) == "file" and colon:
+                sources[name] = PurePath(beside).suffix or "file"
         self.calibration.notes = sources
         self.shape.say(summary)
         self.statements.say("\n".join(summary.statements))
@@ -366,10 +368,6 @@ def _with_turn(specs: list[dict]) -> list[dict]:
         "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
     }
     return [*specs[:at], turn, *specs[at:]]
-
-
-def _clip(text: str, length: int = 22) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _suffixes() -> list[str]:
