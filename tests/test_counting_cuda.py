@@ -4,14 +4,13 @@ And compiled without a GPU, if NVIDIA's compiler is there.
 """
 
 import inspect
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import simulator
 from detector import Camera
 from fake_gpu import fake_gpu
-from numba import config, cuda, types
+from numba import config, cuda
 
 import recon.counting
 from recon.backend import CPU
@@ -89,25 +88,6 @@ def test_more_electrons_than_there_is_room_for_are_counted_and_not_written(turns
 
 def test_the_twins_have_the_same_parameters():
     assert list(inspect.signature(counting.count.compiled.py_func).parameters) == ARGUMENTS
-
-
-@pytest.mark.skipif(bool(config.ENABLE_CUDASIM), reason="the simulator compiles nothing")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("raw", [types.uint16, types.float32, types.float64])
-def test_the_kernel_compiles_for_a_gpu_and_spills_nothing(raw, monkeypatch):
-    pytest.importorskip("nvidia.cuda_nvcc", reason="needs NVIDIA's compiler, not a GPU")
-    monkeypatch.setattr(
-        "numba.cuda.dispatcher.get_current_device",
-        lambda: SimpleNamespace(compute_capability=(9, 0)),
-    )
-    single, double, whole = types.float32[::1], types.float64[::1], types.int64
-    signature = (raw[:, ::1], raw[::1], whole, single, single, double, double, whole)
-    out = types.int64[::1], types.uint32[:, ::1], types.uint8[:, ::1]
-    kernel = cuda_counting._count.py_func
-    ptx, _ = cuda.compile_ptx(kernel, (*signature, *out), cc=(9, 0))
-    ptx = ptx if isinstance(ptx, str) else ptx.decode()
-    assert "bar.red.popc" in ptx or "barrier.sync" in ptx or "bar.sync" in ptx
-    assert ".local .align" not in ptx
 
 
 def events_of(device):

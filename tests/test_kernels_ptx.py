@@ -122,14 +122,14 @@ KERNELS = {
 }
 
 
-raw, frames = types.uint16[::1], types.uint16[:, ::1]
 electrons = types.uint32[:, ::1], types.uint8[:, ::1]
 levels = real, real, doubles, doubles
 COUNTING = {
-    "count electrons": (
+    f"count electrons in {raw}": (
         cuda_counting._count,
-        (frames, raw, index, *levels, index, whole, *electrons),
+        (raw[:, ::1], raw[::1], index, *levels, index, whole, *electrons),
     )
+    for raw in (types.uint16, types.float32, types.float64)
 }
 """Thresholds and centroids are the CPU's to the last bit, for the few pixels near an electron."""
 
