@@ -40,6 +40,8 @@ def test_a_devices_kernels_are_run_as_a_session_runs_them(monkeypatch):
     warm.warm_up(seen.append, fake.device)
     assert seen == sorted(seen)
     assert seen[-1] == 1
-    # `total` is the bench's alone; `count_labels` is for more detectors than are shown.
-    assert set(vars(fake.device.kernels)) - used == {"total", "count_labels"}
+    # `total` is the bench's alone, `count_electrons` that of `livestem count`; `count_labels` is
+    # for more detectors than are shown.
+    others = {"total", "count_electrons", "count_labels"}
+    assert set(vars(fake.device.kernels)) - used == others
     assert fake.live == 0
