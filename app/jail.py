@@ -17,6 +17,9 @@ from pathlib import Path, PurePosixPath
 LONGEST_TOML = 1 << 22
 """[bytes] of a description; what is longer is cut, and then refused by every reader of TOML."""
 
+SIDE_FILES = frozenset({".xml", ".raw", ".hdr", ".mib"})
+"""Endings of files that are opened with another: descriptions, and what they describe."""
+
 
 class Outside(ValueError):
     """Something is not inside the folder; the message is for the user and names no path."""
@@ -72,6 +75,7 @@ def check_contents(path: Path, base: Path) -> None:
     # By content, as readers tell formats: a name says nothing.
     _check_toml(path, base)
     _check_hdf5(path)
+    _check_beside(path, base)
 
 
 def _check_toml(path: Path, base: Path) -> None:
@@ -104,6 +108,26 @@ def _is_place(folder: Path, text: str) -> bool:
         return (folder / text).is_symlink() or (folder / text).exists()
     except OSError:
         return False
+
+
+def _check_beside(path: Path, base: Path) -> None:
+    """Refuse a scan of two files, EMPAD's or Merlin's, with a link out of the folder beside it."""
+    try:
+        with open(path, "rb") as file:
+            described = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        if not described and path.suffix.lower() not in SIDE_FILES:
+            return
+        beside = [other for other in path.parent.iterdir() if other.is_symlink()]
+    except OSError:
+        return
+    for other in beside:
+        # A description in XML may name any of them.
+        opened = described or other.suffix.lower() in SIDE_FILES
+        if opened and not other.resolve().is_relative_to(base):
+            raise Outside(
+                f"{path.name} lies beside {other.name}, a link out of the folder that would be "
+                "opened with it: put the file itself there, or take the link away."
+            )
 
 
 def _texts(value):

@@ -122,6 +122,25 @@ def test_a_description_of_files_beside_it_is_opened(folder):
     assert Catalogue(folder).path("scan.toml") == folder / "scan.toml"
 
 
+@pytest.mark.parametrize("link", ["link.raw", "link.dat"])
+@pytest.mark.parametrize("name", ["scan.xml", "scan.npz"])
+def test_a_link_beside_a_description_in_xml_is_not_followed(folder, name, link):
+    (folder / link).symlink_to(folder.parent / "secret")
+    (folder / name).write_text(f'<?xml version="1.0"?><root><raw_file filename="{link}"/></root>')
+    with pytest.raises(ValueError, match="beside link.*, a link out of the folder"):
+        check_contents(folder / name, folder)
+    (folder / link).unlink()
+    (folder / "real.raw").write_bytes(b"x")
+    (folder / link).symlink_to(folder / "real.raw")
+    check_contents(folder / name, folder)
+
+
+def test_a_link_beside_an_unrelated_scan_does_no_harm(folder):
+    (folder / "link.raw").symlink_to(folder.parent / "secret")
+    (folder / "scan.npz").write_bytes(b"PK")
+    check_contents(folder / "scan.npz", folder)
+
+
 def test_what_is_no_container_of_files_is_left_to_its_reader(folder):
     (folder / "noise.h5").write_bytes(b"noise")
     (folder / "noise.toml").write_bytes(b"\xff = [")
