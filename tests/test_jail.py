@@ -127,7 +127,7 @@ def test_a_description_of_files_beside_it_is_opened(folder):
 def test_a_link_beside_a_description_in_xml_is_not_followed(folder, name, link):
     (folder / link).symlink_to(folder.parent / "secret")
     (folder / name).write_text(f'<?xml version="1.0"?><root><raw_file filename="{link}"/></root>')
-    with pytest.raises(ValueError, match="beside link.*, a link out of the folder"):
+    with pytest.raises(ValueError, match=r"beside link.*, a link out of the folder"):
         check_contents(folder / name, folder)
     (folder / link).unlink()
     (folder / "real.raw").write_bytes(b"x")
