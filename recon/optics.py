@@ -169,5 +169,14 @@ class Aberrations:
         return np.polynomial.polynomial.polyval2d(kx, ky, self.polynomial(wavelength))
 
 
+def laplacian(powers) -> np.ndarray:
+    """Laplacian of polynomials Σ p[..., i, j] x^i y^j, as polynomials of the same size (7, 7)."""
+    result = np.zeros_like(powers)
+    order = np.arange(2, SIZE) * np.arange(1, SIZE - 1)
+    result[..., :-2, :] += powers[..., 2:, :] * order[:, None]
+    result[..., :-2] += powers[..., 2:] * order
+    return result
+
+
 COEFFICIENTS = tuple(f.name for f in fields(Aberrations))
 """Names of the 25 Cartesian coefficients."""

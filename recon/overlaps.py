@@ -65,11 +65,6 @@ class Overlaps:
         """Number of frequencies M."""
         return self.q.shape[1]
 
-    @property
-    def owner(self) -> np.ndarray:
-        """(E,) int64 number of the frequency of each entry."""
-        return np.repeat(np.arange(self.size), np.diff(self.starts))
-
     def add_up(self, terms) -> np.ndarray:
         """(..., M) sums over the entries of each frequency of (..., E) terms."""
         return np.add.reduceat(terms, self.starts[:-1], axis=-1)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from recon.datacube import OFFSETS
-from recon.optics import SIZE, Aberrations
+from recon.optics import SIZE, Aberrations, laplacian
 from recon.overlaps import Overlaps
 
 EXPONENTS = tuple((i, j) for i in range(SIZE) for j in range(SIZE - i))
@@ -75,8 +75,7 @@ class PhaseModel:
     def polynomial(self, aberrations: Aberrations) -> np.ndarray:
         """(7, 7) polynomial of chi, averaged over a pixel to second order."""
         powers = aberrations.polynomial(self.overlaps.wavelength)
-        laplacian = _slope(_slope(powers, 0), 0) + _slope(_slope(powers, 1), 1)
-        return powers + self.overlaps.width**2 * np.mean(OFFSETS**2) / 2 * laplacian
+        return powers + self.overlaps.width**2 * np.mean(OFFSETS**2) / 2 * laplacian(powers)
 
     @cached_property
     def without(self) -> Aberrations:

@@ -14,7 +14,7 @@ import numpy as np
 from recon.datacube import OFFSETS
 from recon.gfunction import Sidebands, pixel_edges
 from recon.kernels.simd import LANES
-from recon.optics import COEFFICIENTS, SIZE, Aberrations
+from recon.optics import COEFFICIENTS, SIZE, Aberrations, laplacian
 from recon.transforms import planned
 
 POWERS = SIZE * SIZE
@@ -43,15 +43,6 @@ def _derivative(powers, axis):
     order = np.arange(1, SIZE)
     lower = powers[..., 1:, :] * order[:, None] if axis == 0 else powers[..., 1:] * order
     return lower[..., : SIZE - 1, : SIZE - 1]
-
-
-def _laplacian(powers):
-    """Polynomial of the Laplacian, as a polynomial of the same size."""
-    result = np.zeros_like(powers)
-    order = np.arange(2, SIZE) * np.arange(1, SIZE - 1)
-    result[..., :-2, :] += powers[..., 2:, :] * order[:, None]
-    result[..., :-2] += powers[..., 2:] * order
-    return result
 
 
 class Constants:
@@ -110,7 +101,7 @@ class Constants:
         slopes = [(x * slope_x + y * slope_y) * (width / 8) for y, x in edges]
         # Mean of a quadratic over the sub-points: its value plus half the Laplacian times <δ²>.
         spread = width**2 * np.mean(OFFSETS**2)
-        return self._matrix(powers + spread / 2 * _laplacian(powers), slopes)
+        return self._matrix(powers + spread / 2 * laplacian(powers), slopes)
 
 
 def constants(g: Sidebands) -> Constants:
