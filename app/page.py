@@ -2,18 +2,18 @@
 
 import logging
 from collections.abc import Callable
-from threading import Thread
 from time import monotonic
-from urllib.parse import urlencode
 
 import panel as pn
 from panel.io.state import set_curdoc
 
+from app.address import Address
 from app.ready import when_ready
+from app.saving import Saving
 from app.state import Experiment
 from app.views.frame import Link
 from app.views.panels import Panels
-from app.views.shell import Notices, Saver, Shell, StatusBar
+from app.views.shell import Notices, Shell, StatusBar
 from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
@@ -27,9 +27,6 @@ STATUS_S = 0.5
 TILES_MS = 90
 """How long tiles wait behind the phase while a hand moves: painting both takes the browser longer,
 and the hand is on the phase."""
-
-LINK_MS = 400
-"""How long the address waits for the hand to rest."""
 
 
 class Page:
@@ -51,13 +48,16 @@ class Page:
         self.doc = doc if doc is not None else pn.state.curdoc
         self.catalogue = catalogue
         self._closed = False
-        self._link_timer = self._tiles_timer = None
+        self._tiles_timer = None
         self._moving, self._latest_tiles = False, None
         self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
         self.notices = Notices()
-        self._restore(query or {})
+        self.address = Address(self.experiment, catalogue, self.doc, self._after)
+        for sentence in self.address.restore(query or {}):
+            self.notices.add(sentence, "notice")
         self.pipeline = make_pipeline(self.experiment, self.post)
+        self.saving = Saving(self.pipeline, self.post, self.notices.add)
         display = self.experiment.display
 
         self.link = Link()
@@ -72,7 +72,6 @@ class Page:
         self.facts = Text(css_classes=["facts"])
         self.status = StatusBar()
         self.shell = Shell(theme=display.theme)
-        self.saver = Saver()
         for view in (self.tiles, self.spectrum):
             view.pane.styles = {"visibility": "hidden"}  # axes of nothing
         self.panels = Panels(self.experiment, catalogue, self._uploaded)
@@ -88,15 +87,13 @@ class Page:
         self.shell.on("theme", self._set_theme)
         self.status.on("cancel", lambda message: self._cancel())
         self.status.on("retry", lambda message: self._retry())
-        self.saver.on("save", lambda message: self.save(message.get("kind")))
+        self.saving.saver.on("save", lambda message: self.save(message.get("kind")))
         self.link.source.on_change("data", self._zoomed)
         self._watchers = [
             (display, display.param.watch(self._restyle, ["theme"])),
             (display, display.param.watch(self._show_part, ["view"])),
         ]
-        for state in self.experiment.parts().values():
-            names = [name for name in state.param if name != "name"]
-            self._watchers.append((state, state.param.watch(self._tell_link, names)))
+        self.address.watch()
         self._restyle()
         self._topics = {
             "scan": self._scan,
@@ -154,7 +151,7 @@ class Page:
         self._watchers.clear()
         for part in (self.panels, self.spectrum, self.tiles, *self.slots.values()):
             part.close()
-        for part in (self.shell, self.status, self.saver, self.notices):
+        for part in (self.shell, self.status, self.saving.saver, self.notices, self.address):
             part.close()
         self._topics.clear()
 
@@ -267,27 +264,8 @@ class Page:
 
     def save(self, kind: str) -> None:
         """Make a file of what is shown, and hand it to the browser."""
-        if kind == "png":
-            slot = self.slots["slot_main"]
-            self.saver.hand_over_figure(f"{self._title()}-{slot.contrast}.png", slot.view.figure)
-        elif kind in ("tiff", "hdf5") and not self.saver.busy:
-            self.saver.busy = True
-            Thread(target=self._export, args=(kind,), daemon=True).start()
-
-    def _export(self, kind: str) -> None:
-        try:
-            made = self.pipeline.export(kind)
-        except Exception as error:
-            sentence = str(error) if isinstance(error, ValueError) else ""
-            if not sentence:
-                logging.getLogger(__name__).exception("Saving failed.")
-            self.post(lambda: self._not_saved(sentence or "The file could not be made."))
-        else:
-            self.post(lambda: self.saver.hand_over(made.filename, bytes(made.data)))
-
-    def _not_saved(self, sentence: str) -> None:
-        self.saver.busy = False
-        self.notices.add(sentence)
+        slot = self.slots["slot_main"]
+        self.saving.save(kind, slot.view.figure, slot.contrast)
 
     def _uploaded(self, name: str, content: bytes) -> None:
         try:
@@ -296,10 +274,6 @@ class Page:
             self.notices.add(str(error))
         else:
             self.experiment.scan.dataset = dataset
-
-    def _title(self) -> str:
-        summary = self.pipeline.latest("scan")
-        return "livestem" if summary is None else summary.title
 
     def _set_theme(self, message) -> None:
         if message.get("theme") in ("dark", "light"):
@@ -312,26 +286,6 @@ class Page:
             if view.theme != theme:
                 view.set_theme(theme)
 
-    # ---- the link ----
-
-    def _restore(self, query) -> None:
-        self._default = getattr(self.catalogue, "default", "demo")
-        for sentence in self.experiment.from_query({"dataset": self._default} | dict(query)):
-            self.notices.add(sentence, "notice")
-
-    def _query(self) -> dict[str, str]:
-        query = self.experiment.to_query()
-        dataset = self.experiment.scan.dataset
-        if dataset == self._default:
-            query.pop("dataset", None)
-        else:
-            query["dataset"] = dataset
-        return query
-
-    def _tell_link(self, *events) -> None:
-        if self._link_timer is None and not self._closed:
-            self._link_timer = self._after(LINK_MS, self._write_link)
-
     def _after(self, milliseconds: int, action: Callable[[], None]):
         """Call `action()` once, later; None where the document has no session to wait in."""
         try:
@@ -339,16 +293,7 @@ class Page:
         except (AttributeError, RuntimeError):
             return None
 
-    def _write_link(self) -> None:
-        self._link_timer = None
-        if self._closed:
-            return
-        query = urlencode(self._query())
-        search = f"?{query}" if query else ""
-        with set_curdoc(self.doc):
-            location = pn.state.location
-            if location is not None and location.search != search:
-                location.search = search
+    # ---- what is visible ----
 
     def _scan_extent(self):
         """Of the scan, as the slots draw it; None before they do."""
@@ -385,7 +330,7 @@ class Page:
         """The parts of the page by their names in assets/page.html."""
         return self.panels.roots() | {
             "facts": self.facts,
-            "saver": self.saver,
+            "saver": self.saving.saver,
             "tiles": self.tiles.pane,
             "tiles_empty": self.tiles_empty,
             "spectrum": self.spectrum.pane,

@@ -246,7 +246,7 @@ def test_the_address_gives_the_state_and_says_what_it_cannot_take():
     assert page.experiment.aberrations.defocus == 12
     assert page.experiment.display.tile_count == 9
     assert len(page.notices.items) == 1
-    assert page._query() == {"defocus": "12"}
+    assert page.address.query() == {"defocus": "12"}
     page.close()
 
 
@@ -255,9 +255,9 @@ def test_a_server_of_one_file_opens_it(tmp_path):
     file.write_bytes(b"")
     page = Page(StandIn, Catalogue(file), {}, Document())
     assert page.experiment.scan.dataset == "only.h5"
-    assert "dataset" not in page._query()
+    assert "dataset" not in page.address.query()
     page.experiment.scan.dataset = "demo"
-    assert page._query()["dataset"] == "demo"
+    assert page.address.query()["dataset"] == "demo"
     page.close()
 
 
@@ -322,15 +322,12 @@ def test_sliders_reach_as_far_as_the_aperture_makes_sense_of(instrument):
 
 
 def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
-    monkeypatch.setattr(instrument, "post", lambda function: function())
-    instrument._export("tiff")
+    monkeypatch.setattr(instrument.saving, "_post", lambda function: function())
+    instrument.saving.export("tiff")
     assert instrument.notices.items[0][2] == "There is nothing to save yet."
-    instrument._export("hdf5")
-    assert (instrument.saver.filename, instrument.saver.data, instrument.saver.serial) == (
-        "a.h5",
-        b"all",
-        1,
-    )
+    instrument.saving.export("hdf5")
+    saver = instrument.saving.saver
+    assert (saver.filename, saver.data, saver.serial) == ("a.h5", b"all", 1)
 
 
 def test_an_upload_that_is_no_scan_is_refused(instrument):

@@ -1,0 +1,53 @@
+"""What the save menu makes: a figure as it is seen, or a file computed exactly."""
+
+import logging
+from collections.abc import Callable
+from threading import Thread
+
+from app.views.shell import Saver
+
+
+class Saving:
+    """Makes the files of one session and hands them to the browser.
+
+    Parameters
+    ----------
+    pipeline
+        Its `export(kind)` makes the file.
+    post : callable
+        Runs a function soon on the session's thread.
+    refuse : callable
+        Takes a sentence for the user.
+    """
+
+    def __init__(self, pipeline, post: Callable, refuse: Callable[[str], None]):
+        self.pipeline, self._post, self._refuse = pipeline, post, refuse
+        self.saver = Saver()
+
+    def save(self, kind: str, figure, contrast: str) -> None:
+        """Make a file: "png" of a Bokeh figure that shows `contrast`, "tiff" or "hdf5"."""
+        if kind == "png":
+            self.saver.hand_over_figure(f"{self._title()}-{contrast}.png", figure)
+        elif kind in ("tiff", "hdf5") and not self.saver.busy:
+            self.saver.busy = True
+            Thread(target=self.export, args=(kind,), daemon=True).start()
+
+    def export(self, kind: str) -> None:
+        """Make the file; from any thread."""
+        try:
+            made = self.pipeline.export(kind)
+        except Exception as error:
+            sentence = str(error) if isinstance(error, ValueError) else ""
+            if not sentence:
+                logging.getLogger(__name__).exception("Saving failed.")
+            self._post(lambda: self._failed(sentence or "The file could not be made."))
+        else:
+            self._post(lambda: self.saver.hand_over(made.filename, bytes(made.data)))
+
+    def _failed(self, sentence: str) -> None:
+        self.saver.busy = False
+        self._refuse(sentence)
+
+    def _title(self) -> str:
+        summary = self.pipeline.latest("scan")
+        return "livestem" if summary is None else summary.title
