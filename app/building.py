@@ -52,6 +52,7 @@ def planned(events: ScanData, calibration: Calibration, pixels: int, full=False,
         pixels,
         full=full,
         half=half,
+        excluded=events.excluded,
     )
 
 

@@ -108,11 +108,7 @@ def crop_detector(events: ElectronEvents, rows, columns, progress=None) -> Elect
         y, x = metadata["centre"]
         metadata["centre"] = (y - rows[0], x - columns[0])
     # Whole pixels are moved: places in them stay.
-    places = None
-    if events.subpixel is not None:
-        events.check_pixels()
-        places = events.subpixel[table.ravel()[events.pixels] != kernels.DROPPED]
-    return _move(events, table, shape, metadata, progress, places)
+    return _move(events, table, shape, metadata, progress, events.subpixel)
 
 
 def bin_detector(events: ElectronEvents, factor, progress=None) -> ElectronEvents:
@@ -264,10 +260,20 @@ def _gather(events, order, targets, progress):
 def _move(events, table, frame_shape, metadata, progress, places=None):
     """Events with each electron at `table[pixel]`, on a detector of `frame_shape` pixels.
 
-    `places` in the pixel are those of the electrons that are kept.
+    `places` are those in the pixels, None where they are not kept. A pixel to which an excluded
+    one moves is excluded whole: half a pixel would pass for a dim one.
     """
     events.check_pixels()
     table = table.ravel()
+    holes = None
+    if events.excluded is not None:
+        holes = np.zeros(int(np.prod(frame_shape)) + 1, bool)
+        moved = table[events.excluded.ravel()]
+        holes[moved[moved != kernels.DROPPED]] = True
+        table = np.where(holes[np.minimum(table, holes.size - 1)], kernels.DROPPED, table)
+        holes = holes[:-1].reshape(frame_shape)
+    if places is not None:
+        places = places[table[events.pixels] != kernels.DROPPED]
     # Label 0 is kept, label 1 dropped.
     shifts = np.where(table == kernels.DROPPED, 8, 0).astype(np.uint8)
     counts = np.zeros((2, events.positions), np.int32)
@@ -287,6 +293,7 @@ def _move(events, table, frame_shape, metadata, progress, places=None):
         pixels=pixels,
         offsets=offsets,
         subpixel=places,
+        excluded=holes,
         frame_shape=tuple(frame_shape),
         metadata=metadata,
     )

@@ -11,6 +11,9 @@ from recon.events import ElectronEvents
 SUBPOINTS = 4
 """Sub-points along each edge of a binned pixel, at which its share of the disc is judged."""
 
+LEAST_KEPT = 0.5
+"""Share of a binned pixel that must be left of it where pixels are excluded."""
+
 OFFSETS = (np.arange(SUBPOINTS) + 0.5) / SUBPOINTS - 0.5
 """(4,) their places in a pixel, in units of its width."""
 
@@ -35,7 +38,10 @@ class BrightField:
     width : float
         Width of a binned pixel [1/Å].
     lookup : (Ky * Kx,) int16 or int32 array
-        Plane of each detector pixel, -1 outside.
+        Plane of each detector pixel, -1 outside and where it is excluded.
+    kept : (K,) float64 array
+        Share of each pixel in the disc that is not excluded, from `LEAST_KEPT` to one; its counts
+        are to be divided by it.
     """
 
     bin: int
@@ -45,6 +51,7 @@ class BrightField:
     coverage: np.ndarray
     width: float
     lookup: np.ndarray
+    kept: np.ndarray
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,7 +77,7 @@ def bright_field(
     pixels_across : int
         Wanted pixels over the diameter, 4 to 64; the detector is binned by a whole number.
     excluded : (Ky, Kx) bool array, optional
-        Detector pixels to leave out; a binned pixel that holds one is left out.
+        Detector pixels to leave out.
 
     Raises
     ------
@@ -80,7 +87,8 @@ def bright_field(
     Notes
     -----
     Pelz et al. (2021), section IV: more than 32 × 32 pixels bring nothing at moderate
-    aberrations. A binned pixel that the detector's edge cuts is left out.
+    aberrations. A binned pixel that the detector's edge cuts is left out, and one of which less
+    than half is left. Of others the remaining pixels stand for the whole.
     """
     if not 4 <= pixels_across <= 64:
         raise ValueError(
@@ -109,17 +117,22 @@ def bright_field(
     row, column = detector_y // bin_, detector_x // bin_
     in_grid = ((row >= 0) & (row < size))[:, None] & ((column >= 0) & (column < size))
     cell = (np.clip(row, 0, size - 1) * size)[:, None] + np.clip(column, 0, size - 1)
+    kept = np.ones(usable.shape)
     if excluded is not None:
-        usable.ravel()[np.unique(cell[in_grid & excluded])] = False
+        excluded = np.asarray(excluded, bool)
+        kept = _kept(in_grid, cell, excluded, centre, calibration.radius, usable.shape)
+        usable &= kept >= LEAST_KEPT
     if usable.sum() < 4:
         raise ValueError(
             f"Only {int(usable.sum())} binned pixels lie in the disc of radius "
             f"{calibration.radius:.1f} pixels around ({centre[0]:.1f}, {centre[1]:.1f}) on the "
-            f"detector of {frame_shape[0]} × {frame_shape[1]}: check the disc's centre and radius."
+            f"detector of {frame_shape[0]} × {frame_shape[1]}: check the disc's centre and radius"
+            f"{'' if excluded is None else ', and the pixels left out'}."
         )
     planes = np.full(usable.shape, -1, np.int32)
     planes[usable] = np.arange(usable.sum())
-    lookup = np.where(in_grid, planes.ravel()[cell], -1).ravel()
+    there = in_grid if excluded is None else in_grid & ~excluded
+    lookup = np.where(there, planes.ravel()[cell], -1).ravel()
     rows, columns = np.nonzero(usable)
     return BrightField(
         bin_,
@@ -129,7 +142,22 @@ def bright_field(
         coverage[usable],
         width,
         lookup.astype(np.int16 if usable.sum() < 2**15 else np.int32),
+        kept[usable],
     )
+
+
+def _kept(in_grid, cell, excluded, centre, radius, shape):
+    """(By, Bx) share of the detector pixels in the disc that each binned pixel keeps.
+
+    Where none of a binned pixel's centres is in the disc, of all its pixels.
+    """
+    y, x = np.ogrid[: cell.shape[0], : cell.shape[1]]
+    lit = np.hypot(y - centre[0], x - centre[1]) < radius
+    weight = np.where(lit, 1.0, 1e-9)
+    cells, size = cell[in_grid], shape[0] * shape[1]
+    every = np.bincount(cells, weight[in_grid], size)
+    left = np.bincount(cells, (weight * ~excluded)[in_grid], size)
+    return np.divide(left, every, out=np.ones(size), where=every > 0).reshape(shape)
 
 
 def count_type(events: ElectronEvents) -> np.dtype:

@@ -51,7 +51,10 @@ class ElectronEvents:
     subpixel : (E,) uint8 array, or None
         Where in its pixel each electron was, if the source says so: n sixteenths of a pixel along
         y in the high four bits and along x in the low ones, each (n - 8) / 16 pixels from the
-        middle. Passes do not look at it yet.
+        middle. Passes do not look at it: see `recon.subpixel`.
+    excluded : (Ky, Kx) bool array, or None
+        Detector pixels whose electrons are not among these: set by `recon.masking.without`, and
+        kept by all that is made of the scan, so that sums that need to know of the holes do.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class ElectronEvents:
     source: Source = field(default_factory=lambda: Source("memory", "events in memory"))
     device: Device = CPU
     subpixel: np.ndarray | None = None
+    excluded: np.ndarray | None = None
     copy: Copy | None = field(default=None, init=False, repr=False)
     """All electrons on `device`; None where passes stream them there."""
 
@@ -102,6 +106,7 @@ class ElectronEvents:
                 f"Places in the pixel need one uint8 for each of {self.pixels.size} electrons, not "
                 f"{self.subpixel.dtype} of shape {self.subpixel.shape}."
             )
+        object.__setattr__(self, "excluded", checked_mask(self.excluded, self.frame_shape))
         if self.device is CPU:
             object.__setattr__(self, "copy", place(self, CPU))
 
@@ -215,6 +220,25 @@ def _highest_pixel(events):
         (CPU, events.pixels) if events.copy is None else (events.device, events.copy.pixels)
     )
     return int(device.kernels.highest(pixels))
+
+
+def checked_mask(excluded, frame_shape) -> np.ndarray | None:
+    """A mask of detector pixels, bool; None where it excludes nothing.
+
+    Raises
+    ------
+    ValueError
+        If the mask is not the detector's.
+    """
+    if excluded is None:
+        return None
+    excluded = np.asarray(excluded, bool)
+    if excluded.shape != tuple(frame_shape):
+        raise ValueError(
+            f"The mask has {' × '.join(map(str, excluded.shape))} pixels, "
+            "the detector {} × {}.".format(*frame_shape)
+        )
+    return excluded if excluded.any() else None
 
 
 def from_frames(frames, scan_shape, frame_shape, **kwargs) -> ElectronEvents:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recon.errors import UnreadableFile
-from recon.events import Source
+from recon.events import Source, checked_mask
 
 SLAB_BYTES = 64 * 2**20
 """Frames read at a time: small beside memory, large beside the cost of a read."""
@@ -36,6 +36,8 @@ class DenseFrames:
         What the file says of the experiment, under `Calibration`'s names and in its units.
     source : Source
         Where the frames come from.
+    excluded : (Ky, Kx) bool array, or None
+        Detector pixels that read zero, whatever is stored: see `recon.masking.without`.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class DenseFrames:
     dtype: np.dtype
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=lambda: Source("memory", "frames in memory"))
+    excluded: np.ndarray | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("="))
@@ -58,6 +61,7 @@ class DenseFrames:
             raise ValueError("The detector is empty: {} × {} pixels.".format(*self.frame_shape))
         if self.dtype.kind not in KINDS:
             raise ValueError(f"Frames hold real numbers or integers, not {self.dtype}.")
+        object.__setattr__(self, "excluded", checked_mask(self.excluded, self.frame_shape))
 
     @property
     def positions(self) -> int:
@@ -75,7 +79,7 @@ class DenseFrames:
         return self.positions * self.frame_bytes
 
     def read(self, first: int, last: int) -> np.ndarray:
-        """(last - first, Ky, Kx) frames, contiguous, in the machine's byte order.
+        """(last - first, Ky, Kx) frames, contiguous, in the machine's byte order; masked.
 
         Raises
         ------
@@ -92,7 +96,12 @@ class DenseFrames:
                 f"{self.source.name}: frames {first} to {last} are cut off: the file is shorter "
                 "than it says, or still being written."
             )
-        return np.ascontiguousarray(found, self.dtype)
+        if self.excluded is None:
+            return np.ascontiguousarray(found, self.dtype)
+        # What was loaded may be the array of someone else.
+        frames = np.array(found, self.dtype, order="C")
+        frames[:, self.excluded] = 0
+        return frames
 
     def reshaped(self, scan_shape) -> "DenseFrames":
         """The same frames as a scan of another shape.

@@ -65,7 +65,8 @@ def crop_detector(frames: DenseFrames, rows, columns) -> DenseFrames:
     def load(first, last):
         return frames.read(first, last)[:, slice(*rows), slice(*columns)]
 
-    return replace(frames, load=load, frame_shape=shape, metadata=metadata)
+    excluded = None if frames.excluded is None else frames.excluded[slice(*rows), slice(*columns)]
+    return replace(frames, load=load, frame_shape=shape, metadata=metadata, excluded=excluded)
 
 
 def _by_rows(frames, shape, block, **changes):

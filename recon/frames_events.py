@@ -83,4 +83,5 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
         frames.frame_shape,
         frames.metadata,
         source,
+        excluded=frames.excluded,
     )

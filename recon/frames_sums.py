@@ -159,7 +159,6 @@ def build_sidebands_dense(
     pixels_across: int = 18,
     *,
     full: bool = False,
-    excluded=None,
     half: bool = False,
     device: Device = CPU,
     progress=None,
@@ -179,7 +178,7 @@ def build_sidebands_dense(
     events, this is the same G.
     """
     tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, excluded)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
     planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
     return sidebands_of_planes(
         lambda start, stop: planes[start:stop],

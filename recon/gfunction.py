@@ -183,7 +183,6 @@ def build_sidebands(
     pixels_across: int = 18,
     *,
     full: bool = False,
-    excluded=None,
     half: bool = False,
     progress=None,
 ) -> Sidebands:
@@ -197,8 +196,6 @@ def build_sidebands(
         Binned bright-field pixels over the disc's diameter, 4 to 64.
     full : bool
         Keep the triple overlap as well, for `sideband="full"`.
-    excluded : (Ky, Kx) bool array, optional
-        Detector pixels to leave out.
     half : bool
         Keep entries in half precision; not on the CPU.
     progress : callable, optional
@@ -222,11 +219,12 @@ def build_sidebands(
     Notes
     -----
     Pelz et al. (2021), section IV. Counts are binned O(electrons) with the float centre kept in
-    k, transformed a few planes at a time, and copied to their runs at once.
+    k, transformed a few planes at a time, and copied to their runs at once. A plane that lost
+    pixels to the events' `excluded` is divided by the share that is left.
     """
-    disc = bright_field(calibration, events.frame_shape, pixels_across, excluded)
+    disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
     if events.device is not CPU:
-        _require_memory(events, disc, calibration, pixels_across, full, half, excluded)
+        _require_memory(events, disc, calibration, pixels_across, full, half)
 
     def counts(start, stop):
         return plane_counts(events, disc.lookup, start, stop)
@@ -244,7 +242,7 @@ def build_sidebands(
     )
 
 
-def _require_memory(events, disc, calibration, pixels_across, full, half, excluded):
+def _require_memory(events, disc, calibration, pixels_across, full, half):
     """Raise `DeviceFull`, with numbers and ways out, for a G that the device cannot hold."""
     room = memory(events.device)
     # Twelve bytes for each frequency of the half plane and each pixel are more than any G takes.
@@ -256,7 +254,7 @@ def _require_memory(events, disc, calibration, pixels_across, full, half, exclud
         # The plan counts the events, which are there already.
         room = replace(room, held=room.held + events.copy.nbytes)
     shapes = events.scan_shape, events.frame_shape, events.electrons
-    options = {"full": full, "half": half, "excluded": excluded}
+    options = {"full": full, "half": half, "excluded": events.excluded}
     require(plan(*shapes, calibration, pixels_across, **options), room, events.device)
 
 
@@ -297,14 +295,14 @@ def sidebands_of_planes(
     tell(0.05)
     entries = tables.counts.entries + 2 * LANES
     re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))
-    scale = _half_scale(total) if half else 1.0
+    scale = _half_scale(total / disc.kept.min()) if half else 1.0
     sums = _transform(planes, scan_shape, disc, tables, (re, im), scale, device, tell)
     if not sums.any():
         raise ValueError(
             f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
             "around ({:.1f}, {:.1f}): check its centre and radius.".format(*calibration.centre)
         )
-    if half and sums.max() > 1.001 * total:
+    if half and (sums * disc.kept).max() > 1.001 * total:
         raise ValueError(
             f"A pixel of the disc holds {sums.max():g} counts, more than the whole scan's "
             f"{total:g}: half precision needs the true total."
@@ -360,6 +358,8 @@ def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
                 options[size] = planned(device, part, scan_shape, "R2C")
             kernels.widen(counts[plane - start : plane - start + size], part)
             transform = device.fft.rfft2(part, **options[size])
+            if (shares := disc.kept[plane : plane + size]).min() < 1:
+                transform *= xp.asarray((1 / shares).astype(np.float32))[:, None, None]
             # At q = 0 the transform is the sum.
             sums[plane : plane + size] = transform[:, 0, 0].real
             if scale != 1:

@@ -1,4 +1,4 @@
-"""A scan without the electrons of some detector pixels."""
+"""A scan without what some detector pixels saw."""
 
 from dataclasses import replace
 
@@ -6,15 +6,23 @@ import numpy as np
 from numba import njit, prange
 
 from recon.backend import CPU
+from recon.events import ElectronEvents, checked_mask
+from recon.frames import DenseFrames
 
 
-def without(events, excluded):
-    """The scan without the electrons on `excluded` pixels, on the device of the events.
+def without(scan, excluded):
+    """The scan without the `excluded` pixels, on the device of the scan.
 
     Parameters
     ----------
-    events : ElectronEvents
-    excluded : (Ky, Kx) bool array
+    scan : ElectronEvents or DenseFrames
+    excluded : (Ky, Kx) bool array, or None
+        Joined to what the scan leaves out already.
+
+    Returns
+    -------
+    ElectronEvents or DenseFrames
+        Whose `excluded` says what is left out.
 
     Raises
     ------
@@ -23,20 +31,23 @@ def without(events, excluded):
 
     Notes
     -----
-    The electrons go, once, and every sum after it has the mask: none can forget it. An even pattern
-    loses a little on one side, a constant for all frames, which COM's mean takes away again. The
-    sideband sum knows each binned pixel's coverage, so there the same mask belongs in
-    `bright_field(excluded=...)`: a plane that lost electrons would be weighted as if it had them.
+    The electrons go, once, and every sum after it has the mask; frames read zero there. An even
+    pattern loses a little on one side, a constant for all frames, which COM's mean takes away
+    again. The sideband sum looks at `excluded`, for the share of a binned pixel that is left: see
+    `recon.datacube.bright_field`.
     """
-    excluded = np.asarray(excluded, bool)
-    if excluded.shape != events.frame_shape:
-        raise ValueError(
-            f"The mask has {' × '.join(map(str, excluded.shape))} pixels, "
-            "the detector {} × {}.".format(*events.frame_shape)
-        )
+    excluded = checked_mask(excluded, scan.frame_shape)
+    if excluded is None:
+        return scan
+    if scan.excluded is not None:
+        excluded = excluded | scan.excluded
+    if isinstance(scan, DenseFrames):
+        return replace(scan, excluded=excluded)
+    return _fewer_electrons(scan, excluded)
+
+
+def _fewer_electrons(events: ElectronEvents, excluded) -> ElectronEvents:
     events.check_pixels()
-    if not excluded.any():
-        return events
     keep = ~excluded.ravel()
     kept = np.zeros(events.positions + 1, np.int64)
     _count(events.pixels, events.offsets, keep, kept[1:])
@@ -47,7 +58,8 @@ def without(events, excluded):
     if events.subpixel is not None:
         places = np.empty(offsets[-1], np.uint8)
         _keep(events.subpixel, events.pixels, events.offsets, keep, offsets, places)
-    masked = replace(events, pixels=pixels, offsets=offsets, subpixel=places, device=CPU)
+    parts = {"pixels": pixels, "offsets": offsets, "subpixel": places, "excluded": excluded}
+    masked = replace(events, device=CPU, **parts)
     return masked.to_device(events.device)
 
 

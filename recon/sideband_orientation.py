@@ -77,7 +77,7 @@ def sideband_orientations(
         If no orientation makes the tiles more coherent than chance does.
     """
     tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, events.frame_shape, pixels_across)
+    disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
     values, q, weights = _strongest(events, disc, calibration, tell)
     tiles = values, q, weights, disc, calibration
     trials = []
@@ -120,6 +120,7 @@ def _strongest(events, disc, calibration, tell):
         for start in range(0, disc.size, batch):
             stop = min(start + batch, disc.size)
             planes = plane_counts(events, disc.lookup, start, stop).astype(np.float32)
+            planes /= device.xp.asarray(disc.kept[start:stop, None, None].astype(np.float32))
             yield start, stop, device.fft.rfft2(planes, **device.fft_options)
 
     for start, stop, part in transforms():

@@ -68,7 +68,12 @@ def refine_detector(events: ElectronEvents, factor: int = 4) -> ElectronEvents:
         pixels=pixels,
         subpixel=left if factor < kernels.STEPS else None,
         frame_shape=(height, width),
+        excluded=_finer(events.excluded, factor),
         metadata=metadata,
         device=CPU,
     )
     return moved.to_device(events.device)
+
+
+def _finer(excluded, factor):
+    return None if excluded is None else excluded.repeat(factor, axis=0).repeat(factor, axis=1)

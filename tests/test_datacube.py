@@ -66,15 +66,44 @@ def test_counts_are_held_in_a_type_that_cannot_overflow(length, dtype):
     assert plane_counts(events, disc.lookup, 0, disc.size).max() == length
 
 
-def test_pixels_cut_by_the_edge_or_excluded_are_left_out():
+def test_pixels_cut_by_the_edge_are_left_out():
     whole = bright_field(calibration((4.0, 12.8)), (24, 26), 8)
     assert (whole.k[0] > -5 * calibration().reciprocal_sampling).all()
-    excluded = np.zeros((24, 26), bool)
-    excluded[10, 12] = True
+
+
+def test_of_a_binned_pixel_with_excluded_ones_the_rest_stands_for_the_whole():
     disc = bright_field(calibration(), (24, 26), 8)
+    assert disc.bin == 2
+    plane = disc.lookup.reshape(24, 26)[10, 12]
+    members = np.argwhere(disc.lookup.reshape(24, 26) == plane)
+    excluded = np.zeros((24, 26), bool)
+    for number, share in ((1, 0.75), (2, 0.5)):
+        excluded[tuple(members[number - 1])] = True
+        fewer = bright_field(calibration(), (24, 26), 8, excluded)
+        assert fewer.size == disc.size
+        assert fewer.kept[plane] == pytest.approx(share)
+        assert (np.delete(fewer.kept, plane) == 1).all()
+        np.testing.assert_array_equal(fewer.lookup[excluded.ravel()], -1)
+        assert (fewer.lookup == plane).sum() == 4 - number
+    excluded[tuple(members[2])] = True
     fewer = bright_field(calibration(), (24, 26), 8, excluded)
     assert fewer.size == disc.size - 1
-    assert fewer.lookup.reshape(24, 26)[10, 12] == -1
+    assert (fewer.lookup.reshape(24, 26)[tuple(members.T)] == -1).all()
+
+
+def test_at_the_rim_only_pixels_in_the_disc_count_for_what_is_left():
+    disc = bright_field(calibration(), (24, 26), 8)
+    y, x = np.indices((24, 26))
+    lit = np.hypot(y - 10.3, x - 12.8).ravel() < 8.0
+    dark_at_rim = next(
+        p
+        for p in np.flatnonzero(~lit & (disc.lookup >= 0))
+        if lit[disc.lookup == disc.lookup[p]].any()
+    )
+    excluded = np.zeros(24 * 26, bool)
+    excluded[dark_at_rim] = True
+    kept = bright_field(calibration(), (24, 26), 8, excluded.reshape(24, 26)).kept
+    np.testing.assert_allclose(kept, 1, atol=1e-8)
 
 
 def test_a_disc_off_the_detector_is_refused_with_its_place():

@@ -154,11 +154,6 @@ def test_masking_a_hot_pixel_restores_the_centre_of_mass(clean):
     assert pacbed(masked).flat[place] == 0
 
 
-def test_a_mask_of_another_detector_is_refused(clean):
-    with pytest.raises(ValueError, match="3 × 4 pixels"):
-        without(clean, np.zeros((3, 4), bool))
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2)])
 def test_a_scan_without_electrons_has_a_report(shape):
     empty = from_frames([[]] * (shape[0] * shape[1]), shape, (6, 5))

@@ -126,10 +126,15 @@ def losses(path, events: ElectronEvents) -> tuple[str, ...]:
 
     All formats that are written hold each electron, in its order and with its place in its pixel.
     """
-    unwritten = sorted(set(events.metadata) - set(known_metadata(events.metadata)))
-    if not unwritten:
-        return ()
-    return (f"Of the metadata, {', '.join(unwritten)} would not be kept in {Path(path).name}.",)
+    name, sentences = Path(path).name, []
+    if unwritten := sorted(set(events.metadata) - set(known_metadata(events.metadata))):
+        sentences.append(f"Of the metadata, {', '.join(unwritten)} would not be kept in {name}.")
+    if events.excluded is not None:
+        sentences.append(
+            f"{int(events.excluded.sum())} detector pixels are left out, and {name} would not say "
+            "which: their electrons would just be missing."
+        )
+    return tuple(sentences)
 
 
 def _checked(options, reader):
