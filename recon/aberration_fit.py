@@ -22,7 +22,7 @@ from recon.gfunction import Sidebands
 from recon.kernels.fit import tile_sums
 from recon.optics import COEFFICIENTS, Aberrations
 from recon.overlaps import Overlaps, strongest_overlaps
-from recon.phase_model import PhaseModel
+from recon.phase_model import PhaseModel, flat_sums
 
 FREQUENCIES = 400
 """Frequencies that are looked at, the strongest."""
@@ -276,8 +276,7 @@ class _Refinement:
         and 1 / n for n entries of chance.
         """
         o = self.overlaps
-        _, here, x, sizes = self._state()
-        sums, norms, *_ = self._sums(here, x, sizes, 0)
+        sums, norms = flat_sums(o, self.aberrations, self.rotation_deg)
         flat = np.abs(sums) ** 2 / np.maximum(norms, TINY)
         self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
         self.coherence = flat / self.power

@@ -163,7 +163,7 @@ def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
     for (row, column), values, sides in zip(frequencies, *found, strict=True):
         q = g.q_y[row % g.scan_shape[0]], g.q_x[column]
         right, left = terms_at(g.k, q, k0, distance)
-        at = np.flatnonzero((right | left) & (sides > 0))
+        at = np.flatnonzero((right | left) & (sides > 0) & (g.pacbed > 0))
         if at.size >= FEWEST:
             parts = values[at], disc.k[:, at], right[at], left[at], g.pacbed[at]
             entries.append((*parts, q))

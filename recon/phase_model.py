@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from recon.datacube import OFFSETS
+from recon.kernels import flatness as kernels
 from recon.optics import SIZE, Aberrations, laplacian
 from recon.overlaps import Overlaps
 
@@ -42,6 +43,29 @@ def unit(name: str, wavelength: float, k0: float) -> float:
     return (order + 1) / (2 * np.pi * wavelength**order * k0 ** (order + 1))
 
 
+def pixel_polynomial(overlaps: Overlaps, aberrations: Aberrations) -> np.ndarray:
+    """(7, 7) polynomial of chi [rad, 1/Å], averaged over a pixel to second order."""
+    powers = aberrations.polynomial(overlaps.wavelength)
+    return powers + overlaps.width**2 * np.mean(OFFSETS**2) / 2 * laplacian(powers)
+
+
+def geometry(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
+    """What `kernels.flatness` takes first: chi's polynomial, and where the entries lie."""
+    powers = pixel_polynomial(overlaps, aberrations)
+    degree = int(np.max(np.add(*np.nonzero(powers)), initial=0))
+    q = np.ascontiguousarray(overlaps.q_on_detector(rotation_deg))
+    o = overlaps
+    return powers, degree, o.width / 8, o.k, q, o.right, o.left, o.starts
+
+
+def flat_sums(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
+    """(M,) complex128 S = Σ γ* G and (M,) float64 W = Σ |γ|² w of each frequency."""
+    sums, norms = np.empty(overlaps.size, complex), np.empty(overlaps.size)
+    where = geometry(overlaps, aberrations, rotation_deg)
+    kernels.flat_sums(*where, overlaps.values, overlaps.weights, sums, norms)
+    return sums, norms
+
+
 @dataclass(frozen=True, eq=False)
 class PhaseModel:
     """Phases of the two terms of γ, φ = Σ_j x_j B_j, for coefficients x in units of `unit`.
@@ -73,9 +97,8 @@ class PhaseModel:
         return np.array([*sizes, *([np.rad2deg(1.0)] if self.rotation else [])])
 
     def polynomial(self, aberrations: Aberrations) -> np.ndarray:
-        """(7, 7) polynomial of chi, averaged over a pixel to second order."""
-        powers = aberrations.polynomial(self.overlaps.wavelength)
-        return powers + self.overlaps.width**2 * np.mean(OFFSETS**2) / 2 * laplacian(powers)
+        """(7, 7) polynomial of chi, averaged over a pixel."""
+        return pixel_polynomial(self.overlaps, aberrations)
 
     @cached_property
     def without(self) -> Aberrations:
@@ -134,15 +157,9 @@ class PhaseModel:
         The mean over a pixel's sub-points shortens a term whose phase turns in it; one that turns
         more than twice is not sampled: 0.
         """
-        o = self.overlaps
-        result = np.stack([o.right, -o.left])
-        for term, table in zip(result, self.differences(rotation_deg), strict=True):
-            # Sub-points at ±1/8 and ±3/8 of the width: (cos θ + cos 3θ) / 2.
-            along = self.slopes(aberrations, table) * (o.width / 8)
-            cosine = np.cos(along)
-            means = cosine * (2 * cosine**2 - 1)
-            term *= np.where((np.abs(along) < np.pi / 4).all(0), means.prod(0), 0.0)
-        return result
+        sizes = np.empty((2, self.overlaps.values.size))
+        kernels.amplitudes(*geometry(self.overlaps, aberrations, rotation_deg), sizes)
+        return sizes
 
     def aberrations(self, x) -> Aberrations:
         """The aberrations with the coefficients at `x`."""

@@ -1,5 +1,7 @@
 """The linear model of the entries' phase against the aperture function of the equations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from equations import aperture, detector_frequency
@@ -8,7 +10,7 @@ from test_aberration_fit import HIGH, calibration_of
 from recon.datacube import OFFSETS
 from recon.optics import Aberrations
 from recon.overlaps import Overlaps, terms_at
-from recon.phase_model import PhaseModel, unit
+from recon.phase_model import PhaseModel, flat_sums, unit
 
 
 def overlaps_of(calibration, width=0.02):
@@ -98,3 +100,19 @@ def test_a_phase_that_turns_more_than_once_over_a_pixel_leaves_nothing():
     overlaps = overlaps_of(calibration, width=0.1)
     model = PhaseModel(overlaps, (), Aberrations())
     assert np.abs(model.amplitudes(Aberrations(C10=1e6), 0.0)).max() < 0.05
+
+
+@pytest.mark.parametrize("aberrations", [Aberrations(), HIGH], ids=["in focus", "third order"])
+def test_sums_are_those_of_gamma(aberrations):
+    calibration = calibration_of(35.0, True)
+    rng = np.random.default_rng(1)
+    overlaps = overlaps_of(calibration)
+    size = overlaps.values.size
+    values = rng.normal(size=size) + 1j * rng.normal(size=size)
+    overlaps = replace(overlaps, values=values, weights=rng.uniform(1, 2, size))
+    gamma = gamma_means(overlaps, calibration, aberrations).sum(0)
+    sums, norms = flat_sums(overlaps, aberrations)
+    expected = overlaps.add_up(overlaps.weights * np.abs(gamma) ** 2)
+    np.testing.assert_allclose(norms, expected, rtol=5e-3)
+    # Each entry's γ may be off by 5e-3.
+    assert np.abs(sums - overlaps.add_up(gamma.conj() * values)).max() < 5e-3 * size / 6
