@@ -10,6 +10,7 @@ from math import isfinite
 
 import param
 
+from app.opening import found_again
 from app.state import Experiment
 
 SHORT = {
@@ -41,13 +42,11 @@ def to_query(experiment: Experiment) -> dict[str, str]:
     """The state as the entries of a URL's query."""
     query = {}
     scan = experiment.scan
+    found = found_again(scan.fit_disc, scan.auto_orientation)
     for key, (part, name) in _keys().items():
         state = getattr(experiment, part)
         parameter, value = state.param[name], getattr(state, name)
-        found_again = (scan.fit_disc and name in ("centre_y", "centre_x", "radius")) or (
-            scan.auto_orientation and name in ("rotation_deg", "transpose")
-        )
-        if value != parameter.default and not found_again:
+        if value != parameter.default and not (part == "scan" and name in found):
             query[key] = _encode(value)
     if scan.settled and not scan.auto_orientation:
         # Said even where it is 0: a scan without it would have its orientation estimated.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+from app import question
 from app.engine import Found, Scan
 from app.results import Pacbed, ScanSummary
 from app.state import Experiment, ScanState
@@ -55,7 +56,7 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
     values, found = {}, {}
     for name in scan.CALIBRATION:
         if name in pinned:
-            found[name] = LINK
+            found[name] = sources.get(name, LINK)
         elif name in known:
             values[name], found[name] = known[name], FILE
         elif sources.get(name) in (ENTERED, LINK):
@@ -67,6 +68,17 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
     scan.param.update(**values)
     scan.pinned, scan.settled = frozenset(), True
     return found
+
+
+def found_again(fit_disc: bool, auto_orientation: bool) -> tuple[str, ...]:
+    """Calibration values that are found in the scan rather than set."""
+    return (DISC if fit_disc else ()) + (ORIENTATION if auto_orientation else ())
+
+
+def pins(scan: ScanState) -> frozenset[str]:
+    """What a scan's file must not overwrite when `scan` was restored from an earlier moment."""
+    found = found_again(scan.fit_disc, scan.auto_orientation)
+    return frozenset({*scan.CALIBRATION, "auto_orientation"}.difference(found))
 
 
 NAMES = {
@@ -172,14 +184,17 @@ def take_over(scan: ScanState, region, found: Found) -> None:
 def react(experiment: Experiment, events) -> None:
     """Change what follows from the user's changes: Param `events` of one of the state's parts.
 
-    A rotation entered by hand ends the search for it. When only the method of DPC changes, the
-    usual regularisation of the new one takes the place of that of the old one.
+    A rotation entered by hand ends the search for it; another scan has questions of its own. When
+    only the method of DPC changes, the usual regularisation of the new one takes the place of that
+    of the old one.
     """
     changed = {event.name: event.old for event in events}
     state, dpc = events[0].obj, experiment.dpc
     if state is experiment.scan:
         if set(changed).intersection(ORIENTATION) and "auto_orientation" not in changed:
             state.auto_orientation = False
+        elif set(changed) == {"dataset"}:
+            question.forget(state)
     elif state is dpc and set(changed) == {"method"}:
         usual = dpc.USUAL[changed["method"]]
         if all(getattr(dpc, name) == value for name, value in usual.items()):

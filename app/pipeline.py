@@ -10,13 +10,13 @@ or needs a page.
 """
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from itertools import count
 from time import monotonic
 
 from app import opening, question, work
 from app.board import Board, Callback
 from app.catalogue import DEMO
+from app.filling import FOLLOWS, FOUND
 from app.frames import FrameWindow
 from app.meter import Meter
 from app.request import Reading, Request
@@ -73,7 +73,6 @@ class Pipeline:
         self._board = Board()
         self._watchers: list = []
         self._closed = False
-        self._filling = False  # while the pipeline itself changes the state
         self._chosen = False  # whether the scan alone was changed last, not by a link
         self._sources: dict[str, str] = {}
         self._wanted: Reading | None = None  # being opened, or open
@@ -115,6 +114,16 @@ class Pipeline:
         """
         self._frames.acknowledge(sequence)
         self.service.wake()
+
+    @property
+    def origin(self) -> tuple[str | None, dict[str, str]]:
+        """The open scan's name, and where each calibration value comes from."""
+        return self._opened and self._opened.dataset, dict(self._sources)
+
+    def follow(self, sources) -> None:
+        """Compute what was restored, with calibration from `sources`: nothing follows from it."""
+        self._sources, self._chosen, self._changed_at = dict(sources), False, monotonic()
+        self._take_up()
 
     def cancel(self) -> None:
         """Stop the long work under way; what is shown stays."""
@@ -167,7 +176,7 @@ class Pipeline:
     # ---- on the session's thread ----
 
     def _changed(self, *events) -> None:
-        if self._filling or self._closed:
+        if self.experiment.filling or self._closed:
             return
         self._changed_at = monotonic()
         scan = self.experiment.scan
@@ -175,14 +184,14 @@ class Pipeline:
             names = {event.name for event in events}
             if "dataset" in names:
                 self._chosen = len(names) == 1
-                if self._chosen:
-                    with self._fill():
-                        question.forget(scan)
             else:
                 by_hand = names.intersection(scan.CALIBRATION)
                 self._sources.update(dict.fromkeys(by_hand, opening.ENTERED))
-        with self._fill():
+        with self.experiment.fill(FOLLOWS):
             opening.react(self.experiment, events)
+        self._take_up()
+
+    def _take_up(self) -> None:
         request = self.experiment.request()
         if request.reading != self._wanted:
             self._open()
@@ -219,7 +228,7 @@ class Pipeline:
             return
         self._board.tell([("question", None), *(("notice", s) for s in events.source.notes)])
         if self._opened is None or self._opened.dataset != reading.dataset:
-            with self._fill():
+            with self.experiment.fill(FOUND):
                 if self._chosen:
                     opening.forget_region(self.experiment)
                 self._sources = opening.fill(self.experiment.scan, events.metadata, self._sources)
@@ -231,7 +240,7 @@ class Pipeline:
         """Stay with the scan that is open, if any; else wait for another to be chosen."""
         if self._opened is not None:
             self._wanted = self._opened
-            with self._fill():
+            with self.experiment.fill(FOUND):
                 question.show(self.experiment.scan, self._opened)
 
     def _follow(self, request: Request) -> None:
@@ -279,7 +288,7 @@ class Pipeline:
         if meter is not self._meters[SLOW]:
             return
         self._prepared = self._asked["ready"] = prepared
-        with self._fill():
+        with self.experiment.fill(FOUND):
             opening.take_over(self.experiment.scan, request.region, prepared.found)
         self._sources = opening.settled_sources(self._sources, prepared.found)
         self._advise(prepared)
@@ -368,15 +377,6 @@ class Pipeline:
     def _amplitude_shown(self) -> bool:
         display = self.experiment.display
         return "amplitude" in (display.slot_main, display.slot_left, display.slot_right)
-
-    @contextmanager
-    def _fill(self):
-        """Mark changes of the state as the pipeline's own."""
-        self._filling = True
-        try:
-            yield
-        finally:
-            self._filling = False
 
     # ---- from any thread ----
 

@@ -14,6 +14,7 @@ nothing. `Experiment.request()` is the frozen snapshot that everything else work
 import param
 
 from app.coefficients import UNITS, AberrationState
+from app.filling import Filling
 from app.question import NO_TRIGGER, reading_of
 from app.request import Annulus, Dpc, Geometry, Region, Request, TileChoice
 from recon import dpc as defaults
@@ -313,7 +314,7 @@ class DisplayState(param.Parameterized):
     theme = param.Selector(default="dark", objects=["dark", "light"], label="Theme")
 
 
-class Experiment(param.Parameterized):
+class Experiment(Filling, param.Parameterized):
     """Everything that one browser session has set.
 
     Parameters
