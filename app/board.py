@@ -1,4 +1,4 @@
-"""What was published last under each topic, and who is told of it."""
+"""What was published last under each topic, and who is told of it, on which thread."""
 
 import logging
 from collections.abc import Callable
@@ -10,9 +10,16 @@ FLEETING = ("error", "notice", "progress")
 
 
 class Board:
-    """The results of a session by topic."""
+    """The results of a session by topic.
 
-    def __init__(self):
+    Parameters
+    ----------
+    post : callable
+        `post(function)` runs `function()` soon, on the session's thread; safe from any thread.
+    """
+
+    def __init__(self, post: Callable[[Callable[[], None]], None]):
+        self._post, self._closed = post, False
         self._callbacks: list[Callback] = []
         self._latest: dict[str, object] = {}
 
@@ -40,8 +47,27 @@ class Board:
             for callback in list(self._callbacks):
                 self._call(callback, topic, value)
 
-    def clear(self) -> None:
-        """Forget all results, and everyone."""
+    def later(self, function: Callable[[], None]) -> None:
+        """Have `function()` called soon on the session's thread, unless the session has ended."""
+
+        def run():
+            if not self._closed:
+                function()
+
+        if not self._closed:
+            self._post(run)
+
+    def publish(self, batch) -> None:
+        """Tell everyone of pairs (topic, value), from any thread."""
+        self.later(lambda: self.tell(batch))
+
+    def progress(self, progress) -> None:
+        """Tell everyone how far long work is, from any thread."""
+        self.publish([("progress", progress)])
+
+    def close(self) -> None:
+        """Forget all results, and everyone; nothing is told any more."""
+        self._closed = True
         self._callbacks.clear()
         self._latest.clear()
 

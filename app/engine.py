@@ -21,13 +21,15 @@ from app.catalogue import DEMO, Catalogue
 from app.finding import Found, find
 from app.gauge import Gauge
 from app.placement import Placement, brought_home, released_by, room_on
-from app.region import cut
-from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
+from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
 from app.store import Report, Store
 from app.sums import ScanData, is_dense
+from app.treating import treated
 from recon.backend import CPU, Device, amount
 from recon.calibration import Calibration
 from recon.optics import Aberrations
+
+NOTHING = Treatment()
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,11 @@ class Scan:
     key: tuple
     events: ScanData
     whole: ScanData
-    """The scan as read, before crop and binning (the same object where there is none)."""
+    """The scan as read, before anything was done to it (the same object where nothing was)."""
     region: Region
+    treatment: Treatment = NOTHING
+    said: tuple[str, ...] = ()
+    """What was done to the electrons, in sentences."""
 
 
 class Engine:
@@ -108,23 +113,37 @@ class Engine:
         """
         return self.store.get(self._events_key(reading), self._reader(reading), progress)
 
-    def scan(self, reading: Reading, region: Region, progress: Report | None = None) -> Scan:
-        """The events in use: cropped and binned as `region` says.
+    def scan(
+        self,
+        reading: Reading,
+        region: Region,
+        treatment: Treatment = NOTHING,
+        progress: Report | None = None,
+    ) -> Scan:
+        """The events in use: treated, cropped and binned as they are asked for.
 
         Raises
         ------
         ValueError
-            If nothing is left, or it cannot be read.
+            If nothing is left, a treatment is not possible, or it cannot be read.
         """
         whole = self.events(reading, progress)
-        key = ("region", self._events_key(reading), region)
-        if region == Region():
+        key = ("region", self._events_key(reading), region, treatment)
+        if (region, treatment) == (Region(), NOTHING):
             return Scan(key, whole, whole, region)
+        events, said = self.store.get(
+            key, lambda report: treated(self, reading, region, treatment, report), progress
+        )
+        return Scan(key, events, whole, region, treatment, said)
 
-        def compute(report):
-            return cut(whole, region, report)
+    def faults(self, reading: Reading, progress: Report | None = None):
+        """(Ky, Kx) bool masks of the detector's hot and dead pixels, before anything is done."""
+        from recon.health import faulty_pixels
 
-        return Scan(key, self.store.get(key, compute, progress), whole, region)
+        pattern = self.pacbed(self.scan(reading, Region(), progress=progress), progress)
+        return self.store.get(
+            ("faults", self._events_key(reading)), lambda report: faulty_pixels(pattern), progress
+        )
 
     def _events_key(self, reading):
         stamp = self.catalogue.stamp(reading.dataset)

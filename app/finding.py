@@ -71,12 +71,9 @@ def find(engine, scan, geometry, progress=None) -> Found:
 def _disc(engine, scan, geometry, progress):
     from recon.disc import fit_disc
 
-    top, _, left, _ = scan.region.detector
     if not geometry.fit_disc:
-        centre = geometry.centre
-        if centre is not None:
-            centre = (centre[0] - top, centre[1] - left)
-        return centre, geometry.radius, False, "Centre and radius as entered."
+        centre, radius = onto_detector_in_use(scan, geometry.centre, geometry.radius)
+        return centre, radius, False, "Centre and radius as entered."
     pattern = engine.pacbed(scan, progress)
     try:
         disc = engine.store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
@@ -84,11 +81,28 @@ def _disc(engine, scan, geometry, progress):
         known = scan.whole.metadata
         if known.get("centre") is None or known.get("radius") is None:
             return None, None, False, str(error)
-        y, x = known["centre"]
         said = f"{error} Centre and radius are the file's."
-        return (float(y) - top, float(x) - left), float(known["radius"]), False, said
+        centre, radius = onto_detector_in_use(scan, known["centre"], known["radius"])
+        return centre, radius, False, said
     centre = (float(disc.centre[0]), float(disc.centre[1]))
     return centre, float(disc.radius), True, disc.statement
+
+
+def onto_detector_in_use(scan, centre, radius):
+    """Centre (y, x) and radius [px] on the whole detector, on that in use; None stays None."""
+    factor, (top, _, left, _) = scan.treatment.refine, scan.region.detector
+    if centre is not None:
+        # Pixel i covers i - 1/2 to i + 1/2.
+        y, x = (float(c) - margin for c, margin in zip(centre, (top, left), strict=True))
+        centre = ((y + 0.5) * factor - 0.5, (x + 0.5) * factor - 0.5)
+    return centre, None if radius is None else float(radius) * factor
+
+
+def onto_whole_detector(region, treatment, centre, radius):
+    """Centre (y, x) and radius [px] on the detector in use, on the whole one."""
+    factor, (top, _, left, _) = treatment.refine, region.detector
+    y, x = ((c + 0.5) / factor - 0.5 for c in centre)
+    return (y + top, x + left), radius / factor
 
 
 def _orientation(engine, scan, geometry, disc, progress):

@@ -6,8 +6,10 @@ from typing import Any
 
 from app import question
 from app.engine import Found, Scan
+from app.finding import onto_whole_detector
 from app.results import Pacbed, ScanSummary
-from app.state import Experiment, ScanState
+from app.scan_state import ScanState
+from app.state import Experiment
 from app.sums import electrons, stated
 
 FILE, LINK, ENTERED = "file", "link", "entered"
@@ -167,14 +169,13 @@ def forget_region(experiment: Experiment) -> None:
     experiment.display.param.update(frequencies=[], view=None)
 
 
-def take_over(scan: ScanState, region, found: Found) -> None:
+def take_over(scan: ScanState, request, found: Found) -> None:
     """Show in `scan` the disc and the orientation that were found, where they were asked for."""
     values = {}
     if scan.fit_disc and found.fitted:
-        top, _, left, _ = region.detector
-        values["centre_y"] = round(found.centre[0] + top, 3)
-        values["centre_x"] = round(found.centre[1] + left, 3)
-        values["radius"] = round(found.radius, 3)
+        where = request.region, request.treatment
+        (y, x), radius = onto_whole_detector(*where, found.centre, found.radius)
+        values = {"centre_y": round(y, 3), "centre_x": round(x, 3), "radius": round(radius, 3)}
     if scan.auto_orientation and found.oriented:
         values["rotation_deg"] = round(found.rotation_deg, 2)
         values["transpose"] = found.transpose
@@ -235,6 +236,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         statements=tuple(
             s
             for s in (
+                *scan.said,
                 found.disc_statement,
                 found.orientation_statement,
                 *besides(whole.metadata),

@@ -8,16 +8,22 @@ import panel as pn
 from panel.io.state import set_curdoc
 
 from app.address import Address
+from app.features import features
 from app.ready import when_ready
 from app.saving import Saving
 from app.state import Experiment
+from app.views.contrasts import TOPICS
 from app.views.frame import Link
 from app.views.panels import Panels
+from app.views.sheet import Sheet
 from app.views.shell import Notices, Shell, StatusBar
 from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
 from app.views.tiles import TilesView
+
+DRAWN = frozenset(TOPICS.values())
+"""Topics that slots draw."""
 
 SLOTS = ("slot_main", "slot_left", "slot_right")
 
@@ -72,9 +78,11 @@ class Page:
         self.facts = Text(css_classes=["facts"])
         self.status = StatusBar()
         self.shell = Shell(theme=display.theme)
+        self.sheet = Sheet()
         for view in (self.tiles, self.spectrum):
             view.pane.styles = {"visibility": "hidden"}  # axes of nothing
         self.panels = Panels(self.experiment, catalogue, self._uploaded)
+        self.features = tuple(make(self) for make in features())
         self._connect()
 
     # ---- life ----
@@ -89,6 +97,7 @@ class Page:
         self.status.on("retry", lambda message: self._retry())
         self.saving.saver.on("save", lambda message: self.save(message.get("kind")))
         self.link.source.on_change("data", self._zoomed)
+        self.sheet.on_action = self._act_on_sheet
         self._watchers = [
             (display, display.param.watch(self._restyle, ["theme"])),
             (display, display.param.watch(self._show_part, ["view"])),
@@ -149,9 +158,10 @@ class Page:
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
         self._watchers.clear()
-        for part in (self.panels, self.spectrum, self.tiles, *self.slots.values()):
+        for part in (self.panels, self.spectrum, self.tiles, *self.slots.values(), *self.features):
             part.close()
-        for part in (self.shell, self.status, self.saving.saver, self.notices, self.address):
+        shell = self.shell, self.status, self.saving.saver, self.notices, self.sheet
+        for part in (*shell, self.address):
             part.close()
         self._topics.clear()
 
@@ -165,11 +175,13 @@ class Page:
             self._moving = value.mode == "draft"
         if topic in self._topics:
             self._topics[topic](value)
-        if topic in ("phase", "amplitude", "dpc", "com", "virtual", "pacbed"):
+        if topic in DRAWN:
             moving = topic == "phase" and self._moving
             for slot in self.slots.values():
                 slot.take(topic, value, moving)
             self._place()
+        for feature in self.features:
+            feature.take(topic, value)
         if topic == "phase":
             # Comes after what it acknowledges, in the same message to the browser.
             self.shell.frame = getattr(value, "sequence", None) or self.shell.frame + 1
@@ -262,6 +274,11 @@ class Page:
         most = type(display).param.frequencies.bounds[1]
         display.param.update(frequencies=chosen[-most:], tile_count=max(1, min(most, len(chosen))))
 
+    def _act_on_sheet(self, sheet: str, key: str, action: str) -> None:
+        for feature in self.features:
+            if sheet in feature.sheets:
+                feature.act(sheet, key, action)
+
     def save(self, kind: str) -> None:
         """Make a file of what is shown, and hand it to the browser."""
         slot = self.slots["slot_main"]
@@ -328,16 +345,23 @@ class Page:
 
     def roots(self) -> dict:
         """The parts of the page by their names in assets/page.html."""
-        return self.panels.roots() | {
-            "facts": self.facts,
-            "saver": self.saving.saver,
-            "tiles": self.tiles.pane,
-            "tiles_empty": self.tiles_empty,
-            "spectrum": self.spectrum.pane,
-            "spectrum_empty": self.spectrum_empty,
-            "spectrum_readout": self.spectrum_readout,
-            "status": self.status,
-            "notices": self.notices,
-            "shell": self.shell,
-            **{name: slot.__panel__() for name, slot in self.slots.items()},
-        }
+        parts = {"sheet": self.sheet}
+        for feature in self.features:
+            parts |= feature.roots()
+        return (
+            parts
+            | self.panels.roots()
+            | {
+                "facts": self.facts,
+                "saver": self.saving.saver,
+                "tiles": self.tiles.pane,
+                "tiles_empty": self.tiles_empty,
+                "spectrum": self.spectrum.pane,
+                "spectrum_empty": self.spectrum_empty,
+                "spectrum_readout": self.spectrum_readout,
+                "status": self.status,
+                "notices": self.notices,
+                "shell": self.shell,
+                **{name: slot.__panel__() for name, slot in self.slots.items()},
+            }
+        )

@@ -14,8 +14,11 @@ from itertools import count
 from time import monotonic
 
 from app import opening, question, work
+from app.aside import Aside
 from app.board import Board, Callback
 from app.catalogue import DEMO
+from app.extra_table import EXTRAS
+from app.extras import Extras
 from app.filling import FOLLOWS, FOUND
 from app.frames import FrameWindow
 from app.meter import Meter
@@ -67,10 +70,10 @@ class Pipeline:
         patience: float = 1.0,
     ):
         self.experiment, self.engine, self.service = experiment, engine, service
-        self._post, self._settle = post, settle
+        self._settle = settle
         self._frames = FrameWindow(window, patience)
-        self._session = f"session {next(_sessions)}"
-        self._board = Board()
+        self.session = f"session {next(_sessions)}"
+        self.board = Board(post)
         self._watchers: list = []
         self._closed = False
         self._chosen = False  # whether the scan alone was changed last, not by a link
@@ -79,9 +82,10 @@ class Pipeline:
         self._opened: Reading | None = None
         self._asked: dict[str, object] = {}  # lane -> what was submitted last
         self._changed_at = 0.0
-        self._meters = {lane: Meter(self._tell) for lane in (SLOW, DERIVED)}
+        self._meters = {lane: Meter(self.board.progress) for lane in (SLOW, DERIVED)}
         self._said: tuple = ()
-        self._prepared: work.Prepared | None = None
+        self.prepared: work.Prepared | None = None
+        self.aside, self.extras = Aside(self), Extras(self, EXTRAS)
         self._shown: dict[str, object] = {}  # derived topic -> what it was made of
 
     # ---- for the page ----
@@ -92,15 +96,15 @@ class Pipeline:
         Topics are listed in `app.results`. What has been published already is given at once.
         Returns a function that ends the subscription.
         """
-        return self._board.subscribe(callback)
+        return self.board.subscribe(callback)
 
     def start(self) -> None:
         """Watch the state and open its dataset."""
         for state in self.experiment.parts().values():
             names = [name for name in state.param if name != "name"]
             self._watchers.append((state, state.param.watch(self._changed, names)))
-        self.service.gate(self._session, self._frames.ready_in)
-        self._board.tell([("device", self.engine.gauge.state())])
+        self.service.gate(self.session, self._frames.ready_in)
+        self.board.tell([("device", self.engine.gauge.state())])
         self._open()
 
     def acknowledge(self, sequence: int | None = None) -> None:
@@ -128,8 +132,10 @@ class Pipeline:
     def cancel(self) -> None:
         """Stop the long work under way; what is shown stays."""
         for lane, meter in self._meters.items():
-            self.service.discard(self._session, lane)
+            self.service.discard(self.session, lane)
             meter.cancel()
+        self.aside.cancel()
+        self.extras.stop()
         if self._wanted != self._opened:
             self._fall_back()
 
@@ -140,7 +146,7 @@ class Pipeline:
 
     def latest(self, topic: str):
         """The value published last under `topic`, or None."""
-        return self._board.latest(topic)
+        return self.board.latest(topic)
 
     def export(self, kind: str):
         """What is set now as a file to save: "tiff" or "hdf5", computed exactly.
@@ -154,7 +160,7 @@ class Pipeline:
         """
         from app.export import export
 
-        prepared, request = self._prepared, self.experiment.request()
+        prepared, request = self.prepared, self.experiment.request()
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
         return export(self.engine, prepared, prepared.with_(request), dict(self._sources), kind)
@@ -162,15 +168,17 @@ class Pipeline:
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
         self._closed = True
-        self.service.discard(self._session)
-        self.service.gate(self._session, None)
+        self.aside.cancel()
+        self.extras.stop()
+        self.service.discard(self.session)
+        self.service.gate(self.session, None)
         for meter in self._meters.values():
             meter.cancel()
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
         self._watchers.clear()
-        self._board.clear()
-        self._prepared = None
+        self.board.close()
+        self.prepared = None
         self._asked.clear()
 
     # ---- on the session's thread ----
@@ -211,9 +219,9 @@ class Pipeline:
 
         def done(events, error, seconds):
             meter.end()
-            self._later(lambda: self._read(reading, events, error, meter))
+            self.board.later(lambda: self._read(reading, events, error, meter))
 
-        self.service.submit(self._session, SLOW, read, done)
+        self.service.submit(self.session, SLOW, read, done)
 
     def _read(self, reading, events, error, meter) -> None:
         if reading != self._wanted or meter is not self._meters[SLOW]:
@@ -221,12 +229,12 @@ class Pipeline:
         if error is not None:
             asked = question.question_of(error)
             if not isinstance(error, Cancelled):
-                self._board.tell([("question", asked), ("error", work.sentence(error))])
+                self.board.tell([("question", asked), ("error", work.sentence(error))])
             # A question is answered by what is set now.
             if asked is None:
                 self._fall_back()
             return
-        self._board.tell([("question", None), *(("notice", s) for s in events.source.notes)])
+        self.board.tell([("question", None), *(("notice", s) for s in events.source.notes)])
         if self._opened is None or self._opened.dataset != reading.dataset:
             with self.experiment.fill(FOUND):
                 if self._chosen:
@@ -249,15 +257,16 @@ class Pipeline:
             return
         if self._new(SLOW, work.preparation(request)):
             self._prepare(request)
-        prepared = self._prepared
+        prepared = self.prepared
         if prepared is None or self._asked.get("ready") is not prepared:
             return
-        amplitude = self._amplitude_shown()
+        amplitude = "amplitude" in self._contrasts()
         drawing = work.drawing(request, amplitude)
         if prepared.sidebands is not None and self._new(QUICK, drawing):
             self._redraw(request, "draft", amplitude)
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
+        self.extras.follow(self._contrasts(), self._settle)
 
     def _prepare(self, request: Request) -> None:
         meter, sources = self._begin(SLOW), dict(self._sources)
@@ -265,7 +274,7 @@ class Pipeline:
 
         def prepare():
             return work.prepare(
-                self.engine, request, sources, title, meter, self._publish, self._let_go
+                self.engine, request, sources, title, meter, self.board.publish, self._let_go
             )
 
         def done(prepared, error, seconds):
@@ -273,46 +282,47 @@ class Pipeline:
             if error is not None:
                 self._fail(error)
             else:
-                self._later(lambda: self._ready(prepared, request, meter))
+                self.board.later(lambda: self._ready(prepared, request, meter))
 
         # A slider that makes G stale is waited for: half a G helps nobody.
-        delay = self._settle if self._prepared is not None else 0.0
-        self.service.submit(self._session, SLOW, prepare, done, delay=delay)
+        delay = self._settle if self.prepared is not None else 0.0
+        self.service.submit(self.session, SLOW, prepare, done, delay=delay)
 
     def _let_go(self) -> None:
         """Make room for the next G, on the worker's thread: the picture stays, redraws wait."""
-        self._prepared = None
+        self.prepared = None
         self._asked.pop("ready", None)
 
     def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
         if meter is not self._meters[SLOW]:
             return
-        self._prepared = self._asked["ready"] = prepared
+        self.prepared = self._asked["ready"] = prepared
         with self.experiment.fill(FOUND):
-            opening.take_over(self.experiment.scan, request.region, prepared.found)
+            opening.take_over(self.experiment.scan, request, prepared.found)
         self._sources = opening.settled_sources(self._sources, prepared.found)
         self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
-            amplitude = self._amplitude_shown()
+            amplitude = "amplitude" in self._contrasts()
             self._new(QUICK, work.drawing(request, amplitude))
             self._redraw(request, "exact", amplitude)
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
+        self.extras.follow(self._contrasts(), self._settle)
 
     def _advise(self, prepared: work.Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""
         found = prepared.found
         said = opening.advice(found), found.orientation_statement
         said += self.engine.placed.statements(prepared.scan.key)
-        self._board.tell([("notice", s) for s in said if s and s not in self._said])
+        self.board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said
 
     def _redraw(
         self, request: Request, mode: str, amplitude: bool, delay: float = 0.0, yielding=False
     ) -> None:
         """Submit a redraw; an exact one follows a draft at rest."""
-        draft, prepared = mode == "draft", self._prepared
+        draft, prepared = mode == "draft", self.prepared
         changed_at = self._changed_at
         if prepared is None:  # let go this moment
             return
@@ -323,39 +333,39 @@ class Pipeline:
         def done(batch, error, seconds):
             if error is not None:
                 if work.move_to_cpu(self.engine, prepared, error):
-                    self._later(lambda: self._prepare_again(prepared))
+                    self.board.later(lambda: self._prepare_again(prepared))
                 else:
                     self._fail(error)
                 return
-            self._publish(self._frames.number(batch))
-            if draft and self._prepared is prepared:
+            self.board.publish(self._frames.number(batch))
+            if draft and self.prepared is prepared:
                 rest = max(0.0, changed_at + self._settle - monotonic())
                 # The draft of a later change may wait already; that goes first.
                 self._redraw(request, "exact", amplitude, rest, yielding=True)
 
-        self.service.submit(self._session, QUICK, redraw, done, delay=delay, yielding=yielding)
+        self.service.submit(self.session, QUICK, redraw, done, delay=delay, yielding=yielding)
 
     def _prepare_again(self, prepared: work.Prepared) -> None:
-        if prepared is self._prepared:
+        if prepared is self.prepared:
             self._asked.pop(SLOW, None)
             self._follow(self.experiment.request())
 
     def _derive(self, request: Request) -> None:
-        meter, prepared = self._begin(DERIVED), self._prepared
+        meter, prepared = self._begin(DERIVED), self.prepared
         if prepared is None:  # let go this moment
             return
 
         def derive():
-            work.derive(self.engine, prepared, request, self._shown, meter, self._publish)
+            work.derive(self.engine, prepared, request, self._shown, meter, self.board.publish)
 
         def done(result, error, seconds):
             meter.end()
             if error is not None:
                 self._fail(error)
             else:
-                self._later(lambda: self._advise(prepared))
+                self.board.later(lambda: self._advise(prepared))
 
-        self.service.submit(self._session, DERIVED, derive, done)
+        self.service.submit(self.session, DERIVED, derive, done)
 
     def _begin(self, lane: str) -> Meter:
         """A meter for new work in `lane`, which ends the work it replaces."""
@@ -364,7 +374,7 @@ class Pipeline:
             self._meters[lane].hurry(_SHORT_S)
         else:
             self._meters[lane].cancel()
-        meter = self._meters[lane] = Meter(self._tell)
+        meter = self._meters[lane] = Meter(self.board.progress)
         return meter
 
     def _new(self, lane: str, wanted) -> bool:
@@ -374,26 +384,11 @@ class Pipeline:
         self._asked[lane] = wanted
         return True
 
-    def _amplitude_shown(self) -> bool:
+    def _contrasts(self) -> tuple[str, ...]:
+        """What the slots show."""
         display = self.experiment.display
-        return "amplitude" in (display.slot_main, display.slot_left, display.slot_right)
-
-    # ---- from any thread ----
-
-    def _later(self, function: Callable[[], None]) -> None:
-        def run():
-            if not self._closed:
-                function()
-
-        if not self._closed:
-            self._post(run)
-
-    def _publish(self, batch) -> None:
-        self._later(lambda: self._board.tell(batch))
-
-    def _tell(self, progress) -> None:
-        self._publish([("progress", progress)])
+        return display.slot_main, display.slot_left, display.slot_right
 
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, Cancelled):
-            self._publish([("error", work.sentence(error))])
+            self.board.publish([("error", work.sentence(error))])

@@ -4,7 +4,7 @@ Each part is hashable and keys the results that depend on it, so that moving the
 make anything stale but the images made with it. Units are `recon`'s.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recon import dpc as defaults
@@ -42,6 +42,24 @@ class Region:
     detector: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Detector pixels left out."""
     scan_bin: int = 1
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to the electrons before anything is summed."""
+
+    mask_faulty: bool = False
+    """Whether hot and dead detector pixels are left out."""
+    refine: int = 1
+    """Finer detector pixels along each axis, where the source tells places within a pixel."""
+    dose_share: float = 1.0
+    """Share of the electrons that is kept."""
+    draw: int = 0
+    """Seed of what is kept."""
+
+    def at_full_dose(self) -> "Treatment":
+        """The same with all electrons: where disc and orientation are looked for."""
+        return replace(self, dose_share=1.0, draw=0)
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,7 @@ class Request:
 
     reading: Reading
     region: Region = Region()
+    treatment: Treatment = Treatment()
     geometry: Geometry = Geometry()
     bright_field_pixels: int = 18
     aberrations: Aberrations = field(default_factory=Aberrations)

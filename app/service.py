@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from time import monotonic, perf_counter
 
-QUICK, DERIVED, SLOW = "quick", "derived", "slow"
-LANES = {QUICK: 1, DERIVED: 2, SLOW: 4}
+QUICK, DERIVED, SLOW, EXTRA, ASIDE = "quick", "derived", "slow", "extra", "aside"
+LANES = {QUICK: 1, DERIVED: 2, SLOW: 4, EXTRA: 2, ASIDE: 2}
 """Threads of each lane. quick: redraws, milliseconds. derived: DPC and sums, up to seconds.
-slow: reading, simulating, building G."""
+slow: reading, simulating, building G. extra: what is shown at rest. aside: what was asked for
+once, such as a fit."""
 
 Done = Callable[[object, BaseException | None, float], None]
 Gate = Callable[[], float]

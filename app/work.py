@@ -50,6 +50,7 @@ class Prepared:
             request,
             reading=mine.reading,
             region=mine.region,
+            treatment=mine.treatment,
             geometry=mine.geometry,
             bright_field_pixels=mine.bright_field_pixels,
         )
@@ -83,7 +84,8 @@ class Picks:
 def preparation(request: Request) -> tuple:
     """The parts of a request that the slow work depends on."""
     full = request.sideband == "full"
-    return request.reading, request.region, request.geometry, request.bright_field_pixels, full
+    what = request.reading, request.region, request.treatment
+    return *what, request.geometry, request.bright_field_pixels, full
 
 
 def drawing(request: Request, amplitude: bool) -> tuple:
@@ -109,9 +111,15 @@ def prepare(
 
     `let_go()` is called where there is no room beside what was prepared before.
     """
-    scan = engine.scan(request.reading, request.region, meter.begin(f"Cutting {title}"))
+    which = request.reading, request.region
+    scan = engine.scan(*which, request.treatment, meter.begin(f"Cutting {title}"))
     pattern = engine.pacbed(scan, meter.begin("Summing frames"))
-    found = engine.find(scan, request.geometry, meter.begin("Finding disc and orientation"))
+    meter.begin("Finding disc and orientation")
+    known, full = scan, request.treatment.at_full_dose()
+    if full != request.treatment:
+        # At a lower dose the geometry is what it was: it is found from all electrons.
+        known = engine.scan(*which, full, meter)
+    found = engine.find(known, request.geometry, meter)
     meter.check()
     publish(
         [

@@ -52,7 +52,7 @@ class FakeEngine:
         frames = [[0, 1], [2], [3], [4, 5], [1], [2]]
         return from_frames(frames, (2, 3), (4, 4), metadata=self.metadata.get(reading.dataset, {}))
 
-    def scan(self, reading, region, progress=None):
+    def scan(self, reading, region, treatment=None, progress=None):
         self._call("scan", region)
         events = self.events(reading)
         self.calls.pop()

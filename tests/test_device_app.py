@@ -94,7 +94,7 @@ def test_two_sessions_share_what_lies_on_the_device(folder, fake, service):
     one = opened(engine, service)
     live = fake.live
     two = opened(engine, service)
-    assert one.pipeline._prepared.sidebands is two.pipeline._prepared.sidebands
+    assert one.pipeline.prepared.sidebands is two.pipeline.prepared.sidebands
     assert fake.live == live
     close(engine, one, two)
     assert fake.live == 0
@@ -229,7 +229,7 @@ def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, servic
         fake.fail_at(step)
         session = opened(engine, service, number)
         assert session.all("error") == session.all("notice") == []
-        assert session.pipeline._prepared.sidebands.device is fake.device
+        assert session.pipeline.prepared.sidebands.device is fake.device
         close(engine, session)
         assert fake.live == 0
 
@@ -242,7 +242,7 @@ def test_a_scan_that_cannot_fit_is_refused_before_it_is_tried(folder, fake, serv
     assert "20 × 24 positions at 12 pixels across needs" in said
     assert "free: take " in said
     assert said.endswith(INSTEAD)
-    assert session.pipeline._prepared.sidebands.device is not fake.device
+    assert session.pipeline.prepared.sidebands.device is not fake.device
     same(refocused(session, 7.0), expected(cpu, session))
     assert session.all("device")[-1].details[0].startswith("G on the CPU: ")
     close(engine, session)
@@ -253,7 +253,7 @@ def test_a_new_g_may_take_the_place_of_the_old_one(folder, fake, service, cpu):
     engine = Engine(Catalogue(folder), device=fake.device)
     session = opened(engine, service)
     close(engine)
-    old, gone = weakref.ref(session.pipeline._prepared.sidebands), []
+    old, gone = weakref.ref(session.pipeline.prepared.sidebands), []
     let_go = session.pipeline._let_go
     session.pipeline._let_go = lambda: (let_go(), gc.collect(), gone.append(old() is None))
     # Room for the electrons' pass and one G, but not for two.
@@ -262,7 +262,7 @@ def test_a_new_g_may_take_the_place_of_the_old_one(folder, fake, service, cpu):
     session.experiment.detector.bright_field_pixels = 10
     session.until(lambda: exact(session) not in (None, shown) or session.all("notice"))
     assert session.all("notice") == session.all("error") == []
-    assert session.pipeline._prepared.sidebands.device is fake.device
+    assert session.pipeline.prepared.sidebands.device is fake.device
     assert gone == [True]
     same(refocused(session, 7.0), expected(cpu, session))
     close(engine, session)

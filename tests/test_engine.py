@@ -200,12 +200,12 @@ def session(engine, service):
 
 def test_moving_the_defocus_leaves_everything_but_the_phase_alone(session):
     shown = {topic: session.pipeline.latest(topic) for topic in ("com", "dpc", "virtual", "pacbed")}
-    prepared, before = session.pipeline._prepared, session.pipeline.latest("phase").array
+    prepared, before = session.pipeline.prepared, session.pipeline.latest("phase").array
     session.experiment.aberrations.defocus = 5
     session.until(
         lambda: len(session.all("phase")) >= 3 and session.all("phase")[-1].mode == "exact"
     )
-    assert session.pipeline._prepared is prepared
+    assert session.pipeline.prepared is prepared
     for topic, value in shown.items():
         assert session.pipeline.latest(topic) is value
     assert not np.array_equal(session.pipeline.latest("phase").array, before)
@@ -223,7 +223,7 @@ def test_a_simulation_opens_calibrated_but_out_of_focus(session):
 def test_two_sessions_share_events_and_g(session, engine, service):
     other = Session(engine, service, Experiment("scan.npz")).start()
     other.until(lambda: other.all("phase"))
-    mine, theirs = session.pipeline._prepared, other.pipeline._prepared
+    mine, theirs = session.pipeline.prepared, other.pipeline.prepared
     assert mine.scan.events is theirs.scan.events
     assert mine.sidebands is theirs.sidebands
     other.experiment.aberrations.defocus = 4

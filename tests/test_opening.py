@@ -7,10 +7,12 @@ from sessions import CALIBRATED
 
 from app import opening
 from app.engine import Found
+from app.finding import onto_detector_in_use
 from app.frames import FrameWindow
 from app.meter import Meter
-from app.request import Region
-from app.state import DpcState, Experiment, ScanState
+from app.request import Reading, Region, Request, Treatment
+from app.scan_state import ScanState
+from app.state import DpcState, Experiment
 from recon.errors import Cancelled
 
 
@@ -93,5 +95,17 @@ def test_each_dpc_method_has_its_usual_regularisation_unless_it_was_set():
 def test_region_of_the_found_disc_is_that_of_the_whole_detector():
     scan = ScanState()
     region = Region(detector=(10, 0, 20, 0))
-    opening.take_over(scan, region, Found((1.5, 2.5), 3.0, True, "", 0.0, False, "", (), None))
+    request = Request(Reading("a"), region)
+    opening.take_over(scan, request, Found((1.5, 2.5), 3.0, True, "", 0.0, False, "", (), None))
     assert (scan.centre_y, scan.centre_x, scan.radius) == (11.5, 22.5, 3)
+
+
+def test_the_disc_on_a_finer_detector_is_shown_on_the_files_own():
+    scan = ScanState()
+    region, treatment = Region(detector=(10, 0, 20, 0)), Treatment(refine=4)
+    request = Request(Reading("a"), region, treatment)
+    # A pixel's middle lies in the middle of its four finer ones: 1.5 of 0 to 3.
+    opening.take_over(scan, request, Found((1.5, 5.5), 12.0, True, "", 0.0, False, "", (), None))
+    assert (scan.centre_y, scan.centre_x, scan.radius) == (10, 21, 3)
+    there = SimpleNamespace(treatment=treatment, region=region)
+    assert onto_detector_in_use(there, (10.0, 21.0), 3.0) == ((1.5, 5.5), 12.0)

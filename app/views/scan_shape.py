@@ -3,7 +3,7 @@
 from functools import partial
 
 from app.question import FIELDS, NO_TRIGGER
-from app.state import ScanState
+from app.scan_state import ScanState
 from app.views.controls import Controls
 from app.views.text import Text
 
