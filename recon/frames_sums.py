@@ -113,9 +113,46 @@ def centre_of_mass(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
     field = np.empty((2, frames.positions))
     for first, slab in _flat(frames, progress):
         kernels.centres(slab, keep, width, field[:, first : first + len(slab)])
+    return _filled(field, frames)
+
+
+def sums_and_centres(frames: DenseFrames, mask, progress=None):
+    """Sum and centre of mass of each frame in one pass.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+    mask : (Ky, Kx) bool array
+        Detector pixels to take.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (Sy, Sx) float64 array
+    (2, Sy, Sx) float32 array
+        As from `centre_of_mass`.
+
+    Raises
+    ------
+    ValueError
+        If the mask's shape is not the detector's.
+    """
+    keep = _fits(mask, frames.frame_shape, "detector")
+    runs = _runs(keep.astype(np.int64))
+    sums, field = np.empty((2, frames.positions)), np.empty((2, frames.positions))
+    for first, slab in _flat(frames, progress):
+        part = slice(first, first + len(slab))
+        kernels.sum_runs(slab, runs, sums[:, part])
+        kernels.centres(slab, keep, frames.frame_shape[1], field[:, part])
+    return sums[1].reshape(frames.scan_shape), _filled(field, frames)
+
+
+def _filled(field, frames):
+    """(2, Sy, Sx) float32 of (2, F) centres, with a value for frames that have none."""
     empty = np.isnan(field[0])
     if empty.all():
-        field[:] = np.array([[(height - 1) / 2], [(width - 1) / 2]])
+        field[:] = np.array([[(n - 1) / 2] for n in frames.frame_shape])
     elif empty.any():
         field[:, empty] = field[:, ~empty].mean(axis=1, keepdims=True)
     return field.astype(np.float32).reshape(2, *frames.scan_shape)

@@ -235,6 +235,13 @@ def test_frames_are_reconstructed_on_the_command_line(folder, tmp_path, capsys):
     np.testing.assert_allclose(phases[1], phases[0], atol=1e-4 * np.abs(phases[0]).max())
 
 
+def test_health_of_frames_is_told_on_the_command_line(folder, capsys):
+    assert run("info", folder / "scan.npy", "--health", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["summary"] == "All well."
+    assert {f["name"] for f in found["findings"]} >= {"hot pixels", "beam current", "descan"}
+
+
 def test_the_command_line_asks_and_refuses_in_one_sentence(folder, tmp_path, capsys):
     def refused(*words):
         assert run(*words) == 2
@@ -245,6 +252,5 @@ def test_the_command_line_asks_and_refuses_in_one_sentence(folder, tmp_path, cap
     assert "is it 20 × 24 or 24 × 20" in refused("info", folder / "stack.npy")
     assert run("info", folder / "stack.npy", "--scan-shape", "20,24") == 0
     assert json.loads(capsys.readouterr().out)["scan_shape"] == [20, 24]
-    assert "livestem count" in refused("info", folder / "scan.npy", "--health")
     assert "livestem count" in refused("convert", folder / "scan.npy", tmp_path / "out.h5")
     assert list(tmp_path.iterdir()) == []

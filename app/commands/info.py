@@ -41,7 +41,7 @@ def info(
     """Print what a file holds, as JSON; or how healthy the scan is."""
     options.scan_file(file)
     known = options.told(told)
-    from app.sums import described, is_dense
+    from app.sums import described
     from recon.io.dense import open_scan
 
     with progress() as report:
@@ -52,11 +52,6 @@ def info(
             progress=one_task(report, f"Reading {file.name}"),
             **known,
         )
-        if health and is_dense(events):
-            raise ValueError(
-                f"{file.name} holds frames of {events.dtype}, and faults are looked for among "
-                "electrons: count them first (`livestem count`)."
-            )
         if health:
             from recon.health import health as examine
 

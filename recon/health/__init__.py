@@ -1,6 +1,7 @@
-"""What is wrong with a scan, found from its electrons alone: faults, how large, what to do."""
+"""What is wrong with a scan, found from its data alone: faults, how large, what to do."""
 
 from recon.health.finding import Finding, HealthReport
+from recon.health.pixels import faulty_pixels
 from recon.health.report import health
 
-__all__ = ["Finding", "HealthReport", "health"]
+__all__ = ["Finding", "HealthReport", "faulty_pixels", "health"]

@@ -35,11 +35,24 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class HealthReport:
-    """All findings of a scan; `hot` and `dead` (Ky, Kx) bool mark detector pixels."""
+    """All findings of a scan.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+    hot, dead : (Ky, Kx) bool arrays
+        Detector pixels at fault, for `recon.masking.without`.
+    pattern : (Ky, Kx) array
+        Sum of the frames, on the host.
+    totals : (Sy, Sx) array
+        What each frame holds.
+    """
 
     findings: tuple[Finding, ...]
     hot: np.ndarray = field(repr=False)
     dead: np.ndarray = field(repr=False)
+    pattern: np.ndarray = field(repr=False)
+    totals: np.ndarray = field(repr=False)
 
     def __getitem__(self, name: str) -> Finding:
         """The finding of this name."""
@@ -68,4 +81,5 @@ class HealthReport:
                 for f in self.findings
             ],
             "hot_pixels": np.argwhere(self.hot).tolist(),
+            "dead_pixels": int(self.dead.sum()),
         }

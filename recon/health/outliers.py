@@ -14,11 +14,14 @@ MARGIN = 1.25
 
 ROUNDS = 8
 
+CHI_SQUARE = 0.455
+"""Median of a χ² of one degree of freedom."""
+
 _RING = np.ones((5, 5), bool)
 _RING[2, 2] = False
 
 
-def too_many(counts, dispersion: float = 1.0) -> np.ndarray:
+def too_many(counts, dispersion: float = 1.0, floor: float = 0.0) -> np.ndarray:
     """(H, W) bool: where counts exceed all but two of their 24 neighbours beyond chance.
 
     Parameters
@@ -27,6 +30,8 @@ def too_many(counts, dispersion: float = 1.0) -> np.ndarray:
         Poisson, apart from `dispersion`.
     dispersion : float
         Variance over mean.
+    floor : float
+        Part of each count that the gain of a pixel does not scale.
 
     Notes
     -----
@@ -44,7 +49,7 @@ def too_many(counts, dispersion: float = 1.0) -> np.ndarray:
         total = ndimage.uniform_filter(work, 11, mode="constant") * 121 - work
         total = np.maximum(total, 0)
         mean = (total + 3 * np.sqrt(total) + 5) / np.maximum(window - 1, 1)
-        level = np.maximum(MARGIN * third, mean)
+        level = np.maximum(MARGIN * third - (MARGIN - 1) * floor / dispersion, mean)
         new = (special.gammainc(np.maximum(work, 1e-9), level) < FALSE_ALARMS / work.size) & (
             work > level
         )
@@ -55,7 +60,7 @@ def too_many(counts, dispersion: float = 1.0) -> np.ndarray:
     return found
 
 
-def too_few(counts, dispersion: float = 1.0) -> np.ndarray:
+def too_few(counts, dispersion: float = 1.0, floor: float = 0.0) -> np.ndarray:
     """(H, W) bool: where counts fall below half of all but two of 24 neighbours, beyond chance.
 
     The other side of `too_many`: P(n <= counts | half the third smallest neighbour)
@@ -63,19 +68,30 @@ def too_few(counts, dispersion: float = 1.0) -> np.ndarray:
     """
     work = np.asarray(counts, float) / dispersion
     third = ndimage.rank_filter(work, RANK, footprint=_RING, mode="reflect")
-    return (special.gammaincc(work + 1, third / 2) < FALSE_ALARMS / work.size) & (work < third / 2)
+    floor = floor / dispersion
+    half = (third + floor) / 2
+    # Noise without a beam has longer tails below than counts have: nothing is told from it.
+    lit = third > floor + 5 * np.sqrt(floor)
+    return (
+        (special.gammaincc(np.maximum(work, 0) + 1, half) < FALSE_ALARMS / work.size)
+        & (work < half)
+        & lit
+    )
 
 
-def dispersion_of(counts) -> float:
-    """Variance over mean of a map, at least 1, from neighbours along its rows; robust.
+def dispersion_of(counts, counted: bool = True) -> float:
+    """Variance over mean of a map, from neighbours along its rows; robust.
 
-    The median of a χ² of one degree of freedom is 0.455; too few counts for a median give 1.
+    Of what was counted one by one it is at least 1, and 1 where counts are too few for a median.
     """
     a, b = (np.asarray(part, float) for part in (counts[:, :-1], counts[:, 1:]))
-    if a.size < 2 or np.median(a + b) < 10:
+    if a.size < 2 or (counted and np.median(a + b) < 10):
         return 1.0
+    if not counted:
+        mean = max(float(np.median(a + b)), 1e-300)
+        return max(float(np.median((a - b) ** 2)) / mean / CHI_SQUARE, 1e-9 * mean)
     ratio = (a - b) ** 2 / np.maximum(a + b, 1)
-    return max(1.0, float(np.median(ratio)) / 0.455)
+    return max(1.0, float(np.median(ratio)) / CHI_SQUARE)
 
 
 def dark_blocks(pattern, centre) -> np.ndarray:

@@ -3,20 +3,22 @@
 import numpy as np
 from scipy import stats
 
+from recon import frames_sums, virtual
 from recon.backend import on_host
 from recon.com import centre_of_mass
 from recon.disc import DiscNotFound, fit_disc
-from recon.health import outliers, pairs, scan
+from recon.frames import DenseFrames
+from recon.health import outliers, pairs, pixels, trends
 from recon.health.finding import Finding, HealthReport
-from recon.virtual import annulus, pacbed
 
 
-def health(events, calibration=None, progress=None) -> HealthReport:
-    """Findings on a scan, from a few passes over its electrons on their device.
+def health(scan, calibration=None, progress=None) -> HealthReport:
+    """Findings on a scan, from a few passes over it, on its device.
 
     Parameters
     ----------
-    events : ElectronEvents
+    scan : ElectronEvents or DenseFrames
+        Of dense frames, whatever their unit, all but the double counts are looked for.
     calibration : Calibration, optional
         For the dose and the disc; without it the disc is fitted, and the scan step taken from the
         metadata if they have one.
@@ -24,56 +26,90 @@ def health(events, calibration=None, progress=None) -> HealthReport:
         Called with the fraction done; may raise `Cancelled`.
     """
     tell = progress or (lambda fraction: None)
-    pattern = on_host(pacbed(events, progress=lambda f: tell(0.3 * f)))
-    counts = events.counts
-    hot = outliers.too_many(pattern)
-    centre, radius = _disc(events, np.where(hot, 0, pattern), calibration)
-    single = outliers.too_few(pattern) & ~hot
-    sectors = outliers.dark_blocks(pattern, centre)
-    findings = [_layout(events), _frames(counts), *_dead(pattern, single, sectors)]
-    findings += [_hot(pattern, hot, centre, radius), _drift(counts), _dose(events, calibration)]
-    keep = ~hot
-    if radius is not None:
-        keep &= annulus(events.frame_shape, centre, 0, 1.3 * radius)
-    com = on_host(centre_of_mass(events, keep, progress=lambda f: tell(0.3 + 0.3 * f)))
-    findings += [_flyback(events, counts, com), _descan(com, radius)]
-    tell(0.6)
-    findings.append(_pairs(events, np.where(hot, 0, pattern), hot))
+    dense = isinstance(scan, DenseFrames)
+    sums = (frames_sums if dense else virtual).pacbed
+    pattern = on_host(sums(scan, progress=lambda f: tell(0.3 * f)))
+    levels = pixels.levels_of(pattern, scan.excluded)
+    hot = pixels.hot_pixels(levels, scan.excluded)
+    lit = np.where(hot, 0, levels.counts - levels.floor)
+    centre, radius = _disc(lit, calibration)
+    single, sectors = pixels.dead_pixels(levels, hot, centre, scan.excluded)
+    keep = ~hot & ~levels.broken
+    disc = virtual.annulus(scan.frame_shape, centre, 0, np.inf if radius is None else 1.3 * radius)
+    if dense:
+        level = _beside(pattern, keep & ~disc) / scan.positions
+        totals, com = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
+    else:
+        totals = scan.counts
+        com = on_host(centre_of_mass(scan, keep & disc, lambda f: tell(0.3 + 0.3 * f)))
+    findings = [
+        _layout(scan),
+        _frames(totals, not dense),
+        *_dead(levels, single, sectors),
+        _hot(levels, hot, centre, radius),
+        _drift(totals),
+        _signal(totals) if dense else _dose(scan, calibration),
+        _flyback(scan, totals, com),
+        _descan(com, radius),
+    ]
+    if not dense:
+        findings.append(_pairs(scan, np.where(hot, 0, pattern), hot))
     tell(1.0)
-    return HealthReport(tuple(findings), hot, single | sectors)
+    return HealthReport(tuple(findings), hot, single | sectors, pattern, totals)
 
 
-def _disc(events, pattern, calibration):
+def _disc(pattern, calibration):
     """Centre and radius of the disc; the pattern's centre of mass and None without one."""
     if calibration is not None:
         return calibration.centre, calibration.radius
     try:
-        disc = fit_disc(pattern)
+        disc = fit_disc(np.maximum(pattern, 0))
         return disc.centre, disc.radius
     except DiscNotFound:
-        total = max(pattern.sum(), 1)
-        grid = np.indices(pattern.shape)
-        return tuple(float((axis * pattern).sum() / total) for axis in grid), None
+        return pixels.middle(pattern), None
 
 
-def _layout(events):
-    source = events.source
+def _beside(pattern, dark):
+    """What a pixel beside the disc holds, if there are enough of them to tell."""
+    return float(np.median(pattern[dark])) if dark.mean() > 0.1 else 0.0
+
+
+def _in_the_disc(frames, mask, level, progress):
+    """Sums and centres of mass over a mask, of what exceeds a level in each pixel."""
+    sums, com = frames_sums.sums_and_centres(frames, mask, progress)
+    places = np.argwhere(mask)
+    if not level or not len(places):
+        return sums, com
+    above = sums - level * len(places)
+    typical = np.median(above)
+    lit = (above > 0.1 * typical) & (typical > 0)
+    if lit.any():
+        flat = places.mean(0)[:, None, None]
+        com = np.divide(com * sums - level * len(places) * flat, above, out=com.copy(), where=lit)
+        com[:, ~lit] = com[:, lit].mean(1, keepdims=True)
+    return above, com
+
+
+def _layout(scan):
+    source = scan.source
+    values = {
+        "rows": (scan.scan_shape[0], "positions"),
+        "columns": (scan.scan_shape[1], "positions"),
+        "frames a position": (source.frames_per_position, ""),
+    }
+    if not isinstance(scan, DenseFrames):
+        values["electrons"] = scan.electrons, ""
     return Finding(
         "layout",
-        {
-            "rows": (events.scan_shape[0], "positions"),
-            "columns": (events.scan_shape[1], "positions"),
-            "frames a position": (source.frames_per_position, ""),
-            "electrons": (events.electrons, ""),
-        },
+        values,
         "look" if source.notes else "ok",
         f"{source.format}; flyback column {source.flyback}. " + " ".join(source.notes),
         "Check the scan's shape against the microscope's." if source.notes else "",
     )
 
 
-def _frames(counts):
-    dispersion = outliers.dispersion_of(counts)
+def _frames(counts, counted):
+    dispersion = outliers.dispersion_of(counts, counted)
     typical = float(np.median(counts))
     # So many electrons that no frame of the scan is empty by chance.
     empty = (counts == 0) & (np.exp(-typical / dispersion) * counts.size < outliers.FALSE_ALARMS)
@@ -83,34 +119,34 @@ def _frames(counts):
     return Finding(
         "frames",
         {
-            "electrons in a frame (median)": (typical, ""),
+            f"{'electrons in' if counted else 'sum of'} a frame (median)": (typical, ""),
             "variance over mean": (dispersion, ""),
             "empty or thin frames": (int(empty.sum()), ""),
             "over-full frames": (int(full.sum()), ""),
         },
         "ok" if not wrong else "bad" if wrong > 0.01 * counts.size else "look",
-        f"{int(empty.sum())} frames have far fewer and {int(full.sum())} far more electrons than "
-        "their neighbours, beyond counting noise.",
+        f"{int(empty.sum())} frames have far less and {int(full.sum())} far more in them "
+        "than their neighbours, beyond noise.",
         "Frames were lost or counted badly: crop around them if there are many." if wrong else "",
         full.astype(np.int8) - empty,
     )
 
 
-def _dead(pattern, single, sectors):
+def _dead(levels, single, sectors):
     yield Finding(
         "dead pixels",
-        {"pixels": (int(single.sum()), ""), "found down to": (_least(pattern), "electrons")},
+        {"pixels": (int(single.sum()), ""), "found down to": (_least(levels), "electrons")},
         "look" if single.any() else "ok",
         f"{int(single.sum())} single pixels have less than half of what their neighbours have.",
-        "They take electrons from sums; few of them do no harm." if single.any() else "",
+        "They are missing in sums: mask them, so that G knows." if single.any() else "",
         single,
     )
     yield Finding(
         "dead sectors",
         {"share of the detector": (100 * float(sectors.mean()), "%")},
         "bad" if sectors.any() else "ok",
-        f"Blocks with {int(sectors.sum())} pixels have less than a tenth of the electrons of the "
-        "rest at their scattering angle."
+        f"Blocks with {int(sectors.sum())} pixels have less than a tenth of what the rest has "
+        "at their scattering angle."
         if sectors.any()
         else "No block of the detector is dark where its ring is lit.",
         "A sector, or a beam stop: COM and annular images are biased there; check the camera."
@@ -120,23 +156,24 @@ def _dead(pattern, single, sectors):
     )
 
 
-def _least(pattern):
+def _least(levels):
     """Electrons a neighbourhood needs before a pixel without any is noticed."""
-    return float(np.ceil(-2 * np.log(outliers.FALSE_ALARMS / pattern.size)))
+    return float(np.ceil(-2 * np.log(outliers.FALSE_ALARMS / levels.counts.size)))
 
 
-def _hot(pattern, hot, centre, radius):
+def _hot(levels, hot, centre, radius):
+    pattern = levels.counts - levels.floor
     values = {"hot pixels": (int(hot.sum()), "")}
-    values["their electrons"] = (100 * float(pattern[hot].sum() / max(pattern.sum(), 1)), "%")
+    values["their share"] = (100 * float(pattern[hot].sum() / max(pattern.sum(), 1)), "%")
     if radius is not None:
-        disc = annulus(pattern.shape, centre, 0, radius)
+        disc = virtual.annulus(pattern.shape, centre, 0, radius)
         values["in the disc"] = (int((hot & disc).sum()), "")
-    share = values["their electrons"][0]
+    share = values["their share"][0]
     return Finding(
         "hot pixels",
         values,
         "ok" if not hot.any() else "bad" if share > 0.1 else "look",
-        f"{int(hot.sum())} pixels have more electrons than their neighbours make possible "
+        f"{int(hot.sum())} pixels have more than their neighbours make possible "
         f"({share:.2g} % of all).",
         "Mask them: they pull the centre of mass of every frame." if hot.any() else "",
         hot,
@@ -146,8 +183,8 @@ def _hot(pattern, hot, centre, radius):
 def _drift(counts):
     rows = counts.mean(1)
     mean = max(rows.mean(), 1e-9)
-    slope, error = (float(100 * v / mean) for v in scan.trend(rows))
-    sure = scan.beyond_chance(slope, error, rows.size) and abs(slope) > 2
+    slope, error = (float(100 * v / mean) for v in trends.trend(rows))
+    sure = trends.beyond_chance(slope, error, rows.size) and abs(slope) > 2
     return Finding(
         "beam current",
         {"drift over the scan": (slope, "%"), "error": (error, "%")},
@@ -172,18 +209,28 @@ def _dose(events, calibration):
     return Finding("dose", values, "ok", text + "; electrons beside the detector are not in it.")
 
 
+def _signal(totals):
+    mean = float(totals.mean())
+    return Finding(
+        "signal",
+        {"mean sum of a frame": (mean, "")},
+        "ok",
+        f"A frame sums to {mean:.4g} on average; a dose needs the camera's counts per electron.",
+    )
+
+
 def _flyback(events, counts, com):
     """The first and the last column against the three beside each."""
     worst, height = [], counts.shape[0]
     if counts.shape[1] < 8 or height < 8:
         return Finding("flyback", {}, "ok", "The scan is too small to tell.")
-    limit = stats.t.isf(scan.DOUBT / 12, height - 1)  # two sides, three images, both signs
+    limit = stats.t.isf(trends.DOUBT / 12, height - 1)  # two sides, three images, both signs
     mean = max(counts.mean(), 1e-9)
     images = {"counts": (counts / mean, 0.1), "COM y": (com[0], 0.5), "COM x": (com[1], 0.5)}
     values = {}
     for name, (image, least) in images.items():
         unit, scale = ("%", 100) if name == "counts" else ("px", 1)
-        for column, (d, error) in zip(("first", "last"), scan.edge_columns(image), strict=True):
+        for column, (d, error) in zip(("first", "last"), trends.edge_columns(image), strict=True):
             values[f"{name}, {column} column"] = (scale * d, unit)
             if abs(d) > max(limit * error, least):
                 worst.append(f"the {column} column's {name} by {scale * d:+.2g} {unit}")
@@ -200,7 +247,7 @@ def _flyback(events, counts, com):
 
 
 def _descan(com, radius):
-    shift, error = scan.descan(com)
+    shift, error = trends.descan(com)
     names = [(i, j) for i in range(2) for j in range(2)]
     values = {}
     for i, j in names:
@@ -209,7 +256,7 @@ def _descan(com, radius):
         values[name + ", error"] = float(error[i, j]), "px"
     least = max(0.1, 0.02 * (radius or 0))
     sure = [
-        abs(shift[n]) > least and scan.beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
+        abs(shift[n]) > least and trends.beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
         for n in names
     ]
     worst = max(names, key=lambda n: abs(shift[n]))
