@@ -13,6 +13,8 @@ from recon.datacube import bright_field
 from recon.frames import DenseFrames
 from recon.gfunction import Sidebands, sidebands_of_planes
 from recon.kernels import frames as kernels
+from recon.optics import Aberrations
+from recon.parallax import TiltCorrected, tilt_corrected_planes
 
 
 def pacbed(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
@@ -227,6 +229,46 @@ def build_sidebands_dense(
         half=half,
         device=device,
         progress=lambda f: tell(0.5 + 0.5 * f),
+    )
+
+
+def tilt_corrected_dense(
+    frames: DenseFrames,
+    calibration: Calibration,
+    aberrations: Aberrations,
+    pixels_across: int = 18,
+    *,
+    excluded=None,
+    device: Device = CPU,
+    progress=None,
+    **options,
+) -> TiltCorrected:
+    """Tilt-corrected bright field of a scan's dense frames.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+        Counts or any measure of intensity; read once, in slabs.
+    device : Device
+        Where the image is made and kept.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Others, and what is raised, as for `recon.parallax.tilt_corrected`: of the same data as events,
+    this is the same image.
+    """
+    tell = progress or (lambda fraction: None)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, excluded)
+    planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    return tilt_corrected_planes(
+        lambda start, stop: planes[start:stop],
+        frames.scan_shape,
+        disc,
+        calibration,
+        aberrations,
+        device=device,
+        progress=lambda f: tell(0.5 + 0.5 * f),
+        **options,
     )
 
 

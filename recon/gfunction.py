@@ -327,7 +327,7 @@ def sidebands_of_planes(
     )
 
 
-def _planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int, int, int]:
+def planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int, int, int]:
     """Planes to a slab of counts, to a batch of transforms, and batches between two waits."""
     if device is CPU:
         # Real and complex planes: 4 and 8 bytes for about each position.
@@ -342,7 +342,7 @@ def _planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int,
 def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
     """Fill the entries, slab by slab of planes; the planes' sums, float64 on the host."""
     xp, kernels = device.xp, device.kernels
-    slab, batch, wait = _planes_at_a_time(device, scan_shape[0] * scan_shape[1], disc.size)
+    slab, batch, wait = planes_at_a_time(device, scan_shape[0] * scan_shape[1], disc.size)
     first, runs = tables.first, tables.runs
     real = xp.empty((batch, *scan_shape), np.float32)
     sums = xp.empty(disc.size, np.float32)

@@ -8,14 +8,20 @@ import numpy as np
 from recon.datacube import OFFSETS, bright_field
 
 
-def aperture(ky, kx, calibration, aberrations):
-    """A(k) = [|k| < k0] exp(-i chi(k)) with Krivanek's polar sum, in the detector's frame."""
+def chi_of(ky, kx, calibration, aberrations):
+    """chi(k) [rad] as Krivanek's polar sum, in the detector's frame."""
     theta, azimuth = calibration.wavelength * np.hypot(ky, kx), np.arctan2(ky, kx)
     chi = 0.0
     for name, value in vars(aberrations).items():
         n, m = int(name[1]), int(name[2])
         shape = np.sin(m * azimuth) if name.endswith("b") else np.cos(m * azimuth)
         chi = chi + 2 * np.pi / calibration.wavelength * theta ** (n + 1) / (n + 1) * value * shape
+    return chi
+
+
+def aperture(ky, kx, calibration, aberrations):
+    """A(k) = [|k| < k0] exp(-i chi(k)), in the detector's frame."""
+    chi = chi_of(ky, kx, calibration, aberrations)
     return np.where(np.hypot(ky, kx) < calibration.k0, np.exp(-1j * chi), 0)
 
 
@@ -73,13 +79,12 @@ def averaged_phase(counts, disc, calibration, aberrations, full=False, least=0.2
     return np.fft.ifft2(spectrum).real
 
 
-def hard_phase(counts, disc, calibration, aberrations, full=False):
-    """Least-squares phase with gamma at the pixels' centres: -i Σ gamma* G / Σ |gamma|² P."""
+def hard_sums(counts, disc, calibration, aberrations, full=False):
+    """-i Σ gamma* G, Σ |gamma|² P and Σ |gamma|², with gamma at the pixels' centres."""
     shape = counts.shape[1:]
     g = transform(counts)
     mean = counts.mean((1, 2))
-    numerator, power = np.zeros(shape, complex), np.zeros(shape)
-    pixels = np.zeros(shape)
+    numerator, power, pixels = np.zeros(shape, complex), np.zeros(shape), np.zeros(shape)
     for n in range(disc.size):
         right, left = terms(calibration, aberrations, *disc.k[:, n], shape)
         gamma = right - left
@@ -88,9 +93,50 @@ def hard_phase(counts, disc, calibration, aberrations, full=False):
         numerator += np.where(kept, gamma.conj() * g[n], 0)
         power += np.where(kept, abs(gamma) ** 2 * mean[n], 0)
         pixels += np.where(kept, abs(gamma) ** 2, 0)
+    return -1j * numerator, power, pixels
+
+
+def hard_phase(counts, disc, calibration, aberrations, full=False):
+    """Least-squares phase with gamma at the pixels' centres: -i Σ gamma* G / Σ |gamma|² P."""
+    numerator, power, pixels = hard_sums(counts, disc, calibration, aberrations, full)
     enough = (pixels > 0.2) & (power > 0)
-    spectrum = np.where(enough, -1j * numerator / np.where(enough, power, 1), 0)
+    spectrum = np.where(enough, numerator / np.where(enough, power, 1), 0)
     return np.fft.ifft2(spectrum).real
+
+
+def tilt_corrected(counts, disc, calibration, aberrations, upsample=1, flip=False):
+    """1 + Σ G(k, q) exp(-i q·∇chi(k)) / (N Σ P) on the finer lattice, as an image.
+
+    Of each pixel's transform the scan's own copies continue it to the finer lattice; its mean, what
+    lies beyond 2 k0, and the highest frequency of an even number of pixels are left out.
+    """
+    shape = tuple(n * upsample for n in counts.shape[1:])
+    q_y, q_x = (
+        np.fft.fftfreq(n, s / upsample)
+        for n, s in zip(shape, calibration.scan_sampling, strict=True)
+    )
+    grid = np.meshgrid(q_y, q_x, indexing="ij")
+    big_y, big_x = detector_frequency(*grid, calibration)
+    total = np.zeros(shape, complex)
+    step = 1e-4 * calibration.k0
+    for (ky, kx), plane in zip(disc.k.T, counts, strict=True):
+        slope_y, slope_x = (
+            (chi_of(ky + y, kx + x, *of) - chi_of(ky - y, kx - x, *of)) / (2 * step)
+            for of in [(calibration, aberrations)]
+            for y, x in ((step, 0), (0, step))
+        )
+        g = np.tile(np.fft.fft2(plane - plane.mean()), (upsample, upsample))
+        total += g * np.exp(-1j * (big_y * slope_y + big_x * slope_x))
+    total[np.hypot(*grid) >= 2 * calibration.k0] = 0
+    for axis, size in enumerate(shape):
+        if size % 2 == 0:
+            np.moveaxis(total, axis, 0)[size // 2] = 0
+    if flip:
+        even = chi_of(big_y, big_x, calibration, aberrations)
+        even = (even + chi_of(-big_y, -big_x, calibration, aberrations)) / 2
+        total[np.sin(even) < 0] *= -1
+    # The finer transform has more places to share the same sum.
+    return 1 + np.fft.ifft2(total).real * upsample**2 / counts.mean((1, 2)).sum()
 
 
 def plain_sum(counts, disc, calibration, aberrations, total, side):
