@@ -22,19 +22,17 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from recon import norms
 from recon.backend import guarded
 from recon.gfunction import Sidebands
 from recon.kernels import sideband_geometry as geometry
+from recon.norms import SIDES
 from recon.optics import Aberrations
+from recon.prior import Prior
 from recon.redraw import Workspace, constants, remembered, workspace
 
 MODES = ("exact", "draft", "sum")
 SIDEBANDS = ("both", "left", "right", "full")
-
-SIDES = {"right": 1 << geometry.RIGHT, "left": 1 << geometry.LEFT}
-BOTH_SIDES = SIDES["both"] = SIDES["right"] | SIDES["left"]
-SIDES["full"] = BOTH_SIDES | 1 << geometry.TRIPLE
-"""Hard masks that take part, as bits."""
 
 KINDS = {
     "right": 1 << geometry.RIGHT | 1 << geometry.RIGHT_PART,
@@ -44,16 +42,18 @@ KINDS["both"] = KINDS["right"] | KINDS["left"] | 1 << geometry.TWO_TERMS
 KINDS["full"] = KINDS["both"] | 1 << geometry.TRIPLE
 """Kinds of runs that take part, as bits."""
 
-LEAST_OVERLAP = 0.2
-"""Pixels' worth of overlap (Σ |γ|²) below which a frequency is left out rather than amplified."""
-
-LEAST = np.float32(LEAST_OVERLAP)
+LEAST = np.float32(norms.LEAST_OVERLAP)
 
 
-def _check(g: Sidebands, mode: str, sideband: str, band_limit: float):
+def check(g: Sidebands, mode: str, sideband: str, band_limit: float, prior: Prior | None = None):
     """Refuse what is no mode, sideband or band limit, and "full" of a G without triple overlap."""
     if mode not in MODES:
         raise ValueError(f"The mode is one of {', '.join(MODES)}, not {mode!r}.")
+    if mode == "sum" and prior is not None:
+        raise ValueError(
+            "A Wiener filter weights a least-squares phase: "
+            "take the mode 'exact' or 'draft', not 'sum'."
+        )
     if sideband not in SIDEBANDS:
         raise ValueError(f"The sideband is one of {', '.join(SIDEBANDS)}, not {sideband!r}.")
     if not 0 < band_limit <= 1:
@@ -66,58 +66,15 @@ def _check(g: Sidebands, mode: str, sideband: str, band_limit: float):
         )
 
 
-def _last_columns(g: Sidebands, band_limit: float):
-    """(Sy,) int32 on the device: columns of each row within `band_limit` times 2 k0."""
-    rest = (2 * band_limit * g.calibration.k0) ** 2 - g.q_y**2
-    columns = np.floor(np.sqrt(np.maximum(rest, 0)) / g.q_x[1]) + 1
-    last = np.where(rest >= 0, np.minimum(columns, g.q_shape[1]), 0).astype(np.int32)
-    return g.device.xp.asarray(last)
+def _fill(g, work: Workspace, mode: str, part: str, band_limit: float, out, prior=None):
+    """Fill `out` with Φ on the half plane from one `part`: right, left, both or full.
 
-
-def _within(g: Sidebands, band_limit: float):
-    """(Sy, Qx) bool on the device: frequencies within `band_limit` times 2 k0."""
-    return g.device.xp.arange(g.q_shape[1]) < _last_columns(g, band_limit)[:, None]
-
-
-def _chi_arguments(g: Sidebands, work: Workspace):
-    """What the hard-mask kernels take between their tables and their weights."""
-    fixed = constants(g)
-    return fixed.k, work.chi, work.powers, work.mirrored, fixed.q_y, fixed.q_x
-
-
-def _hard_norm(g: Sidebands, work: Workspace, sides: int, band_limit: float):
-    """1 / Σ |γ|² P(k) over the hard masks, 0 where the overlap is too small or q too large.
-
-    With the shares of the transform and of the entries' scale in it.
+    Only a draft can have its Wiener weights in its norm.
     """
-    xp, kernels = g.device.xp, g.device.kernels
-    pixels, power = (xp.empty(g.q_shape, np.float32) for _ in range(2))
-    pacbed = xp.asarray(g.pacbed.astype(np.float32))
-    kernels.hard_power(g.first, g.hard, xp.ones_like(pacbed), sides & BOTH_SIDES, pixels)
-    kernels.hard_power(g.first, g.hard, pacbed, sides & BOTH_SIDES, power)
-    if sides >> geometry.TRIPLE & 1:
-        chi = _chi_arguments(g, work)
-        kernels.triple_power(g.first, g.hard, *chi, xp.ones_like(pacbed), pixels)
-        kernels.triple_power(g.first, g.hard, *chi, pacbed, power)
-    enough = (pixels > LEAST_OVERLAP) & (power > 0)
-    enough &= _within(g, band_limit)
-    share = np.float32(constants(g).share)
-    norm = xp.where(enough, share / xp.where(enough, power, np.float32(1)), np.float32(0))
-    return g.device.handle(norm)
-
-
-def _plain_norm(g: Sidebands, band_limit: float):
-    """The shares alone, 0 where q is too large."""
-    share = np.float32(constants(g).share)
-    return g.device.handle(_within(g, band_limit).astype(np.float32) * share)
-
-
-def _fill(g: Sidebands, work: Workspace, mode: str, part: str, band_limit: float, out):
-    """Fill `out` with Φ on the half plane from one `part`: right, left, both or full."""
     fixed = constants(g)
     if mode == "exact":
         last = remembered(
-            g, ("last", band_limit), lambda: g.device.handle(_last_columns(g, band_limit))
+            g, ("last", band_limit), lambda: g.device.handle(norms.last_columns(g, band_limit))
         )
         g.device.kernels.sum_averaged(
             *fixed.entries,
@@ -139,20 +96,21 @@ def _fill(g: Sidebands, work: Workspace, mode: str, part: str, band_limit: float
         return
     sides = SIDES[part]
     if mode == "sum":
-        norm = remembered(g, ("plain", band_limit), lambda: _plain_norm(g, band_limit))
-    elif sides >> geometry.TRIPLE & 1:
-        # In the triple overlap |γ| changes with the aberrations; elsewhere it is one.
-        norm = _hard_norm(g, work, sides, band_limit)
+        norm = norms.plain(g, band_limit)
     else:
-        norm = remembered(
-            g, ("norm", sides, band_limit), lambda: _hard_norm(g, work, sides, band_limit)
-        )
-    chi = _chi_arguments(g, work)
+        norm = norms.least_squares(g, work, sides, band_limit, prior)
+    fill_hard(g, work, norm, sides, out)
+
+
+def fill_hard(g: Sidebands, work: Workspace, norm, sides: int, out):
+    """Fill `out` with -i norm Σ γ* G over hard masks."""
+    fixed = constants(g)
+    chi = norms.chi_arguments(g, work)
     g.device.kernels.sum_hard(*fixed.entries, *fixed.hard, *chi, norm, sides, out)
 
 
 @contextmanager
-def _prepared(g: Sidebands, aberrations: Aberrations, mode: str):
+def prepared(g: Sidebands, aberrations: Aberrations, mode: str):
     """A workspace that knows the aberrations."""
     with workspace(g) as work:
         fixed = constants(g)
@@ -167,6 +125,7 @@ def single_sideband(
     mode: str = "exact",
     sideband: str = "both",
     band_limit: float = 1.0,
+    prior: Prior | None = None,
 ) -> np.ndarray:
     """Phase of the object by single-sideband ptychography.
 
@@ -182,6 +141,11 @@ def single_sideband(
     band_limit : float
         Share of 2 k0 up to which frequencies are kept. Towards 1 the sidebands shrink to
         nothing, and least squares amplifies what noise is left in them.
+    prior : Prior, optional
+        Weight each frequency by what it tells (Wiener): Φ W / (W + 1 / S), W = N Σ |γ|² P over
+        the hard masks, in exact mode too, and S the power that the prior expects. None gives
+        plain least squares. A weighted phase has lost contrast where electrons are few: it is for
+        looking at, not for reading radians off.
 
     Returns
     -------
@@ -192,7 +156,8 @@ def single_sideband(
     Raises
     ------
     ValueError
-        For an unknown mode or sideband, or "full" with a G that was built without it.
+        For an unknown mode or sideband, "full" with a G that was built without it, or a prior
+        in mode "sum".
     DeviceError
         If the device fails or its memory is full.
 
@@ -201,12 +166,16 @@ def single_sideband(
     Eq. 3 of Pelz et al. (2021), repaired and weighted; sidebands after Rodenburg, McCallum &
     Nellist, Ultramicroscopy 48, 304 (1993).
     """
-    _check(g, mode, sideband, band_limit)
+    check(g, mode, sideband, band_limit, prior)
     xp = g.device.xp
     if mode == "sum" and sideband in ("left", "right"):
         return xp.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
-    with _prepared(g, aberrations, mode) as work:
-        _fill(g, work, mode, "full" if sideband == "full" else "both", band_limit, work.out)
+    with prepared(g, aberrations, mode) as work:
+        part = "full" if sideband == "full" else "both"
+        draft = mode == "draft"
+        _fill(g, work, mode, part, band_limit, work.out, prior if draft else None)
+        if prior is not None and not draft:
+            work.spectrum *= norms.wiener(g, work, SIDES[part], prior)
         image = work.image(work.spectrum)
     if mode == "sum":
         # Both sidebands' amplitudes cancel: what is left is 1 + i times the image.
@@ -221,6 +190,7 @@ def object_transmission(
     mode: str = "exact",
     sideband: str = "both",
     band_limit: float = 1.0,
+    prior: Prior | None = None,
 ) -> np.ndarray:
     """Complex transmission of the weak object, 1 + amplitude + i phase.
 
@@ -238,14 +208,18 @@ def object_transmission(
     For T = 1 + ψ: G = A*(k) A(k - q) Ψ(q) + A(k) A*(k + q) Ψ*(-q), so the right sideband holds
     Ψ(q) and the left one Ψ*(-q); together they give the complex image from half the plane.
     """
-    _check(g, mode, sideband, band_limit)
+    check(g, mode, sideband, band_limit, prior)
     xp = g.device.xp
     one_side = sideband in ("right", "left")
-    with _prepared(g, aberrations, mode) as work:
+    with prepared(g, aberrations, mode) as work:
 
         def filled(part):
             spectrum = xp.empty(g.q_shape, np.complex64)
             _fill(g, work, mode, part, band_limit, spectrum)
+            if prior is not None:
+                # One weight for phase and amplitude: both come from both sides.
+                both = SIDES["full" if part == "full" else "both"]
+                spectrum *= norms.wiener(g, work, both, prior)
             return spectrum
 
         if mode == "sum" and not one_side:

@@ -4,8 +4,11 @@ import numpy as np
 
 from recon import com, virtual
 from recon.backend import on_host
+from recon.contrasts import optimum_bright_field
 from recon.dpc import integrate_com, integrate_com_direct
 from recon.gfunction import build_sidebands
+from recon.parallax import tilt_corrected
+from recon.prior import Prior
 from recon.ssb import MODES, object_transmission, single_sideband
 from recon.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 
@@ -34,6 +37,17 @@ def chain(events, calibration, aberrations, across=10, modes=MODES, iterations=2
             name = f"{mode} {sideband} phase"
             results[name] = single_sideband(g, aberrations, mode, sideband, 0.95)
         results[f"{mode} transmission"] = object_transmission(g, aberrations, mode, "left")
+    # In units of the scan's own lengths, whatever it shows.
+    field = np.prod(np.multiply(g.scan_shape, calibration.scan_sampling))
+    prior = Prior(1e-4 * field, 0.5 * calibration.k0)
+    for sideband in ("both", "full"):
+        results[f"optimum {sideband}"] = optimum_bright_field(g, aberrations, sideband, 0.9)
+        for mode in {"exact", "draft"} & set(modes):
+            weighted = single_sideband(g, aberrations, mode, sideband, 0.95, prior)
+            results[f"{mode} {sideband} weighted"] = weighted
+    for upsample in (1, 2):
+        tilted = tilt_corrected(events, calibration, aberrations, across, upsample=upsample)
+        results[f"tilt-corrected {upsample}"] = tilted.image
     results["spectrum"] = power_spectrum(g)
     frequencies = strongest_frequencies(g, 5)
     results["tiles"] = gfunction_tiles(g, aberrations, frequencies)

@@ -17,11 +17,14 @@ import recon.kernels.cuda
 from recon import backend, cropping, residence
 from recon.calibration import Calibration
 from recon.com import centre_of_mass
+from recon.contrasts import optimum_bright_field
 from recon.disc import fit_disc
 from recon.dpc import integrate_com, integrate_com_direct
 from recon.gfunction import build_sidebands
 from recon.optics import Aberrations
 from recon.orientation import find_orientation
+from recon.parallax import tilt_corrected
+from recon.prior import Prior
 from recon.ssb import MODES, object_transmission, single_sideband
 from recon.tiles import gfunction_tiles, power_spectrum
 from recon.virtual import pacbed
@@ -141,6 +144,9 @@ STEPS = {
     **{mode: lambda e, g, c, a, m=mode: single_sideband(g, a, m) for mode in MODES},
     "full": lambda e, g, c, a: single_sideband(g, a, "draft", "full", 0.9),
     "transmission": lambda e, g, c, a: object_transmission(g, a),
+    "weighted": lambda e, g, c, a: single_sideband(g, a, prior=Prior(1, 1)),
+    "optimum": lambda e, g, c, a: optimum_bright_field(g, a, "full"),
+    "tilt-corrected": lambda e, g, c, a: tilt_corrected(e, c, a, 8, upsample=2).image,
     "spectrum": lambda e, g, c, a: power_spectrum(g),
     "tiles": lambda e, g, c, a: gfunction_tiles(g, a, [(1, 2), (3, 3)]),
 }
