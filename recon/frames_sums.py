@@ -238,7 +238,6 @@ def tilt_corrected_dense(
     aberrations: Aberrations,
     pixels_across: int = 18,
     *,
-    excluded=None,
     device: Device = CPU,
     progress=None,
     **options,
@@ -258,7 +257,7 @@ def tilt_corrected_dense(
     this is the same image.
     """
     tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, excluded)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
     planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
     return tilt_corrected_planes(
         lambda start, stop: planes[start:stop],

@@ -61,7 +61,6 @@ def tilt_corrected(
     upsample: int = 1,
     flip: bool = True,
     band_limit: float = 1.0,
-    excluded=None,
     progress=None,
 ) -> TiltCorrected:
     """Tilt-corrected bright field of a scan's electrons.
@@ -84,8 +83,6 @@ def tilt_corrected(
         it is on the axis stands for the whole aperture.
     band_limit : float
         Share of 2 k0 up to which frequencies are kept; beyond 2 k0 there are none.
-    excluded : (Ky, Kx) bool array, optional
-        Detector pixels to leave out.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -106,7 +103,7 @@ def tilt_corrected(
     Ma, Muller & Zeltmann, arXiv:2510.01493; upsampled as in Varnavides et al., arXiv:2309.05250.
     Takes about as long as G.
     """
-    disc = bright_field(calibration, events.frame_shape, pixels_across, excluded)
+    disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
     return tilt_corrected_planes(
         lambda start, stop: plane_counts(events, disc.lookup, start, stop),
         events.scan_shape,
@@ -158,7 +155,10 @@ def tilt_corrected_planes(
     powers = scan.polynomial(calibration.wavelength)
     slopes = _gradient(powers, calibration.detector_to_scan @ disc.k)
     waves = [np.exp(-1j * np.outer(s, q)) for s, q in zip(slopes, (q_y, q_x), strict=True)]
+    # What is left of a pixel that was excluded in part stands for the whole.
+    waves[1] /= disc.kept[:, None]
     total, weights = _sum(planes, scan_shape, waves, upsample, device, progress)
+    weights /= disc.kept
     if not weights.any():
         raise ValueError(
             f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "

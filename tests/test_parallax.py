@@ -1,5 +1,7 @@
 """Tilt-corrected bright field against its equation, and against the transfer it must have."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from equations import planes, tilt_corrected
@@ -107,6 +109,16 @@ def test_events_and_dense_frames_give_the_same_image():
 
     with pytest.raises(Cancelled):
         fast(events, calibration, DEFOCUSED, 12, progress=stop)
+
+
+def test_what_is_left_of_a_pixel_stands_for_the_whole():
+    calibration = calibration_of(sampling=(0.8, 0.7))
+    counts, disc, _ = random_counts(calibration, scan=(10, 13))
+    kept = np.random.default_rng(1).uniform(0.5, 1, disc.size)
+    left = counts * kept[:, None, None]
+    found = made(left, replace(disc, kept=kept), calibration, DEFOCUSED, upsample=1)
+    whole = made(counts, disc, calibration, DEFOCUSED, upsample=1)
+    np.testing.assert_allclose(found.image, whole.image, atol=1e-6)
 
 
 def test_bad_requests_are_refused():
