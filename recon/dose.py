@@ -63,10 +63,24 @@ def split_events(events: ElectronEvents, seed: int = 0, progress=None):
     (ElectronEvents, ElectronEvents)
     """
     tell = progress or (lambda fraction: None)
-    seed, middle = _checked(seed), NUMBERS // 2
-    one = _drawn(events, 0, middle, seed, lambda fraction: tell(fraction / 2))
-    other = _drawn(events, middle, NUMBERS, seed, lambda fraction: tell(0.5 + fraction / 2))
-    return one, other
+    return tuple(
+        half_of_events(events, which, seed, lambda fraction, n=which: tell((n + fraction) / 2))
+        for which in (0, 1)
+    )
+
+
+def half_of_events(events: ElectronEvents, which: int, seed: int = 0, progress=None):
+    """One of the two scans of `split_events`, number 0 or 1, where memory shall hold one alone.
+
+    Parameters
+    ----------
+    which : {0, 1}
+
+    Others, and what is raised, as for `split_events`.
+    """
+    middle = NUMBERS // 2
+    ends = ((0, middle), (middle, NUMBERS))[which]
+    return _drawn(events, *ends, _checked(seed), progress)
 
 
 def _checked(seed):

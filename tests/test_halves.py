@@ -1,0 +1,96 @@
+"""Agreement of halves of the electrons, where signal and noise are known."""
+
+import numpy as np
+import pytest
+from equations import hard_sums
+from fake_gpu import fake_gpu
+from test_prior import DEFOCUSED, SCAN, drawn, frequencies
+
+from recon.dose import split_events
+from recon.errors import Cancelled
+from recon.gfunction import build_sidebands
+from recon.halves import split_half
+from recon.resolution import ring_correlation
+from recon.simulate import sample_events
+from recon.ssb import single_sideband
+
+__all__ = ["drawn"]
+
+
+@pytest.fixture(scope="module")
+def scan(drawn):
+    phase, _, calibration, intensities = drawn
+    return phase, calibration, sample_events(intensities, 2000, seed=1)
+
+
+def test_the_correlation_is_that_of_the_object_and_its_counting_noise(scan):
+    """As of the truth with Gaussian noise of the power 2 / W that half of the electrons have."""
+    phase, calibration, events = scan
+    found = split_half(events, calibration, DEFOCUSED, mode="exact", band_limit=0.85)
+    g = build_sidebands(events, calibration, 18)
+    counts = np.zeros((g.k.shape[1], *SCAN)) + g.pacbed[:, None, None]
+    *_, power, _ = hard_sums(counts, g.bright_field, calibration, DEFOCUSED)
+    power *= frequencies(SCAN, calibration) < 1.7 * calibration.k0
+    spread = np.sqrt(2 * phase.size / np.where(power > 0, power, np.inf))
+    rng = np.random.default_rng(5)
+    truth = np.fft.fft2(phase) * (power > 0)
+
+    def noisy():
+        white = np.fft.fft2(rng.normal(size=SCAN)) / np.sqrt(phase.size)
+        return np.fft.ifft2(truth + spread * white).real
+
+    draws = [
+        ring_correlation(noisy(), noisy(), calibration.scan_sampling).correlation for _ in range(40)
+    ]
+    inside = found.curve.q < 1.6 * calibration.k0
+    mean, deviation = (f(draws, axis=0)[inside] for f in (np.mean, np.std))
+    assert mean[:3].min() > 0.8
+    assert mean.min() < 0.5
+    assert (abs(found.curve.correlation[inside] - mean) < 4 * deviation + 0.01).all()
+    assert found.resolution("1/7") == pytest.approx(
+        1 / found.curve.q[inside][mean > 1 / 7][-1], rel=0.4
+    )
+    assert "Å" in found.statement
+
+
+def test_halves_are_those_of_the_split_one_after_the_other(scan, monkeypatch):
+    _, calibration, events = scan
+    found = split_half(events, calibration, DEFOCUSED, 12, seed=7)
+    for phase, half in zip(found.phases, split_events(events, seed=7), strict=True):
+        g = build_sidebands(half, calibration, 12)
+        np.testing.assert_array_equal(phase, single_sideband(g, DEFOCUSED, "draft"))
+    there = events.to_device(fake_gpu("cpu", monkeypatch).device)
+    other = split_half(there, calibration, DEFOCUSED, 12, seed=7)
+    np.testing.assert_allclose(other.phases, found.phases, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mode", "tolerance"), [("exact", 2e-5), ("draft", 0.01)])
+def test_the_second_half_follows_from_the_whole(scan, mode, tolerance):
+    _, calibration, events = scan
+    whole = build_sidebands(events, calibration, 12)
+    both = split_half(events, calibration, DEFOCUSED, 12, mode=mode)
+    told = []
+    one = split_half(
+        events, calibration, DEFOCUSED, 12, mode=mode, whole=whole, progress=told.append
+    )
+    np.testing.assert_array_equal(one.phases[0], both.phases[0])
+    assert abs(one.phases[1] - both.phases[1]).max() < tolerance * abs(both.phases[1]).max()
+    np.testing.assert_allclose(one.curve.correlation, both.curve.correlation, atol=2 * tolerance)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_bad_requests_are_refused_and_it_can_be_cancelled(scan):
+    _, calibration, events = scan
+    whole = build_sidebands(events, calibration, 12)
+    with pytest.raises(ValueError, match="do not add up to the whole"):
+        split_half(events, calibration, DEFOCUSED, 12, mode="sum", whole=whole)
+    with pytest.raises(ValueError, match="of another scan or calibration"):
+        split_half(split_events(events)[0], calibration, DEFOCUSED, 12, whole=whole)
+
+    def stop(fraction):
+        if fraction > 0.4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        split_half(events, calibration, DEFOCUSED, 12, progress=stop)
