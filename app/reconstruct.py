@@ -29,7 +29,7 @@ from recon.com import scan_deflection
 from recon.disc import fit_disc
 from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
 from recon.errors import DiscNotFound
-from recon.io.dense import open_scan
+from recon.io import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
 from recon.ssb import object_transmission, single_sideband
@@ -121,7 +121,7 @@ def reconstruct_file(
     choices : Choices
         Calibration, aberrations and methods.
     reading : mapping, optional
-        What `recon.io.dense.open_scan` is told besides, such as `scan_shape`.
+        What `recon.io.open_scan` is told besides, such as `scan_shape`.
     report : callable
         Called as `report(task, fraction)` now and then.
 

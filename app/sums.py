@@ -6,7 +6,6 @@ by slab, on the CPU. G lies on the device either way.
 
 import numpy as np
 
-from recon.backend import amount
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 
@@ -25,33 +24,9 @@ def electrons(scan: ScanData) -> int | None:
 
 def stated(scan: ScanData) -> str:
     """What was found in a file, in one sentence."""
-    if not is_dense(scan):
-        from recon.io import statement
+    from recon.io import statement
 
-        return statement(scan)
-    return (
-        f"{scan.source.format}: frames of {{}} × {{}} pixels ({scan.dtype}) at {{}} × {{}} "
-        f"positions, {amount(scan.nbytes)}, read in slabs."
-    ).format(*scan.frame_shape, *scan.scan_shape)
-
-
-def described(scan: ScanData) -> dict:
-    """What there is to say of a scan in plain values, ready for JSON."""
-    if is_dense(scan):
-        facts = {
-            "format": scan.source.format,
-            "statement": stated(scan),
-            "scan_shape": list(scan.scan_shape),
-            "frame_shape": list(scan.frame_shape),
-            "pixel": str(scan.dtype),
-            "bytes": scan.nbytes,
-            "notes": list(scan.source.notes),
-        }
-    else:
-        from recon.io import describe
-
-        facts = describe(scan)
-    return facts | {"metadata": scan.metadata}
+    return statement(scan)
 
 
 def pacbed(scan: ScanData, progress=None):

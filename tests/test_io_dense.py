@@ -10,8 +10,8 @@ import pytest
 from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, from_frames
 from recon.frames import DenseFrames
-from recon.io import write_events
-from recon.io.dense import blo, is_dense, open_frames, open_scan
+from recon.io import is_dense, open_frames, open_scan, write_events
+from recon.io.dense import blo
 
 REAL = Path(__file__).resolve().parents[2] / "shared/data/formats"
 

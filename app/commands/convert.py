@@ -49,10 +49,9 @@ def convert(
     options.events_file(target, source=source)
     known = options.told(told)
     from recon.events import ElectronEvents
-    from recon.io import statement, write_events
+    from recon.io import open_scan, statement, write_events
     from recon.io.checksum import checksum, places_checksum
     from recon.io.conversion import stated_losses, verify
-    from recon.io.dense import open_scan
 
     with progress() as report:
         events = open_scan(

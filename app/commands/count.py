@@ -73,8 +73,7 @@ def count(
     from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames
     from recon.counting_thresholds import Thresholds
-    from recon.io import write_events
-    from recon.io.dense import open_frames
+    from recon.io import open_frames, write_events
 
     # The GPU counts in one way, which is the usual one.
     usual = method == "maximum" and common == "none"
@@ -111,7 +110,7 @@ def _mean(path: Path):
     """Mean frame of a file."""
     import numpy as np
 
-    from recon.io.dense import open_frames
+    from recon.io import open_frames
 
     frames = open_frames(path, scan_shape=None, reference=True)
     total = np.zeros(frames.frame_shape)

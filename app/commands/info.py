@@ -41,8 +41,7 @@ def info(
     """Print what a file holds, as JSON; or how healthy the scan is."""
     options.scan_file(file)
     known = options.told(told)
-    from app.sums import described
-    from recon.io.dense import open_scan
+    from recon.io import describe, open_scan
 
     with progress() as report:
         events = open_scan(
@@ -57,7 +56,7 @@ def info(
 
             found = examine(events, progress=one_task(report, "Looking for faults"))
         else:
-            facts = described(events)
+            facts = describe(events)
     if health:
         if not as_json:
             _print(found)

@@ -1,6 +1,7 @@
-"""Files of electron events, each format a module.
+"""Files of scans: `open_scan` opens what there is, `write_events` writes events.
 
-A reader has NAME (in words), `matches(path)` (by content, never by suffix) and `read(path, ...)`;
+Electron events are read here, each format by a module; dense frames in `recon.io.dense`. A reader
+has NAME (in words), `matches(path)` (by content, never by suffix) and `read(path, ...)`;
 OPTIONS names what can be asked of it beyond the scan shape, with one line each. A writer has
 SUFFIXES and `write(path, events, ...)`.
 """
@@ -11,20 +12,27 @@ from pathlib import Path
 
 import numpy as np
 
+from recon.backend import amount
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
+from recon.frames import DenseFrames
 from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
+from recon.io.dense import is_dense, open_frames, open_scan
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.sparse import events_from_sparse
+from recon.io.words import sentence
 
 __all__ = [
     "READERS",
     "WRITERS",
     "describe",
     "events_from_sparse",
+    "is_dense",
     "losses",
     "open_events",
+    "open_frames",
+    "open_scan",
     "statement",
     "write_events",
 ]
@@ -34,8 +42,6 @@ READERS = (stempy_hdf5, eer, timepix3, sparse_npz, csr_npz, libertem_csr, t3p)
 WRITERS = (stempy_hdf5, csr_npz, libertem_csr)
 LARGEST_DETECTOR = 1 << 27
 """Pixels; no camera has that many, a damaged file may."""
-LONGEST_SENTENCE = 600
-"""Characters."""
 
 
 def open_events(
@@ -85,7 +91,7 @@ def open_events(
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path.name}: {_sentence(error)}") from error
+        raise UnreadableFile(f"{path.name}: {sentence(error)}") from error
     progress(1.0)
     return events
 
@@ -149,14 +155,6 @@ def _checked(options, reader):
     return given
 
 
-def _sentence(error):
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    # Libraries quote a damaged file at any length.
-    text = " ".join(text.split())
-    text = text if len(text) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}…"
-    return text if text.endswith((".", "?", "!")) else f"{text}."
-
-
 def _reader_of(path):
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
@@ -175,31 +173,41 @@ def _reader_of(path):
     )
 
 
-def statement(events: ElectronEvents) -> str:
+def statement(scan: ElectronEvents | DenseFrames) -> str:
     """What was found in a file, in one sentence."""
+    if isinstance(scan, DenseFrames):
+        return (
+            f"{scan.source.format}: frames of {{}} × {{}} pixels ({scan.dtype}) at {{}} × {{}} "
+            f"positions, {amount(scan.nbytes)}, read in slabs."
+        ).format(*scan.frame_shape, *scan.scan_shape)
     return (
-        f"{events.source.format}: {events.electrons} electrons "
-        f"({events.electrons / events.positions:.4g} a position) at "
+        f"{scan.source.format}: {scan.electrons} electrons "
+        f"({scan.electrons / scan.positions:.4g} a position) at "
         "{} × {} positions, on a detector of {} × {} pixels.".format(
-            *events.scan_shape, *events.frame_shape
+            *scan.scan_shape, *scan.frame_shape
         )
     )
 
 
-def describe(events: ElectronEvents) -> dict:
-    """What there is to say of a scan in plain numbers, ready for JSON."""
-    counts = np.diff(events.offsets)
-    return {
-        "format": events.source.format,
-        "statement": statement(events),
-        "scan_shape": list(events.scan_shape),
-        "frame_shape": list(events.frame_shape),
-        "electrons": int(events.electrons),
-        "checksum": checksum.checksum(events),
-        "places_checksum": checksum.places_checksum(events),
-        "frames_per_position": int(events.source.frames_per_position),
-        "flyback": events.source.flyback,
-        "notes": list(events.source.notes),
+def describe(scan: ElectronEvents | DenseFrames) -> dict:
+    """What there is to say of a scan in plain values, ready for JSON."""
+    facts = {
+        "format": scan.source.format,
+        "statement": statement(scan),
+        "scan_shape": list(scan.scan_shape),
+        "frame_shape": list(scan.frame_shape),
+        "notes": list(scan.source.notes),
+        "metadata": scan.metadata,
+    }
+    if isinstance(scan, DenseFrames):
+        return facts | {"pixel": str(scan.dtype), "bytes": scan.nbytes}
+    counts = np.diff(scan.offsets)
+    return facts | {
+        "electrons": int(scan.electrons),
+        "checksum": checksum.checksum(scan),
+        "places_checksum": checksum.places_checksum(scan),
+        "frames_per_position": int(scan.source.frames_per_position),
+        "flyback": scan.source.flyback,
         "empty_frames": int(np.count_nonzero(counts == 0)),
         "electrons_per_frame": {
             "mean": float(counts.mean()),

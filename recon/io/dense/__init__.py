@@ -11,8 +11,8 @@ from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.frames_events import events_from_frames, takes_less_as_events
-from recon.io import _sentence
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
+from recon.io.words import sentence
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
 """In the order in which they are asked: the surest sign first."""
@@ -117,7 +117,7 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path.name}: {_sentence(error)}") from error
+        raise UnreadableFile(f"{path.name}: {sentence(error)}") from error
 
 
 def _reader_of(path):
