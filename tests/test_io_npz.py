@@ -83,6 +83,7 @@ def test_what_is_written_is_read(path, events):
         "scan_shape": [2, 3],
         "frame_shape": [4, 5],
         "electrons": 9,
+        "metadata": METADATA,
         "frames_per_position": 1,
         "flyback": "none",
         "notes": [],
