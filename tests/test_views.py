@@ -9,7 +9,7 @@ from bokeh.document import Document
 from app import display
 from app.display import Extent
 from app.state import DisplayState, Experiment
-from app.views.contrasts import TOPICS, kind, scan_image
+from app.views.contrasts import TOPICS, chart_of, kind, scan_image
 from app.views.controls import Controls
 from app.views.curve import CurveView
 from app.views.frame import Link
@@ -239,9 +239,35 @@ def test_counts_are_read_not_their_root():
 
 def test_the_error_curve_counts_from_one():
     view = CurveView()
-    view.show([1.0, 0.1, 0.0])
-    np.testing.assert_array_equal(view.source.data["iteration"], [1, 2, 3])
+    view.draw(chart_of("dpc_error", Result(None, errors=[1.0, 0.1, 0.0])))
+    np.testing.assert_array_equal(view.source.data["x"], [1, 2, 3])
     assert np.isnan(view.source.data["error"][2])
+    assert view.figure.y_range.start == pytest.approx(0.1 / 10**0.05)
+    assert chart_of("dpc_error", Result(None, errors=[1.0])) is None
+
+
+def test_a_curve_keeps_its_figure_until_its_axes_change_and_marks_within_it():
+    view = CurveView()
+    more = {"x_label": "spatial frequency (1/nm)", "periods": True, "guides": ("1/7",)}
+    view.call("here")
+    lines = {"FRC": [1.0, 0.5, 0.0], "1/7": [1 / 7] * 3}
+    view.show([0.0, 2.0, 4.0], lines, marks=[(1.0, "a"), (3.0, "b")], **more)
+    figure = view.figure
+    view.show([0.0, 2.0, 8.0], lines, y_range=(-0.1, 1.1), **more)
+    assert view.figure is figure
+    assert (figure.x_range.end, figure.y_range.start) == (8, -0.1)
+    view.mark([(1.0, "a"), (7.0, "b")])
+    assert view.marks.data["align"] == ["left", "right"]
+    # 2 1/nm are a period of 5 Å, on the upper axis too.
+    assert view.read(2.4, 0.0) == "2 1/nm = 5 Å   FRC 0.5   1/7 0.143"
+    assert view.read(8.1, 0.0) == ""
+    assert figure.above[0].major_label_overrides[2.0] == "5"
+    view.show([0.0, 1.0], {"other": [0.0, 1.0]})
+    assert view.figure is not figure
+    assert view.figure.name == view.pane.object.name == "here"
+    assert len(view.figure.legend) == 0
+    with pytest.raises(ValueError, match="3 points, x 2"):
+        view.show([0.0, 1.0], {"other": [0.0, 1.0, 2.0]})
 
 
 def test_linked_views_show_the_part_with_the_scans_shape():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.chart import Chart
 from app.display import Extent
 
 TOPICS = {
@@ -73,3 +74,20 @@ def scan_image(contrast: str, result) -> ScanImage | None:
     if array is None and contrast == "bf":
         array = result.images.get("sum")
     return None if array is None else ScanImage(array, "e⁻", sampling)
+
+
+def chart_of(contrast: str, result) -> Chart | None:
+    """What is drawn as a curve for `contrast`, or None if `result` does not hold it."""
+    if contrast != "dpc_error":
+        return result
+    if len(result.errors) < 2:
+        return None
+    number = np.arange(1, len(result.errors) + 1)
+    return Chart(number, {"error": result.errors}, "iteration", "error", logy=True)
+
+
+def label(contrast: str, result) -> str:
+    """A word or two on what is shown, for the slot's head."""
+    if contrast == "phase":
+        return result.mode
+    return getattr(result, "statement", "") if kind(contrast) == "curve" else ""

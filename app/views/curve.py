@@ -1,62 +1,222 @@
-"""How an iteration converges."""
+"""Lines over one axis: how an iteration converges, what correlates up to which frequency."""
 
-import holoviews as hv
+from collections.abc import Callable
+from math import isfinite
+
 import numpy as np
 import panel as pn
-from bokeh.models import DataRange1d
+from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, LinearAxis, Range1d
+from bokeh.plotting import figure
 
-from app.views.frame import dress
+from app.chart import Chart
+from app.views.assets import asset
+from app.views.frame import COLOURS, dress
 
-ACCENT = "#4cc2ff"
+INKS = {
+    "dark": ("#4cc2ff", "#ffb000", "#4ccb8b", "#ff8fa3"),
+    "light": ("#0b7dc2", "#b36b00", "#17874e", "#c62858"),
+}
+"""Of the lines, in their order."""
+
+PERIODS = (50, 20, 10, 5, 4, 3, 2.5, 2, 1.6, 1.3, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+"""Å that the upper axis may name."""
+
+APART = 0.09
+"""Share of the axis that lies between two of them at least."""
 
 
 class CurveView(pn.viewable.Viewer):
-    """Error after each iteration, on a logarithmic scale."""
+    """Lines with axes, legend and marked places.
+
+    The figure is made anew when its axes or its legend change; otherwise only what it shows is
+    written into its sources.
+    """
 
     unit = axis_unit = ""
 
     def __init__(self, **params):
         super().__init__(**params)
-        element = hv.Curve((np.arange(1.0, 3.0), np.array([1.0, 0.5])), "iteration", "error").opts(
-            responsive=True, logy=True, tools=[], color=ACCENT, line_width=2
-        )
-        self.plot = hv.renderer("bokeh").get_plot(element)
-        self.figure = fig = self.plot.state
-        fig.x_range, fig.y_range = DataRange1d(), DataRange1d()
-        fig.update(
+        self.theme, self._name = "dark", ""
+        self.on_pointer: Callable[[float | None, float | None], None] | None = None
+        """Called with the position under the pointer, or with None twice."""
+        self.on_pick: Callable[[float], None] | None = None
+        """Called with the place along x that was clicked."""
+        self.chart = Chart(np.empty(0), {"": np.empty(0)})
+        self.pane = pn.pane.Bokeh(sizing_mode="stretch_both", margin=0, min_height=60)
+        self._build()
+
+    def show(self, x, lines: dict, **more) -> None:
+        """Draw `lines` over `x`; all as `Chart` takes it."""
+        self.draw(Chart(x, lines, **more))
+
+    def draw(self, chart: Chart) -> None:
+        """Draw a chart."""
+        anew = chart.layout != self.chart.layout
+        self.chart = chart
+        if anew:
+            self._build()
+        self._write()
+
+    def mark(self, marks) -> None:
+        """Mark other places along x, pairs of a place and a few words."""
+        (x0, x1), (_, top) = self.chart.ends()
+        # Words stay within the figure: those of the right half stand left of their line.
+        left = [x > (x0 + x1) / 2 for x, _ in marks]
+        self.marks.data = {
+            "x": [float(x) for x, _ in marks],
+            "y": [top] * len(marks),
+            "text": [text for _, text in marks],
+            "align": ["right" if each else "left" for each in left],
+            "shift": [-5 if each else 5 for each in left],
+        }
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.source.data = {name: [] for name in self.source.data}
+        self.mark(())
+
+    def _build(self):
+        chart = self.chart
+        self.figure = fig = figure(
+            x_range=Range1d(0, 1),
+            y_range=Range1d(0.1 if chart.logy else 0, 1),
+            y_axis_type="log" if chart.logy else "linear",
+            x_axis_label=chart.x_label or None,
+            y_axis_label=chart.y_label or None,
             toolbar_location=None,
+            tools="",
             output_backend="canvas",
+            sizing_mode="stretch_both",
             background_fill_alpha=0,
             border_fill_alpha=0,
             outline_line_color=None,
             min_width=40,
             min_height=40,
             min_border=4,
+            name=self._name or None,
         )
-        fig.title.text = ""
         fig.toolbar.logo = None
-        self.source = self.plot.handles["source"]
-        self.pane = pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0, min_height=60)
-        self.set_theme("dark")
+        fig.xgrid.visible = False
+        self.source = ColumnDataSource({"x": [], **{name: [] for name in chart.lines}})
+        self._lines = {}
+        for name in chart.lines:
+            guide = name in chart.guides
+            more = {"legend_label": name} if len(chart.lines) > 1 else {}
+            self._lines[name] = fig.line(
+                "x",
+                name,
+                source=self.source,
+                line_width=1.2 if guide else 2,
+                line_dash="dashed" if guide else "solid",
+                **more,
+            )
+        self.marks = ColumnDataSource({n: [] for n in ("x", "y", "text", "align", "shift")})
+        self._marked = (
+            fig.vspan("x", source=self.marks, line_width=1.4, line_dash="dotted"),
+            fig.text(
+                "x",
+                "y",
+                "text",
+                source=self.marks,
+                text_align="align",
+                x_offset="shift",
+                y_offset=3,
+                text_baseline="top",
+                text_font_size="11px",
+            ),
+        )
+        if chart.periods:
+            self._upper = LinearAxis(axis_label="period (Å)")
+            fig.add_layout(self._upper, "above")
+        self.pointer = ColumnDataSource({"x": [float("nan")], "y": [float("nan")]})
+        script = CustomJS(args={"pointer": self.pointer}, code=asset("curve.js"))
+        fig.js_on_event("mousemove", script)
+        fig.js_on_event("mouseleave", script)
+        fig.on_event("tap", self._tapped)
+        self.pointer.on_change("data", self._pointed)
+        self.set_theme(self.theme)
+        self.pane.object = fig
 
-    def show(self, errors) -> None:
-        """Draw `errors` (n,), the first of them after the first iteration."""
-        errors = np.asarray(errors, float)
-        positive = np.where(errors > 0, errors, np.nan)
-        self.source.data = {"iteration": np.arange(1, errors.size + 1), "error": positive}
+    def _write(self):
+        chart, fig = self.chart, self.figure
+        (x0, x1), (y0, y1) = chart.ends()
+        fig.x_range.update(start=x0, end=x1)
+        fig.y_range.update(start=y0, end=y1)
+        self.source.data = {name: chart.column(name) for name in ("x", *chart.lines)}
+        self.mark(chart.marks)
+        if chart.periods:
+            places = periods(x0, x1)
+            self._upper.ticker = FixedTicker(ticks=list(places))
+            self._upper.major_label_overrides = places
 
-    def clear(self) -> None:
-        """Show nothing."""
-        self.source.data = {"iteration": [], "error": []}
+    def read(self, x: float | None, y: float | None) -> str:
+        """What the lines say under the pointer; empty beside them."""
+        (x0, x1), _ = self.chart.ends()
+        if x is None or not x0 <= x <= x1:
+            return ""
+        return self.chart.read(x)
+
+    def _pointed(self, attr, old, new):
+        if self.on_pointer:
+            x, y = new["x"][0], new["y"][0]
+            known = x is not None and isfinite(x)
+            self.on_pointer(*((x, y) if known else (None, None)))
+
+    def _tapped(self, event):
+        if self.on_pick and event.x is not None:
+            self.on_pick(float(event.x))
+
+    def call(self, name: str) -> None:
+        """Give the figure a name, by which the browser finds it."""
+        self._name = self.figure.name = name
+
+    def compact(self) -> None:
+        """Nothing: a curve without its axes' titles says nothing."""
 
     def set_theme(self, theme: str) -> None:
         """Dress the figure for a "dark" or a "light" page."""
-        self.theme = theme
-        dress(self.figure, theme)
+        self.theme, fig, colours = theme, self.figure, COLOURS[theme]
+        dress(fig, theme)
+        fig.ygrid.update(grid_line_color=colours["line"], grid_line_alpha=0.5)
+        inks = iter(INKS[theme] * len(self._lines))
+        for name, line in self._lines.items():
+            guide = name in self.chart.guides
+            line.glyph.line_color = colours["text"] if guide else next(inks)
+        guides = [self._lines[n] for n in self._lines if n in self.chart.guides]
+        for line, dash in zip(guides, ("dashed", "dotdash", "dotted") * len(guides), strict=False):
+            line.glyph.line_dash = dash
+        line, words = (each.glyph for each in self._marked)
+        line.line_color = words.text_color = colours["ink"]
+        for legend in fig.legend:
+            legend.update(
+                location="top_right",
+                label_text_color=colours["text"],
+                label_text_font_size="11px",
+                label_height=14,
+                glyph_height=14,
+                glyph_width=22,
+                spacing=1,
+                padding=4,
+                margin=4,
+                background_fill_color=colours["backdrop"],
+                background_fill_alpha=0.7,
+                border_line_color=None,
+            )
 
     def close(self) -> None:
-        """Let go of the figure."""
-        self.plot.cleanup()
+        """Let go of the browser's callbacks."""
+        self.on_pointer = self.on_pick = None
 
     def __panel__(self):
         return self.pane
+
+
+def periods(first: float, last: float) -> dict[float, str]:
+    """Spatial frequencies [1/nm] of round periods [Å] between two others -> the periods."""
+    places, after = {}, first + 0.04 * (last - first)
+    for period in PERIODS:
+        q = 10 / period
+        if after <= q <= last:
+            places[q] = f"{period:g}"
+            after = q + APART * (last - first)
+    return places

@@ -164,6 +164,10 @@ class Frame(pn.viewable.Viewer):
         }
         return True
 
+    def call(self, name: str) -> None:
+        """Give the figure a name, by which the browser finds it."""
+        self.figure.name = name
+
     def compact(self) -> None:
         """Spare the titles of the axes, where a figure is small."""
         for axis in self.figure.axis:

@@ -5,7 +5,7 @@ import panel as pn
 
 from app.state import COLOUR_MAPS, CONTRASTS, DisplayState
 from app.views.assets import asset
-from app.views.contrasts import TOPICS, kind, scan_image
+from app.views.contrasts import TOPICS, chart_of, kind, label, scan_image
 from app.views.controls import Controls, spec
 from app.views.curve import CurveView
 from app.views.frame import Link
@@ -107,11 +107,10 @@ class Slot(pn.viewable.Viewer):
                 "curve": CurveView,
             }
             self._views[wanted] = view = make[wanted]()
-            view.figure.name = f"{self.name_of_contrast} {wanted}"
-            if not self.large and wanted != "curve":
+            view.call(f"{self.name_of_contrast} {wanted}")
+            if not self.large:
                 view.compact()
-            if wanted != "curve":
-                view.on_pointer = lambda x, y: self.readout.say(view.read(x, y))
+            view.on_pointer = lambda x, y: self.readout.say(view.read(x, y))
             self._style(view)
         return self._views[wanted]
 
@@ -145,14 +144,15 @@ class Slot(pn.viewable.Viewer):
         self.body.styles = {"visibility": "visible" if drawn else "hidden"}
         self.legend.visible = drawn and kind(contrast) == "field"
         self.empty.say("" if drawn else self._hint or EMPTY[kind(contrast)])
-        self.mode.say(result.mode if drawn and contrast == "phase" else "")
+        self.mode.say(label(contrast, result) if drawn else "")
 
     def _draw(self, contrast, result, moving) -> bool:
         view = self.view
         if kind(contrast) == "curve":
-            if len(result.errors) < 2:
+            chart = chart_of(contrast, result)
+            if chart is None:
                 return False
-            view.show(result.errors)
+            view.draw(chart)
         elif kind(contrast) == "pattern":
             calibration = result.calibration
             scale = None if calibration is None else calibration.angular_sampling
