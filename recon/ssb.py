@@ -206,7 +206,9 @@ def object_transmission(
     Notes
     -----
     For T = 1 + ψ: G = A*(k) A(k - q) Ψ(q) + A(k) A*(k + q) Ψ*(-q), so the right sideband holds
-    Ψ(q) and the left one Ψ*(-q); together they give the complex image from half the plane.
+    Ψ(q) and the left one Ψ*(-q); together they give the complex image from half the plane. The
+    triple overlap ("full"), and in exact mode a pixel that holds both terms, are taken for those of
+    a pure phase object: there an amplitude leaks into the phase. "right" and "left" take neither.
     """
     check(g, mode, sideband, band_limit, prior)
     xp = g.device.xp
