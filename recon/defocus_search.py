@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recon.kernels.search import score_matrices
+from recon.kernels.search import score_matrices, slope_gains
 from recon.overlaps import Overlaps
 
 BANDS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 1.9)
@@ -37,45 +37,25 @@ class Candidate:
     score: float
 
 
-def slope_maps(overlaps: Overlaps) -> np.ndarray:
+def slope_maps(overlaps: Overlaps, oversampling: int = OVERSAMPLING) -> np.ndarray:
     """(M, S, S) float32 log-likelihood gain of each frequency for each slope of its phase.
 
     Slopes s = i / (S width) [Å] along (y, x), in FFT order. The gain is -n log(1 - ρ), with ρ the
     coherence of the n entries after the plane wave is taken out, and the noise of each frequency
-    taken as unknown: a strong frequency that fits badly cannot outvote the others. Its mean by
-    chance is taken off.
+    taken as unknown: a strong frequency that fits badly cannot outvote the others. By chance ρ
+    has the density (n - 1) (1 - ρ)^(n - 2): the mean gain that comes of it is taken off, so that
+    a slope which no pixel samples is as good as one that does not fit.
     """
     width = overlaps.width
     origin = overlaps.k.min(axis=1)
-    place = np.rint((overlaps.k - origin[:, None]) / width).astype(int)
+    place = np.rint((overlaps.k - origin[:, None]) / width).astype(np.int64)
     side = int(place.max()) + 1 if place.size else 1
-    size = 1 << int(np.ceil(np.log2(OVERSAMPLING * side)))
-    slopes = np.fft.fftfreq(size)
-    q = overlaps.q_on_detector()
+    size = 1 << int(np.ceil(np.log2(oversampling * side)))
     maps = np.empty((overlaps.size, size, size), np.float32)
-    for m in range(overlaps.size):
-        part = slice(overlaps.starts[m], overlaps.starts[m + 1])
-        values, weights = overlaps.values[part], overlaps.weights[part]
-        terms = overlaps.right[part], overlaps.left[part]
-        total = np.zeros((size, size), complex)
-        for term, sign in zip(terms, (1.0, -1.0), strict=True):
-            tile = np.zeros((size, size), complex)
-            tile[tuple(place[:, part])] = values * term
-            # exp(-2πi s·(k - sign q/2)), the table beginning at `origin` rather than at k = 0.
-            shift = (origin - sign * q[:, m] / 2) / width
-            ramps = [np.exp(-2j * np.pi * slopes * along) for along in shift]
-            total += sign * np.fft.fft2(tile) * ramps[0][:, None] * ramps[1]
-        # |γ|² is 1 for one term, 2 - 2 cos(2π s·q) for both.
-        turns = slopes[:, None] * (q[0, m] / width) + slopes * (q[1, m] / width)
-        both = weights @ (terms[0] * terms[1])
-        norm = weights @ (terms[0] + terms[1]) - 2 * both * np.cos(2 * np.pi * turns)
-        power = np.sum(np.abs(values) ** 2 / weights)
-        coherence = np.abs(total) ** 2 / (np.maximum(norm, 1e-3 * weights.sum()) * power)
-        count = values.size
-        # By chance ρ has the density (n - 1) (1 - ρ)^(n - 2): without its mean gain, a slope that
-        # no pixel samples is as good as one that does not fit.
-        chance = count / (count - 1)
-        maps[m] = -count * np.log1p(-np.minimum(coherence, 1 - 1e-6)) - chance
+    q = np.ascontiguousarray(overlaps.q_on_detector()) / width
+    o = overlaps
+    entries = o.values, o.weights, o.right, o.left, place, o.starts
+    slope_gains(*entries, origin / width, q, maps)
     return maps
 
 

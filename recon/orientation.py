@@ -1,7 +1,7 @@
 """Rotation and transpose of the scan against the detector, from the field of centres of mass."""
 
-from dataclasses import dataclass
-from math import degrees, erf, sqrt
+from dataclasses import dataclass, field, replace
+from math import degrees, erf, radians, sin, sqrt
 
 import numpy as np
 import scipy.fft
@@ -54,6 +54,22 @@ class Orientation:
     transpose_confidence: float
     sign_confidence: float
     statement: str
+    fits: tuple = field(default=(), repr=False, compare=False)
+
+    def best_angle(self, transpose: bool) -> float:
+        """Rotation [degrees], up to 180°, of least curl for one state of the transpose."""
+        return degrees(self._fit(transpose).angle)
+
+    def curl_share(self, rotation_deg: float, transpose: bool) -> float:
+        """Share of the field's power above noise that is curl, 0 to 1, if laid like that."""
+        fit = self._fit(transpose)
+        turned = sin(radians(rotation_deg) - fit.angle)
+        curl = fit.curl + fit.anisotropy * turned**2 - fit.floor
+        both = 2 * fit.curl + fit.anisotropy - 2 * fit.floor
+        return float(min(max(curl / both, 0.0), 1.0)) if both > 0 else 0.5
+
+    def _fit(self, transpose):
+        return next(fit for fit in self.fits if fit.transpose == bool(transpose))
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,8 @@ class _Fit:
     curl_error: float
     anisotropy: float
     """Power that turning can move between curl and divergence."""
+    floor: float
+    """Power that noise has in either."""
     ratio: float
     """Rms curl over rms divergence, both less the noise."""
     error: float
@@ -160,7 +178,8 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
         "transpose_confidence": erf(gap / sqrt(2)),
         "sign_confidence": sign_confidence,
     }
-    return Orientation(**result, statement=_statement(**result))
+    kept = tuple(replace(fit, divergence=np.empty(0)) for fit in fits)
+    return Orientation(**result, statement=_statement(**result), fits=kept)
 
 
 def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> Orientation:
@@ -287,6 +306,7 @@ def _fit(spectrum, transpose, unit, weight, noise, overcount):
         curl=least,
         curl_error=sqrt(overcount * np.sum(weight**2 * np.abs(curl) ** 4)),
         anisotropy=most - least,
+        floor=floor,
         ratio=sqrt(max(least - floor, 0) / (most - floor)) if most > floor else 1.0,
         error=degrees(sqrt(variance) / max(most - least, 1e-300)),
         divergence=divergence,

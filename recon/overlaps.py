@@ -165,7 +165,7 @@ def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
         right, left = terms_at(g.k, q, k0, distance)
         at = np.flatnonzero((right | left) & (sides > 0) & (g.pacbed > 0))
         if at.size >= FEWEST:
-            parts = values[at], disc.k[:, at], right[at], left[at], g.pacbed[at]
+            parts = values[at], disc.k[:, at], right[at], left[at], (g.pacbed / disc.kept)[at]
             entries.append((*parts, q))
     starts = np.concatenate([[0], np.cumsum([len(e[0]) for e in entries])]).astype(np.int64)
     nothing = np.empty(0)

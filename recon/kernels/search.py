@@ -1,9 +1,82 @@
 """Scores of many first-order aberrations at once."""
 
+from math import cos, log1p, pi, sin
+
 import numpy as np
 from numba import prange
 
 from recon.kernels import parallel
+
+
+@parallel(fastmath=True)
+def slope_gains(values, weights, right, left, place, starts, origin, q, maps):
+    """Fill `maps` (M, S, S) float32 with the gain of each frequency for each slope of its phase.
+
+    Parameters
+    ----------
+    values, weights : (E,) complex128, float64
+        Entries G and their variances; those of frequency m are `starts[m]:starts[m + 1]`.
+    right, left : (E,) float64
+        1 where the first and where the second term of γ is there.
+    place : (2, E) int64
+        Row and column of each entry's pixel, from 0.
+    origin : (2,) float64
+        Where pixel (0, 0) lies (y, x), in pixels.
+    q : (2, M) float64
+        Frequencies (y, x) in pixels.
+    maps
+        Slopes are i / S turns per pixel along (y, x), in FFT order. See `defocus_search`.
+    """
+    size = maps.shape[1]
+    rows = 0
+    for e in range(place.shape[1]):
+        rows = max(rows, place[0, e] + 1)
+    # exp(-2πi slope (origin + n)) along each axis.
+    waves = np.empty((2, place.max() + 1 if place.size else 1, size), np.complex128)
+    for axis in range(2):
+        for n in range(waves.shape[1]):
+            for s in range(size):
+                slope = (s if 2 * s < size else s - size) / size
+                angle = -2 * pi * slope * (origin[axis] + n)
+                waves[axis, n, s] = complex(cos(angle), sin(angle))
+    for m in prange(starts.size - 1):
+        first, second = np.zeros((2, rows, size), np.complex128)
+        count = starts[m + 1] - starts[m]
+        power, all_weight, one, both = 0.0, 0.0, 0.0, 0.0
+        for e in range(starts[m], starts[m + 1]):
+            value, weight = values[e], weights[e]
+            power += (value.real**2 + value.imag**2) / weight
+            all_weight += weight
+            one += weight * (right[e] + left[e])
+            both += weight * right[e] * left[e]
+            row, column = place[0, e], place[1, e]
+            for s in range(size):
+                part = value * waves[1, column, s]
+                first[row, s] += right[e] * part
+                second[row, s] += left[e] * part
+        totals = np.empty((2, size), np.complex128)
+        turns = np.empty((2, size), np.complex128)
+        for axis in range(2):
+            for s in range(size):
+                slope = (s if 2 * s < size else s - size) / size
+                angle = pi * slope * q[axis, m]
+                turns[axis, s] = complex(cos(angle), sin(angle))
+        chance = count / (count - 1)
+        for y in range(size):
+            totals[:] = 0.0
+            for row in range(rows):
+                wave = waves[0, row, y]
+                for s in range(size):
+                    totals[0, s] += wave * first[row, s]
+                    totals[1, s] += wave * second[row, s]
+            for x in range(size):
+                # Half of q away from the pixel, one term ahead and one behind.
+                turn = turns[0, y] * turns[1, x]
+                total = turn * totals[0, x] - turn.conjugate() * totals[1, x]
+                cosine = turn.real**2 - turn.imag**2
+                norm = max(one - 2 * both * cosine, 1e-3 * all_weight)
+                coherence = (total.real**2 + total.imag**2) / (norm * power)
+                maps[m, y, x] = -count * log1p(-min(coherence, 1 - 1e-6)) - chance
 
 
 @parallel
