@@ -4,7 +4,6 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 import panel as pn
-from panel.io.state import set_curdoc
 
 from app.state import Experiment
 
@@ -20,13 +19,12 @@ class Address:
     experiment : Experiment
     catalogue : Catalogue
         Its `default` is the scan of an address without one.
-    doc : bokeh Document
     after : callable
         `after(milliseconds, action)` calls `action()` once, later.
     """
 
-    def __init__(self, experiment: Experiment, catalogue, doc, after: Callable):
-        self.experiment, self.doc = experiment, doc
+    def __init__(self, experiment: Experiment, catalogue, after: Callable):
+        self.experiment = experiment
         self.default = getattr(catalogue, "default", "demo")
         self._after, self._timer, self._watchers = after, None, []
 
@@ -60,10 +58,9 @@ class Address:
             return
         query = urlencode(self.query())
         search = f"?{query}" if query else ""
-        with set_curdoc(self.doc):
-            location = pn.state.location
-            if location is not None and location.search != search:
-                location.search = search
+        location = pn.state.location
+        if location is not None and location.search != search:
+            location.search = search
 
     def close(self) -> None:
         """Follow no more."""

@@ -167,10 +167,14 @@ class Limits:
 
     def __init__(self, low=0.5, high=99.5):
         self.low, self.high, self.frozen = low, high, False
+        self.lender: Limits | None = None
+        """Of another picture, whose limits are taken while it has some."""
         self._held = None
 
     def of(self, image, moving=False):
         """(lowest, highest) for `image`; `moving` says that more images follow at once."""
+        if self.lender is not None and self.lender._held is not None:
+            return self.lender._held
         if self._held is None:
             self._held = percentile_limits(image, self.low, self.high)
         elif not self.frozen:

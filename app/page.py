@@ -59,7 +59,7 @@ class Page:
         self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
         self.notices = Notices()
-        self.address = Address(self.experiment, catalogue, self.doc, self._after)
+        self.address = Address(self.experiment, catalogue, self.after)
         for sentence in self.address.restore(query or {}):
             self.notices.add(sentence, "notice")
         self.pipeline = make_pipeline(self.experiment, self.post)
@@ -204,13 +204,11 @@ class Page:
         if not self._moving:
             self._draw_tiles()
         elif self._tiles_timer is None:
-            self._tiles_timer = self._after(TILES_MS, self._tiles_are_due)
+            self._tiles_timer = self.after(TILES_MS, self._tiles_are_due)
 
     def _tiles_are_due(self) -> None:
         self._tiles_timer = None
-        if not self._closed:
-            with set_curdoc(self.doc):
-                self._draw_tiles()
+        self._draw_tiles()
 
     def _draw_tiles(self) -> None:
         tiles, self._latest_tiles = self._latest_tiles, None
@@ -303,10 +301,16 @@ class Page:
             if view.theme != theme:
                 view.set_theme(theme)
 
-    def _after(self, milliseconds: int, action: Callable[[], None]):
+    def after(self, milliseconds: int, action: Callable[[], None]):
         """Call `action()` once, later; None where the document has no session to wait in."""
+
+        def act():
+            if not self._closed:
+                with set_curdoc(self.doc):
+                    action()
+
         try:
-            return self.doc.add_timeout_callback(action, milliseconds)
+            return self.doc.add_timeout_callback(act, milliseconds)
         except (AttributeError, RuntimeError):
             return None
 

@@ -115,7 +115,8 @@ if (event === "mousemove") {
   apply()
   share()
 } else if (cb_obj === fig || cb_obj === extent || event === "document_ready") {
-  if (fig.inner_width > 10 && fig.inner_height > 10) {
+  const laid_out = !fig.properties.inner_width.is_unset
+  if (laid_out && fig.inner_width > 10 && fig.inner_height > 10) {
     // New ranges have new tick labels, which may change the size before the hand is followed.
     const moved = cb_obj === fig && heed_hand()
     own.width = fig.inner_width

@@ -39,6 +39,11 @@ class StandIn:
         self.acknowledged, self.closed = [], False
         self.cancelled = self.retried = 0
 
+    origin = ("demo", {})
+
+    def follow(self, sources):
+        pass
+
     def subscribe(self, callback):
         self.callback = callback
 

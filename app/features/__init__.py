@@ -29,4 +29,6 @@ class Feature:
 
 def features() -> tuple[Callable[..., Feature], ...]:
     """What makes each feature of a page, in the order in which they hear of results."""
-    return ()
+    from app.features.recall import Recall
+
+    return (Recall,)

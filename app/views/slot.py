@@ -41,27 +41,19 @@ class Slot(pn.viewable.Viewer):
         Whether colours and freezing are offered here.
     """
 
+    called = ""
+    """First word of the figures' names; that of the parameter if empty."""
+
     def __init__(self, state: DisplayState, name: str, link: Link, large=False, **params):
         super().__init__(**params)
         self.state, self.name_of_contrast, self.link = state, name, link
         self.large = large
+        self.reference: Slot | None = None
+        """Another slot, whose limits this one's pictures take over."""
         self._views = {}
         self._latest = {}
         self._hint = ""
-        choices = {"kind": "choice", "bare": True}
-        names = [name, "colour_map", "freeze"] if large else [name]
-        described = {
-            name: choices | {"options": list(CONTRASTS.items())},
-            "colour_map": choices | {"options": [(n, n.capitalize()) for n in COLOUR_MAPS]},
-            "freeze": {"label": "Freeze"},
-        }
-        self.controls = Controls(
-            [spec(state, each) | described[each] for each in names],
-            layout="line",
-            sizing_mode=None,
-            align="center",
-        )
-        self.controls.bind(state, names)
+        self.controls = self._make_controls()
         self.mode = Text(css_classes=["mode"], align="center")
         self.readout = Text(css_classes=["readout"], align="center")
         self.empty = Text(css_classes=["empty"])
@@ -87,6 +79,24 @@ class Slot(pn.viewable.Viewer):
         ]
         self._choose()
 
+    def _make_controls(self):
+        state, name = self.state, self.name_of_contrast
+        choices = {"kind": "choice", "bare": True}
+        names = [name, "colour_map", "freeze"] if self.large else [name]
+        described = {
+            name: choices | {"options": list(CONTRASTS.items())},
+            "colour_map": choices | {"options": [(n, n.capitalize()) for n in COLOUR_MAPS]},
+            "freeze": {"label": "Freeze"},
+        }
+        controls = Controls(
+            [spec(state, each) | described[each] for each in names],
+            layout="line",
+            sizing_mode=None,
+            align="center",
+        )
+        controls.bind(state, names)
+        return controls
+
     @property
     def contrast(self) -> str:
         """What is shown."""
@@ -107,12 +117,21 @@ class Slot(pn.viewable.Viewer):
                 "curve": CurveView,
             }
             self._views[wanted] = view = make[wanted]()
-            view.call(f"{self.name_of_contrast} {wanted}")
+            view.call(f"{self.called or self.name_of_contrast} {wanted}")
             if not self.large:
                 view.compact()
-            view.on_pointer = lambda x, y: self.readout.say(view.read(x, y))
+            view.on_pointer = lambda x, y: self._tell(view.read(x, y))
             self._style(view)
         return self._views[wanted]
+
+    def _tell(self, reading: str) -> None:
+        """Say what lies under the pointer."""
+        self.readout.say(reading)
+
+    @property
+    def results(self) -> dict:
+        """The latest results by topic, whether they are shown or not."""
+        return dict(self._latest)
 
     @property
     def scan_extent(self):
@@ -148,6 +167,8 @@ class Slot(pn.viewable.Viewer):
 
     def _draw(self, contrast, result, moving) -> bool:
         view = self.view
+        if hasattr(view, "limits"):
+            view.limits.lender = self.reference and self.reference.view.limits
         if kind(contrast) == "curve":
             chart = chart_of(contrast, result)
             if chart is None:

@@ -1,0 +1,78 @@
+"""What was set before, and how it is reached again: undo, compare, presets."""
+
+import panel as pn
+
+from app.comparing import Comparing
+from app.features import Feature
+from app.history import History
+from app.views.contrasts import TOPICS
+from app.views.tools import Tools
+
+DRAWN = frozenset(TOPICS.values())
+
+
+class Recall(Feature):
+    """The buttons in the head of the page, and what they do.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page):
+        self.tools, self._post = Tools(), page.post
+        self.held = pn.Column(sizing_mode="stretch_both", margin=0)
+        self.history = History(page.experiment, page.pipeline, page.after, self._tell)
+        live = page.slots["slot_main"]
+        self.comparing = Comparing(self.history, live, page.link, page.after, self._tell)
+        for name, action in (
+            ("undo", self.history.undo),
+            ("redo", self.history.redo),
+            ("compare", self.compare),
+        ):
+            self._on(self.tools, name, action)
+
+    def _on(self, part, name: str, action) -> None:
+        # Posted, so that the browser gets all of it in one message and in order: Panel would send
+        # a figure's new place before what Bokeh says of the figure.
+        part.on(name, lambda message: self._post(action))
+
+    def compare(self) -> None:
+        """Hold the picture and its state, or end the comparison."""
+        comparing = self.comparing
+        if comparing.held is not None:
+            comparing.drop()
+            return
+        comparing.hold()
+        head = comparing.held.head
+        for name, action in (
+            ("swap", comparing.swap),
+            ("drop", comparing.drop),
+            ("scale", comparing.change_scale),
+        ):
+            self._on(head, name, action)
+
+    def _tell(self) -> None:
+        held = self.comparing.held
+        if (held is not None) != self.tools.comparing:
+            self.held[:] = [] if held is None else [held.__panel__()]
+        self.tools.param.update(
+            undo=self.history.undoable,
+            redo=self.history.redoable,
+            comparing=held is not None,
+        )
+
+    def take(self, topic: str, value) -> None:
+        """Hear of a result."""
+        if topic in DRAWN:
+            self.comparing.take(topic, value)
+
+    def roots(self) -> dict:
+        """Views by their names in assets/page.html."""
+        return {"tools": self.tools, "held": self.held}
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for part in (self.comparing, self.history, self.tools):
+            part.close()
+        self.held.clear()

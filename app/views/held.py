@@ -1,0 +1,82 @@
+"""A picture that is held beside the live one."""
+
+from collections.abc import Callable, Mapping
+
+import param
+
+from app.state import CONTRASTS, DisplayState
+from app.views.assets import asset
+from app.views.frame import Link
+from app.views.shell import _Part
+from app.views.slot import Slot
+
+
+class HeldHead(_Part):
+    """What tells the live picture from the held one, and what can be done with both.
+
+    Messages: "swap", "drop", "scale".
+    """
+
+    differs = param.String("", doc="What was changed since; empty while nothing was.")
+    reading = param.String("", doc="What lies under the pointer; takes the words' place.")
+    common = param.Boolean(True, doc="Whether both have the held picture's limits.")
+
+    _esm = asset("held.js")
+    _stylesheets = [asset("held.css")]  # noqa: RUF012 - Panel declares it so
+
+
+class HeldSlot(Slot):
+    """Shows the large image's contrast from results that stay as they are.
+
+    Parameters
+    ----------
+    state : DisplayState
+    link : Link
+        Shared with the live picture.
+    results : mapping
+        By topic, as `Slot.results` gives them.
+    drawn : callable
+        Called when the picture was drawn anew, and with it its limits.
+    """
+
+    called = "held"
+
+    def __init__(
+        self,
+        state: DisplayState,
+        link: Link,
+        results: Mapping[str, object],
+        drawn: Callable[[], None],
+        **params,
+    ):
+        self._drawn = lambda: None
+        super().__init__(state, "slot_main", link, large=True, **params)
+        self.readout.visible = False
+        self.hold(results)
+        self._drawn = drawn
+
+    def _make_controls(self):
+        return HeldHead(sizing_mode="stretch_width", align="center")
+
+    @property
+    def head(self) -> HeldHead:
+        """Words and buttons above the picture."""
+        return self.controls
+
+    def hold(self, results: Mapping[str, object]) -> None:
+        """Show these results in place of those that were held."""
+        self._latest = dict(results)
+        self._choose()
+
+    def draw(self, moving: bool = False) -> None:
+        """Draw the chosen contrast, and have the live picture follow."""
+        self._hint = f"{CONTRASTS[self.contrast]} was not there when A was held."
+        super().draw(moving)
+        self._drawn()
+
+    def _restyle(self, *events) -> None:
+        super()._restyle(*events)
+        self._drawn()
+
+    def _tell(self, reading: str) -> None:
+        self.head.reading = reading

@@ -1,0 +1,86 @@
+"""Undo and compare, as a hand does it in a browser."""
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+
+def drag(instrument, ends):
+    """Drag the defocus slider over parts of its length."""
+    box = instrument.slider().bounding_box()
+    mouse, middle = instrument.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + box["width"] * ends[0], middle)
+    mouse.down()
+    for step in range(1, 13):
+        part = ends[0] + (ends[1] - ends[0]) * step / 12
+        mouse.move(box["x"] + box["width"] * part, middle)
+    mouse.up()
+
+
+def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
+    instrument = open_page()
+    page = instrument.page
+    instrument.exact()
+    undo, redo = (page.locator(f".tools [data-does={does}]") for does in ("undo", "redo"))
+    assert undo.is_disabled()
+    drag(instrument, (0.5, 0.8))
+    instrument.until(undo.is_enabled)
+    dragged = instrument.number()
+    assert dragged > 10
+    assert undo.get_attribute("title").startswith("Undo: defocus 0 → ")
+    # What was entered is undone from the box; what is only being typed is not.
+    instrument.enter("C12a", "7")
+    instrument.until(lambda: "C12a 0 → 7 nm" in undo.get_attribute("title"))
+    instrument.typed("C12a").press_sequentially("12")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(200)
+    assert instrument.number("C12a") == 7
+    instrument.typed("C12a").focus()
+    page.keyboard.press("Control+z")
+    instrument.until(lambda: instrument.number("C12a") == 0)
+    page.keyboard.press("Control+z")
+    instrument.until(lambda: instrument.number() == 0)
+    assert undo.is_disabled()
+    redo.click()
+    instrument.until(lambda: instrument.number() == dragged)
+    page.keyboard.press("Control+y")
+    instrument.until(lambda: instrument.number("C12a") == 7)
+    assert redo.is_disabled()
+    instrument.exact()
+
+
+def test_two_states_side_by_side_zoom_together(open_page):
+    instrument = open_page()
+    page = instrument.page
+    before = instrument.exact()
+    page.locator(".tools [data-does=compare]").click()
+    instrument.until(lambda: instrument.picture("held image"))
+    instrument.enter("defocus", "40")
+    after = instrument.exact()
+    held = instrument.picture("held image")
+    assert held["values"] == before["values"] != after["values"]
+    differs = page.locator(".differs")
+    instrument.until(lambda: differs.inner_text() == "B: defocus 0 → 40 nm")
+    a, b = instrument.box("held"), instrument.box("main")
+    assert (a["width"], a["height"], a["y"]) == pytest.approx(
+        (b["width"], b["height"], b["y"]), 0.01
+    )
+    page.mouse.move(b["x"] + b["width"] / 3, b["y"] + b["height"] / 2)
+    for _ in range(6):
+        page.mouse.wheel(0, -120)
+        page.wait_for_timeout(30)
+
+    def same_part():
+        live, held = instrument.picture(), instrument.picture("held image")
+        zoomed = live["end"] - live["start"] < 2.5
+        return zoomed and [held[e] for e in ("start", "end", "top", "bottom")] == pytest.approx(
+            [live[e] for e in ("start", "end", "top", "bottom")], abs=0.01
+        )
+
+    instrument.until(same_part, seconds=20)
+    page.locator(".held-head [data-does=swap]").click()
+    instrument.until(lambda: instrument.number() == 0)
+    page.locator(".held-head [data-does=drop]").click()
+    instrument.until(lambda: not page.locator("section.held").is_visible())
+    instrument.exact()
