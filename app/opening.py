@@ -130,6 +130,7 @@ def besides(metadata: Mapping[str, Any]) -> list[str]:
     for name, words, scale, unit in (
         ("camera_length", "Camera length", 1.0, "m"),
         ("dwell_time", "Dwell time", 1e6, "µs"),
+        ("scan_rotation_deg", "The microscope's scan rotation", 1.0, "°"),
     ):
         if (value := metadata.get(name)) is not None:
             where = f" ({said[name]})" if name in said else ""

@@ -186,6 +186,7 @@ def test_a_million_empty_frames(path, written):
         "scan_shape": [1000, 999],
         "frame_shape": [576, 576],
         "electrons": 0,
+        "metadata": {},
         "frames_per_position": 1,
         "flyback": "dropped",
         "notes": [],

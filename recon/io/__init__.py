@@ -20,6 +20,7 @@ from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hd
 from recon.io.dense import is_dense, open_frames, open_scan
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
+from recon.io.side_files import with_side_file
 from recon.io.sparse import events_from_sparse
 from recon.io.words import sentence
 
@@ -81,6 +82,7 @@ def open_events(
             progress=progress,
             **_checked(options, reader),
         )
+        events = with_side_file(events, path)
         if events.frame_shape[0] * events.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*events.frame_shape)
@@ -133,7 +135,9 @@ def losses(path, events: ElectronEvents) -> tuple[str, ...]:
     All formats that are written hold each electron, in its order and with its place in its pixel.
     """
     name, sentences = Path(path).name, []
-    if unwritten := sorted(set(events.metadata) - set(known_metadata(events.metadata))):
+    # Where values stood is of no use once they stand in another file.
+    known = {*known_metadata(events.metadata), "origins"}
+    if unwritten := sorted(set(events.metadata) - known):
         sentences.append(f"Of the metadata, {', '.join(unwritten)} would not be kept in {name}.")
     if events.excluded is not None:
         sentences.append(

@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io import npz
 from recon.io.atomic import replacing
 from recon.io.metadata import known_metadata
-from recon.io.scanning import without_last_column
+from recon.io.scanning import contradicted, without_last_column
 
 NAME = "event NPZ"
 SUFFIXES = (".npz",)
@@ -45,7 +46,9 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
     """Events of a file; see `recon.io.open_events`."""
     with npz.opened(path) as archive:
         frame_shape = archive.pair("frame_shape")
-        scan_shape = scan_shape or archive.pair("scan_shape")
+        stated = archive.pair("scan_shape") if scan_shape is None else _stated(archive)
+        notes = contradicted(stated, scan_shape)
+        scan_shape = scan_shape or stated
         offsets = archive.array("offsets", np.int64)
         pixels = archive.array("pixels", np.uint32, progress=progress)
         subpixel = archive.array("subpixel", np.uint8) if "subpixel" in archive else None
@@ -56,10 +59,18 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         scan_shape,
         frame_shape,
         metadata,
-        Source(path.name, NAME),
+        Source(path.name, NAME, notes=notes),
         subpixel=subpixel,
     )
     return without_last_column(events) if keep_flyback is False else events
+
+
+def _stated(archive):
+    """The scan shape that the file states; None if it states none that can be read."""
+    try:
+        return archive.pair("scan_shape")
+    except UnreadableFile:
+        return None
 
 
 def write(path: Path, events: ElectronEvents, *, progress) -> None:

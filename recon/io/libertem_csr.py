@@ -30,7 +30,7 @@ from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io.atomic import replacing
 from recon.io.metadata import known_metadata
-from recon.io.scanning import fill, pair, without_last_column
+from recon.io.scanning import contradicted, fill, pair, without_last_column
 from recon.io.sparse import counted
 
 NAME = "LiberTEM raw CSR"
@@ -209,10 +209,9 @@ def _scan_shape(frames, stated, asked):
     if frames < 1:
         raise UnreadableFile("indptr holds no positions: it is empty or truncated")
     if asked is not None:
-        shape = fill(frames, asked)
-        if isinstance(stated, list) and stated != list(shape):
-            return shape, (f"The file states a scan of shape {str(stated)[:60]}.",)
-        return shape, ()
+        return fill(frames, asked), contradicted(
+            stated if isinstance(stated, list) else None, asked
+        )
     if not isinstance(stated, list) or len(stated) != 2:
         return fill(frames), ()
     return fill(frames, stated), ()

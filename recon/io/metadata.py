@@ -1,8 +1,9 @@
 """What a file may say of the experiment, checked entry by entry.
 
 Names and units are `recon.calibration.Calibration`'s; beyond them aberrations by name [Å], dose
-[e/Å²], dwell time [s], seed, and a description. An entry that is unknown or makes no sense is
-left out: it is no reason to refuse a scan.
+[e/Å²], dwell time [s], camera length [m], the microscope's scan rotation [degrees] (that of the
+detector comes on top), seed, and a description. An entry that is unknown or makes no sense is left
+out: it is no reason to refuse a scan.
 """
 
 from math import isfinite
@@ -74,6 +75,8 @@ ENTRIES = {
     "aberrations": _aberrations,
     "dose": _positive,
     "dwell_time": _positive,
+    "camera_length": _positive,
+    "scan_rotation_deg": _number,
     "seed": _whole,
     "description": _text,
 }

@@ -60,6 +60,19 @@ def fill(frames: int, asked=None) -> tuple[int, int]:
     return height, width
 
 
+def contradicted(stated, asked) -> tuple[str, ...]:
+    """A sentence if the scan shape that was asked for is not what the file states."""
+    if asked is None or stated is None or len(stated) != 2:
+        return ()
+    if tuple(stated) == tuple(int(n) for n in asked):
+        return ()
+    text = " × ".join(str(length)[:20] for length in stated)
+    return (
+        f"The file states a scan of {text} positions; it was asked for as "
+        "{} × {}, which is taken.".format(*asked),
+    )
+
+
 def pair(shape, of: str) -> tuple[int, int]:
     """Two whole numbers of at least one, as given by a caller.
 

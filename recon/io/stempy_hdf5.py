@@ -30,6 +30,7 @@ from recon.io.atomic import replacing
 from recon.io.heap import append_rows, late_dataset, ragged_dataset
 from recon.io.metadata import ENTRIES, known_metadata
 from recon.io.ragged import read_rows
+from recon.io.scanning import contradicted
 from recon.optics import COEFFICIENTS
 
 NAME = "4D Camera HDF5"
@@ -66,6 +67,7 @@ class _Layout:
     scan_shape: tuple[int, int]
     positions: np.ndarray
     """(R,) int64 linear scan position of each row."""
+    notes: tuple[str, ...] = ()
 
     @property
     def frames_per_position(self) -> int:
@@ -120,6 +122,7 @@ def _read(file, name, keep_flyback, scan_shape, progress):
             form,
             layout.frames_per_position,
             "dropped" if drop else "none" if declared is False else "kept",
+            layout.notes,
         ),
         subpixel=places.taken,
     )
@@ -239,6 +242,7 @@ def _layout(file, frames, scan_shape):
             "store it plainly or with gzip"
         )
     height, width = _shape(scan, "scan") if scan_shape is None else _given(scan_shape)
+    notes = () if scan_shape is None else contradicted(_stated(scan), scan_shape)
     size = height * width
     does_not_fit = UnreadableFile(
         f"a scan of {height} × {width} = {size} positions does not fit {rows} frames: "
@@ -247,7 +251,7 @@ def _layout(file, frames, scan_shape):
     if version == 3:
         if rows == 0 or rows % size:
             raise does_not_fit
-        return _Layout(version, (height, width), _of_version_3(scan, rows, size))
+        return _Layout(version, (height, width), _of_version_3(scan, rows, size), notes)
     # Version 2 may leave positions out, but an absurd shape must not be allocated.
     if rows < size if version == 1 else rows * 64 < size:
         raise does_not_fit
@@ -263,7 +267,7 @@ def _layout(file, frames, scan_shape):
             f"frame {outside[0]} belongs to scan position {positions[outside[0]]}, outside the "
             f"scan of {height} × {width} positions ({size})"
         )
-    return _Layout(version, (height, width), positions)
+    return _Layout(version, (height, width), positions, notes)
 
 
 def _of_version_3(scan, rows, size):
@@ -307,6 +311,14 @@ def _shape(dataset, of):
     if min(values) < 1:
         raise UnreadableFile("the {} is empty: {} × {}".format(of, *values))
     return tuple(values)
+
+
+def _stated(scan):
+    """The scan shape that the file states; None if it states none."""
+    try:
+        return _shape(scan, "scan")
+    except UnreadableFile:
+        return None
 
 
 def _given(scan_shape):

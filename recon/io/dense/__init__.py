@@ -12,6 +12,7 @@ from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.frames_events import events_from_frames, takes_less_as_events
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
+from recon.io.side_files import with_side_file
 from recon.io.words import sentence
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
@@ -111,7 +112,7 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
             raise UnreadableFile(
                 "no scan has {} × {} positions: the file is damaged".format(*frames.scan_shape)
             )
-        return frames
+        return frames if reference else with_side_file(frames, path)
     except Cancelled:
         raise
     except MemoryError as error:

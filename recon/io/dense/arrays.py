@@ -9,7 +9,7 @@ from recon.errors import UnreadableFile
 from recon.events import Source
 from recon.frames import DenseFrames, of_array
 from recon.io.metadata import known_metadata
-from recon.io.scanning import fill
+from recon.io.scanning import contradicted, fill
 
 LENGTHS = {"å": 1.0, "a": 1.0, "ang": 1.0, "angstrom": 1.0, "ångström": 1.0, "pm": 1e-2} | {
     "nm": 10.0,
@@ -34,7 +34,7 @@ class Array:
         Of the file.
     said : dict
         What the file says of the experiment: name to (value, where it says so), under the names and
-        in the units of `recon.io.metadata`, beside `dwell_time` [s] and `camera_length` [m].
+        in the units of `recon.io.metadata`.
     scan_shape : (Sy, Sx), optional
         What the file says of how three dimensions fill a scan.
     """
@@ -62,8 +62,10 @@ class Array:
                 f"frames are arrays of numbers (frames, ky, kx) or (y, x, ky, kx), "
                 f"not {stored.dtype} of shape {' × '.join(map(str, shape))}"
             )
-        source = Source(self.name, self.format)
         number = int(np.prod(shape[:-2]))
+        stated = shape[:2] if len(shape) == 4 else self.scan_shape
+        notes = () if reference else contradicted(stated, asked)
+        source = Source(self.name, self.format, notes=notes)
         if reference:
             scan_shape = (1, number)
         elif asked is not None or len(shape) == 3:
@@ -86,13 +88,6 @@ class _Single:
 def _metadata(said):
     """Plain entries, and under `origins` where each was said."""
     known = known_metadata({name: value for name, (value, _) in said.items()})
-    for name in ("dwell_time", "camera_length"):
-        try:
-            value = float(np.asarray(said[name][0]).item())
-        except (KeyError, TypeError, ValueError):
-            continue
-        if np.isfinite(value) and value > 0:
-            known[name] = value
     if known:
         known["origins"] = {name: said[name][1] for name in known}
     return known

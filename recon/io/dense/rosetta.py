@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from recon.errors import UnreadableFile
+from recon.io.dense import digitalmicrograph
 from recon.io.dense.arrays import Array, hyperspy, step
 
 
@@ -31,12 +32,16 @@ class Format:
         `sign(start, path)`: whether a file that begins with these 1024 bytes is of this format.
     shaped : bool
         Whether the plugin takes `navigation_shape` (x, y).
+    beforehand : callable, optional
+        `beforehand(path)` gives entries that RosettaSciIO does not map, and refuses what it would
+        take too long over.
     """
 
     NAME: str
     plugin: str
     sign: Callable[[bytes, Path], bool]
     shaped: bool = False
+    beforehand: Callable[[Path], dict] | None = None
 
     def matches(self, path: Path) -> bool:
         """Whether a file's content is of this format."""
@@ -47,6 +52,7 @@ class Format:
 
     def read(self, path: Path, asked=None) -> Array:
         """The largest array of three or four dimensions in the file."""
+        said = {} if self.beforehand is None else self.beforehand(path)
         options = {"lazy": True}
         if self.shaped and asked is not None:
             options["navigation_shape"] = tuple(int(n) for n in asked)[::-1]
@@ -67,7 +73,8 @@ class Format:
         signal = max(signals, key=lambda s: s["data"].size)
         axes = sorted(signal["axes"], key=lambda a: a.get("index_in_array", 0))
         data, axes = _scan_first(signal["data"], axes)
-        return Array(_Lazy(data, self.NAME), path.name, self.NAME, _said(signal, axes))
+        said |= _said(signal, axes)
+        return Array(_Lazy(data, self.NAME), path.name, self.NAME, said)
 
 
 class _told:
@@ -145,15 +152,6 @@ def _is_tvips(start, path):
     return size == 256 and version in (1, 2) and bits in (8, 16) and 0 < width * height < 1 << 27
 
 
-def _is_dm(start, path):
-    if len(start) < 24:
-        return False
-    (version,) = struct.unpack(">I", start[:4])
-    # Version, length of the file, byte order.
-    order = {3: start[8:12], 4: start[12:16]}.get(version)
-    return order in (b"\0\0\0\0", b"\0\0\0\1") and path.suffix.lower() in (".dm3", ".dm4")
-
-
 def _is_mrc(start, path):
     if len(start) < 1024 or start[208:212] != b"MAP ":
         return False
@@ -163,7 +161,12 @@ def _is_mrc(start, path):
 
 FORMATS = (
     Format("Merlin .mib", "quantumdetector", _is_merlin, shaped=True),
-    Format("DigitalMicrograph", "digitalmicrograph", _is_dm),
+    Format(
+        "DigitalMicrograph",
+        "digitalmicrograph",
+        digitalmicrograph.is_dm,
+        beforehand=digitalmicrograph.said_of_frames,
+    ),
     Format("MRC", "mrc", _is_mrc),
     Format("TVIPS", "tvips", _is_tvips),
 )
