@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 _LEAST = 640
 """Least length of the image's longer side in the picture [px]; smaller ones are enlarged."""
 
-_LIGHT = {"paper": (255, 255, 255), "ink": (20, 20, 20)}
-_DARK = {"paper": (18, 20, 23), "ink": (235, 235, 235)}
+LIGHT = {"paper": (255, 255, 255), "ink": (20, 20, 20)}
+DARK = {"paper": (18, 20, 23), "ink": (235, 235, 235)}
 
 
 def render_png(
@@ -60,7 +60,7 @@ def render_png(
     if values:
         low, high = limits if limits is not None else _range(image)
         table = colours(cmap)
-        pixels = table[_levels(image, low, high, len(table))]
+        pixels = table[levels(image, low, high, len(table))]
     else:
         pixels = image[..., :3]
     height, width = _size(image.shape[:2], sampling)
@@ -70,19 +70,19 @@ def render_png(
     picture = Image.fromarray(np.ascontiguousarray(pixels, np.uint8)).resize((width, height), way)
 
     em = max(14, round(max(height, width) / 36))
-    font, theme = _font(em), _DARK if dark else _LIGHT
+    font, theme = font_of(em), DARK if dark else LIGHT
     margin, head = em, round(2.2 * em)
     tail = round(6.5 * em) if values else margin
     sheet = Image.new("RGB", (margin + width + tail, head + height + margin), theme["paper"])
     sheet.paste(picture, (margin, head))
     draw = ImageDraw.Draw(sheet)
-    draw.text((margin, head / 2), _plain(title, font), theme["ink"], font, anchor="lm")
+    draw.text((margin, head / 2), plain(title, font), theme["ink"], font, anchor="lm")
     if sampling is not None:
         _scale_bar(draw, (margin, head, width, height), width / image.shape[1], sampling[1], em)
     if values:
         left = margin + width + em // 2
         _colour_bar(sheet, draw, (left, head, em, height), table, (low, high), theme, font)
-        draw.text((left, head / 2), _plain(unit, font), theme["ink"], font, anchor="lm")
+        draw.text((left, head / 2), plain(unit, font), theme["ink"], font, anchor="lm")
     out = BytesIO()
     sheet.save(out, "PNG")
     return out.getvalue()
@@ -120,7 +120,8 @@ def _range(image):
     return float(finite.min()), float(finite.max())
 
 
-def _levels(image, low, high, count):
+def levels(image, low, high, count):
+    """(H, W) int rows of a table of `count` colours, clipped at both ends."""
     span = high - low if high > low else 1.0
     level = (np.nan_to_num(image.astype(np.float64), nan=low) - low) / span * (count - 1)
     return np.clip(level + 0.5, 0, count - 1).astype(np.intp)
@@ -144,12 +145,12 @@ def _scale_bar(draw, box, zoom, step, em):
     end = left + em + length / step * zoom
     foot = top + height - em
     bar = (left + em, foot - em / 3, end, foot)
-    font = _font(em)
+    font = font_of(em)
     # White with a dark edge is legible on any image.
     draw.rectangle(bar, (255, 255, 255), outline=(0, 0, 0))
     draw.text(
         ((bar[0] + bar[2]) / 2, bar[1] - em / 4),
-        _plain(in_words(length), font),
+        plain(in_words(length), font),
         (255, 255, 255),
         font,
         anchor="mb",
@@ -170,11 +171,11 @@ def _colour_bar(sheet, draw, box, table, limits, theme, font):
         value = low + part * (high - low)
         value = 0.0 if abs(value) < 1e-3 * (high - low) else value
         text = f"{value:.3g}".replace("-", "−")
-        draw.text(at, _plain(text, font), theme["ink"], font, anchor=anchor)
+        draw.text(at, plain(text, font), theme["ink"], font, anchor=anchor)
 
 
 @cache
-def _font(size: int):
+def font_of(size: int):
     """DejaVu Sans where Matplotlib is installed (as ASE wants it); else Pillow's own."""
     found = find_spec("matplotlib")
     if found is not None and found.origin:
@@ -184,7 +185,7 @@ def _font(size: int):
     return ImageFont.load_default(size)
 
 
-def _plain(text: str, font) -> str:
+def plain(text: str, font) -> str:
     """`text` in the letters that the font has."""
     if font.getname()[0].startswith("DejaVu"):
         return text

@@ -37,9 +37,21 @@ def info(
     as_json: Annotated[
         bool, typer.Option("--json", help="With --health: the findings as JSON, in numbers.")
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.png",
+            help="With --health: a picture of the detector with its faults, the beam current and "
+            "the descan over the scan.",
+        ),
+    ] = None,
 ):
     """Print what a file holds, as JSON; or how healthy the scan is."""
     options.scan_file(file)
+    if picture is not None:
+        if not health:
+            raise ValueError("A picture is drawn of the health report: give --health as well.")
+        options.output_file(picture, source=file)
     known = options.told(told)
     from recon.io import describe, open_scan
 
@@ -58,6 +70,12 @@ def info(
         else:
             facts = describe(events)
     if health:
+        if picture is not None:
+            from app.health_picture import png
+            from recon.io.atomic import replacing
+
+            with replacing(picture) as out:
+                out.write(png(found))
         if not as_json:
             _print(found)
             return

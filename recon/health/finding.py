@@ -22,7 +22,7 @@ class Finding:
     meaning, advice : str
         One sentence each: what it means, and what to do; `advice` is empty where all is well.
     picture : array, optional
-        Where it was found, (Ky, Kx), (Sy, Sx) or a curve, on the host.
+        Where it was found, (Ky, Kx), (Sy, Sx), a curve or a field (2, Sy, Sx), on the host.
     """
 
     name: str

@@ -268,6 +268,7 @@ def _descan(com, radius):
         "Correct the descan at the microscope; phases of long waves carry a ramp."
         if any(sure)
         else "",
+        com - com.mean((1, 2), keepdims=True),
     )
 
 
