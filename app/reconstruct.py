@@ -7,8 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from app import contrasts
 from app.building import planned, required
 from app.config import limit_gpu
+from app.contrasts import Contrasts
 from app.gauge import model
 from app.opening import contradictions
 from app.request import Geometry
@@ -73,6 +75,8 @@ class Choices:
     """What differs from `DPC`."""
     device: str = "auto"
     """One of `recon.backend.DEVICES`."""
+    contrasts: Contrasts = field(default_factory=Contrasts)
+    """What is made besides."""
 
     def __post_init__(self):
         if (self.centre is None) != (self.radius is None):
@@ -142,7 +146,7 @@ def reconstruct_file(
         path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
     )
     results, parameters = reconstruct(events, choices, report=report)
-    write_results(output, results, parameters)
+    write_results(output, results, parameters, parameters["labels"])
     return parameters
 
 
@@ -164,6 +168,7 @@ def reconstruct(
             "There are no electrons in the scan of {} × {} positions: "
             "nothing can be reconstructed.".format(*events.scan_shape)
         )
+    choices.contrasts.check(events, choices.mode)
     device, failure = choose(choices.device), None
     limit_gpu(device)
     try:
@@ -223,6 +228,9 @@ def _reconstruct(events, choices, device, report):
         progress=lambda part: report("Integrating", part),
     )
     images = presets(events, calibration.centre, calibration.radius)
+    besides, labels = contrasts.make(
+        events, sidebands, calibration, aberrations, choices, device, report
+    )
 
     results = {
         "ssb/phase": phase,
@@ -231,6 +239,7 @@ def _reconstruct(events, choices, device, report):
         "com": on_host(field_mrad),
         "pacbed": pattern,
         **{f"virtual/{name}": on_host(image) for name, image in images.items()},
+        **besides,
     }
     parameters = {
         "file": asdict(events.source),
@@ -249,6 +258,7 @@ def _reconstruct(events, choices, device, report):
         "sideband": choices.sideband,
         "band_limit": choices.band_limit,
         "dpc": dpc,
+        **labels,
         "sources": sources.origin,
         "device": {"used": device.name, "name": model(device)},
         "versions": _versions(),

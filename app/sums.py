@@ -113,3 +113,16 @@ def build_g(scan: ScanData, calibration, pixels: int, device, **options):
     from recon.gfunction import build_sidebands
 
     return build_sidebands(scan, calibration, pixels, **options)
+
+
+def tilt_corrected(scan: ScanData, calibration, aberrations, pixels: int, device, **options):
+    """Tilt-corrected bright field: of events on their device, of frames on the one named."""
+    if is_dense(scan):
+        from recon.frames_sums import tilt_corrected_dense
+
+        return tilt_corrected_dense(
+            scan, calibration, aberrations, pixels, device=device, **options
+        )
+    from recon import parallax
+
+    return parallax.tilt_corrected(scan, calibration, aberrations, pixels, **options)

@@ -21,7 +21,9 @@ from scans import (
 )
 
 from app.cli import main
+from app.contrasts import Contrasts
 from recon import backend
+from recon.frames import DenseFrames
 from recon.io import write_events
 from recon.simulate import truth
 
@@ -170,6 +172,55 @@ def test_every_mode_and_option_is_taken(bare_file, tmp_path):
     assert parameters["calibration"]["centre"] == [14.5, 12.5]
     expected = {"iterations": 3, "highpass": 0.001, "lowpass": 0.2, "step": 0.3}
     assert expected.items() <= parameters["dpc"].items()
+
+
+def test_other_contrasts_are_written_under_their_labels_and_the_phase_stays(
+    bare_file, reconstruction, tmp_path, capsys
+):
+    plain, _ = reconstruction
+    output = tmp_path / "out.h5"
+    asked = ["--wiener", "--obf", "--upsample", "2", "--frc"]
+    results, parameters = reconstruct(bare_file, output, *BEAM, *ORIENTATION, *PROBE, *asked)
+    for name, expected in plain.items():
+        np.testing.assert_array_equal(results[name], expected, err_msg=name)
+    added = {name: results[name].shape for name in results.keys() - plain.keys()}
+    rings = added["ssb/resolution/q"]
+    finer = tuple(2 * n for n in SCAN_SHAPE)
+    assert added == {
+        "ssb/phase_wiener": SCAN_SHAPE,
+        "ssb/obf": SCAN_SHAPE,
+        "parallax/image": finer,
+        **{f"ssb/resolution/{name}": rings for name in ("q", "correlation", "count", "snr")},
+    }
+    # Wiener weights lie between 0 and 1.
+    gain = waves(results["ssb/phase_wiener"]) / waves(plain["ssb/phase"])
+    assert np.all((gain.real > 0.5) & (gain.real <= 1 + 1e-5))
+    assert results["parallax/image"].mean() == pytest.approx(1)
+    with h5py.File(output) as file:
+        labels = {name: file[name].attrs["label"] for name in parameters["labels"]}
+        assert labels == parameters["labels"]
+        assert "label" not in file["ssb/phase"].attrs
+        assert file["ssb/phase_wiener"].attrs["units"] == "rad"
+    for name, words in (
+        ("ssb/phase_wiener", "rad² Å²"),
+        ("ssb/obf", "no phase in radians"),
+        ("parallax/image", "pixels of 0.2 × 0.225 Å"),
+        ("ssb/resolution/correlation", "two halves"),
+    ):
+        assert words in labels[name]
+    assert parameters["wiener"]["level"] > 0
+    assert parameters["parallax"]["upsample"] == 2
+    assert 0.4 < parameters["resolution"]["1/7"] < 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert parameters["resolution"]["statement"] in said
+
+
+def test_contrasts_that_cannot_be_made_are_refused_before_any_work(bare_file, tmp_path, capsys):
+    command = ["reconstruct", str(bare_file), "-o", str(tmp_path / "out.h5"), *BEAM]
+    assert main([*command, "--wiener", "--mode", "sum"]) == 2
+    assert "leave --wiener out" in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(ValueError, match="count the electrons first"):
+        Contrasts(frc=True).check(DenseFrames(None, (4, 4), (5, 5), np.uint8), "exact")
 
 
 def test_a_scan_without_electrons_in_the_disc_is_refused(tmp_path, capsys):

@@ -8,6 +8,7 @@ import typer
 from app.commands import options
 from app.commands.console import progress
 
+CONTRASTS = "Besides the phase"
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
 
@@ -156,6 +157,48 @@ def reconstruct(
             rich_help_panel=METHOD,
         ),
     ] = 1.0,
+    wiener: Annotated[
+        bool,
+        typer.Option(
+            "--wiener",
+            help="Also write a Wiener-filtered phase, with the spectrum that the scan itself "
+            "lets expect; the phase as measured stays as it is.",
+            rich_help_panel=CONTRASTS,
+        ),
+    ] = False,
+    obf: Annotated[
+        bool,
+        typer.Option(
+            "--obf",
+            help="Also write optimum bright field, in units of its noise.",
+            rich_help_panel=CONTRASTS,
+        ),
+    ] = False,
+    parallax: Annotated[
+        bool,
+        typer.Option(
+            "--parallax",
+            help="Also write tilt-corrected bright field, for defocused scans.",
+            rich_help_panel=CONTRASTS,
+        ),
+    ] = False,
+    upsample: Annotated[
+        Literal["1", "2", "4"],
+        typer.Option(
+            help="Pixels of the parallax image to a scan step; above 1 it is written for that "
+            "alone.",
+            rich_help_panel=CONTRASTS,
+        ),
+    ] = "1",
+    frc: Annotated[
+        bool,
+        typer.Option(
+            "--frc",
+            help="Also write the Fourier ring correlation of two halves of the electrons, and "
+            "say the resolution.",
+            rich_help_panel=CONTRASTS,
+        ),
+    ] = False,
     dpc_iterations: Annotated[
         int | None,
         typer.Option(
@@ -213,6 +256,7 @@ def reconstruct(
     known = options.told(told)
     if dwell_time_us is not None:
         known["dwell_time"] = dwell_time_us * 1e-6
+    from app.contrasts import Contrasts
     from app.reconstruct import Choices, reconstruct_file
 
     dpc = {
@@ -236,6 +280,9 @@ def reconstruct(
         band_limit=band_limit,
         dpc={name: value for name, value in dpc.items() if value is not None},
         device=device,
+        contrasts=Contrasts(
+            wiener, obf, parallax or upsample != "1", upsample=int(upsample), frc=frc
+        ),
     )
     with progress() as report:
         parameters = reconstruct_file(
@@ -255,7 +302,7 @@ def reconstruct(
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]
     if from_file:
         typer.echo(f"Taken from the file: {', '.join(from_file)}.")
-    for name in ("disc", "orientation", "device"):
-        if statement := parameters[name].get("statement"):
+    for name in ("disc", "orientation", "wiener", "resolution", "device"):
+        if statement := parameters.get(name, {}).get("statement"):
             typer.echo(statement)
     typer.echo(f"Wrote {output}")

@@ -16,6 +16,10 @@ from recon.io.atomic import replacing
 
 UNITS = {
     "ssb/phase": "rad",
+    "ssb/phase_wiener": "rad",
+    "ssb/obf": "counting noise",
+    "ssb/resolution/q": "1/Å",
+    "parallax/image": "of the mean intensity",
     "dpc/phase": "rad",
     "com": "mrad",
     "pacbed": "electrons",
@@ -24,7 +28,9 @@ UNITS = {
 """Unit of a dataset, or of all datasets in a group."""
 
 
-def write_results(path, results: Mapping, parameters: Mapping) -> None:
+def write_results(
+    path, results: Mapping, parameters: Mapping, labels: Mapping | None = None
+) -> None:
     """Write arrays and all that they were computed with to one HDF5 file.
 
     Parameters
@@ -37,6 +43,8 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
     parameters : mapping
         Written to the file's attribute `parameters` as JSON. Arrays become lists, dataclasses
         objects, and numbers that are not finite null.
+    labels : mapping, optional
+        Sentences that say of a dataset what it is, by name: its attribute `label`.
 
     Raises
     ------
@@ -53,6 +61,8 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
             unit = UNITS.get(name, UNITS.get(name.split("/")[0]))
             if unit:
                 dataset.attrs["units"] = unit
+            if name in (labels or {}):
+                dataset.attrs["label"] = labels[name]
     with replacing(path, len(image.getbuffer())) as file:
         file.write(image.getbuffer())
 
