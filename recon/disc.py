@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, optimize, special
+from scipy import ndimage, optimize
 
 from recon.backend import on_host
 from recon.errors import DiscNotFound
+from recon.rim import Rim, binned, enough_binning, offsets
 
 FEWEST_ELECTRONS = 200
 SMALLEST_RADIUS = 1.5
@@ -17,20 +18,12 @@ WEAKEST_SIGNAL = 8
 """Least drop of the intensity, relative to its standard error by counting."""
 LEAST_RIM = 0.55
 """Part of the rim that has to lie on the detector, and to show a drop of intensity."""
-BOX_VARIANCE = 1 / 12
-"""Variance [px²] of the square pixel over which an intensity is averaged, along any direction."""
 SHARES = (0.03, 0.15, 0.35, 0.55, 0.75)
 """Parts of all electrons, of which the faintest pixel tries for the level of the disc: a bright
 structure inside the disc misleads the first, a halo or dark counts the last. A small disc may
 hold too few of the electrons for either: its own brightness is tried as well."""
-MODEL_ERROR = 0.03
-"""Structure inside a disc, relative to its intensity, below which counts are taken as exact."""
 LARGE = 500
 """Detectors of twice as many pixels are binned to about as many, to look for the disc."""
-MOST_PIXELS = 8000
-"""Pixels around the rim that are fitted; of more, every so many."""
-ENOUGH_COUNTS = 10
-"""Counts a pixel in the disc, below which pixels are binned: a few counts look like outliers."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +58,15 @@ class Disc:
     statement: str
 
 
-def fit_disc(pacbed) -> Disc:
+def fit_disc(pacbed, start=None) -> Disc:
     """Bright-field disc of a pattern of counts, found and fitted on its own.
 
     Parameters
     ----------
     pacbed : (Ky, Kx) array
         Sum of a scan's frames [counts], on any device.
+    start : ((float, float), float), optional
+        Rough centre (y, x) and radius [px], where the disc need not be looked for.
 
     Raises
     ------
@@ -97,7 +92,7 @@ def fit_disc(pacbed) -> Disc:
         )
     pattern = _without_hot_pixels(pattern)
     refused = None
-    for centre, radius in _starts_of_any_size(pattern):
+    for centre, radius in [start] if start else _starts_of_any_size(pattern):
         try:
             return _fitted(pattern, centre, radius)
         except DiscNotFound as error:
@@ -124,17 +119,11 @@ def _starts_of_any_size(pattern):
         try:
             return [
                 (tuple(c * binning + (binning - 1) / 2 for c in centre), radius * binning)
-                for centre, radius in _starts(_binned(pattern, binning))
+                for centre, radius in _starts(binned(pattern, binning))
             ]
         except DiscNotFound:
             pass  # perhaps too small to be seen there
     return _starts(pattern)
-
-
-def _binned(pattern, binning):
-    height, width = (n // binning for n in pattern.shape)
-    cropped = pattern[: height * binning, : width * binning]
-    return cropped.reshape(height, binning, width, binning).sum(axis=(1, 3))
 
 
 def _starts(pattern):
@@ -193,7 +182,7 @@ def _electron_quantiles(pattern, shares):
 
 def _steepest_radius(pattern, centre):
     """Drop of the radial mean times radius, and radius, where that is largest."""
-    r = np.hypot(*_offsets(pattern.shape, centre))
+    r = np.hypot(*offsets(pattern.shape, centre))
     bins = np.minimum(r * 2, 2 * np.hypot(*pattern.shape)).astype(np.int64).ravel()
     pixels = np.concatenate([[0], np.cumsum(np.bincount(bins))])
     counts = np.concatenate([[0], np.cumsum(np.bincount(bins, weights=pattern.ravel()))])
@@ -212,85 +201,14 @@ def _steepest_radius(pattern, centre):
     return float(score[best]), float(radius[best])
 
 
-def _offsets(shape, centre):
-    return np.arange(shape[0])[:, None] - centre[0], np.arange(shape[1]) - centre[1]
-
-
-class _Rim:
-    """Pixels around a circle, and the levels that fit them best for a given rim."""
-
-    def __init__(self, pattern, centre, radius, reach, binning):
-        y0, x0 = (max(int(c - radius - reach), 0) // binning * binning for c in centre)
-        y1, x1 = (max(int(c + radius + reach) + 2 * binning, 0) for c in centre)
-        binned = _binned(pattern[y0:y1, x0:x1], binning)
-        y, x = (
-            start + np.arange(n) * binning + (binning - 1) / 2
-            for start, n in zip((y0, x0), binned.shape, strict=True)
-        )
-        distance = np.hypot(y[:, None] - centre[0], x - centre[1])
-        near = np.flatnonzero(np.abs(distance - radius) < reach)
-        near = near[:: -(-near.size // MOST_PIXELS)]
-        self.y, self.x = y[near // x.size], x[near % x.size]
-        self.counts = binned.ravel()[near]
-        self.box_variance = BOX_VARIANCE * binning**2
-        self.sectors = int(np.clip(near.size // 150, 1, 16))
-        azimuth = np.arctan2(self.y - centre[0], self.x - centre[1])
-        self.sector = ((azimuth / (2 * np.pi) + 0.5) * self.sectors).astype(int) % self.sectors
-        self.weights = np.ones(near.size)
-
-    def fraction(self, p):
-        """How far inside the rim each pixel is, 1 to 0, for p = (y, x, radius, log width)."""
-        variance = np.exp(2 * p[3]) + self.box_variance
-        # The half level of a blurred disc lies further in than the rim of the sharp one.
-        half = np.sqrt(max(p[2] ** 2 - variance, 0.25 * p[2] ** 2))
-        distance = np.hypot(self.y - p[0], self.x - p[1]) - half
-        return 0.5 * special.erfc(distance / np.sqrt(2 * variance))
-
-    def levels(self, fraction):
-        """Inside and outside intensity of each sector, by weighted least squares."""
-        outside = 1 - fraction
-        square = self.weights**2
-
-        def total(values):
-            return np.bincount(self.sector, square * values, self.sectors)
-
-        a, b, c = total(fraction**2), total(fraction * outside), total(outside**2)
-        u, v = total(fraction * self.counts), total(outside * self.counts)
-        determinant = np.maximum(a * c - b * b, 1e-12 * (a + c) ** 2 + 1e-300)
-        return (c * u - b * v) / determinant, (a * v - b * u) / determinant
-
-    def model(self, p):
-        """Expected counts of each pixel."""
-        fraction = self.fraction(p)
-        inside, outside = self.levels(fraction)
-        return outside[self.sector] + (inside - outside)[self.sector] * fraction
-
-    def residual(self, p):
-        """Weighted misfit of each pixel."""
-        return self.weights * (self.counts - self.model(p))
-
-    def reweight(self, p):
-        """Give each pixel the weight of its expected counts, and less if it is an outlier."""
-        model = np.maximum(self.model(p), 0)
-        allowance = (MODEL_ERROR * np.median(model)) ** 2
-        self.weights = 1 / np.sqrt(model + allowance + 1e-3 * model.max() + 1e-12)
-        misfit = self.residual(p)
-        scale = 1.5 * max(1.0, 1.4826 * np.median(np.abs(misfit)))
-        self.weights /= np.sqrt(np.sqrt(1 + (misfit / scale) ** 2))
-
-
 def _fitted(pattern, centre, radius):
     """Fit from a rough disc, first widely, then closely around the rim."""
-    within = np.hypot(*_offsets(pattern.shape, centre)) < 0.8 * radius
-    level = pattern[within].mean() if within.any() else ENOUGH_COUNTS
-    binning = int(np.ceil(np.sqrt(ENOUGH_COUNTS / max(level, 1e-3))))
-    binning = max(1, min(binning, int(radius / 6)))
-
+    binning = enough_binning(pattern, centre, radius)
     p = np.array([*centre, radius, np.log(max(0.5, 0.05 * radius))])
     for round_ in range(3):
         width = np.exp(p[3])
         reach = 0.5 * p[2] if round_ == 0 else min(4 * width + 4 * binning, 0.5 * p[2])
-        rim = _Rim(pattern, p[:2], p[2], max(reach, 2.5), binning)
+        rim = Rim(pattern, p[:2], p[2], max(reach, 2.5), binning)
         if rim.counts.size < 12:
             raise DiscNotFound(
                 f"No disc: hardly anything of a circle of {p[2]:.1f} px radius at "

@@ -1,0 +1,189 @@
+"""The patterns of a scan put straight: descan and the disc's ellipticity taken out of the events.
+
+Each electron goes to where it would have been, before anything is binned or summed:
+k → c + M (k - shift(R) - c), with M that of an `Ellipse` about its centre c, and the shift that of
+a `Descan` at the scan position R.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from recon.backend import CPU
+from recon.com import row_divider
+from recon.descan import Descan
+from recon.ellipse import Ellipse
+from recon.events import ElectronEvents
+from recon.frames import DenseFrames
+from recon.io import room
+from recon.kernels import straighten as kernels
+
+BATCH = 1 << 26
+"""Electrons in one launch of a kernel: a fraction of a second."""
+
+
+def straighten(
+    events: ElectronEvents,
+    descan: Descan | None = None,
+    ellipse: Ellipse | None = None,
+    progress=None,
+    seed: int = 0,
+) -> ElectronEvents:
+    """The scan without its descan and with a round disc, electron by electron.
+
+    Parameters
+    ----------
+    events : ElectronEvents
+        The scan as recorded, before crops: a descan is one over the whole scan, and an ellipse's
+        centre one on the whole detector. May be memory-mapped.
+    descan, ellipse
+        What to take out; None leaves it.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+    seed : int
+        Of the places in pixels, where they are drawn.
+
+    Returns
+    -------
+    ElectronEvents
+        On the device of `events`. Places in pixels are kept in `subpixel`, to a sixteenth. A centre
+        in the metadata moves along; a radius stays, as the ellipse keeps its area. Electrons that
+        leave the detector are dropped, and a note in the source says how many. Without descan and
+        ellipse, `events` itself.
+
+    Raises
+    ------
+    ValueError
+        If the seed is negative, or an electron lies outside the detector.
+    UnreadableFile
+        If there is no room for the electrons, in memory or for temporary files.
+
+    Notes
+    -----
+    Where a source does not say where in its pixel an electron was, its place is drawn from the
+    pixel's area, the same in each call with the same seed. Of the shift that is then not whole
+    pixels, each electron takes what its place makes of it: expected counts are the old ones
+    averaged over the area of the moved pixel, and counts stay Poisson. Moved from the middle of
+    its pixel instead, every electron of a frame would jump at once where the shift passes half a
+    pixel, and a stretched pattern would have rows that are empty or doubled.
+
+    Done on the host, in two passes over the electrons, and taken back to the device.
+    """
+    if descan is None and ellipse is None:
+        return events
+    if int(seed) != seed or not 0 <= seed < 1 << 63:
+        raise ValueError(f"The seed is a whole number from 0 to 2⁶³ - 1, not {seed}.")
+    tell = progress or (lambda fraction: None)
+    events.check_pixels()
+    matrix, centre = np.eye(2), np.zeros(2)
+    if ellipse is not None:
+        matrix, centre = ellipse.matrix, np.array(ellipse.centre)
+    origin = centre - matrix @ centre
+    powers = np.zeros((2, 6)) if descan is None else descan.polynomial(events.scan_shape)
+    places = np.empty(0, np.uint8) if events.subpixel is None else events.subpixel
+    electrons = events.pixels, places, events.offsets
+    shapes = np.array([events.scan_shape, events.frame_shape], np.int64)
+    divider = tuple(np.uint64(number) for number in row_divider(*events.frame_shape))
+    how = shapes, divider, (matrix, origin, powers), np.uint64(seed)
+    safe = _safe(events.frame_shape, matrix, origin, powers)
+
+    kept = np.zeros(events.positions, np.int64)
+    for first, last in events.batches(BATCH):
+        kernels.count_moved(electrons, first, last, safe, *how, kept)
+        tell(0.3 * last / events.positions)
+    offsets = np.zeros(events.positions + 1, np.int64)
+    np.cumsum(kept, out=offsets[1:])
+    pixels, left = room.electrons(int(offsets[-1])), np.empty(offsets[-1], np.uint8)
+    for first, last in events.batches(BATCH):
+        kernels.move(electrons, first, last, *how, offsets, pixels, left)
+        tell(0.3 + 0.7 * last / events.positions)
+
+    metadata = dict(events.metadata)
+    if "centre" in metadata:
+        moved = centre + matrix @ (np.array(metadata["centre"], float) - centre)
+        metadata["centre"] = tuple(float(value) for value in moved)
+    source = events.source
+    if lost := events.electrons - int(offsets[-1]):
+        note = (
+            f"{lost} of {events.electrons} electrons left the detector when the patterns were put "
+            "straight."
+        )
+        source = replace(source, notes=(*source.notes, note))
+    straight = replace(
+        events,
+        pixels=pixels,
+        offsets=offsets,
+        subpixel=left,
+        metadata=metadata,
+        source=source,
+        device=CPU,
+    )
+    return straight.to_device(events.device)
+
+
+def _safe(frame_shape, matrix, origin, powers):
+    """(Ky Kx,) bool: pixels whose electrons stay on the detector in every frame."""
+    # No polynomial of arguments up to 1 exceeds the sum of its coefficients.
+    reach = np.abs(matrix) @ (np.abs(powers).sum(axis=1) + 1)
+    y, x = np.ogrid[: frame_shape[0], : frame_shape[1]]
+    inside = True
+    for row, start, size, most in zip(matrix, origin, frame_shape, reach, strict=True):
+        place = row[0] * y + row[1] * x + start
+        inside = inside & (place > most) & (place < size - 1 - most)
+    return inside.ravel()
+
+
+def straighten_frames(
+    frames: DenseFrames, descan: Descan | None = None, ellipse: Ellipse | None = None
+) -> DenseFrames:
+    """The scan without its descan, frame by frame, moved by whole pixels as they are read.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+        The scan as recorded.
+    descan : Descan, optional
+    ellipse : Ellipse, optional
+        Not taken out of dense frames.
+
+    Returns
+    -------
+    DenseFrames
+        Half a pixel of the shift may remain. Pixels that come in from outside are zero.
+
+    Raises
+    ------
+    ValueError
+        For an ellipse: pixels that are not counts cannot be moved by less than a pixel.
+    """
+    if ellipse is not None:
+        raise ValueError(
+            "The disc of dense frames is not made round: only single electrons can be moved by "
+            "parts of a pixel. Count the frames first (livestem count)."
+        )
+    if descan is None:
+        return frames
+    powers = descan.polynomial(frames.scan_shape)
+
+    def load(first, last):
+        moved = np.zeros((last - first, *frames.frame_shape), frames.dtype)
+        for out, frame, position in zip(
+            moved, frames.read(first, last), range(first, last), strict=True
+        ):
+            row, column = divmod(position, frames.scan_shape[1])
+            shift = (kernels.polynomial(c, row, column, *frames.scan_shape) for c in powers)
+            target, source = zip(
+                *(_overlap(round(s), n) for s, n in zip(shift, frame.shape, strict=True)),
+                strict=True,
+            )
+            out[target] = frame[source]
+        return moved
+
+    return replace(frames, load=load)
+
+
+def _overlap(shift, size):
+    """Where of an axis what comes from where, when it moves back by `shift` pixels."""
+    reach = max(size - abs(shift), 0)
+    to, from_ = max(-shift, 0), max(shift, 0)
+    return slice(min(to, size), min(to, size) + reach), slice(from_, from_ + reach)
