@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +26,7 @@ from app.sums import (
     presets,
     stated,
 )
+from app.treating import finer, without_faults
 from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
 from recon.com import scan_deflection
@@ -77,6 +79,10 @@ class Choices:
     """One of `recon.backend.DEVICES`."""
     contrasts: Contrasts = field(default_factory=Contrasts)
     """What is made besides."""
+    mask_faulty: bool = False
+    """Whether hot and dead detector pixels are left out."""
+    subpixel: int | str = "auto"
+    """Pixels made of one along each axis, where the source tells places in it: 1 to 16."""
 
     def __post_init__(self):
         if (self.centre is None) != (self.radius is None):
@@ -191,7 +197,16 @@ def _reconstruct(events, choices, device, report):
         events.check_pixels()
         events = events.to_device(device)
     pattern = on_host(pacbed(events))
+    treatment = []
+    if choices.mask_faulty:
+        events, pattern, treatment = without_faults(events, pattern)
     disc = _disc(sources, choices, pattern)
+    events, disc, told = finer(events, disc, choices.subpixel, choices.pixels_across)
+    if told:
+        pattern = on_host(pacbed(events))
+        if sources.origin["centre"] == ESTIMATE:
+            with suppress(DiscNotFound):  # as it was found before
+                disc = _fitted(pattern)
     deflection = centre_of_mass(events)
     report("Summing frames", 1.0)
     turn = _orientation(sources, choices, events, geometry["scan_sampling"], disc)
@@ -247,6 +262,7 @@ def _reconstruct(events, choices, device, report):
         "frame_shape": list(events.frame_shape),
         "electrons": electrons(events),
         "statement": stated(events),
+        "treatment": [*treatment, *told],
         "contradictions": contradictions(_given(choices, calibration), events.metadata),
         "calibration": asdict(calibration),
         "disc": disc,
@@ -316,7 +332,7 @@ def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
         sources.origin.update(centre=COMMAND, radius=COMMAND)
         return {"centre": choices.centre, "radius": choices.radius}
     try:
-        disc = fit_disc(pattern)
+        disc = _fitted(pattern)
     except DiscNotFound as missing:
         centre, radius = (sources.metadata.get(name) for name in ("centre", "radius"))
         if centre is None or radius is None:
@@ -324,6 +340,11 @@ def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
         sources.origin.update(centre=FILE, radius=FILE)
         return {"centre": tuple(centre), "radius": radius, "statement": str(missing)}
     sources.origin.update(centre=ESTIMATE, radius=ESTIMATE)
+    return disc
+
+
+def _fitted(pattern) -> dict[str, Any]:
+    disc = fit_disc(pattern)
     return {
         "centre": tuple(float(value) for value in disc.centre),
         "radius": float(disc.radius),

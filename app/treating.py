@@ -5,6 +5,8 @@
 Each step gives a scan like the one it took, so that every sum after it sees the same electrons.
 """
 
+import numpy as np
+
 from app.region import cut
 from app.request import Reading, Region, Treatment
 from app.store import Report
@@ -27,7 +29,7 @@ def treated(
 
         hot, dead = engine.faults(reading, progress)
         events = without(events, hot | dead)
-        said.append(_left_out(int(hot.sum()), int(dead.sum())))
+        said.append(left_out(hot, dead))
     if treatment.dose_share < 1:
         from recon.dose import thin_events
 
@@ -43,6 +45,49 @@ def treated(
     return events, tuple(said)
 
 
+def without_faults(events: ScanData, pattern):
+    """The scan and its PACBED without hot and dead pixels, and what was left out, in sentences."""
+    from recon.health import faulty_pixels
+    from recon.masking import without
+
+    hot, dead = faulty_pixels(pattern)
+    events = without(events, hot | dead)
+    return events, np.where(hot | dead, 0, pattern), [left_out(hot, dead)]
+
+
+def finer(events: ScanData, disc: dict, factor: int | str, pixels_across: int):
+    """The scan on a finer detector where that is wanted, the disc there, and sentences.
+
+    Parameters
+    ----------
+    disc : dict
+        `centre` and `radius` on the scan's own detector [px], and more that stays.
+    factor : int or "auto"
+        Pixels made of one along each axis; "auto" makes as many as are worth it.
+    pixels_across : int
+        Binned pixels that are wanted over the disc.
+
+    Raises
+    ------
+    ValueError
+        If finer places are asked for that the source does not tell.
+    """
+    from recon.subpixel import factor_for, refine_detector
+
+    if factor == "auto":
+        factor = 1 if is_dense(events) else factor_for(events, disc["radius"], pixels_across)
+    if factor == 1:
+        return events, disc, []
+    _counted(events, "placed within their pixels")
+    centre = tuple((c + 0.5) * factor - 0.5 for c in disc["centre"])
+    said = (
+        f"Places within the pixels are used: {factor} × {factor} pixels are made of one, and the "
+        "disc's centre and radius are in those."
+    )
+    moved = disc | {"centre": centre, "radius": disc["radius"] * factor}
+    return refine_detector(events, factor), moved, [said]
+
+
 def _counted(events, what: str) -> None:
     if is_dense(events):
         raise ValueError(
@@ -51,7 +96,9 @@ def _counted(events, what: str) -> None:
         )
 
 
-def _left_out(hot: int, dead: int) -> str:
+def left_out(hot, dead) -> str:
+    """How many pixels two masks leave out, in a sentence."""
+    hot, dead = int(hot.sum()), int(dead.sum())
     if not hot + dead:
         return "No detector pixel is faulty: none is left out."
     return f"{hot} hot and {dead} dead detector pixels are left out of every sum."

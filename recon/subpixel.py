@@ -75,5 +75,38 @@ def refine_detector(events: ElectronEvents, factor: int = 4) -> ElectronEvents:
     return moved.to_device(events.device)
 
 
+def factor_for(events: ElectronEvents, radius: float, pixels_across: int) -> int:
+    """The factor of `refine_detector` that is worth it for `pixels_across` pixels over the disc.
+
+    Parameters
+    ----------
+    events : ElectronEvents
+    radius : float
+        Of the bright-field disc [pixels].
+    pixels_across : int
+        As for `recon.gfunction.build_sidebands`.
+
+    Returns
+    -------
+    {1, 2, 4, 8, 16}
+        1 where the source tells no places.
+
+    Notes
+    -----
+    The detector is binned to the wanted pixels by a whole number. From a number of two on, an
+    electron's place in its pixel is lost in the binned one, and so it is in COM, where it adds
+    1 / (3 r²) to the variance of an electron's place in the disc. So the factor is the least that
+    gives two pixels to a binned one; no more than the places that the source tells apart, and than
+    the largest detector holds.
+    """
+    if events.subpixel is None or not events.electrons:
+        return 1
+    told = max(np.unique(events.subpixel >> 4).size, np.unique(events.subpixel & 15).size)
+    factor, room = 1, MOST_PIXELS // (events.frame_shape[0] * events.frame_shape[1])
+    while 2 * radius * factor < 2 * pixels_across and factor < told and 4 * factor**2 <= room:
+        factor *= 2
+    return min(factor, max(FACTORS))
+
+
 def _finer(excluded, factor):
     return None if excluded is None else excluded.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -13,7 +13,7 @@ from recon.gfunction import build_sidebands
 from recon.optics import Aberrations
 from recon.simulate import expected_intensities, sample_events
 from recon.ssb import single_sideband
-from recon.subpixel import refine_detector
+from recon.subpixel import factor_for, refine_detector
 
 COARSE = 4
 
@@ -67,6 +67,26 @@ def test_what_cannot_be_is_refused():
     large = replace(plain, frame_shape=(4096, 4096), subpixel=np.zeros(2, np.uint8))
     with pytest.raises(ValueError, match="65536 × 65536 pixels is too large"):
         refine_detector(large, 16)
+
+
+@pytest.mark.parametrize(
+    ("places", "radius", "across", "factor"),
+    [
+        (4, 3.0, 18, 4),  # 2 · 3 · 8 ≥ 2 · 18 would need 8, but four places are told
+        (16, 3.0, 18, 8),
+        (16, 20.0, 18, 1),  # 40 pixels across are two to a binned one
+        (16, 10.0, 18, 2),
+        (1, 3.0, 18, 1),
+        (16, 0.1, 64, 16),
+    ],
+)
+def test_the_detector_is_made_as_fine_as_is_worth_it(places, radius, across, factor):
+    told = np.arange(places) * (16 // places)
+    events = marked(np.tile(told, 4) * 17, np.zeros(4 * places))
+    assert factor_for(events, radius, across) == factor
+    assert factor_for(replace(events, subpixel=None), radius, across) == 1
+    large = replace(events, frame_shape=(8192, 8192))
+    assert factor_for(large, radius, across) == 1
 
 
 @pytest.fixture(scope="module")

@@ -113,6 +113,14 @@ def rotation(text: str) -> float | str:
     return "auto" if text.strip().lower() == "auto" else number(text)
 
 
+def subpixel(text: str) -> int | str:
+    """How much finer a detector is made: 1, 2, 4, 8, 16 or `auto`."""
+    name = text.strip().lower()
+    if name not in ("auto", "1", "2", "4", "8", "16"):
+        raise typer.BadParameter(f"{text!r} is none of auto, 1, 2, 4, 8, 16.")
+    return name if name == "auto" else int(name)
+
+
 def device(text: str) -> str:
     """Where to compute: `auto`, `cpu` or `gpu`."""
     name = text.strip().lower()

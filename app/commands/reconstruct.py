@@ -119,6 +119,24 @@ def reconstruct(
             rich_help_panel=EXPERIMENT,
         ),
     ] = None,
+    mask_hot: Annotated[
+        bool,
+        typer.Option(
+            "--mask-hot",
+            help="Leave hot and dead detector pixels out of every sum.",
+            rich_help_panel=METHOD,
+        ),
+    ] = False,
+    subpixel: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|1|2|4|8|16",
+            parser=options.subpixel,
+            help="Pixels to make of one along each axis, where the file says where in its pixel an "
+            "electron was; `auto` makes as many as the binned pixels can use.",
+            rich_help_panel=METHOD,
+        ),
+    ] = "auto",
     aberration: Annotated[
         list[str] | None,
         typer.Option(
@@ -283,6 +301,8 @@ def reconstruct(
         contrasts=Contrasts(
             wiener, obf, parallax or upsample != "1", upsample=int(upsample), frc=frc
         ),
+        mask_faulty=mask_hot,
+        subpixel=subpixel,
     )
     with progress() as report:
         parameters = reconstruct_file(
@@ -297,6 +317,8 @@ def reconstruct(
             report=report,
         )
     typer.echo(parameters["statement"])
+    for sentence in parameters["treatment"]:
+        typer.echo(sentence)
     for sentence in (*parameters["file"]["notes"], *parameters["contradictions"]):
         typer.echo(sentence)
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]
