@@ -35,10 +35,13 @@ def keep(pixels, offsets, first, last, seed, low, high, targets, out):
     for part in prange(PARTS):
         begin = first + part * (last - first) // PARTS
         end = first + (part + 1) * (last - first) // PARTS
+        # Every electron is written, and stays if the place moves on: no branch to be guessed. What
+        # follows the last one belongs to another thread.
+        beyond = targets[end]
         for frame in range(begin, end):
             place = targets[frame]
             for event in range(offsets[frame], offsets[frame + 1]):
                 drawn = mix(start + np.uint64(event) * GOLDEN) >> np.uint64(32)
-                if low <= drawn and drawn < high:
+                if place < beyond:
                     out[place] = pixels[event]
-                    place += 1
+                place += low <= drawn and drawn < high
