@@ -278,13 +278,27 @@ class Engine:
         return f"G {amount(size)} on the {device.name.upper()}"
 
     def phase(
-        self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
+        self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit=1.0, prior=None
     ) -> np.ndarray:
         """(Sy, Sx) float32 phase [rad]; a redraw, so nothing is remembered."""
         from recon.ssb import single_sideband
 
         return self.placed.redraw(
-            g, lambda: single_sideband(g, aberrations, mode, sideband, band_limit)
+            g, lambda: single_sideband(g, aberrations, mode, sideband, band_limit, prior)
+        )
+
+    def prior(self, g, aberrations: Aberrations):
+        """The `recon.prior.Prior` under which the phase is likeliest."""
+        from recon.prior_estimate import estimate_prior
+
+        return self.placed.redraw(g, lambda: estimate_prior(g, aberrations))
+
+    def optimum_bright_field(self, g, aberrations: Aberrations, sideband: str, band_limit=1.0):
+        """(Sy, Sx) float32 image of even noise, in units of the noise."""
+        from recon.contrasts import optimum_bright_field
+
+        return self.placed.redraw(
+            g, lambda: optimum_bright_field(g, aberrations, sideband, band_limit)
         )
 
     def transmission(

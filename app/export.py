@@ -61,7 +61,7 @@ def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind:
         if kind == "tiff":
             write_tiff(
                 path, _phase(engine, prepared, request), prepared.scan_sampling,
-                f"SSB phase [rad] of {title}",
+                f"SSB phase [rad] of {title}{_dose(request)}",
             )  # fmt: skip
         else:
             write_results(
@@ -98,6 +98,7 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
     return {
         "file": asdict(scan.whole.source),
         "region": asdict(request.region),
+        "treatment": asdict(request.treatment),
         "scan_shape": list(scan.events.scan_shape),
         "frame_shape": list(scan.events.frame_shape),
         "electrons": electrons(scan.events),
@@ -128,6 +129,12 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
             **{name: version(name) for name in ("livestem", "numpy", "scipy", "numba", "h5py")},
         },
     }
+
+
+def _dose(request: Request) -> str:
+    """What of the electrons is in a file that cannot hold all parameters."""
+    share, draw = request.treatment.dose_share, request.treatment.draw
+    return "" if share == 1 else f", {100 * share:g} % of its electrons (draw {draw})"
 
 
 def _keep(path: Path, copy: Path) -> None:

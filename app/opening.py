@@ -231,6 +231,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         flyback=whole.source.flyback,
         frames_per_position=whole.source.frames_per_position,
         dose=dose,
+        dose_share=request.treatment.dose_share,
         sources=settled_sources(sources, found),
         metadata=whole.metadata,
         missing=found.missing,

@@ -25,6 +25,9 @@ from app.views.tiles import TilesView
 DRAWN = frozenset(TOPICS.values())
 """Topics that slots draw."""
 
+LIVE = frozenset({"phase", "obf"})
+"""Topics that follow a hand."""
+
 SLOTS = ("slot_main", "slot_left", "slot_right")
 
 STATUS_S = 0.5
@@ -176,7 +179,7 @@ class Page:
         if topic in self._topics:
             self._topics[topic](value)
         if topic in DRAWN:
-            moving = topic == "phase" and self._moving
+            moving = topic in LIVE and self._moving
             for slot in self.slots.values():
                 slot.take(topic, value, moving)
             self._place()

@@ -17,6 +17,7 @@ from app import opening, question, work
 from app.aside import Aside
 from app.board import Board, Callback
 from app.catalogue import DEMO
+from app.dosing import Dosing
 from app.extra_table import EXTRAS
 from app.extras import Extras
 from app.filling import FOLLOWS, FOUND
@@ -85,7 +86,7 @@ class Pipeline:
         self._meters = {lane: Meter(self.board.progress) for lane in (SLOW, DERIVED)}
         self._said: tuple = ()
         self.prepared: work.Prepared | None = None
-        self.aside, self.extras = Aside(self), Extras(self, EXTRAS)
+        self.aside, self.extras, self._dosing = Aside(self), Extras(self, EXTRAS), Dosing(self)
         self._shown: dict[str, object] = {}  # derived topic -> what it was made of
 
     # ---- for the page ----
@@ -134,8 +135,8 @@ class Pipeline:
         for lane, meter in self._meters.items():
             self.service.discard(self.session, lane)
             meter.cancel()
-        self.aside.cancel()
-        self.extras.stop()
+        for part in (self.aside.cancel, self.extras.stop, self._dosing.stop):
+            part()
         if self._wanted != self._opened:
             self._fall_back()
 
@@ -168,8 +169,8 @@ class Pipeline:
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
         self._closed = True
-        self.aside.cancel()
-        self.extras.stop()
+        for part in (self.aside.cancel, self.extras.stop, self._dosing.stop):
+            part()
         self.service.discard(self.session)
         self.service.gate(self.session, None)
         for meter in self._meters.values():
@@ -260,10 +261,9 @@ class Pipeline:
         prepared = self.prepared
         if prepared is None or self._asked.get("ready") is not prepared:
             return
-        amplitude = "amplitude" in self._contrasts()
-        drawing = work.drawing(request, amplitude)
+        drawing = work.drawing(request, self._contrasts())
         if prepared.sidebands is not None and self._new(QUICK, drawing):
-            self._redraw(request, "draft", amplitude)
+            self._redraw(request, "draft")
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
         self.extras.follow(self._contrasts(), self._settle)
@@ -271,16 +271,16 @@ class Pipeline:
     def _prepare(self, request: Request) -> None:
         meter, sources = self._begin(SLOW), dict(self._sources)
         title = self.engine.title(request.reading.dataset)
+        weighting = self._dosing.follow(request, "phase" in self._contrasts())
 
         def prepare():
-            return work.prepare(
-                self.engine, request, sources, title, meter, self.board.publish, self._let_go
-            )
+            publish = self.board.publish, self._let_go, weighting
+            return work.prepare(self.engine, request, sources, title, meter, *publish)
 
         def done(prepared, error, seconds):
             meter.end()
             if error is not None:
-                self._fail(error)
+                self.fail(error)
             else:
                 self.board.later(lambda: self._ready(prepared, request, meter))
 
@@ -296,6 +296,7 @@ class Pipeline:
     def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
         if meter is not self._meters[SLOW]:
             return
+        self._dosing.stop()
         self.prepared = self._asked["ready"] = prepared
         with self.experiment.fill(FOUND):
             opening.take_over(self.experiment.scan, request, prepared.found)
@@ -303,9 +304,8 @@ class Pipeline:
         self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
-            amplitude = "amplitude" in self._contrasts()
-            self._new(QUICK, work.drawing(request, amplitude))
-            self._redraw(request, "exact", amplitude)
+            self._new(QUICK, work.drawing(request, self._contrasts()))
+            self._redraw(request, "exact")
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
         self.extras.follow(self._contrasts(), self._settle)
@@ -318,30 +318,28 @@ class Pipeline:
         self.board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said
 
-    def _redraw(
-        self, request: Request, mode: str, amplitude: bool, delay: float = 0.0, yielding=False
-    ) -> None:
+    def _redraw(self, request: Request, mode: str, delay: float = 0.0, yielding=False) -> None:
         """Submit a redraw; an exact one follows a draft at rest."""
         draft, prepared = mode == "draft", self.prepared
-        changed_at = self._changed_at
+        changed_at, contrasts = self._changed_at, self._contrasts()
         if prepared is None:  # let go this moment
             return
 
         def redraw():
-            return work.redraw(self.engine, prepared, request, mode, amplitude and not draft)
+            return work.redraw(self.engine, prepared, request, mode, contrasts)
 
         def done(batch, error, seconds):
             if error is not None:
                 if work.move_to_cpu(self.engine, prepared, error):
                     self.board.later(lambda: self._prepare_again(prepared))
                 else:
-                    self._fail(error)
+                    self.fail(error)
                 return
             self.board.publish(self._frames.number(batch))
             if draft and self.prepared is prepared:
                 rest = max(0.0, changed_at + self._settle - monotonic())
                 # The draft of a later change may wait already; that goes first.
-                self._redraw(request, "exact", amplitude, rest, yielding=True)
+                self._redraw(request, "exact", rest, yielding=True)
 
         self.service.submit(self.session, QUICK, redraw, done, delay=delay, yielding=yielding)
 
@@ -361,7 +359,7 @@ class Pipeline:
         def done(result, error, seconds):
             meter.end()
             if error is not None:
-                self._fail(error)
+                self.fail(error)
             else:
                 self.board.later(lambda: self._advise(prepared))
 
@@ -386,9 +384,13 @@ class Pipeline:
 
     def _contrasts(self) -> tuple[str, ...]:
         """What the slots show."""
-        display = self.experiment.display
-        return display.slot_main, display.slot_left, display.slot_right
+        return self.experiment.display.contrasts
 
-    def _fail(self, error: BaseException) -> None:
+    def show(self, batch: work.Batch) -> None:
+        """Tell everyone of a frame; on the session's thread."""
+        self.board.tell(self._frames.number(batch))
+
+    def fail(self, error: BaseException) -> None:
+        """Say what went wrong; safe from any thread."""
         if not isinstance(error, Cancelled):
             self.board.publish([("error", work.sentence(error))])

@@ -148,7 +148,7 @@ class Placement:
         if g.device is CPU:
             return compute()
         with self.turns.redraw():
-            return self.attempt(lambda: on_host(compute()))
+            return self.attempt(lambda: brought_home(compute()))
 
     def attempt(self, work: Callable[[], object], let_go: Callable[[], None] | None = None):
         """`work()` on the device; again, with more room, where it did not fit.

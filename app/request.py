@@ -113,6 +113,20 @@ class Dpc:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What is done about noise in what is shown, and never in what is saved."""
+
+    wiener: bool = False
+    """Whether the phase is weighted by what each frequency tells."""
+    method: str = "total variation"
+    """Of denoising, one of `recon.denoise.METHODS`."""
+    strength: float = 1.0
+    """Of denoising, in units of the counting noise."""
+    upsample: int = 1
+    """Pixels of the tilt-corrected bright field to a scan step."""
+
+
+@dataclass(frozen=True)
 class TileChoice:
     """How many G tiles, and which; empty `frequencies` are the strongest."""
 
@@ -136,3 +150,4 @@ class Request:
     annulus: Annulus = Annulus()
     dpc: Dpc = Dpc()
     tiles: TileChoice = TileChoice()
+    noise: Noise = Noise()

@@ -6,6 +6,10 @@
 | pacbed   | `Pacbed`                                                          |
 | phase    | `PhaseImage`                                                      |
 | amplitude| `AmplitudeImage`, at rest and where a slot shows it                |
+| obf      | `LabelledImage`, where a slot shows it                            |
+| parallax | `LabelledImage`, at rest and where a slot shows it                |
+| denoised | `LabelledImage`, at rest and where a slot shows it                |
+| frc      | `app.chart.Chart`, at rest and where a slot shows it              |
 | tiles    | `Tiles`                                                           |
 | spectrum | `Spectrum`                                                        |
 | com      | `ComField`                                                        |
@@ -31,6 +35,9 @@ from recon.calibration import Calibration
 
 Sampling = tuple[float, float] | None
 
+WIENER, UNWEIGHTED = "Wiener", "not weighted"
+"""Words on a phase whose frequencies were to be weighted."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScanSummary:
@@ -54,6 +61,8 @@ class ScanSummary:
     frames_per_position: int
     dose: float | None
     """Electrons for each Å² [e/Å²]; None where the step is unknown."""
+    dose_share: float = 1.0
+    """Share of the electrons that is left of the file's."""
     sources: dict[str, str] = field(default_factory=dict)
     """Where each of `ScanState.CALIBRATION` came from: "file", "entered", "link", "fit",
     "estimated from the COM", or "unknown"."""
@@ -75,7 +84,9 @@ class ScanSummary:
         """Title, size, and electrons or the frames' size, in one line."""
         held = "{} × {} px".format(*self.frame_shape)
         if self.electrons is not None:
-            held = f"{_short(self.electrons)} e⁻"
+            held = f"{short_count(self.electrons)} e⁻"
+        if self.dose_share < 1:
+            held += f" ({100 * self.dose_share:.3g} % of the dose)"
         return "{} · {} × {} · ".format(self.title, *self.scan_shape) + held
 
 
@@ -109,6 +120,21 @@ class PhaseImage:
     scan_sampling: Sampling
     sequence: int = 0
     """Number of the frame, for `Pipeline.acknowledge`."""
+    weighting: str = ""
+    """What it says beside the picture where frequencies were to be weighted; empty for plain least
+    squares."""
+    prior: str = ""
+    """The spectrum that the weights expect, or why there are none, in a sentence."""
+
+    @property
+    def label(self) -> str:
+        """What the picture is, in two words."""
+        return " · ".join(filter(None, [self.weighting, self.mode]))
+
+    @property
+    def unit(self) -> str:
+        """Of its values; weighted ones are no radians to be read off."""
+        return f"rad, {self.weighting}" if self.weighting == WIENER else "rad"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +144,17 @@ class AmplitudeImage:
     array: np.ndarray
     """(Sy, Sx) float32"""
     scan_sampling: Sampling
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """An image over the scan that is no plain phase, and says what it is."""
+
+    array: np.ndarray
+    """(H, W) float32"""
+    unit: str
+    scan_sampling: Sampling
+    label: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +256,7 @@ class Status:
             digits = 0 if self.redraw_ms >= 10 else 1
             parts.append(f"redraw {self.redraw_ms:.{digits}f} ms")
         if self.entries is not None:
-            parts.append(f"{_short(self.entries)} entries")
+            parts.append(f"{short_count(self.entries)} entries")
         return " · ".join(parts)
 
 
@@ -250,7 +287,7 @@ class DeviceState:
         return min(1.0, self.used / self.total) if self.used is not None and self.total else 0.0
 
 
-def _short(count: int) -> str:
+def short_count(count: int) -> str:
     """A large count in three digits, such as "14.7 M"."""
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= scale:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from time import monotonic, perf_counter
 
-QUICK, DERIVED, SLOW, EXTRA, ASIDE = "quick", "derived", "slow", "extra", "aside"
-LANES = {QUICK: 1, DERIVED: 2, SLOW: 4, EXTRA: 2, ASIDE: 2}
+QUICK, DERIVED, SLOW, DOSE = "quick", "derived", "slow", "dose"
+EXTRA, ASIDE = "extra", "aside"
+LANES = {QUICK: 1, DERIVED: 2, SLOW: 4, DOSE: 1, EXTRA: 2, ASIDE: 2}
 """Threads of each lane. quick: redraws, milliseconds. derived: DPC and sums, up to seconds.
-slow: reading, simulating, building G. extra: what is shown at rest. aside: what was asked for
-once, such as a fit."""
+slow: reading, simulating, building G. dose: drafts of another dose. extra: what is shown at rest.
+aside: what was asked for once, such as a fit."""
 
 Done = Callable[[object, BaseException | None, float], None]
 Gate = Callable[[], float]

@@ -9,6 +9,7 @@ nothing. `Experiment.request()` is the frozen snapshot that everything else work
     ├── aberrations   the 25 coefficients, defocus first
     ├── detector      sampling of the bright field, sidebands, annulus
     ├── dpc           regularisation
+    ├── noise         weighting, denoising, other contrasts
     └── display       contrasts, colours, tiles, theme
 """
 
@@ -16,6 +17,7 @@ import param
 
 from app.coefficients import UNITS, AberrationState
 from app.filling import Filling
+from app.noise_state import NoiseState
 from app.question import reading_of
 from app.request import Annulus, Dpc, Region, Request, TileChoice
 from app.scan_state import ScanState
@@ -36,6 +38,9 @@ __all__ = [
 CONTRASTS = {
     "phase": "SSB phase",
     "amplitude": "SSB amplitude",
+    "denoised": "SSB phase, denoised",
+    "obf": "Optimum bright field",
+    "parallax": "Tilt-corrected bright field",
     "dpc": "DPC phase",
     "com": "COM field",
     "curl": "COM curl",
@@ -47,6 +52,7 @@ CONTRASTS = {
     "pacbed": "PACBED",
     "dpc_power": "DPC power spectrum",
     "dpc_error": "DPC error",
+    "frc": "Ring correlation",
 }
 """What an image slot can show, and its title."""
 
@@ -184,6 +190,11 @@ class DisplayState(param.Parameterized):
     )
     theme = param.Selector(default="dark", objects=["dark", "light"], label="Theme")
 
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """What the slots show."""
+        return self.slot_main, self.slot_left, self.slot_right
+
 
 class Experiment(Filling, param.Parameterized):
     """Everything that one browser session has set.
@@ -199,9 +210,10 @@ class Experiment(Filling, param.Parameterized):
     aberrations = param.ClassSelector(class_=AberrationState, constant=True)
     detector = param.ClassSelector(class_=DetectorState, constant=True)
     dpc = param.ClassSelector(class_=DpcState, constant=True)
+    noise = param.ClassSelector(class_=NoiseState, constant=True)
     display = param.ClassSelector(class_=DisplayState, constant=True)
 
-    PARTS = ("scan", "treatment", "aberrations", "detector", "dpc", "display")
+    PARTS = ("scan", "treatment", "aberrations", "detector", "dpc", "noise", "display")
 
     def __init__(self, dataset: str = "demo", **params):
         kinds = {
@@ -210,6 +222,7 @@ class Experiment(Filling, param.Parameterized):
             "aberrations": AberrationState,
             "detector": DetectorState,
             "dpc": DpcState,
+            "noise": NoiseState,
             "display": DisplayState,
         }
         super().__init__(**{name: kind() for name, kind in kinds.items()} | params)
@@ -243,6 +256,7 @@ class Experiment(Filling, param.Parameterized):
             annulus=Annulus(detector.annulus_inner, detector.annulus_outer),
             dpc=Dpc(dpc.method, dpc.highpass, dpc.lowpass, dpc.step, dpc.iterations, dpc.padding),
             tiles=TileChoice(display.tile_count, tuple(map(tuple, display.frequencies))),
+            noise=self.noise.value(),
         )
 
     def to_query(self) -> dict[str, str]:

@@ -22,8 +22,8 @@ class TreatmentState(param.Parameterized):
     dose_percent = param.Number(
         100.0,
         bounds=(0.001, 100),
-        softbounds=(1, 100),
-        step=1,
+        softbounds=(0.1, 100),
+        step=0.1,
         label="Dose (%)",
         doc="Electrons left out at random: the scan as it would be at a lower dose.",
     )

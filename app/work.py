@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
 
@@ -17,12 +17,14 @@ from app.results import (
     AmplitudeImage,
     ComField,
     DpcImage,
+    LabelledImage,
     PhaseImage,
     Spectrum,
     Status,
     Tiles,
     VirtualImages,
 )
+from app.weighting import Weighting
 from recon.backend import CPU, DeviceError
 
 Batch = list[tuple[str, object]]
@@ -42,6 +44,7 @@ class Prepared:
     scan_sampling: tuple[float, float] | None
     """(y, x) [Å]"""
     picks: "Picks"
+    weighting: Weighting = field(default_factory=Weighting)
 
     def with_(self, request: Request) -> Request:
         """`request` as far as it can be met with what is prepared."""
@@ -88,15 +91,28 @@ def preparation(request: Request) -> tuple:
     return *what, request.geometry, request.bright_field_pixels, full
 
 
-def drawing(request: Request, amplitude: bool) -> tuple:
-    """The parts of a request that a redraw depends on, besides G."""
+LIVE = frozenset({"amplitude", "obf"})
+"""Contrasts that a redraw makes besides the phase, where a slot shows them."""
+
+
+def drawing(request: Request, contrasts) -> tuple:
+    """The parts of a request that a redraw depends on, besides G, with the `contrasts` shown."""
     return (
         request.aberrations,
         request.sideband,
         request.band_limit,
         request.tiles,
-        amplitude,
+        request.noise.wiener,
+        LIVE.intersection(contrasts),
     )
+
+
+def only_dose_differs(one: Request, other: Request) -> bool:
+    """Whether what is prepared differs in nothing but which electrons are kept."""
+    if one.treatment == other.treatment:
+        return False
+    whole = (replace(each, treatment=each.treatment.at_full_dose()) for each in (one, other))
+    return len({preparation(each) for each in whole}) == 1
 
 
 def usable_sideband(g, wanted: str) -> str:
@@ -105,11 +121,19 @@ def usable_sideband(g, wanted: str) -> str:
 
 
 def prepare(
-    engine, request: Request, sources, title: str, meter: Meter, publish: Publish, let_go=None
+    engine,
+    request: Request,
+    sources,
+    title: str,
+    meter: Meter,
+    publish: Publish,
+    let_go=None,
+    weighting: Weighting | None = None,
 ) -> Prepared:
     """Region, disc, orientation and G; what is known early is published early.
 
-    `let_go()` is called where there is no room beside what was prepared before.
+    `let_go()` is called where there is no room beside what was prepared before, whose `weighting`
+    goes on.
     """
     which = request.reading, request.region
     scan = engine.scan(*which, request.treatment, meter.begin(f"Cutting {title}"))
@@ -136,7 +160,8 @@ def prepare(
         )
         g = engine.sidebands(scan, *wanted, meter.begin(task), let_go)
     meter.check()
-    return Prepared(request, scan, found, g, opening.sampling_of(request), Picks())
+    expected = weighting.carried_over() if weighting else Weighting()
+    return Prepared(request, scan, found, g, opening.sampling_of(request), Picks(), expected)
 
 
 def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
@@ -148,19 +173,39 @@ def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
     return engine.placed.give_up(g_key(prepared.scan, calibration, pixels, full), error)
 
 
-def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: bool) -> Batch:
-    """Phase and tiles; the spectrum with its picks where that is news."""
+def phase_image(
+    engine, g, request: Request, mode: str, weighting: Weighting, sampling, moving=False
+) -> PhaseImage:
+    """The phase as it is shown: weighted, where that is asked for and possible, and labelled."""
+    prior, words, sentence = None, "", ""
+    if request.noise.wiener:
+        prior, words, sentence = weighting.of(
+            engine, g, request.aberrations, moving or mode == "draft"
+        )
+    start = perf_counter()
+    sideband = usable_sideband(g, request.sideband)
+    how = request.aberrations, mode, sideband, request.band_limit
+    phase = engine.phase(g, *how, **({"prior": prior} if prior else {}))
+    ms = 1e3 * (perf_counter() - start)
+    return PhaseImage(phase, mode, ms, sampling, weighting=words, prior=sentence)
+
+
+def as_draft(image: PhaseImage, g) -> Batch:
+    """A phase that was made of a coarser G, told as a draft."""
+    status = Status("draft", image.ms, int(g.entries))
+    return [("phase", replace(image, mode="draft")), ("status", status)]
+
+
+def redraw(engine, prepared: Prepared, request: Request, mode: str, contrasts) -> Batch:
+    """Phase and tiles; the spectrum with its picks where that is news; what of `LIVE` is shown."""
     g, aberrations = prepared.sidebands, request.aberrations
     sideband = usable_sideband(g, request.sideband)
-    start = perf_counter()
-    how = aberrations, mode, sideband, request.band_limit
-    phase = engine.phase(g, *how)
-    ms = 1e3 * (perf_counter() - start)
+    phase = phase_image(engine, g, request, mode, prepared.weighting, prepared.scan_sampling)
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)
     calibration, sampling = prepared.found.calibration, prepared.scan_sampling
     batch: Batch = [
-        ("phase", PhaseImage(phase, mode, ms, sampling)),
+        ("phase", phase),
         (
             "tiles",
             Tiles(
@@ -170,7 +215,7 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
                 automatic=not request.tiles.frequencies,
             ),
         ),
-        ("status", Status(mode, ms, int(g.entries))),
+        ("status", Status(mode, phase.ms, int(g.entries))),
         ("device", engine.gauge.state(prepared)),
     ]
     power = prepared.picks.news(engine, g, frequencies)
@@ -178,9 +223,13 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, amplitude: b
         height, width = g.scan_shape
         steps = (1 / (height * sampling[0]), 1 / (width * sampling[1]))
         batch.append(("spectrum", Spectrum(power, steps, frequencies, 2 * calibration.k0)))
-    if amplitude:
+    if "amplitude" in contrasts and mode == "exact":
+        how = aberrations, mode, sideband, request.band_limit
         modulus = np.abs(engine.transmission(g, *how))
         batch.append(("amplitude", AmplitudeImage(modulus, sampling)))
+    if "obf" in contrasts:
+        image = engine.optimum_bright_field(g, aberrations, sideband, request.band_limit)
+        batch.append(("obf", LabelledImage(image, "σ", sampling, "no phase in rad")))
     return batch
 
 

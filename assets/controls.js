@@ -1,9 +1,10 @@
 // Sliders, choices, switches and buttons of one group, drawn from `specs`, kept in `values`.
 //
 // spec: {name, kind: "number" | "entry" | "choice" | "segments" | "switch" | "button" | "heading",
-//        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole}
+//        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole, log}
 
 const TEN = 10
+const A_DECADE = 20 // steps of a logarithmic slider
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag)
@@ -62,10 +63,14 @@ export function render({model}) {
       const bounded = Math.min(Math.max(value, spec.low ?? -Infinity), spec.high ?? Infinity)
       return spec.whole ? Math.round(bounded) : Number(bounded.toPrecision(12))
     }
-    const move = (steps) => {
-      const now = model.values[spec.name] ?? spec.start ?? 0
-      set(spec.name, limited(Math.round((now + steps * spec.step) / spec.step) * spec.step))
+    // Where a value lies on the slider, and back; logarithmic ones go by equal ratios.
+    const place = (value) => spec.log ? Math.log10(Math.max(value, spec.start)) : value
+    const nearest = (position, steps) => {
+      if (!spec.log) return limited((Math.round(position / spec.step) + steps) * spec.step)
+      const exponent = (Math.round(position * A_DECADE) + steps) / A_DECADE
+      return limited(Number((10 ** exponent).toPrecision(3)))
     }
+    const move = (steps) => set(spec.name, nearest(place(model.values[spec.name] ?? spec.start ?? 0), steps))
     const keys = (event) => {
       const sign = {ArrowUp: 1, ArrowDown: -1}
       if (slider) Object.assign(sign, {ArrowRight: 1, ArrowLeft: -1, PageUp: TEN, PageDown: -TEN})
@@ -99,14 +104,13 @@ export function render({model}) {
     let reset = null
     if (slider) {
       range = element("input", {
-        id, type: "range", min: spec.start, max: spec.end, step: "any", "aria-label": spec.label,
+        id, type: "range", min: place(spec.start), max: place(spec.end), step: "any", "aria-label": spec.label,
         "data-name": spec.name, title: "Arrow keys move by a step, shift by ten; double click resets",
       })
       reset = element("button", {
         class: "reset", type: "button", title: "Reset", "aria-label": `Reset ${spec.label}`, text: "↺",
       })
-      const grid = (value) => limited(Math.round(value / spec.step) * spec.step)
-      range.addEventListener("input", () => set(spec.name, grid(Number(range.value))))
+      range.addEventListener("input", () => set(spec.name, nearest(Number(range.value), 0)))
       range.addEventListener("keydown", keys)
       for (const item of [range, reset]) {
         item.addEventListener(item === range ? "dblclick" : "click", () => set(spec.name, spec.reset))
@@ -124,9 +128,10 @@ export function render({model}) {
         box.classList.toggle("empty", value === null || value === undefined)
         if (range) {
           const shown = value ?? spec.start
-          range.value = shown
+          range.value = place(shown)
           const middle = spec.start < 0 && spec.end > 0 ? -spec.start / (spec.end - spec.start) : 0
-          const part = Math.min(1, Math.max(0, (shown - spec.start) / (spec.end - spec.start)))
+          const length = place(spec.end) - place(spec.start)
+          const part = Math.min(1, Math.max(0, (place(shown) - place(spec.start)) / length))
           range.style.setProperty("--from", `${100 * Math.min(part, middle)}%`)
           range.style.setProperty("--to", `${100 * Math.max(part, middle)}%`)
           reset.classList.toggle("needed", value !== spec.reset)

@@ -97,7 +97,7 @@ class FakeEngine:
     def announcement(self, scan, calibration, pixels, full=False):
         return "G 1 MB on the CPU"
 
-    def phase(self, g, aberrations, mode, sideband, band_limit):
+    def phase(self, g, aberrations, mode, sideband, band_limit, prior=None):
         assert sideband != "full" or g.full
         self._call("phase", mode, aberrations.defocus / 10)
         return np.full((2, 3), aberrations.defocus / 10, np.float32)

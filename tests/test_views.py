@@ -295,7 +295,8 @@ def test_themes_dress_axes():
 class Result:
     """A result over the scan."""
 
-    mode, unit, method = "exact", "mrad", "iterative"
+    mode = label = "exact"
+    unit, method = "mrad", "iterative"
     scan_sampling = (2.0, 3.0)
 
     def __init__(self, array, **more):

@@ -29,6 +29,7 @@ class Feature:
 
 def features() -> tuple[Callable[..., Feature], ...]:
     """What makes each feature of a page, in the order in which they hear of results."""
+    from app.features.noise import NoiseCard
     from app.features.recall import Recall
 
-    return (Recall,)
+    return (Recall, NoiseCard)

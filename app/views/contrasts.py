@@ -10,6 +10,9 @@ from app.display import Extent
 TOPICS = {
     "phase": "phase",
     "amplitude": "amplitude",
+    "denoised": "denoised",
+    "obf": "obf",
+    "parallax": "parallax",
     "dpc": "dpc",
     "com": "com",
     "curl": "com",
@@ -21,10 +24,17 @@ TOPICS = {
     "pacbed": "pacbed",
     "dpc_power": "dpc",
     "dpc_error": "dpc",
+    "frc": "frc",
 }
 """Contrast -> topic of the result that it is drawn from."""
 
-KINDS = {"com": "field", "pacbed": "pattern", "dpc_power": "power", "dpc_error": "curve"}
+KINDS = {
+    "com": "field",
+    "pacbed": "pattern",
+    "dpc_power": "power",
+    "dpc_error": "curve",
+    "frc": "curve",
+}
 """Contrasts that are no plain image -> which view draws them."""
 
 
@@ -60,7 +70,9 @@ def scan_image(contrast: str, result) -> ScanImage | None:
     if result is None:
         return None
     sampling = result.scan_sampling
-    if contrast in ("phase", "dpc"):
+    if contrast in ("phase", "denoised", "obf", "parallax"):
+        return ScanImage(result.array, result.unit, sampling)
+    if contrast == "dpc":
         return ScanImage(result.array, "rad", sampling)
     if contrast == "amplitude":
         return ScanImage(result.array, "", sampling)
@@ -87,7 +99,30 @@ def chart_of(contrast: str, result) -> Chart | None:
 
 
 def label(contrast: str, result) -> str:
-    """A word or two on what is shown, for the slot's head."""
-    if contrast == "phase":
-        return result.mode
-    return getattr(result, "statement", "") if kind(contrast) == "curve" else ""
+    """A few words on what is shown, for the slot's head."""
+    return getattr(result, "statement" if kind(contrast) == "curve" else "label", "")
+
+
+def changed(contrast: str, result) -> bool:
+    """Whether what is drawn is no phase as it was measured, though it looks like one."""
+    return contrast == "denoised" or bool(getattr(result, "weighting", ""))
+
+
+IMAGE, MADE = "Waiting for the first image.", "Being made: it takes a moment at rest."
+EMPTY = {
+    "com": IMAGE,
+    "pacbed": "Waiting for the scan.",
+    "dpc_power": "Waiting for the DPC phase.",
+    "dpc_error": "The direct solution has no error curve. Choose “iterative” under DPC.",
+    "denoised": MADE,
+    "parallax": MADE,
+    "frc": MADE,
+}
+"""What stands where a contrast will be drawn, where it is not the usual."""
+
+
+def waiting(contrast: str, refused: bool) -> str:
+    """What to say while there is nothing to draw; `refused` where it could not be made."""
+    if refused:
+        return "This could not be made; the notice says why."
+    return EMPTY.get(contrast, IMAGE)

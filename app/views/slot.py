@@ -5,7 +5,7 @@ import panel as pn
 
 from app.state import COLOUR_MAPS, CONTRASTS, DisplayState
 from app.views.assets import asset
-from app.views.contrasts import TOPICS, chart_of, kind, label, scan_image
+from app.views.contrasts import TOPICS, changed, chart_of, kind, label, scan_image, waiting
 from app.views.controls import Controls, spec
 from app.views.curve import CurveView
 from app.views.frame import Link
@@ -17,14 +17,6 @@ from app.views.wheel import picture_of_wheel
 
 EVERYTHING = 1 << 20
 """More pixels than a spectrum has."""
-
-EMPTY = {
-    "image": "Waiting for the first image.",
-    "field": "Waiting for the first image.",
-    "pattern": "Waiting for the scan.",
-    "power": "Waiting for the DPC phase.",
-    "curve": "The direct solution has no error curve. Choose “iterative” under DPC.",
-}
 
 
 class Slot(pn.viewable.Viewer):
@@ -162,7 +154,9 @@ class Slot(pn.viewable.Viewer):
         # Axes of nothing are hidden, but keep their place.
         self.body.styles = {"visibility": "visible" if drawn else "hidden"}
         self.legend.visible = drawn and kind(contrast) == "field"
-        self.empty.say("" if drawn else self._hint or EMPTY[kind(contrast)])
+        refused = result is None and TOPICS[contrast] in self._latest
+        self.empty.say("" if drawn else self._hint or waiting(contrast, refused))
+        self.mode.tone = "warm" if drawn and changed(contrast, result) else ""
         self.mode.say(label(contrast, result) if drawn else "")
 
     def _draw(self, contrast, result, moving) -> bool:

@@ -10,13 +10,16 @@ class Text(pn.custom.JSComponent):
     """Plain text, never markup; its style is chosen by `css_classes`."""
 
     text = param.String("")
+    tone = param.String("", doc='A class of the words, such as "warm".')
 
     _esm = """
 export function render({model}) {
   const words = document.createElement("span")
-  words.className = "words"
-  const show = () => { words.textContent = model.text }
-  model.on("text", show)
+  const show = () => {
+    words.className = `words ${model.tone}`
+    words.textContent = model.text
+  }
+  for (const name of ["text", "tone"]) model.on(name, show)
   show()
   return words
 }

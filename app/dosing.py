@@ -1,0 +1,102 @@
+"""Drafts of the phase while the dose is being set, before G of the electrons that stay is there.
+
+G of a coarser detector takes a fraction of the time, and its exact phase differs little from that
+of the fine one. A draft is never stopped by the next value, which waits its turn: so something
+follows a slider that keeps moving. The fine G is made once the hand rests.
+"""
+
+from math import ceil, pi
+
+import numpy as np
+
+from app import work
+from app.engine import g_key
+from app.meter import Meter
+from app.request import Request
+from app.service import DOSE
+from app.weighting import Weighting
+
+LEAST = 8
+"""Pixels across the disc of a draft."""
+
+TURN = 1.5 * pi
+"""Most that χ's slope may turn G's phase within one of them at the highest frequency [rad]."""
+
+
+class Dosing:
+    """Draws what another dose would show.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    """
+
+    def __init__(self, pipeline):
+        self._pipeline = pipeline
+        self._meter = Meter(pipeline.board.progress)
+        self._drawn: tuple = ()  # keys of what the last draft was made of
+
+    def follow(self, request: Request, shown: bool) -> Weighting | None:
+        """Draft what is to be prepared, if it differs in its dose alone and the phase is `shown`.
+
+        Returns the weighting that goes on then, else None.
+        """
+        pipeline, last = self._pipeline, self._pipeline.prepared
+        if last is None or not work.only_dose_differs(last.request, request):
+            self.stop()
+            return None
+        if last.sidebands is None or not shown:
+            return last.weighting
+        if self._meter.cancelled:
+            self._meter = Meter(pipeline.board.progress)
+        meter = self._meter
+        # Not `last` itself: its G must not stay beside the next one.
+        known = last.found.calibration, last.weighting, last.scan_sampling
+
+        def draw():
+            return self._draw(request, meter, *known)
+
+        def done(batch, error, seconds):
+            meter.end()
+            if error is not None:
+                pipeline.fail(error)
+            else:
+                pipeline.board.later(lambda: None if meter.cancelled else pipeline.show(batch))
+
+        pipeline.service.submit(pipeline.session, DOSE, draw, done)
+        return last.weighting
+
+    def stop(self) -> None:
+        """End what is under way, and show no more of it."""
+        self._meter.cancel()
+        self._pipeline.service.discard(self._pipeline.session, DOSE)
+
+    def _draw(self, request, meter, calibration, weighting, sampling) -> work.Batch:
+        engine = self._pipeline.engine
+        share = f"{100 * request.treatment.dose_share:g} %"
+        task = f"Drawing {share} of the electrons"
+        scan = engine.scan(request.reading, request.region, request.treatment, meter.begin(task))
+        pixels = coarse(request, calibration)
+        full = request.sideband == "full"
+        g = engine.sidebands(scan, calibration, pixels, full, meter.begin(f"Drafting {share}"))
+        image = work.phase_image(engine, g, request, "exact", weighting, sampling, moving=True)
+        # What a slider has passed by is not kept: a scan is large.
+        drawn = scan.key, (*g_key(scan, calibration, pixels, full), g.device.name)
+        shown = self._pipeline.prepared
+        for key in set(self._drawn) - set(drawn) - {shown and shown.scan.key}:
+            engine.store.forget(key)
+        self._drawn = drawn
+        return work.as_draft(image, g)
+
+
+def coarse(request: Request, calibration) -> int:
+    """Pixels across the disc that a draft of the dose needs, at most those of the request."""
+    angles = np.linspace(0, 2 * pi, 64, endpoint=False)
+    k0, inner = calibration.k0, 0.99 * calibration.k0
+    rim, within = (
+        request.aberrations.chi(k * np.sin(angles), k * np.cos(angles), calibration.wavelength)
+        for k in (k0, inner)
+    )
+    slope = np.abs(rim - within).max() / (k0 - inner)
+    wanted = max(LEAST, ceil(2 * k0 * slope / TURN))
+    return min(wanted, request.bright_field_pixels)

@@ -1,0 +1,119 @@
+"""Ring correlation, denoised phase and tilt-corrected bright field, made at rest where shown."""
+
+from app.aside import Context
+from app.chart import Chart
+from app.results import LabelledImage
+from app.sums import is_dense
+from app.work import length, usable_sideband
+from recon.backend import on_host
+
+SPLIT = 1
+"""Seed of the halves: another than that of thinning, or both would draw alike."""
+
+PER_ANGSTROM = 10.0
+"""1/Å in 1/nm."""
+
+
+def correlated(context: Context) -> Chart:
+    """Fourier ring correlation of the phases of two halves of the electrons.
+
+    Raises
+    ------
+    ValueError
+        If there are no electrons one by one, or no G.
+    """
+    from recon.halves import split_half
+    from recon.resolution import threshold
+
+    g, request, scan = context.g, context.request, context.prepared.scan
+    if is_dense(scan.events):
+        raise ValueError(
+            "The frames hold no electrons one by one that could be split in two halves: count them "
+            "first (`livestem count`)."
+        )
+    halves = context.engine.placed.attempt(
+        lambda: split_half(
+            context.engine.events_on(scan, g.device, context.meter),
+            g.calibration,
+            request.aberrations,
+            request.bright_field_pixels,
+            sideband=usable_sideband(g, request.sideband),
+            band_limit=request.band_limit,
+            seed=SPLIT,
+            whole=g,
+            progress=context.meter,
+        )
+    )
+    curve = halves.curve
+    # Nothing is kept beyond the band, where both halves are exactly 0.
+    inside = curve.q <= 2 * request.band_limit * g.calibration.k0
+    found = {name: halves.resolution(name) for name in ("1/7", "half bit")}
+    lines = {"correlation": curve.correlation[inside]}
+    lines |= {name: threshold(curve, name)[inside] for name in found}
+    return Chart(
+        PER_ANGSTROM * curve.q[inside],
+        lines,
+        "spatial frequency (1/nm)",
+        "ring correlation",
+        guides=tuple(found),
+        marks=tuple(
+            (PER_ANGSTROM / period, length(period)) for period in {*found.values()} - {None}
+        ),
+        y_range=(min(-0.1, float(curve.correlation[inside].min(initial=0)) - 0.03), 1.06),
+        periods=True,
+        statement=stated(found),
+    )
+
+
+def stated(found: dict[str, float | None]) -> str:
+    """The resolutions by criterion in a few words."""
+    if not any(found.values()):
+        return "no resolution: the halves do not agree"
+    return "resolution " + " · ".join(
+        f"{'none' if period is None else length(period)} ({name})" for name, period in found.items()
+    )
+
+
+def denoised(context: Context) -> LabelledImage:
+    """The exact phase by least squares, denoised for the eye."""
+    from recon.denoise import denoise
+    from recon.noise import counting_noise
+
+    g, request, engine = context.g, context.request, context.engine
+    sideband = usable_sideband(g, request.sideband)
+    phase = engine.phase(g, request.aberrations, "exact", sideband, request.band_limit)
+    context.meter.check()
+    noise = counting_noise(g, request.aberrations, sideband, request.band_limit)
+    chosen = request.noise
+    image = denoise(phase, noise, chosen.method, chosen.strength)
+    label = f"{chosen.method} · {chosen.strength:g} σ"
+    return LabelledImage(image, "rad, denoised", context.prepared.scan_sampling, label)
+
+
+def tilt_corrected(context: Context) -> LabelledImage:
+    """The bright field of all pixels, each shifted back, on a lattice of its own."""
+    from recon import frames_sums, parallax
+
+    g, request, scan = context.g, context.request, context.prepared.scan
+    events = scan.events
+    dense = is_dense(events)
+    make = frames_sums.tilt_corrected_dense if dense else parallax.tilt_corrected
+    upsample = request.noise.upsample
+
+    def work():
+        more = {"device": g.device} if dense else {}
+        there = events if dense else context.engine.events_on(scan, g.device, context.meter)
+        return make(
+            there,
+            g.calibration,
+            request.aberrations,
+            request.bright_field_pixels,
+            upsample=upsample,
+            band_limit=request.band_limit,
+            progress=context.meter,
+            **more,
+        )
+
+    made = context.engine.placed.attempt(work)
+    label = f"{upsample} × {upsample} pixels to a step" if upsample > 1 else "no phase in rad"
+    return LabelledImage(on_host(made.image), "", made.sampling, label)
