@@ -57,7 +57,9 @@ def correlated(context: Context) -> Chart:
         "ring correlation",
         guides=tuple(found),
         marks=tuple(
-            (PER_ANGSTROM / period, length(period)) for period in {*found.values()} - {None}
+            (PER_ANGSTROM / period, f"{name}: {length(period)}")
+            for name, period in found.items()
+            if period is not None
         ),
         y_range=(min(-0.1, float(curve.correlation[inside].min(initial=0)) - 0.03), 1.06),
         periods=True,
@@ -66,12 +68,11 @@ def correlated(context: Context) -> Chart:
 
 
 def stated(found: dict[str, float | None]) -> str:
-    """The resolutions by criterion in a few words."""
-    if not any(found.values()):
-        return "no resolution: the halves do not agree"
-    return "resolution " + " · ".join(
-        f"{'none' if period is None else length(period)} ({name})" for name, period in found.items()
-    )
+    """The resolution in a few words: by the first criterion that gives one."""
+    for name, period in found.items():
+        if period is not None:
+            return f"resolution {length(period)} ({name})"
+    return "no resolution: halves differ"
 
 
 def denoised(context: Context) -> LabelledImage:
@@ -115,5 +116,5 @@ def tilt_corrected(context: Context) -> LabelledImage:
         )
 
     made = context.engine.placed.attempt(work)
-    label = f"{upsample} × {upsample} pixels to a step" if upsample > 1 else "no phase in rad"
+    label = f"{upsample} × {upsample} pixels a step" if upsample > 1 else "relative to its mean"
     return LabelledImage(on_host(made.image), "", made.sampling, label)

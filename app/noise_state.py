@@ -35,8 +35,8 @@ class NoiseState(param.Parameterized):
     upsampling = param.Selector(
         default=1,
         objects=[1, 2, 4],
-        label="Pixels to a scan step",
-        doc="Of the tilt-corrected bright field; finer than the scan needs a defocus.",
+        label="Upsampling",
+        doc="Pixels of the image to a scan step; more than one needs a defocus.",
     )
 
     def value(self) -> Noise:

@@ -28,14 +28,14 @@ class NoiseCard(Feature):
             self.treatment,
             ["dose_percent", "dose_draw"],
             {
-                "dose_percent": {"log": True, "label": "Dose"},
+                "dose_percent": {"log": True, "label": "Dose", "step": 1},
                 "dose_draw": {"kind": "entry"},
             },
         )
         self.dose.hidden = ["dose_draw"]
-        self.counted = Text(css_classes=["statements"])
+        self.counted = Text(css_classes=["below"])
         self.wiener = Controls.of(self.noise, ["wiener"])
-        self.prior = Text(PLAIN, css_classes=["statements"])
+        self.prior = Text(PLAIN, css_classes=["below"])
         self.others = Controls(
             [
                 _heading("Of the contrast “SSB phase, denoised”"),

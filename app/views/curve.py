@@ -18,6 +18,9 @@ INKS = {
 }
 """Of the lines, in their order."""
 
+MARK = ("x", "y", "text", "align", "shift", "drop")
+"""Columns of a marked place."""
+
 PERIODS = (50, 20, 10, 5, 4, 3, 2.5, 2, 1.6, 1.3, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 """Å that the upper axis may name."""
 
@@ -68,6 +71,8 @@ class CurveView(pn.viewable.Viewer):
             "text": [text for _, text in marks],
             "align": ["right" if each else "left" for each in left],
             "shift": [-5 if each else 5 for each in left],
+            # Each a line lower than the last: two places may be near one another.
+            "drop": [3 + 14 * n for n in range(len(marks))],
         }
 
     def clear(self) -> None:
@@ -110,7 +115,7 @@ class CurveView(pn.viewable.Viewer):
                 line_dash="dashed" if guide else "solid",
                 **more,
             )
-        self.marks = ColumnDataSource({n: [] for n in ("x", "y", "text", "align", "shift")})
+        self.marks = ColumnDataSource({n: [] for n in MARK})
         self._marked = (
             fig.vspan("x", source=self.marks, line_width=1.4, line_dash="dotted"),
             fig.text(
@@ -120,7 +125,7 @@ class CurveView(pn.viewable.Viewer):
                 source=self.marks,
                 text_align="align",
                 x_offset="shift",
-                y_offset=3,
+                y_offset="drop",
                 text_baseline="top",
                 text_font_size="11px",
             ),
