@@ -23,6 +23,7 @@ from recon.events import ElectronEvents
 from recon.gfunction import planes_at_a_time
 from recon.optics import SIZE, Aberrations
 from recon.sideband_tables import check_scan
+from recon.transforms import planned
 
 UPSAMPLING = (1, 2, 4)
 
@@ -183,7 +184,8 @@ def tilt_corrected_planes(
         factor = np.where(np.sin(even) < 0, -factor, factor)
     total *= device.xp.asarray(factor.astype(np.float32))
     total[0, 0] = 1
-    image = device.fft.irfft2(total, shape, norm="forward", overwrite_x=True, **device.fft_options)
+    options = planned(device, total, shape, "C2R")
+    image = device.fft.irfft2(total, shape, norm="forward", overwrite_x=True, **options)
     return TiltCorrected(image, sampling, leakage)
 
 
@@ -217,19 +219,25 @@ def _sum(planes, scan_shape, waves, upsample, device, progress):
     (rows, columns), number = scan_shape, len(waves[0])
     total = xp.zeros((upsample, rows, waves[1].shape[1]), np.complex64)
     sums = np.empty(number)
-    # Of a finer lattice, the half plane takes more than half a plane of the scan's transform.
-    forward = device.fft.rfft2 if upsample == 1 else device.fft.fft2
-    slab, batch, _ = planes_at_a_time(device, rows * columns * (1 if upsample == 1 else 2), number)
+    # Whole planes take twice the room of half planes.
+    room = rows * columns * (1 if upsample == 1 else 2)
+    slab, batch, _ = planes_at_a_time(device, room, number)
+    buffer, options = xp.empty((batch, rows, columns), np.float32), {}
     for start in range(0, number, slab):
         stop = min(start + slab, number)
         counts = xp.asarray(planes(start, stop))
         for plane in range(start, stop, batch):
             part = slice(plane, min(plane + batch, stop))
-            real = counts[part.start - start : part.stop - start].astype(np.float32)
-            transform = forward(real, overwrite_x=True, **device.fft_options)
+            real = buffer[: part.stop - plane]
+            if len(real) not in options:
+                options[len(real)] = planned(device, real, scan_shape, "R2C")
+            device.kernels.widen(counts[part.start - start : part.stop - start], real)
+            transform = device.fft.rfft2(real, **options[len(real)])
             sums[part] = transform[:, 0, 0].real.tolist()
             # What never changes over the scan would fold onto the scan's own lattice.
             transform[:, 0, 0] = 0
+            if upsample > 1:
+                transform = _whole(xp, transform, columns)
             along_y, along_x = (xp.asarray(wave[part].astype(np.complex64)) for wave in waves)
             for first in range(0, total.shape[2], columns):
                 width = min(columns, total.shape[2] - first)
@@ -240,3 +248,10 @@ def _sum(planes, scan_shape, waves, upsample, device, progress):
             tell(part.stop / number)
         del counts
     return total.reshape(-1, total.shape[2]), sums
+
+
+def _whole(xp, transform, columns):
+    """(P, Sy, Sx) transforms of real planes from their half planes."""
+    rows, half = transform.shape[1:]
+    mirror = transform[:, -xp.arange(rows) % rows, 1 : columns - half + 1][:, :, ::-1]
+    return xp.concatenate([transform, mirror.conj()], axis=2)
