@@ -13,10 +13,14 @@ from fake_gpu import fake_gpu
 from test_ssb import MANY, built, calibration_of, random_counts
 
 from recon.backend import on_host
+from recon.contrasts import optimum_bright_field
 from recon.datacube import OFFSETS
 from recon.optics import Aberrations
+from recon.prior import Prior
 from recon.redraw import KEPT, Workspace, constants, workspace
 from recon.ssb import MODES, single_sideband
+
+PRIOR = Prior(0.02, 0.4)
 
 
 def g_of(*geometry, scan=(12, 15)):
@@ -147,14 +151,24 @@ def counted(device):
     return replace(device, **parts), calls
 
 
-@pytest.mark.parametrize(("mode", "kernel"), [("draft", "sum_hard"), ("exact", "sum_averaged")])
-def test_a_redraw_is_one_upload_one_launch_and_one_transform(mode, kernel, monkeypatch):
+REDRAWS = {
+    "draft": (lambda g, a: single_sideband(g, a, "draft"), "sum_hard"),
+    "exact": (lambda g, a: single_sideband(g, a, "exact"), "sum_averaged"),
+    "weighted draft": (lambda g, a: single_sideband(g, a, "draft", prior=PRIOR), "sum_hard"),
+    "weighted exact": (lambda g, a: single_sideband(g, a, "exact", prior=PRIOR), "sum_averaged"),
+    "optimum bright field": (optimum_bright_field, "sum_hard"),
+}
+
+
+@pytest.mark.parametrize("name", REDRAWS)
+def test_a_redraw_is_one_upload_one_launch_and_one_transform(name, monkeypatch):
     fake = fake_gpu("cpu", monkeypatch)
     g = g_of()
-    expected = single_sideband(g, MANY, mode)
+    redraw, kernel = REDRAWS[name]
+    expected = redraw(g, MANY)
     device, calls = counted(fake.device)
     moved = g.to_device(device)
-    single_sideband(moved, Aberrations(), mode)
+    redraw(moved, Aberrations())
     calls.clear()
     uploads = []
     upload = fake.xp.ndarray.set
@@ -163,7 +177,7 @@ def test_a_redraw_is_one_upload_one_launch_and_one_transform(mode, kernel, monke
     )
     monkeypatch.setattr(fake.xp, "asarray", None)
     before = fake.allocations
-    phase = single_sideband(moved, MANY, mode)
+    phase = redraw(moved, MANY)
     assert calls == {kernel: 1, "irfft2": 1}
     assert len(uploads) == 1
     # The image: spectrum and plan are at hand.
