@@ -4,7 +4,7 @@
 |------------------------|------------------------------------------------------------------------|
 | LIVESTEM_DATA          | folder whose scans are offered, or one file                            |
 | LIVESTEM_RESULTS       | folder that keeps a copy of every TIFF and HDF5 saved in a page        |
-| LIVESTEM_CACHE         | folder for the demonstration scan; default: the user's cache folder    |
+| LIVESTEM_CACHE         | folder for what is kept; default: the user's cache folder              |
 | LIVESTEM_MEMORY_GB     | memory for scans and G that sessions share; default: half of it        |
 | LIVESTEM_THREADS       | threads of the reconstruction; default: all cores                      |
 | LIVESTEM_DEVICE        | "cpu", "gpu", or "auto": the GPU where there is one; default: auto     |

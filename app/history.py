@@ -110,7 +110,8 @@ class History:
     def set(self, values: dict[Key, object], name: str) -> bool:
         """Set some parameters, as one step and without anything that follows from a hand's."""
         now = self.now()
-        entered = {key[1]: ENTERED for key in values if key[0] == "scan"}
+        changed = [key for key, value in values.items() if value != now.values[key]]
+        entered = {name: ENTERED for part, name in changed if part == "scan"}
         return self.go(Moment(now.values | values, now.sources | entered), name)
 
     def settle(self) -> None:

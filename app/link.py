@@ -47,7 +47,7 @@ def to_query(experiment: Experiment) -> dict[str, str]:
     query = {}
     scan = experiment.scan
     found = found_again(scan.fit_disc, scan.auto_orientation)
-    for key, (part, name) in _keys().items():
+    for key, (part, name) in parameters().items():
         state = getattr(experiment, part)
         parameter, value = state.param[name], getattr(state, name)
         if value != parameter.default and not (part == "scan" and name in found):
@@ -74,33 +74,58 @@ def from_query(experiment: Experiment, query) -> list[str]:
     list of str
         One sentence for each entry that could not be taken over.
     """
-    query, notices, keys = dict(query), [], _keys()
-    if "step" in query:
-        step = query.pop("step")
-        query = {"step_y": step, "step_x": step} | query
-    values = {part: {} for part in experiment.PARTS}
-    for key, text in query.items():
-        if key not in keys:
-            if not key.startswith(_IGNORED):
-                notices.append(f"The link's entry “{_clip(key)}” is not known here.")
-            continue
-        part, name = keys[key]
-        try:
-            values[part][name] = _checked(getattr(experiment, part).param[name], str(text))
-        except ValueError as error:
-            notices.append(f"The link's {key}={_clip(text)} cannot be used: {error}.")
-    pinnable = {*experiment.scan.CALIBRATION, "auto_orientation"}
+    values, notices = read(experiment, query)
     scan = experiment.scan
-    opens = values["scan"].get("dataset", _default(scan, "dataset")) != scan.dataset
-    if opens or not scan.settled:
-        scan.pinned = frozenset(pinnable.intersection(values["scan"]))
+    pinnable = {*scan.CALIBRATION, "auto_orientation"}
+    if (
+        values.get(("scan", "dataset"), default(scan, "dataset")) != scan.dataset
+        or not scan.settled
+    ):
+        scan.pinned = frozenset(name for name in pinnable if ("scan", name) in values)
     for part, state in experiment.parts().items():
-        defaults = {name: _default(state, name) for owner, name in keys.values() if owner == part}
-        state.param.update(**defaults | values[part])
+        names = [name for owner, name in parameters().values() if owner == part]
+        state.param.update(**{n: values.get((part, n), default(state, n)) for n in names})
     return notices
 
 
-def _keys() -> dict[str, tuple[str, str]]:
+def read(experiment: Experiment, query, whose="link", keys=None):
+    """The values in a query that the parameters accept.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        It is only asked what it accepts.
+    query : mapping of str to str
+    whose : str
+        What the entries come from, in words.
+    keys : mapping of str to (part, parameter), optional
+        The entries that are known; all `parameters` by default.
+
+    Returns
+    -------
+    values : dict of (part, parameter) to value
+    notices : list of str
+        One sentence for each entry that could not be taken over.
+    """
+    query, values, notices = dict(query), {}, []
+    keys = parameters() if keys is None else keys
+    if "step" in query:
+        step = query.pop("step")
+        query = {"step_y": step, "step_x": step} | query
+    for key, text in query.items():
+        if key not in keys:
+            if not key.startswith(_IGNORED):
+                notices.append(f"The {whose}'s entry “{_clip(key)}” is not known here.")
+            continue
+        part, name = keys[key]
+        try:
+            values[part, name] = _checked(getattr(experiment, part).param[name], str(text))
+        except ValueError as error:
+            notices.append(f"The {whose}'s {key}={_clip(text)} cannot be used: {error}.")
+    return values, notices
+
+
+def parameters() -> dict[str, tuple[str, str]]:
     """Key in the URL -> (part, parameter), in the order of the page."""
     keys = {}
     for part, kind in ((p, Experiment.param[p].class_) for p in Experiment.PARTS):
@@ -111,7 +136,8 @@ def _keys() -> dict[str, tuple[str, str]]:
     return keys
 
 
-def _default(state, name):
+def default(state, name):
+    """A parameter's default, in a list of its own."""
     value = state.param[name].default
     return list(value) if isinstance(value, list) else value
 

@@ -9,6 +9,7 @@ from panel.io.state import set_curdoc
 
 from app.address import Address
 from app.features import features
+from app.presets import Presets
 from app.ready import when_ready
 from app.saving import Saving
 from app.state import Experiment
@@ -51,11 +52,14 @@ class Page:
         The entries of the address that the page was opened with.
     doc : bokeh Document, optional
         Where results are drawn; the current one if not given.
+    presets : Presets, optional
+        Of the user; none are kept if not given.
     """
 
-    def __init__(self, make_pipeline, catalogue, query=None, doc=None):
+    def __init__(self, make_pipeline, catalogue, query=None, doc=None, presets=None):
         self.doc = doc if doc is not None else pn.state.curdoc
         self.catalogue = catalogue
+        self.presets = presets or Presets(None)
         self._closed = False
         self._tiles_timer = None
         self._moving, self._latest_tiles = False, None

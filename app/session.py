@@ -7,6 +7,7 @@ import panel as pn
 
 from app.page import Page
 from app.pipeline import Pipeline
+from app.presets import Presets
 from app.shared import shared
 from app.views.assets import asset
 from app.views.wheel import data_url, picture_of_wheel
@@ -29,7 +30,9 @@ def open_page() -> Page | None:
     def make_pipeline(experiment, post):
         return Pipeline(experiment, parts.engine, parts.service, post)
 
-    page = Page(make_pipeline, parts.catalogue, query())
+    cache = parts.settings.cache
+    presets = Presets(cache and cache / "presets", pn.state.user)
+    page = Page(make_pipeline, parts.catalogue, query(), presets=presets)
     pn.state.on_session_destroyed(page.close)
     template(page).servable(title="livestem")
     pn.state.onload(page.start)

@@ -1,6 +1,6 @@
 // Above a held picture: what was changed since, or the value under the pointer; what can be done.
 const BUTTONS = [
-  ["scale", "Same scale", "Show both on the held picture's scale of grey or colour"],
+  ["scale", "<i>Same </i>scale", "Show both on the held picture's scale of grey or colour"],
   ["swap", "Swap", "Go back to A, and hold B in its place"],
   ["drop", "Drop", "Let the held picture go"],
 ]
@@ -15,7 +15,7 @@ export function render({model}) {
   for (const [does, text, title] of BUTTONS) {
     const button = made[does] = document.createElement("button")
     button.type = "button"
-    button.textContent = text
+    button.innerHTML = text
     button.title = title
     button.dataset.does = does
     button.addEventListener("click", () => model.send_msg({does}))

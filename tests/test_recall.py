@@ -9,11 +9,12 @@ from app.catalogue import Catalogue
 from app.features.recall import Recall
 from app.filling import FOUND
 from app.page import Page
+from app.presets import Preset, Presets
 from app.results import DpcImage, PhaseImage
 
 
 @pytest.fixture
-def page(monkeypatch):
+def instrument(monkeypatch):
     monkeypatch.setattr("app.page.when_ready", lambda action: None)
     monkeypatch.setattr(Page, "post", lambda page, action: action())
     made = Page(StandIn, Catalogue(), {}, Document())
@@ -23,8 +24,8 @@ def page(monkeypatch):
 
 
 @pytest.fixture
-def recall(page):
-    return next(feature for feature in page.features if isinstance(feature, Recall))
+def recall(instrument):
+    return next(feature for feature in instrument.features if isinstance(feature, Recall))
 
 
 @pytest.fixture
@@ -36,12 +37,12 @@ def press(recall, name):
     recall.tools._handle_msg({"does": name})
 
 
-def phase(page, image, mode="exact"):
-    page.pipeline.publish("phase", PhaseImage(image, mode, 3.0, STEP, 1))
+def phase(instrument, image, mode="exact"):
+    instrument.pipeline.publish("phase", PhaseImage(image, mode, 3.0, STEP, 1))
 
 
-def test_buttons_name_the_step_and_take_it_back(page, recall):
-    focus = page.experiment.aberrations
+def test_buttons_name_the_step_and_take_it_back(instrument, recall):
+    focus = instrument.experiment.aberrations
     focus.defocus = 12
     recall.history.settle()
     assert recall.tools.undo == "defocus 0 → 12 nm"
@@ -51,17 +52,17 @@ def test_buttons_name_the_step_and_take_it_back(page, recall):
     assert (focus.defocus, recall.tools.redo) == (12, "")
 
 
-def test_a_held_picture_stays_while_the_live_one_goes_on(page, recall, image):
-    publish_all(page, image)
+def test_a_held_picture_stays_while_the_live_one_goes_on(instrument, recall, image):
+    publish_all(instrument, image)
     press(recall, "compare")
     held = recall.comparing.held
     assert recall.tools.comparing
     assert len(recall.held) == 1
     assert held.view.image is image
-    page.experiment.aberrations.param.update(defocus=15, C12a=2)
-    phase(page, 9 * image, "draft")
+    instrument.experiment.aberrations.param.update(defocus=15, C12a=2)
+    phase(instrument, 9 * image, "draft")
     assert held.view.image is image
-    np.testing.assert_array_equal(page.slots["slot_main"].view.image, 9 * image)
+    np.testing.assert_array_equal(instrument.slots["slot_main"].view.image, 9 * image)
     recall.comparing._tell()
     assert held.head.differs == "defocus 0 → 15 nm, C12a 0 → 2 nm"
     press(recall, "compare")
@@ -69,13 +70,13 @@ def test_a_held_picture_stays_while_the_live_one_goes_on(page, recall, image):
     assert len(recall.held) == 0
 
 
-def test_both_pictures_have_one_scale_and_one_zoom_until_that_is_switched_off(page, recall, image):
-    publish_all(page, image)
-    live = page.slots["slot_main"]
+def test_both_pictures_have_one_scale_until_that_is_switched_off(instrument, recall, image):
+    publish_all(instrument, image)
+    live = instrument.slots["slot_main"]
     press(recall, "compare")
     held = recall.comparing.held
-    page.experiment.aberrations.defocus = 15
-    phase(page, 9 * image)
+    instrument.experiment.aberrations.defocus = 15
+    phase(instrument, 9 * image)
     assert (live.view.scale.low, live.view.scale.high) == (
         held.view.scale.low,
         held.view.scale.high,
@@ -85,53 +86,54 @@ def test_both_pictures_have_one_scale_and_one_zoom_until_that_is_switched_off(pa
     assert live.view.scale.high == pytest.approx(9 * held.view.scale.high)
     assert not held.head.common
     held.head._handle_msg({"does": "scale"})
-    page.experiment.display.percentile_high = 60
+    instrument.experiment.display.percentile_high = 60
     assert live.view.scale.high == held.view.scale.high < 1
     press(recall, "compare")
     assert live.view.scale.high > 1
 
 
-def test_the_held_picture_shows_the_contrast_that_is_chosen(page, recall, image):
-    publish_all(page, image)
+def test_the_held_picture_shows_the_contrast_that_is_chosen(instrument, recall, image):
+    publish_all(instrument, image)
     press(recall, "compare")
-    page.experiment.aberrations.defocus = 15
-    page.pipeline.publish("dpc", DpcImage(5 * image, np.ones(3), None, "iterative", STEP))
-    page.experiment.display.slot_main = "dpc"
-    held, live = recall.comparing.held, page.slots["slot_main"]
+    instrument.experiment.aberrations.defocus = 15
+    instrument.pipeline.publish("dpc", DpcImage(5 * image, np.ones(3), None, "iterative", STEP))
+    instrument.experiment.display.slot_main = "dpc"
+    held, live = recall.comparing.held, instrument.slots["slot_main"]
     assert held.view.image is image
     assert live.view.scale.high == held.view.scale.high
-    page.experiment.display.slot_main = "amplitude"
+    instrument.experiment.display.slot_main = "amplitude"
     assert held.empty.text == "SSB amplitude was not there when A was held."
 
 
-def test_a_held_draft_becomes_exact_until_the_first_change(page, recall, image):
-    publish_all(page, image)
-    phase(page, image, "draft")
+def test_a_held_draft_becomes_exact_until_the_first_change(instrument, recall, image):
+    publish_all(instrument, image)
+    phase(instrument, image, "draft")
     press(recall, "compare")
-    phase(page, 2 * image, "exact")
     held = recall.comparing.held
+    assert held.mode.text == "draft"
+    phase(instrument, 2 * image, "exact")
     np.testing.assert_array_equal(held.view.image, 2 * image)
-    assert held.mode.text == "exact"
+    assert held.mode.text == ""
     # What the pipeline finds is no change of the hand's.
-    with page.experiment.fill(FOUND):
-        page.experiment.scan.energy_kev = 80.0
-    phase(page, 3 * image)
+    with instrument.experiment.fill(FOUND):
+        instrument.experiment.scan.energy_kev = 80.0
+    phase(instrument, 3 * image)
     np.testing.assert_array_equal(held.view.image, 3 * image)
-    page.experiment.aberrations.defocus = 1
-    page.experiment.aberrations.defocus = 0
-    phase(page, 4 * image)
+    instrument.experiment.aberrations.defocus = 1
+    instrument.experiment.aberrations.defocus = 0
+    phase(instrument, 4 * image)
     np.testing.assert_array_equal(held.view.image, 3 * image)
 
 
-def test_swapping_gives_back_the_state_and_holds_the_other(page, recall, image):
-    publish_all(page, image)
-    focus = page.experiment.aberrations
+def test_swapping_gives_back_the_state_and_holds_the_other(instrument, recall, image):
+    publish_all(instrument, image)
+    focus = instrument.experiment.aberrations
     focus.defocus = 5
     press(recall, "compare")
     focus.defocus = 15
-    phase(page, 2 * image)
+    phase(instrument, 2 * image)
     recall.comparing.held.head._handle_msg({"does": "swap"})
-    held, live = recall.comparing.held, page.slots["slot_main"]
+    held, live = recall.comparing.held, instrument.slots["slot_main"]
     assert focus.defocus == 5
     assert live.view.image is image
     np.testing.assert_array_equal(held.view.image, 2 * image)
@@ -142,3 +144,35 @@ def test_swapping_gives_back_the_state_and_holds_the_other(page, recall, image):
     held.head._handle_msg({"does": "drop"})
     assert focus.defocus == 15
     assert recall.comparing.held is None
+
+
+def test_a_preset_is_saved_loaded_as_one_step_and_deleted(instrument, recall, tmp_path):
+    recall.presetting.presets = Presets(tmp_path)
+    focus, menu = instrument.experiment.aberrations, recall.menu
+    focus.param.update(defocus=12, C12a=3)
+    menu._handle_msg({"does": "save", "name": "mine", "kind": "aberrations"})
+    assert (menu.items, menu.said) == ([["mine", "aberrations"]], "“mine” is saved.")
+    menu._handle_msg({"does": "save", "name": "mine", "kind": "settings"})
+    assert menu.refused
+    assert menu.items == [["mine", "aberrations"]]
+    focus.param.update(defocus=1, C30=2, C12a=3)
+    recall.history.settle()
+    menu._handle_msg({"does": "load", "name": "mine"})
+    assert (focus.defocus, focus.C30, focus.C12a, menu.refused) == (12, 0, 3, False)
+    assert recall.tools.undo == "preset “mine”"
+    menu._handle_msg({"does": "load", "name": "mine"})
+    assert menu.said == "Everything is as in “mine” already."
+    press(recall, "undo")
+    assert (focus.defocus, focus.C30, focus.C12a) == (1, 2, 3)
+    menu._handle_msg({"does": "delete", "name": "mine"})
+    assert menu.items == []
+    menu._handle_msg({"does": "load", "name": "mine"})
+    assert menu.said == "There is no preset “mine” any more."
+
+
+def test_what_a_preset_cannot_set_becomes_a_notice(instrument, recall, tmp_path):
+    recall.presetting.presets = Presets(tmp_path)
+    recall.presetting.presets.save("old", Preset("aberrations", {"defocus": "much", "C30": "2"}))
+    recall.menu._handle_msg({"does": "load", "name": "old"})
+    assert instrument.experiment.aberrations.C30 == 2
+    assert "defocus=much" in instrument.notices.items[0][2]

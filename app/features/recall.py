@@ -5,8 +5,10 @@ import panel as pn
 from app.comparing import Comparing
 from app.features import Feature
 from app.history import History
+from app.presets import KINDS
+from app.presetting import Presetting
 from app.views.contrasts import TOPICS
-from app.views.tools import Tools
+from app.views.tools import PresetMenu, Tools
 
 DRAWN = frozenset(TOPICS.values())
 
@@ -25,6 +27,15 @@ class Recall(Feature):
         self.history = History(page.experiment, page.pipeline, page.after, self._tell)
         live = page.slots["slot_main"]
         self.comparing = Comparing(self.history, live, page.link, page.after, self._tell)
+        self.menu = PresetMenu(kinds=[list(kind) for kind in KINDS.items()])
+        self.presetting = Presetting(
+            page.experiment,
+            self.history,
+            page.presets,
+            self.menu,
+            lambda sentence: page.notices.add(sentence, "notice"),
+        )
+        self._connect_menu()
         for name, action in (
             ("undo", self.history.undo),
             ("redo", self.history.redo),
@@ -36,6 +47,25 @@ class Recall(Feature):
         # Posted, so that the browser gets all of it in one message and in order: Panel would send
         # a figure's new place before what Bokeh says of the figure.
         part.on(name, lambda message: self._post(action))
+
+    def _connect_menu(self) -> None:
+        do = self.presetting
+
+        def named(message):
+            return str(message.get("name", ""))
+
+        for name, action in (
+            ("list", lambda message: do.list()),
+            ("load", lambda message: do.load(named(message))),
+            ("delete", lambda message: do.delete(named(message))),
+            (
+                "save",
+                lambda message: do.save(
+                    named(message), str(message.get("kind")), message.get("overwrite") is True
+                ),
+            ),
+        ):
+            self.menu.on(name, lambda message, action=action: self._post(lambda: action(message)))
 
     def compare(self) -> None:
         """Hold the picture and its state, or end the comparison."""
@@ -69,10 +99,10 @@ class Recall(Feature):
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""
-        return {"tools": self.tools, "held": self.held}
+        return {"tools": self.tools, "presets": self.menu, "held": self.held}
 
     def close(self) -> None:
         """Let go of everything."""
-        for part in (self.comparing, self.history, self.tools):
+        for part in (self.comparing, self.history, self.tools, self.menu):
             part.close()
         self.held.clear()

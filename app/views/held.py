@@ -72,6 +72,8 @@ class HeldSlot(Slot):
         """Draw the chosen contrast, and have the live picture follow."""
         self._hint = f"{CONTRASTS[self.contrast]} was not there when A was held."
         super().draw(moving)
+        if self.mode.text == "exact":
+            self.mode.say("")  # what is held is meant to be; a draft has to be said
         self._drawn()
 
     def _restyle(self, *events) -> None:

@@ -18,3 +18,25 @@ class Tools(_Part):
 
     _esm = asset("tools.js")
     _stylesheets = [asset("tools.css")]  # noqa: RUF012 - Panel declares it so
+
+
+class PresetMenu(_Part):
+    """Names to choose from, and a box for a new one.
+
+    Messages: "list" when it opens, "save" with `name`, `kind` and `overwrite`, "load" and "delete"
+    with `name`. `answer` answers each of them.
+    """
+
+    items = param.List([], doc="[name, kind] of each.")
+    kinds = param.List([], doc="[kind, words] to choose from.")
+    said = param.String("", doc="What came of the last message.")
+    refused = param.Boolean(False, doc="Whether that was a refusal.")
+    answers = param.Integer(0)
+
+    _esm = asset("presets.js")
+    _stylesheets = [asset("tools.css")]  # noqa: RUF012 - Panel declares it so
+
+    def answer(self, items: list, said: str, refused: bool) -> None:
+        """Show what is kept, and what was done or why it was not."""
+        self.param.update(items=items, said=said, refused=refused)
+        self.answers += 1

@@ -1,4 +1,4 @@
-"""Undo and compare, as a hand does it in a browser."""
+"""Undo, compare and presets, as a hand does it in a browser."""
 
 import pytest
 
@@ -84,3 +84,39 @@ def test_two_states_side_by_side_zoom_together(open_page):
     page.locator(".held-head [data-does=drop]").click()
     instrument.until(lambda: not page.locator("section.held").is_visible())
     instrument.exact()
+
+
+def test_a_preset_is_there_after_a_reload_and_is_asked_for_before_it_is_lost(open_page):
+    instrument = open_page()
+    page = instrument.page
+    instrument.exact()
+    instrument.enter("defocus", "33")
+    menu, name = page.locator(".presets summary"), page.locator(".presets input")
+    save, said = page.locator(".presets .save"), page.locator(".presets .said")
+    menu.click()
+    name.fill("in focus")
+    name.press("Control+z")  # of the typing, which is nobody else's
+    assert instrument.number() == 33
+    name.fill("in focus")
+    save.click()
+    instrument.until(lambda: said.inner_text() == "“in focus” is saved.")
+    instrument.enter("defocus", "5")
+    instrument.until(lambda: "defocus=5" in page.url)
+    page.reload()
+    instrument.exact()
+    assert instrument.number() == 5
+    menu.click()
+    page.locator(".presets .load", has_text="in focus").click()
+    instrument.until(lambda: instrument.number() == 33)
+    undo = page.locator(".tools [data-does=undo]")
+    instrument.until(lambda: "preset “in focus”" in undo.get_attribute("title"))
+    menu.click()
+    name.fill("in focus")
+    save.click()
+    assert save.inner_text() == "Overwrite"
+    page.locator(".presets [data-kind=settings]").click()
+    save.click()
+    instrument.until(lambda: page.locator(".presets .load b").inner_text() == "All but the scan")
+    page.locator(".presets .gone").click()
+    page.locator(".presets li .armed").click()
+    instrument.until(lambda: page.locator(".presets li.none").is_visible())
