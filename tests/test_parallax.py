@@ -5,15 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from equations import planes, tilt_corrected
+from scipy.ndimage import gaussian_filter
 from test_ssb import MANY, calibration_of, random_counts, relative, weak_object
 
+from recon.calibration import Calibration
+from recon.disc import fit_disc
 from recon.errors import Cancelled
 from recon.frames import DenseFrames
 from recon.frames_sums import tilt_corrected_dense
+from recon.io import open_events
 from recon.optics import Aberrations
 from recon.parallax import tilt_corrected as fast
 from recon.parallax import tilt_corrected_planes
 from recon.simulate import expected_intensities, sample_events
+from recon.virtual import pacbed
 
 DEFOCUSED = Aberrations(C10=250, C12a=30, C12b=-20)
 
@@ -133,3 +138,24 @@ def test_bad_requests_are_refused():
         made(counts, disc, calibration, Aberrations(C10=3), upsample=2)
     with pytest.raises(ValueError, match="No electrons in the bright-field disc"):
         made(0 * counts, disc, calibration, DEFOCUSED)
+
+
+def test_viruses_are_sharpest_where_the_scan_really_lies(shared_data):
+    """Images that are shifted to where they do not belong blur one another."""
+    path = shared_data / "virus_4dcamera_v3.h5"
+    if not path.is_file():
+        pytest.skip("no scan of viruses")
+    events = open_events(path)
+    disc = fit_disc(pacbed(events))
+
+    def contrast(rotation, transpose, c10=135e3):
+        calibration = Calibration(
+            300e3, 1.03, (31.25, 31.25), disc.centre, disc.radius, rotation, transpose
+        )
+        image = fast(events, calibration, Aberrations(C10=c10), 12, flip=False).image
+        return (gaussian_filter(image, 1) - gaussian_filter(image, 4)).std()
+
+    right = contrast(-54, True)
+    wrong = [contrast(-54, False), contrast(36, True), contrast(126, True)]
+    wrong += [contrast(-54, True, c10) for c10 in (70e3, -135e3)]
+    assert right > 1.3 * max(wrong)
