@@ -59,6 +59,20 @@ def filtered(name, chunks=(1, 2, 5, 7)):
     return make
 
 
+def coded(name):
+    def make(folder, data):
+        import numcodecs
+        import zarr
+
+        options = {"zarr_format": 2, "compressors": numcodecs.Blosc()}
+        if name == "shards":
+            options = {"zarr_format": 3, "shards": (2, 3, 5, 7)}
+        zarr.create_array(folder / "scan.zarr", data=data, chunks=(1, 1, 5, 7), **options)
+        return folder / "scan.zarr"
+
+    return make
+
+
 def dectris_compressed(folder, data):
     import hdf5plugin
 
@@ -88,6 +102,8 @@ FORMATS = {
     "EMD": emd,
     "Zarr in zip": zarr_zip,
     "Zarr folder": zspy,
+    "Zarr, Blosc": coded("blosc"),
+    "Zarr, shards": coded("shards"),
     "TVIPS": tvips,
     "MRC": mrc,
     "blockfile": bytes_of_blo,

@@ -1,5 +1,7 @@
-"""HDF5 read in a process of its own: the same numbers, and no harm from files that lie."""
+"""Arrays read in a process of their own: the same numbers, and no harm from files that lie."""
 
+import gc
+import json
 import os
 import signal
 import sys
@@ -64,8 +66,9 @@ def replaced(tmp_path, monkeypatch):
     """Put another program in the place of the one that reads."""
 
     def replace(text):
-        (tmp_path / "hdf5_child.py").write_text(text)
+        (tmp_path / "apart_child.py").write_text(text)
         monkeypatch.setattr(apart, "__file__", str(tmp_path / "apart.py"))
+        monkeypatch.setattr(apart, "_idle", [])
 
     return replace
 
@@ -97,6 +100,97 @@ def test_a_process_ends_with_its_reader(tmp_path):
     reader.close()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_a_process_whose_reader_is_gone_reads_the_next_file(tmp_path):
+    path = compressed(tmp_path / "a.h5", "Zstd")
+    numbers = set()
+    for _ in range(3):
+        frames = open_frames(path)
+        np.testing.assert_array_equal(whole(frames), DATA)
+        del frames
+        gc.collect()
+        numbers.add(apart._idle[0].pid)
+    assert len(numbers) == 1
+    with pytest.raises(UnreadableFile, match="HDF5 says"):
+        Apart().read(path, "none", [(0, 1)])
+    np.testing.assert_array_equal(whole(open_frames(path)), DATA)  # the refusal did no harm
+
+
+CODECS = {
+    "blosc": {"zarr_format": 2, "compressors": "Blosc"},
+    "lz4": {"zarr_format": 2, "compressors": "LZ4"},
+    "zlib, delta": {"zarr_format": 2, "compressors": "Zlib", "filters": "Delta"},
+    "zstd": {"zarr_format": 3},
+    "shards": {"zarr_format": 3, "shards": (2, 3, 16, 16)},
+}
+
+
+def zarr_store(path, name):
+    zarr, numcodecs = pytest.importorskip("zarr"), pytest.importorskip("numcodecs")
+    options = dict(CODECS[name])
+    for key in ("compressors", "filters"):
+        if key in options:
+            codec = getattr(numcodecs, options[key])
+            options[key] = codec(dtype="<u2") if key == "filters" else codec()
+    array = zarr.create_array(
+        path, shape=DATA.shape, chunks=(1, 1, 16, 16), dtype=DATA.dtype, **options
+    )
+    array[:] = DATA
+    return path
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_codecs_of_zarr_run_in_a_process_of_their_own(name, tmp_path):
+    import zarr
+
+    frames = open_frames(zarr_store(tmp_path / "a.zarr", name))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zarr.Array, "__getitem__", None)  # Nothing is read in this one.
+        np.testing.assert_array_equal(whole(frames), DATA)
+        np.testing.assert_array_equal(frames.read(2, 5), DATA.reshape(-1, 16, 16)[2:5])
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_damaged_chunks_of_zarr_end_in_frames_or_a_sentence(name, tmp_path):
+    path = zarr_store(tmp_path / "a.zarr", name)
+    chunks = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".z", "zarr"))]
+    contents, random = [chunk.read_bytes() for chunk in chunks], np.random.default_rng(1)
+    ends = set()
+    for _ in range(6):
+        for chunk, content in zip(chunks, contents, strict=True):
+            damaged = bytearray(content)
+            damaged[random.integers(min(32, len(damaged)))] ^= 1 << random.integers(8)
+            chunk.write_bytes(damaged)
+        try:
+            ends.add(whole(open_frames(path)).shape)
+        except UnreadableFile as error:
+            ends.add("damaged" in str(error))
+    assert ends <= {DATA.shape, True}
+
+
+@pytest.mark.parametrize("key", ["compressor", "filters"])
+def test_a_codec_that_makes_pythons_objects_is_refused(key, tmp_path, monkeypatch):
+    from recon.io.dense import zarr_arrays
+
+    class Told:
+        def to_dict(self):
+            codec = {"id": "pickle", "protocol": 5}
+            return {key: codec if key == "compressor" else [codec]}
+
+    class Stand:
+        metadata = Told()
+
+    with pytest.raises(UnreadableFile, match="coded with pickle"):
+        zarr_arrays._codecs(Stand())
+    path = zarr_store(tmp_path / "a.zarr", "blosc")
+    described = json.loads((path / ".zarray").read_text())
+    described["compressor"] = None
+    described["filters"] = None
+    described[key] = {"compressor": {"id": "pickle"}, "filters": [{"id": "pickle"}]}[key]
+    (path / ".zarray").write_text(json.dumps(described))
+    with pytest.raises(UnreadableFile, match="pickle"):
+        open_frames(path)
 
 
 def test_what_hdf5_says_is_the_sentence(tmp_path):

@@ -1,10 +1,12 @@
-"""HDF5 datasets read in a process of their own, where a damaged file can do no harm.
+"""HDF5 and Zarr arrays read in a process of their own, where a damaged file can do no harm.
 
-HDF5's filters are native code of many authors: a damaged chunk may end the process, and the
-library may loop for ever in a damaged heap. A child reads what could, within limits of time and
-memory; if it fails, the sentence says so and the page goes on.
+HDF5's filters and Zarr's codecs are native code of many authors: a damaged chunk may end the
+process or become too large for it, and HDF5 may loop for ever in a damaged heap. A child reads
+what could, within limits of time and memory; if it fails, the sentence says so and the page goes
+on. A child without work waits for the next file: its libraries take longer to load than a file.
 """
 
+import atexit
 import json
 import os
 import select
@@ -46,17 +48,22 @@ def is_harmless(dataset) -> bool:
     return not dataset.is_virtual and all(number in HARMLESS for number in filters)
 
 
+_idle = []
+"""A child without work, at most."""
+
+
 class Apart:
-    """A process that reads HDF5 datasets, started when it is first needed.
+    """A process that reads arrays, started when it is first needed.
 
     Parameters
     ----------
+    kind : {"HDF5", "Zarr"}
     patience_s : float
         Time for one answer.
     """
 
-    def __init__(self, patience_s: float = PATIENCE_S):
-        self.patience_s = patience_s
+    def __init__(self, kind: str = "HDF5", patience_s: float = PATIENCE_S):
+        self.kind, self.patience_s = kind, patience_s
         self._lock, self._child = Lock(), None
 
     def read(self, path, name, ranges, rows: bool = False):
@@ -65,11 +72,11 @@ class Apart:
         Parameters
         ----------
         path, name
-            Of the file, and of the dataset in it.
+            Of the file, and of the dataset or array in it.
         ranges : sequence of (first, last)
         rows : bool
-            The dataset is a list of rows of any length: return (R,) int64 lengths, and the
-            elements of all rows.
+            The dataset (HDF5's) is a list of rows of any length: return (R,) int64 lengths, and
+            the elements of all rows.
 
         Raises
         ------
@@ -77,14 +84,17 @@ class Apart:
             If the file is damaged, however that shows.
         """
         index = [[int(first), int(last)] for first, last in ranges]
-        request = {"path": os.fspath(path), "name": name, "index": index, "rows": rows}
+        request = {"kind": self.kind, "path": os.path.abspath(path), "name": name}
+        request |= {"index": index, "rows": rows}
         with self._lock:
             deadline = time.monotonic() + self.patience_s
             try:
-                parts = self._ask(json.dumps(request).encode() + b"\n", deadline)
+                told, parts = self._ask(json.dumps(request).encode() + b"\n", deadline)
             except BaseException:
                 self._end()
                 raise
+        if told is not None:
+            raise UnreadableFile(f"the file is damaged or truncated ({self.kind} says: {told})")
         return parts if rows else parts[0]
 
     def close(self) -> None:
@@ -95,22 +105,22 @@ class Apart:
     def _ask(self, request, deadline):
         if self._child is None or self._child.poll() is not None:
             self._end()
-            self._child = _start()
-            self._stop = weakref.finalize(self, _end, self._child)
+            self._child = _idle.pop() if _idle else _start()
+            self._stop = weakref.finalize(self, _spare, self._child)
         try:
             self._child.stdin.write(request)
             self._child.stdin.flush()
         except OSError as error:
-            raise UnreadableFile("the process that reads HDF5 could not be started") from error
+            raise UnreadableFile("the process that reads it could not be started") from error
         source, head = self._child.stdout.fileno(), bytearray()
         while not head.endswith(b"\n"):
             # One byte at a time: what follows the line are the arrays.
             head += self._some(source, memoryview(bytearray(1)), deadline)
             if len(head) > LONGEST_HEAD:
-                raise UnreadableFile("the process that reads HDF5 gave no answer")
+                raise UnreadableFile("the process that reads it gave no answer")
         told = json.loads(head)
         if "error" in told:
-            raise UnreadableFile(f"the file is damaged or truncated (HDF5 says: {told['error']})")
+            return told["error"], []
         parts = []
         for shape, dtype in told["parts"]:
             part = np.empty(prod(shape), dtype)
@@ -118,7 +128,7 @@ class Apart:
             while done < len(room):
                 done += len(self._some(source, room[done : done + PIECE], deadline))
             parts.append(part.reshape(shape))
-        return parts
+        return None, parts
 
     def _some(self, source, room, deadline):
         """What could be read into the beginning of `room`; at least one byte."""
@@ -131,19 +141,20 @@ class Apart:
         if not count:
             code = self._child.wait()
             raise UnreadableFile(
-                f"reading it ended HDF5's process (code {code}): its compressed data are damaged, "
-                "or not enough memory is left"
+                f"reading it ended {self.kind}'s process (code {code}): its compressed data are "
+                "damaged, or not enough memory is left"
             )
         return room[:count]
 
     def _end(self):
         if self._child is not None:
-            self._stop()
+            self._stop.detach()
+            _end(self._child)
             self._child = None
 
 
 def _start():
-    child = Path(__file__).with_name("hdf5_child.py")
+    child = Path(__file__).with_name("apart_child.py")
     try:
         return subprocess.Popen(
             [sys.executable, "-I", str(child), str(MEMORY)],
@@ -153,6 +164,20 @@ def _start():
         )
     except OSError as error:
         raise UnreadableFile(f"a process to read it cannot be started: {error.strerror}") from error
+
+
+def _spare(child):
+    """Keep a child whose reader is gone for the next one, unless there is one already."""
+    if not _idle and child.poll() is None:
+        _idle.append(child)
+    else:
+        _end(child)
+
+
+@atexit.register
+def _end_idle():
+    while _idle:
+        _end(_idle.pop())
 
 
 def _end(child):

@@ -1,4 +1,8 @@
-"""Arrays of frames in Zarr folders or `.zip` stores: HyperSpy's `.zspy`, and any other."""
+"""Arrays of frames in Zarr folders or `.zip` stores: HyperSpy's `.zspy`, and any other.
+
+What is stored plainly is read here. Codecs are native code, and may be told to make any size of
+what they read: they run in a process of their own (`recon.io.apart`), and only those named here.
+"""
 
 import zipfile
 from pathlib import Path
@@ -6,11 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from recon.errors import UnreadableFile
+from recon.io.apart import Apart
 from recon.io.dense.arrays import Array, hyperspy, step
 
 NAME = "Zarr (HyperSpy, any array)"
 SIGNS = (".zgroup", ".zarray", "zarr.json")
 MOST_OBJECTS = 10_000
+PLAIN = frozenset({"bytes", "transpose"})
+"""Codecs that move bytes about."""
+COMPRESSORS = frozenset({"blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma"})
+FILTERS = frozenset({"shuffle", "delta", "fixedscaleoffset", "bitround", "quantize", "astype"})
+CHECKS = frozenset({"crc32", "crc32c", "adler32", "fletcher32"})
+CODECS = COMPRESSORS | FILTERS | CHECKS | {"packbits", "sharding_indexed"}
+"""Others that are known. Those that make Python's objects (pickle) are not among them."""
 
 
 def matches(path: Path) -> bool:
@@ -30,16 +42,54 @@ def matches(path: Path) -> bool:
 class _Stored:
     """A Zarr array whose errors are `UnreadableFile`, under whatever name they are reported."""
 
-    def __init__(self, array):
+    def __init__(self, array, path):
         self.array, self.shape, self.dtype = array, array.shape, np.dtype(array.dtype)
+        self.path, self.apart = path, Apart("Zarr") if _codecs(array) - PLAIN else None
 
     def __getitem__(self, index):
+        if self.apart is not None:
+            return self._read_apart(index if isinstance(index, tuple) else (index,))
         try:
             return np.asarray(self.array[index])
         except MemoryError:
             raise
         except Exception as error:
             raise UnreadableFile(f"the store is damaged (Zarr says: {error})") from error
+
+    def _read_apart(self, index):
+        whole = [slice(None)] * (len(self.shape) - len(index))
+        ranges = [part.indices(n)[:2] for part, n in zip((*index, *whole), self.shape, strict=True)]
+        return self.apart.read(self.path, self.array.path, ranges)
+
+
+def _codecs(array):
+    """Names of the codecs of an array, those within shards included.
+
+    Raises
+    ------
+    UnreadableFile
+        If one of them is not known.
+    """
+    described = array.metadata.to_dict()
+    waiting = [*(described.get("codecs") or ()), described.get("compressor")]
+    waiting += described.get("filters") or ()
+    found = set()
+    while waiting:
+        codec = waiting.pop()
+        codec = codec.to_dict() if hasattr(codec, "to_dict") else codec
+        codec = codec.get_config() if hasattr(codec, "get_config") else codec
+        if not codec:
+            continue
+        name = str(codec.get("name", codec.get("id"))).removeprefix("numcodecs.")
+        if name not in PLAIN | CODECS:
+            raise UnreadableFile(
+                f"the Zarr array is coded with {name[:40]}, which is not read: store it with "
+                "Blosc, Zstd or gzip"
+            )
+        found.add(name)
+        configuration = codec.get("configuration") or {}
+        waiting += [*configuration.get("codecs", ()), *configuration.get("index_codecs", ())]
+    return found
 
 
 def read(path: Path, asked=None) -> Array:
@@ -67,7 +117,7 @@ def read(path: Path, asked=None) -> Array:
             "it is not clear which is the scan"
         )
     array, parent = of_size[0]
-    return Array(_Stored(array), path.name, NAME, _said(array, parent))
+    return Array(_Stored(array, path), path.name, NAME, _said(array, parent))
 
 
 def _arrays(root):

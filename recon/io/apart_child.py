@@ -1,7 +1,8 @@
-"""Reads HDF5 datasets for `recon.io.apart`, in a process of its own; imports nothing of ours.
+"""Reads arrays for `recon.io.apart`, in a process of its own; imports nothing of ours.
 
-On standard input one JSON line a request, {"path", "name", "index": [[first, last], ...], "rows"};
-on standard output one JSON line, {"error"} or {"parts": [[shape, dtype], ...]}, and the bytes.
+On standard input one JSON line a request, {"kind": "HDF5" or "Zarr", "path", "name",
+"index": [[first, last], ...], "rows"}; on standard output one JSON line, {"error"} or
+{"parts": [[shape, dtype], ...]}, and the bytes.
 """
 
 import contextlib
@@ -12,15 +13,37 @@ import sys
 
 def answer(request):
     """Arrays that a request asks for: the elements, or lengths and events of ragged rows."""
-    import h5py
     import numpy as np
 
-    with h5py.File(request["path"], "r") as file:
-        found = file[request["name"]][tuple(slice(*pair) for pair in request["index"])]
+    part = tuple(slice(*pair) for pair in request["index"])
+    found = _of_zarr(request, part) if request["kind"] == "Zarr" else _of_hdf5(request, part)
     if not request["rows"]:
         return [np.ascontiguousarray(found)]
     lengths = np.array([len(row) for row in found], np.int64)
     return [lengths, np.concatenate(found) if lengths.any() else np.empty(0, np.uint32)]
+
+
+def _of_hdf5(request, part):
+    import h5py
+
+    # Without it, HDF5 names the filter that it lacks.
+    with contextlib.suppress(ImportError):
+        import hdf5plugin  # noqa: F401
+    with h5py.File(request["path"], "r") as file:
+        return file[request["name"]][part]
+
+
+def _of_zarr(request, part):
+    import numpy as np
+    import zarr
+
+    folder = os.path.isdir(request["path"])
+    store = request["path"] if folder else zarr.storage.ZipStore(request["path"], mode="r")
+    try:
+        return np.asarray(zarr.open_array(store, path=request["name"] or None, mode="r")[part])
+    finally:
+        if not folder:
+            store.close()
 
 
 def main():
@@ -35,14 +58,11 @@ def main():
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         limit = int(sys.argv[1])
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    # Without it, HDF5 names the filter that it lacks.
-    with contextlib.suppress(ImportError):
-        import hdf5plugin  # noqa: F401
     for line in requests:
         try:
             parts = answer(json.loads(line))
         except Exception as error:
-            # h5py reports damage under any name.
+            # Libraries report damage under any name.
             text = " ".join(str(error).split())[:400] or type(error).__name__
             answers.write(json.dumps({"error": text}).encode() + b"\n")
         else:
