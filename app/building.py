@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from app.sums import ScanData, electrons
+from app.sums import ScanData, electrons, is_dense
 from recon.backend import CPU, Device
 from recon.calibration import Calibration
 
@@ -34,9 +34,24 @@ def building(
             full=full,
             half=halved,
             progress=report,
+            **_tables(engine, scan, calibration, pixels, full, device),
         )
 
     return compute
+
+
+def _tables(engine, scan, calibration, pixels, full, device) -> dict:
+    """The tables of G that scans share which differ in their dose; on the CPU, where they last."""
+    if device is not CPU or is_dense(scan.events):
+        return {}
+    from recon.sideband_tables import scan_tables
+
+    alike = (*scan.key[:-1], scan.treatment.at_full_dose())
+    tables = engine.store.get(
+        ("tables", alike, calibration, pixels, full),
+        lambda report: scan_tables(scan.events, calibration, pixels, full),
+    )
+    return {"tables": tables}
 
 
 def planned(events: ScanData, calibration: Calibration, pixels: int, full=False, half=False):

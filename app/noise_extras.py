@@ -116,5 +116,5 @@ def tilt_corrected(context: Context) -> LabelledImage:
         )
 
     made = context.engine.placed.attempt(work)
-    label = f"{upsample} × {upsample} pixels a step" if upsample > 1 else "relative to its mean"
+    label = f"image / mean, {upsample} × finer" if upsample > 1 else "image / mean"
     return LabelledImage(on_host(made.image), "", made.sampling, label)

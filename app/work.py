@@ -229,7 +229,7 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, contrasts) -
         batch.append(("amplitude", AmplitudeImage(modulus, sampling)))
     if "obf" in contrasts:
         image = engine.optimum_bright_field(g, aberrations, sideband, request.band_limit)
-        batch.append(("obf", LabelledImage(image, "σ", sampling, "in units of its noise")))
+        batch.append(("obf", LabelledImage(image, "σ", sampling, "in units of noise")))
     return batch
 
 

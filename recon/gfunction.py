@@ -11,7 +11,7 @@ from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
 from recon.kernels.simd import LANES
 from recon.planning import slab_sizes
-from recon.sideband_tables import find_tables
+from recon.sideband_tables import SidebandTables, find_tables
 from recon.transforms import planned
 
 SLAB_BYTES = 512 * 2**20
@@ -184,6 +184,7 @@ def build_sidebands(
     *,
     full: bool = False,
     half: bool = False,
+    tables: SidebandTables | None = None,
     progress=None,
 ) -> Sidebands:
     """Transform a scan's events to G, kept only on the sidebands.
@@ -198,6 +199,8 @@ def build_sidebands(
         Keep the triple overlap as well, for `sideband="full"`.
     half : bool
         Keep entries in half precision; not on the CPU.
+    tables : SidebandTables, optional
+        What `recon.sideband_tables.scan_tables` gives for the same arguments; made if not given.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -238,6 +241,7 @@ def build_sidebands(
         full=full,
         half=half,
         device=events.device,
+        tables=tables,
         progress=progress,
     )
 
@@ -269,6 +273,7 @@ def sidebands_of_planes(
     full: bool,
     half: bool = False,
     device: Device = CPU,
+    tables: SidebandTables | None = None,
     progress=None,
 ) -> Sidebands:
     """Transform binned planes to G, kept only on the sidebands.
@@ -291,7 +296,8 @@ def sidebands_of_planes(
         _check_half(device)
     tell = progress or (lambda fraction: None)
     tell(0.0)
-    tables = find_tables(calibration, disc, scan_shape, full, device)
+    if tables is None:
+        tables = find_tables(calibration, disc, scan_shape, full, device)
     tell(0.05)
     entries = tables.counts.entries + 2 * LANES
     re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))

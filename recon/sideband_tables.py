@@ -6,7 +6,8 @@ import numpy as np
 
 from recon.backend import CPU, Device, on_host
 from recon.calibration import Calibration
-from recon.datacube import OFFSETS, BrightField
+from recon.datacube import OFFSETS, BrightField, bright_field
+from recon.events import ElectronEvents
 from recon.kernels.simd import LANES
 
 SAMPLE = 64, 128
@@ -182,3 +183,19 @@ def find_tables(
     masks = xp.zeros(counts.masks + 2 * LANES, np.uint16)
     device.kernels.find_runs(*arguments, first, runs, hard, hard_at, masks)
     return SidebandTables(first, runs, hard, hard_at, masks, counts)
+
+
+def scan_tables(
+    events: ElectronEvents, calibration: Calibration, pixels_across: int = 18, full: bool = False
+) -> SidebandTables:
+    """Which entries of a scan's G are kept, on the device of its events.
+
+    They depend on shapes and calibration alone: scans that differ in their electrons share them.
+
+    Raises
+    ------
+    ValueError, DeviceError
+        As `build_sidebands`.
+    """
+    disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
+    return find_tables(calibration, disc, events.scan_shape, full, events.device)

@@ -8,12 +8,14 @@ from fake_gpu import fake_gpu
 from recon import gfunction
 from recon.backend import CPU, DeviceFull, on_host
 from recon.calibration import Calibration
+from recon.dose import thin_events
 from recon.errors import Cancelled
 from recon.events import from_frames
 from recon.gfunction import Sidebands, build_sidebands, sidebands_of_planes
 from recon.kernels.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.simd import LANES
 from recon.optics import Aberrations
+from recon.sideband_tables import scan_tables
 
 ARRAYS = "re", "im", "first", "runs", "hard", "hard_at", "masks"
 CALIBRATION = Calibration(80e3, 25.0, (0.41, 0.37), (8.3, 7.6), 6.0, 15.0)
@@ -298,3 +300,15 @@ def test_what_cannot_be_transformed_is_refused():
     coarse = Calibration(80e3, 25.0, (1e-3, 1e-3), (8.3, 7.6), 6.0)
     with pytest.raises(ValueError, match="No spatial frequency of this scan has a sideband"):
         build_sidebands(events_in_disc(), coarse, 12)
+
+
+def test_scans_that_differ_in_their_electrons_share_tables():
+    frames = [[n % 324, (7 * n) % 324, 150] for n in range(11 * 14)]
+    events = from_frames(frames, (11, 14), (18, 18))
+    fewer = thin_events(events, 0.5)
+    tables = scan_tables(events, CALIBRATION, 12)
+    shared = build_sidebands(fewer, CALIBRATION, 12, tables=tables)
+    own = build_sidebands(fewer, CALIBRATION, 12)
+    assert shared.runs is tables.runs
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(shared, name), getattr(own, name))

@@ -1,0 +1,302 @@
+"""Dose, noise and the other contrasts in a session: labelled, made where shown, never in a file."""
+
+import json
+from io import BytesIO
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from scans import ABERRATIONS, CALIBRATION, SCAN_SHAPE, weak_events
+from sessions import Session
+
+from app.catalogue import Catalogue
+from app.dosing import LEAST, coarse
+from app.engine import Engine
+from app.features.noise import PLAIN, NoiseCard
+from app.request import Reading, Request
+from app.results import PhaseImage, ScanSummary
+from app.service import ComputeService
+from app.state import Experiment
+from app.views.contrasts import scan_image
+from app.views.frame import Link
+from app.views.slot import Slot
+from recon.dose import thin_events
+from recon.gfunction import build_sidebands
+from recon.io import write_events
+from recon.optics import Aberrations
+from recon.simulate import truth
+from recon.ssb import single_sideband
+
+EVENTS = weak_events(metadata=truth(CALIBRATION, ABERRATIONS))
+SHARE, DRAW = 0.25, 7
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_events(folder / "scan.npz", EVENTS)
+    engine = Engine(Catalogue(folder))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def service():
+    service = ComputeService()
+    yield service
+    service.close()
+
+
+def opened(engine, service, query=None):
+    session = Session(engine, service, Experiment("scan.npz"))
+    session.experiment.aberrations.set_from(ABERRATIONS)
+    if query is not None:
+        assert session.experiment.from_query(query) == []
+    session.start().until(lambda: session.all("phase") and session.all("dpc"))
+    return session
+
+
+@pytest.fixture
+def session(engine, service):
+    session = opened(engine, service)
+    yield session
+    session.pipeline.close()
+
+
+def exact(session, change):
+    """The exact phase that follows a change."""
+    before = len(session.all("phase"))
+    change()
+    session.until(lambda: [p for p in session.all("phase")[before:] if p.mode == "exact"])
+    return session.all("phase")[-1]
+
+
+def in_the_file(session):
+    """Everything but the parameters that a file of results holds, bit for bit."""
+    with h5py.File(BytesIO(session.pipeline.export("hdf5").data)) as file:
+        found = {}
+
+        def keep(name, entry):
+            if isinstance(entry, h5py.Dataset):
+                found[name] = entry[()].tobytes()
+
+        file.visititems(keep)
+        assert {"ssb/phase", "ssb/object", "dpc/phase", "com"} < set(found)
+        return found, json.loads(file.attrs["parameters"])
+
+
+def power_beyond(image, sampling, limit):
+    """Share of an image's power, DC left out, at frequencies [1/Å] beyond a limit."""
+    power = np.abs(np.fft.fft2(image - image.mean(dtype=float))) ** 2
+    q = np.hypot(*np.meshgrid(*map(np.fft.fftfreq, image.shape, sampling), indexing="ij"))
+    return power[q > limit].sum() / power.sum()
+
+
+# ---- dose ----
+
+
+def test_a_lower_dose_shows_what_its_electrons_show_and_goes_back(session):
+    full = session.all("phase")[-1].array
+    treatment = session.experiment.treatment
+    lower = exact(session, lambda: treatment.param.update(dose_percent=100 * SHARE, dose_draw=DRAW))
+    calibration = session.pipeline.prepared.found.calibration
+    g = build_sidebands(thin_events(EVENTS, SHARE, DRAW), calibration, 18)
+    np.testing.assert_array_equal(
+        lower.array, single_sideband(g, ABERRATIONS, "exact", "both", 0.9)
+    )
+    summary = session.all("scan")[-1]
+    assert summary.electrons == g.electrons
+    assert "(25 % of the dose)" in summary.line
+    assert summary.dose == pytest.approx(g.electrons / (np.prod(SCAN_SHAPE) * 0.4 * 0.45))
+    back = exact(session, lambda: treatment.param.update(dose_percent=100))
+    assert back.array.tobytes() == full.tobytes()
+
+
+def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(session):
+    seen = len(session.all("phase"))
+    exact(session, lambda: setattr(session.experiment.treatment, "dose_percent", 50))
+    draft, *_, last = session.all("phase")[seen:]
+    assert (draft.mode, last.mode) == ("draft", "exact")
+    assert draft.array.shape == last.array.shape
+    # Of the same electrons on a coarser detector.
+    assert np.corrcoef(draft.array.ravel(), last.array.ravel())[0, 1] > 0.85
+
+
+def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engine, service):
+    treatment = session.experiment.treatment
+    shown = exact(session, lambda: treatment.param.update(dose_percent=12.5, dose_draw=3))
+    query = session.experiment.to_query()
+    assert (query["dose"], query["draw"]) == ("12.5", "3")
+    other = opened(engine, service, query)
+    assert other.all("phase")[-1].array.tobytes() == shown.array.tobytes()
+    other.pipeline.close()
+    _, parameters = in_the_file(session)
+    assert parameters["treatment"]["dose_share"] == 0.125
+    assert parameters["treatment"]["draw"] == 3
+    assert parameters["electrons"] == session.all("scan")[-1].electrons < 0.13 * EVENTS.electrons
+    with tifffile.TiffFile(BytesIO(session.pipeline.export("tiff").data)) as file:
+        assert "12.5 % of its electrons (draw 3)" in str(file.pages[0].tags.values())
+
+
+def test_a_draft_is_as_coarse_as_the_aberrations_allow():
+    request = Request(Reading("a"), bright_field_pixels=18)
+    assert coarse(request, CALIBRATION) == LEAST
+    strong = Request(Reading("a"), bright_field_pixels=18, aberrations=Aberrations(C10=5000))
+    assert coarse(strong, CALIBRATION) == 18
+
+
+# ---- weights and denoising ----
+
+
+def test_a_weighted_phase_says_so_and_no_file_holds_it(session):
+    plain = session.all("phase")[-1]
+    assert (plain.label, plain.unit) == ("exact", "rad")
+    before, parameters = in_the_file(session)
+    session.experiment.display.slot_left = "denoised"
+    weighted = exact(session, lambda: setattr(session.experiment.noise, "wiener", True))
+    session.experiment.noise.denoise_strength = 2
+    session.until(lambda: [image for image in session.all("denoised") if "2 σ" in image.label])
+    assert (weighted.label, weighted.unit) == ("Wiener · exact", "rad, Wiener")
+    assert "rad² Å²" in weighted.prior
+    assert weighted.array.std() < plain.array.std()
+    draft = next(p for p in session.all("phase") if p.weighting and p.mode == "draft")
+    assert draft.label == "Wiener · draft"
+    denoised = session.all("denoised")[-1]
+    assert denoised.unit == "rad, denoised"
+    assert denoised.label == "total variation · 2 σ"
+    assert in_the_file(session) == (before, parameters)
+    image = tifffile.imread(BytesIO(session.pipeline.export("tiff").data))
+    assert image.tobytes() == plain.array.tobytes()
+    again = exact(session, lambda: setattr(session.experiment.noise, "wiener", False))
+    assert again.array.tobytes() == plain.array.tobytes()
+
+
+def test_weights_that_are_not_possible_are_said_not_to_be_there(session, monkeypatch):
+    def refuse(g, aberrations):
+        raise ValueError("This scan shows no power.")
+
+    monkeypatch.setattr(session.engine, "prior", refuse)
+    plain = session.all("phase")[-1]
+    shown = exact(session, lambda: setattr(session.experiment.noise, "wiener", True))
+    assert (shown.label, shown.unit) == ("not weighted · exact", "rad")
+    assert shown.prior == "This scan shows no power."
+    assert shown.array.tobytes() == plain.array.tobytes()
+
+
+# ---- what is made where it is shown ----
+
+
+def test_extras_are_made_only_while_a_slot_shows_them(session):
+    display = session.experiment.display
+    exact(session, lambda: setattr(session.experiment.aberrations, "defocus", -4))
+    session.until(lambda: not session.pipeline.service.pending(session.pipeline.session, "extra"))
+    topics = {topic for topic, _ in session.seen}
+    assert not topics & {"frc", "parallax", "denoised", "obf"}
+    display.slot_right = "frc"
+    session.until(lambda: session.all("frc"))
+    assert session.all("frc")[-1] is not None
+    assert not {topic for topic, _ in session.seen} & {"parallax", "denoised", "obf"}
+
+
+def test_the_ring_correlation_gives_the_resolution_within_the_band(session):
+    session.experiment.display.slot_right = "frc"
+    session.until(lambda: session.all("frc"))
+    chart = session.all("frc")[-1]
+    assert list(chart.lines) == ["correlation", "1/7", "half bit"]
+    assert set(chart.guides) == {"1/7", "half bit"}
+    limit = 10 * 2 * 0.9 * session.pipeline.prepared.found.calibration.k0
+    assert 0.8 * limit < chart.x[-1] <= limit
+    assert chart.statement.startswith("resolution ")
+    assert "(1/7)" in chart.statement
+    # The waves of the specimen are strong: their rings correlate, and the marks lie beyond them.
+    q = 10 * np.hypot(3 / (20 * 0.4), 2 / (24 * 0.45))
+    assert chart.lines["correlation"][np.abs(chart.x - q).argmin()] > 0.9
+    assert chart.marks[0][0] > q
+
+
+def test_the_tilt_corrected_image_is_finer_over_the_same_field(session):
+    session.experiment.noise.upsampling = 2
+    session.experiment.display.slot_left = "parallax"
+    session.until(lambda: session.all("parallax"))
+    made, phase = session.all("parallax")[-1], session.all("phase")[-1]
+    assert made.array.shape == (2 * SCAN_SHAPE[0], 2 * SCAN_SHAPE[1])
+    assert made.scan_sampling == pytest.approx((0.2, 0.225))
+    image, own = scan_image("parallax", made), scan_image("phase", phase)
+    assert (image.axis_unit, image.unit) == ("nm", "")
+    for name in ("x0", "x1", "y0", "y1"):
+        assert getattr(image.extent, name) == pytest.approx(getattr(own.extent, name))
+    assert made.label == "image / mean, 2 × finer"
+    assert made.array.mean() == pytest.approx(1, abs=1e-4)
+
+
+def test_optimum_bright_field_follows_the_hand_where_it_is_shown(session):
+    session.experiment.display.slot_left = "obf"
+    session.until(lambda: session.all("obf"))
+    seen = len(session.all("obf"))
+    exact(session, lambda: setattr(session.experiment.aberrations, "defocus", -4))
+    session.until(lambda: len(session.all("obf")) >= seen + 2)  # with the draft, and at rest
+    image = session.all("obf")[-1]
+    assert (image.unit, image.label) == ("σ", "in units of noise")
+
+
+def test_nothing_is_shown_beyond_the_band_limit(session):
+    session.experiment.detector.band_limit = 0.7
+    session.experiment.display.param.update(slot_left="obf", slot_right="parallax")
+    exact(session, lambda: setattr(session.experiment.noise, "wiener", True))
+    session.until(lambda: session.all("obf") and session.all("parallax"))
+    calibration = session.pipeline.prepared.found.calibration
+    limit = 2 * 0.7 * calibration.k0
+    shown = [session.all(topic)[-1] for topic in ("phase", "obf", "parallax")]
+    draft = [p for p in session.all("phase") if p.mode == "draft"][-1]
+    for each in (*shown, draft):
+        assert power_beyond(each.array, each.scan_sampling, limit * 1.001) < 1e-9
+
+
+# ---- what is said of it ----
+
+
+def test_the_label_stands_beside_the_picture():
+    state = Experiment().display
+    slot = Slot(state, "slot_main", Link(), large=True)
+    image = np.zeros((4, 6), np.float32)
+    slot.take("phase", PhaseImage(image, "draft", 1.0, (2.0, 2.0)))
+    assert (slot.mode.text, slot.mode.tone, slot.view.unit) == ("draft", "", "rad")
+    weighted = PhaseImage(image, "draft", 1.0, (2.0, 2.0), weighting="Wiener")
+    slot.take("phase", weighted)
+    assert (slot.mode.text, slot.mode.tone) == ("Wiener · draft", "warm")
+    # On the colour bar too, which a saved picture shows.
+    assert slot.view.bar.title == "rad, Wiener"
+    slot.take("frc", None)
+    state.slot_main = "frc"
+    assert "could not be made" in slot.empty.text
+    slot.close()
+
+
+def test_the_card_says_how_many_electrons_before_they_are_drawn():
+    experiment = Experiment()
+    card = NoiseCard(SimpleNamespace(experiment=experiment))
+    facts = dict.fromkeys(("title", "format", "flyback"), ""), {"frames_per_position": 1}
+    shapes = dict.fromkeys(("scan_shape", "full_scan_shape", "frame_shape"), (4, 4))
+    common = {"dataset": "demo", **facts[0], **facts[1], **shapes}
+    card.take("scan", ScanSummary(**common, electrons=50_000_000, dose=2000.0))
+    assert card.counted.text == "2\u202f000 e/Å² · 50 M electrons"
+    assert card.dose.hidden == ["dose_draw"]
+    experiment.treatment.dose_percent = 10
+    assert card.counted.text == "200 e/Å² · 5 M electrons"
+    assert card.dose.hidden == []
+    # What arrives is of the lower dose already.
+    card.take("scan", ScanSummary(**common, electrons=5_000_000, dose=200.0, dose_share=0.1))
+    assert card.counted.text == "200 e/Å² · 5 M electrons"
+    card.take("scan", ScanSummary(**common, electrons=None, dose=None))
+    assert "livestem count" in card.counted.text
+    assert card.dose.disabled == ["dose_percent", "dose_draw"]
+    assert card.prior.text == PLAIN
+    experiment.noise.wiener = True
+    image = PhaseImage(np.zeros((2, 2)), "exact", 1.0, None, weighting="Wiener", prior="Expected.")
+    card.take("phase", image)
+    assert card.prior.text == "Expected."
+    experiment.noise.wiener = False
+    assert card.prior.text == PLAIN
+    card.close()
