@@ -137,7 +137,7 @@ def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engin
     assert parameters["treatment"]["draw"] == 3
     assert parameters["electrons"] == session.all("scan")[-1].electrons < 0.13 * EVENTS.electrons
     with tifffile.TiffFile(BytesIO(session.pipeline.export("tiff").data)) as file:
-        assert "12.5 % of its electrons (draw 3)" in str(file.pages[0].tags.values())
+        assert "12.5 % of its electrons (draw 3)" in str(file.imagej_metadata)
 
 
 def test_a_draft_is_as_coarse_as_the_aberrations_allow():
