@@ -1,5 +1,6 @@
 // A sheet over the images: cards with a picture, words and buttons; a series can be played.
 const FRAME_MS = 140
+const VERDICTS = {ok: "well", look: "worth a look", bad: "spoils results"}
 
 function element(tag, className, text) {
   const made = document.createElement(tag)
@@ -14,6 +15,7 @@ export function render({model}) {
   const act = (key, name) => model.send_msg({does: "act", key, name})
   let timer = null
   let at = 0
+  let built = ""
 
   function buttons(actions, key) {
     const row = element("div", "actions")
@@ -31,7 +33,7 @@ export function render({model}) {
   function lines(texts) {
     const list = element("div", "lines")
     for (const text of texts) {
-      const [, name, value] = text.match(/^([^:.]{1,40}): (.{1,40})$/) ?? []
+      const [, name, value] = text.match(/^([^:.]{1,40}): (.{0,39}[^.])$/) ?? []
       const line = element("p", name ? "pair" : "")
       if (name) line.append(element("span", "", name), element("b", "", value))
       else line.textContent = text
@@ -52,11 +54,17 @@ export function render({model}) {
       image.src = item.image
       image.alt = ""
       frame.append(image)
-      frame.addEventListener("click", () => act(item.key, "pick"))
+      if (model.layout === "rows") frame.title = "Larger, and back"
+      frame.addEventListener("click", () => {
+        if (model.layout === "rows") made.classList.toggle("large")
+        else act(item.key, "pick")
+      })
       made.append(frame)
     }
     const words = element("div", "words")
-    words.append(element("h3", "", item.title), lines(item.lines))
+    const title = element("h3", "", item.title)
+    if (VERDICTS[item.verdict]) title.append(element("span", "verdict", VERDICTS[item.verdict]))
+    words.append(title, lines(item.lines))
     if (item.actions.length) words.append(buttons(item.actions, item.key))
     made.append(words)
     return made
@@ -106,8 +114,15 @@ export function render({model}) {
     return stage
   }
 
+  // All of the cards but which of them is chosen.
+  function contents() {
+    return JSON.stringify(model.cards.map((item) => ({...item, chosen: false})))
+  }
+
   function build() {
     stop()
+    built = contents()
+    const scrolled = root.querySelector(".cards")?.scrollTop ?? 0
     root.hidden = !model.shown
     document.documentElement.dataset.sheet = model.shown ? model.name_of_page : ""
     root.className = `sheet ${model.layout}`
@@ -126,19 +141,16 @@ export function render({model}) {
     const cards = element("div", "cards")
     cards.append(...model.cards.map(card))
     root.append(cards)
+    cards.scrollTop = scrolled
   }
 
   function mark() {
-    const known = new Map(model.cards.map((item) => [item.key, item]))
-    const there = [...root.querySelectorAll(".card")]
-    const same = there.length === known.size && there.every((made) => known.has(made.dataset.key))
-    if (!same || !model.shown) { build(); return }
+    if (contents() !== built || !model.shown) { build(); return }
     // The pictures stay, and a series that plays goes on, where only the choice has changed.
-    for (const made of there) {
-      const item = known.get(made.dataset.key)
-      if (made.querySelector("img")?.getAttribute("src") !== (item.image || undefined)) { build(); return }
-      made.toggleAttribute("aria-current", item.chosen)
-      if (item.chosen) made.setAttribute("aria-current", "true")
+    const known = new Map(model.cards.map((item) => [item.key, item]))
+    for (const made of root.querySelectorAll(".card")) {
+      made.toggleAttribute("aria-current", false)
+      if (known.get(made.dataset.key).chosen) made.setAttribute("aria-current", "true")
     }
   }
 
