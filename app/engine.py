@@ -24,7 +24,7 @@ from app.placement import Placement, brought_home, released_by, room_on
 from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
 from app.store import Report, Store
 from app.sums import ScanData, is_dense
-from app.treating import treated
+from app.treating import Step, treated
 from recon.backend import CPU, Device, amount
 from recon.calibration import Calibration
 from recon.optics import Aberrations
@@ -42,8 +42,8 @@ class Scan:
     """The scan as read, before anything was done to it (the same object where nothing was)."""
     region: Region
     treatment: Treatment = NOTHING
-    said: tuple[str, ...] = ()
-    """What was done to the electrons, in sentences."""
+    steps: tuple[Step, ...] = ()
+    """What was done to the electrons."""
 
 
 class Engine:
@@ -131,10 +131,10 @@ class Engine:
         key = ("region", self._events_key(reading), region, treatment)
         if (region, treatment) == (Region(), NOTHING):
             return Scan(key, whole, whole, region)
-        events, said = self.store.get(
+        events, steps = self.store.get(
             key, lambda report: treated(self, reading, region, treatment, report), progress
         )
-        return Scan(key, events, whole, region, treatment, said)
+        return Scan(key, events, whole, region, treatment, steps)
 
     def faults(self, reading: Reading, progress: Report | None = None):
         """(Ky, Kx) bool masks of the detector's hot and dead pixels, before anything is done."""

@@ -98,7 +98,7 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
     return {
         "file": asdict(scan.whole.source),
         "region": asdict(request.region),
-        "treatment": asdict(request.treatment),
+        "treatment": asdict(request.treatment) | {"done": [step.sentence for step in scan.steps]},
         "scan_shape": list(scan.events.scan_shape),
         "frame_shape": list(scan.events.frame_shape),
         "electrons": electrons(scan.events),

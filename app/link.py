@@ -187,6 +187,8 @@ def _decode(parameter: param.Parameter, text: str):
             return pairs
         if isinstance(parameter, param.Tuple):
             return tuple(map(_finite, text.split("_")))
+        if isinstance(parameter, param.Selector):
+            return {str(value): value for value in parameter.objects}.get(text, text)
     except (ValueError, KeyError) as error:
         kind = "yes (1) or no (0)" if isinstance(parameter, param.Boolean) else "a number"
         if isinstance(parameter, param.List | param.Tuple):

@@ -161,12 +161,18 @@ def contradictions(geometry, metadata: Mapping[str, Any]) -> list[str]:
 
 
 def forget_region(experiment: Experiment) -> None:
-    """Show all of another scan: margins, zoom and picked frequencies were those of the last."""
+    """Show all of another scan, as it is.
+
+    Margins, zoom, picked frequencies and what was done to its electrons were those of the last.
+    """
     for state, names in (
         (experiment.scan, [name for name in experiment.scan.param if name.startswith("crop_")]),
         (experiment.detector, [n for n in experiment.detector.param if n.startswith("detector_")]),
     ):
         state.param.update(**dict.fromkeys(names, 0))
+    treatment = experiment.treatment
+    names = [name for name in treatment.param if name != "name"]
+    treatment.param.update(**{name: treatment.param[name].default for name in names})
     experiment.display.param.update(frequencies=[], view=None)
 
 
@@ -238,7 +244,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         statements=tuple(
             s
             for s in (
-                *scan.said,
+                *(step.sentence for step in scan.steps),
                 found.disc_statement,
                 found.orientation_statement,
                 *besides(whole.metadata),
@@ -248,6 +254,8 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         found=stated(whole),
         notes=(*whole.source.notes, *contradictions(request.geometry, whole.metadata)),
         origins=origins(whole.metadata),
+        corrections={step.control: step.short for step in scan.steps},
+        places=getattr(whole, "subpixel", None) is not None,
     )
 
 

@@ -20,6 +20,7 @@
 | notice   | str, one sentence: what to enter, what was found                  |
 | status   | `Status`                                                          |
 | device   | `DeviceState`                                                     |
+| faults   | `app.checking.Faults`, once for a scan                            |
 | question | `app.question.Question`, or None once it is answered              |
 
 Arrays are C-contiguous, read by the views and never written. `scan_sampling` is (y, x) [Å] of the
@@ -78,6 +79,10 @@ class ScanSummary:
     """Sentences of doubt about the file, and on what contradicts it."""
     origins: dict[str, str] = field(default_factory=dict)
     """Where in the file each of `ScanState.CALIBRATION` stands, as far as it is known."""
+    corrections: dict[str, str] = field(default_factory=dict)
+    """What each step found that was done to the electrons, by `TreatmentState`'s names."""
+    places: bool = False
+    """Whether the source tells where in its pixel an electron was."""
 
     @property
     def line(self) -> str:

@@ -5,6 +5,8 @@
 Each step gives a scan like the one it took, so that every sum after it sees the same electrons.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from app.region import cut
@@ -13,23 +15,39 @@ from app.store import Report
 from app.sums import ScanData, is_dense
 
 
+@dataclass(frozen=True)
+class Step:
+    """What one step has done to the electrons."""
+
+    control: str
+    """The parameter of `app.treatment_state.TreatmentState` that asks for it."""
+    short: str
+    """What was found, in a few words to stand beside the control."""
+    sentence: str
+
+
 def treated(
     engine, reading: Reading, region: Region, treatment: Treatment, progress: Report
-) -> tuple[ScanData, tuple[str, ...]]:
-    """The scan in use, and what was done to it, in sentences.
+) -> tuple[ScanData, tuple[Step, ...]]:
+    """The scan in use, and what was done to it.
 
     Raises
     ------
     ValueError
         If a step cannot be done with this scan, or nothing is left.
     """
-    events, said = engine.events(reading), []
+    events, done = engine.events(reading), []
+    if treatment.refine > 1:
+        _counted(events, "placed within their pixels")
+        _placed(events)
     if treatment.mask_faulty:
         from recon.masking import without
 
         hot, dead = engine.faults(reading, progress)
         events = without(events, hot | dead)
-        said.append(left_out(hot, dead))
+        done.append(
+            Step("mask_faulty", _kinds(hot, dead, ", ") or "none found", left_out(hot, dead))
+        )
     if treatment.dose_share < 1:
         from recon.dose import thin_events
 
@@ -40,9 +58,9 @@ def treated(
     if treatment.refine > 1:
         from recon.subpixel import refine_detector
 
-        _counted(events, "placed within their pixels")
         events = refine_detector(events, treatment.refine)
-    return events, tuple(said)
+        done.append(Step("subpixel", f"1/{treatment.refine} px", refined(treatment.refine)))
+    return events, tuple(done)
 
 
 def without_faults(events: ScanData, pattern):
@@ -80,10 +98,7 @@ def finer(events: ScanData, disc: dict, factor: int | str, pixels_across: int):
         return events, disc, []
     _counted(events, "placed within their pixels")
     centre = tuple((c + 0.5) * factor - 0.5 for c in disc["centre"])
-    said = (
-        f"Places within the pixels are used: {factor} × {factor} pixels are made of one, and the "
-        "disc's centre and radius are in those."
-    )
+    said = f"{refined(factor)} The disc's centre and radius are in those."
     moved = disc | {"centre": centre, "radius": disc["radius"] * factor}
     return refine_detector(events, factor), moved, [said]
 
@@ -96,9 +111,29 @@ def _counted(events, what: str) -> None:
         )
 
 
+def _placed(events) -> None:
+    if events.subpixel is None:
+        raise ValueError(
+            "This file does not say where in its pixel an electron was: set the places within a "
+            "pixel to “off”."
+        )
+
+
 def left_out(hot, dead) -> str:
     """How many pixels two masks leave out, in a sentence."""
-    hot, dead = int(hot.sum()), int(dead.sum())
-    if not hot + dead:
+    kinds = _kinds(hot, dead, " and ")
+    if not kinds:
         return "No detector pixel is faulty: none is left out."
-    return f"{hot} hot and {dead} dead detector pixels are left out of every sum."
+    plural = "s are" if hot.sum() + dead.sum() > 1 else " is"
+    return f"{kinds} detector pixel{plural} left out of every sum."
+
+
+def _kinds(hot, dead, between) -> str:
+    """How many of each kind there are, of those that there are."""
+    kinds = (hot, "hot"), (dead, "dead")
+    return between.join(f"{int(mask.sum())} {kind}" for mask, kind in kinds if mask.any())
+
+
+def refined(factor: int) -> str:
+    """What became of the detector's pixels, in a sentence."""
+    return f"Places within the pixels are used: {factor} × {factor} pixels are made of one."

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from app import opening
+from app.checking import faults
 from app.engine import Found, Scan, g_key
 from app.meter import Meter
 from app.request import Request
@@ -241,7 +242,7 @@ def derive(
     meter: Meter,
     publish: Publish,
 ) -> None:
-    """Virtual images, COM and DPC, as far as they are not `shown` already."""
+    """Virtual images, faulty pixels, COM and DPC, as far as they are not `shown` already."""
     scan, found, sampling = prepared.scan, prepared.found, prepared.scan_sampling
     calibration = found.calibration
 
@@ -250,6 +251,11 @@ def derive(
         images = engine.virtual(scan, found, request.annulus, meter.begin("Summing detectors"))
         publish([("virtual", VirtualImages(images, sampling))])
         shown["virtual"] = made_of
+
+    reading = prepared.request.reading
+    if shown.get("faults") != reading:
+        publish([("faults", faults(engine, reading, meter.begin("Looking for faulty pixels")))])
+        shown["faults"] = reading
 
     made_of = (scan.key, calibration)
     if shown.get("com") != made_of:

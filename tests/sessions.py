@@ -120,6 +120,10 @@ class FakeEngine:
         self._call("virtual", annulus.inner)
         return {"bf": np.zeros((2, 3))}
 
+    def faults(self, reading, progress=None):
+        self._call("faults")
+        return np.zeros((2, 4, 4), bool)
+
     def com(self, scan, progress=None):
         self._call("com")
         return np.arange(12, dtype=np.float32).reshape(2, 2, 3)
