@@ -62,6 +62,8 @@ class Job:
         `made_for(request)` gives what must not have changed for the result to be adopted.
     what : str
         The same in words, such as "the aberrations".
+    about : callable
+        `about(request)` gives what must not have changed for the result to be told at all.
     """
 
     topic: str
@@ -70,6 +72,7 @@ class Job:
     adopt: Callable[[object, object], None] | None = None
     made_for: Callable[[Request], object] = lambda request: None
     what: str = "the settings"
+    about: Callable[[Request], object] = work.preparation
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Aside:
                 pipeline.board.tell([("error", work.sentence(error))])
             return
         now = pipeline.experiment.request()
-        if work.preparation(now) != work.preparation(context.request) and not job.adopt:
+        if job.about(now) != job.about(context.request) and not job.adopt:
             return  # it shows another scan, or another part of it
         pipeline.board.tell([(job.topic, result)])
         if job.adopt is None:

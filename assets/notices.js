@@ -5,12 +5,12 @@ export function render({model}) {
   root.className = "notices"
   const seen = new Set()
   const show = () => {
-    for (const [number, kind] of model.items) {
-      if (kind === "error" || seen.has(number)) continue
+    for (const [number, kind, , offer] of model.items) {
+      if (kind === "error" || offer || seen.has(number)) continue
       seen.add(number)
       setTimeout(() => model.send_msg({does: "dismiss", number}), WHILE)
     }
-    root.replaceChildren(...model.items.map(([number, kind, sentence]) => {
+    root.replaceChildren(...model.items.map(([number, kind, sentence, offer]) => {
       const item = document.createElement("div")
       item.className = `notice ${kind}`
       item.setAttribute("role", kind === "error" ? "alert" : "status")
@@ -21,7 +21,16 @@ export function render({model}) {
       close.textContent = "×"
       close.setAttribute("aria-label", "Dismiss")
       close.addEventListener("click", () => model.send_msg({does: "dismiss", number}))
-      item.append(words, close)
+      item.append(words)
+      if (offer) {
+        const accept = document.createElement("button")
+        accept.type = "button"
+        accept.className = "offer"
+        accept.textContent = offer
+        accept.addEventListener("click", () => model.send_msg({does: "accept", number}))
+        item.append(accept)
+      }
+      item.append(close)
       return item
     }))
   }

@@ -13,7 +13,13 @@ export function render({model}) {
     setTimeout(tell, 300)
   }
   const ask = () => { if (model.missing) document.getElementById("calibration").open = true }
+  const reveal = () => {
+    const part = document.getElementById(model.revealed.split(" ")[0])
+    for (let at = part; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true
+    part?.scrollIntoView({block: "center", behavior: "smooth"})
+  }
   model.on("missing", ask)
+  model.on("revealed", reveal)
   model.on("theme", dress)
   model.on("ready", ready)
   model.on("frame", painted)

@@ -39,7 +39,7 @@ def test_hot_pixels_are_left_out_of_every_result(events, tmp_path, capsys):
     results, parameters = reconstruct(
         tmp_path / "a.npz", tmp_path / "out.h5", *HOW, *DISC, "--mask-hot"
     )
-    sentence = "2 hot and 0 dead detector pixels are left out of every sum."
+    sentence = "2 hot detector pixels are left out of every sum."
     assert parameters["treatment"] == [sentence]
     assert sentence in capsys.readouterr().out
     clean = without(events, mask)

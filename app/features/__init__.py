@@ -29,7 +29,9 @@ class Feature:
 
 def features() -> tuple[Callable[..., Feature], ...]:
     """What makes each feature of a page, in the order in which they hear of results."""
+    from app.features.checking import Checking
+    from app.features.correcting import Correcting
     from app.features.noise import NoiseCard
     from app.features.recall import Recall
 
-    return (Recall, NoiseCard)
+    return Recall, Checking, Correcting, NoiseCard

@@ -41,8 +41,14 @@ class Shell(_Part):
     frame = param.Integer(0)
     ready = param.Boolean(False)
     missing = param.Boolean(False, doc="Whether the calibration has to be completed.")
+    revealed = param.String("", doc="Id of a part of the panel to open, and how often it was.")
 
     _esm = asset("shell.js")
+
+    def reveal(self, part: str) -> None:
+        """Open a part of the control panel, and bring it into view."""
+        count = int(self.revealed.partition(" ")[2] or 0)
+        self.revealed = f"{part} {count + 1}"
 
 
 class StatusBar(_Part):
@@ -82,9 +88,12 @@ class StatusBar(_Part):
 
 
 class Notices(_Part):
-    """Sentences about what went wrong or was found; each can be closed."""
+    """Sentences about what went wrong or was found; each can be closed.
 
-    items = param.List([], doc="(number, kind, sentence) of each; kind: error or notice.")
+    One that offers to do something about it stays until it is answered.
+    """
+
+    items = param.List([], doc="(number, kind, sentence, offer); kind: error or notice.")
 
     MOST = 4
 
@@ -93,16 +102,39 @@ class Notices(_Part):
     def __init__(self, **params):
         super().__init__(**params)
         self._count = 0
+        self._offers: dict[int, Callable[[], None]] = {}
         self.on("dismiss", lambda message: self.dismiss(message.get("number")))
+        self.on("accept", lambda message: self._accept(message.get("number")))
 
-    def add(self, sentence: str, kind: str = "error") -> None:
-        """Show a sentence; one that stands there already moves to the end."""
+    def add(self, sentence: str, kind: str = "error", offer=None) -> int:
+        """Show a sentence; one that stands there already moves to the end.
+
+        Returns its number, for `dismiss`.
+
+        Parameters
+        ----------
+        sentence : str
+        kind : {"error", "notice"}
+        offer : (str, callable), optional
+            Words of a button, and what it does.
+        """
         self._count += 1
+        label, action = offer or ("", None)
+        if action is not None:
+            self._offers[self._count] = action
         kept = [item for item in self.items if item[2] != sentence]
-        self.items = [*kept[1 - self.MOST :], (self._count, kind, sentence)]
+        self.items = [*kept[1 - self.MOST :], (self._count, kind, sentence, label)]
+        return self._count
+
+    def _accept(self, number) -> None:
+        action = self._offers.get(number)
+        self.dismiss(number)
+        if action is not None:
+            action()
 
     def dismiss(self, number) -> None:
         """Take one away."""
+        self._offers.pop(number, None)
         self.items = [item for item in self.items if item[0] != number]
 
     def clear(self, kind: str) -> None:

@@ -1,0 +1,44 @@
+"""Controls of what is done to the electrons, each with what it has found."""
+
+from app.treatment_state import TreatmentState
+from app.views.controls import Controls
+
+CONTROLS = {
+    "mask_faulty": {"label": "Mask faulty pixels"},
+    "subpixel": {
+        "label": "Sub-pixel",
+        "kind": "segments",
+        "options": [(1, "off"), (2, "½"), (4, "¼"), (8, "⅛"), (16, "1⁄16")],
+    },
+}
+
+
+class Corrections:
+    """Switches beside which stands what was measured.
+
+    Parameters
+    ----------
+    treatment : TreatmentState
+    """
+
+    def __init__(self, treatment: TreatmentState):
+        self._treatment, self._places = treatment, False
+        self.controls = Controls.of(treatment, CONTROLS, CONTROLS)
+        self._watcher = treatment.param.watch(self._show, ["subpixel"])
+        self._show()
+
+    def say(self, summary) -> None:
+        """Show what a `ScanSummary` says was done."""
+        self._places = summary.places
+        self.controls.notes = dict(summary.corrections)
+        self._show()
+
+    def _show(self, *events) -> None:
+        # What a link has set where it cannot be used must be possible to take back.
+        usable = self._places or self._treatment.subpixel != 1
+        self.controls.disabled = [] if usable else ["subpixel"]
+
+    def close(self) -> None:
+        """End the ties to the state."""
+        self._treatment.param.unwatch(self._watcher)
+        self.controls.close()
