@@ -42,6 +42,13 @@ STEPS = 200
 """Steps from a slider's middle to either end."""
 
 
+def rounded(value: float) -> float:
+    """A positive value made 1, 2 or 5 times a power of ten, hardly ever smaller."""
+    power = 10.0 ** floor(log10(value))
+    found = next(m * power for m in (1, 2, 5, 10) if m * power >= 0.95 * value)
+    return float(f"{found:.6g}")
+
+
 def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float, float]]:
     """Reach to either side and step of each slider, in the coefficient's unit.
 
@@ -55,9 +62,7 @@ def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float
     for term in TERMS:
         waves = DEPTHS / 2 if term.name == "C10" else WAVES
         reach = waves * wavelength * (term.n + 1) / angle ** (term.n + 1) / UNITS[term.n][1]
-        power = 10.0 ** floor(log10(reach))
-        reach = next(m * power for m in (1, 2, 5, 10) if m * power >= 0.95 * reach)
-        reach = min(float(f"{reach:.6g}"), _LIMIT)
+        reach = min(rounded(reach), _LIMIT)
         names = ("defocus",) if term.name == "C10" else term.coefficients
         found |= dict.fromkeys(names, (reach, float(f"{reach / STEPS:.6g}")))
     return found

@@ -2,6 +2,7 @@
 
 from app.extras import Extra
 from app.noise_extras import correlated, denoised, tilt_corrected
+from app.proof import curve_key, focus_chart, tiles_flatness
 
 
 def _phase(request):
@@ -20,4 +21,8 @@ EXTRAS: dict[str, Extra] = {
         lambda request: (request.aberrations, request.band_limit, request.noise.upsample),
         tilt_corrected,
     ),
+    "flatness": Extra(
+        "Judging the tiles", lambda request: (request.aberrations, request.tiles), tiles_flatness
+    ),
+    "focus_curve": Extra("Focus curve", curve_key, focus_chart),
 }

@@ -37,7 +37,10 @@ SHORT = {
     "slot_left": "left",
     "slot_right": "right",
 }
-"""Parameters whose key in the URL is not their own name; those of `dpc` get "dpc_" in front."""
+"""Parameters whose key in the URL is not their own name; those of
+`PREFIXED` parts get the part's in front."""
+
+PREFIXED = ("dpc", "fit")
 
 _IGNORED = ("bokeh", "_")
 
@@ -131,7 +134,7 @@ def parameters() -> dict[str, tuple[str, str]]:
     for part, kind in ((p, Experiment.param[p].class_) for p in Experiment.PARTS):
         for name in kind.param:
             if name != "name":
-                key = f"dpc_{name}" if part == "dpc" else SHORT.get(name, name)
+                key = f"{part}_{name}" if part in PREFIXED else SHORT.get(name, name)
                 keys[key] = (part, name)
     return keys
 
@@ -147,6 +150,8 @@ def _encode(value) -> str:
         return str(int(value))
     if isinstance(value, float | int):
         return f"{value:.12g}"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "_".join(value)
     if isinstance(value, list):
         return "_".join(f"{row}.{column}" for row, column in value)
     if isinstance(value, tuple):
@@ -180,6 +185,10 @@ def _decode(parameter: param.Parameter, text: str):
             return int(text)
         if isinstance(parameter, param.Number):
             return _finite(text)
+        if isinstance(parameter, param.ListSelector):
+            return text.split("_")
+        if isinstance(parameter, param.Selector):
+            return _chosen(parameter, text)
         if isinstance(parameter, param.List):
             pairs = [tuple(map(int, pair.split("."))) for pair in text.split("_") if pair]
             if any(len(pair) != 2 for pair in pairs):
@@ -195,6 +204,11 @@ def _decode(parameter: param.Parameter, text: str):
             kind = "a row of numbers"
         raise ValueError(f"it must be {kind}") from error
     return text
+
+
+def _chosen(parameter: param.Selector, text: str):
+    """The one of the choices that is written so."""
+    return {str(each): each for each in parameter.objects}.get(text, text)
 
 
 def _finite(text: str) -> float:

@@ -13,7 +13,11 @@ Key = tuple[str, str]
 """(part, parameter), such as ("aberrations", "defocus")."""
 
 SILENT = frozenset(
-    ("display", name) for name in ("theme", "view", "polar", "slot_main", "slot_left", "slot_right")
+    [
+        ("display", name)
+        for name in ("theme", "view", "polar", "slot_main", "slot_left", "slot_right")
+    ]
+    + [("fit", name) for name in ("orders", "rotation", "on_opening", "locked")]
 )
 """Where one looks, not what one does: never a step to be undone, never part of a preset."""
 

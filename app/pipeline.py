@@ -87,6 +87,8 @@ class Pipeline:
         self._said: tuple = ()
         self.prepared: work.Prepared | None = None
         self.aside, self.extras, self._dosing = Aside(self), Extras(self, EXTRAS), Dosing(self)
+        self.also: set[str] = set()
+        """Topics of extras that are shown beside the slots."""
         self._shown: dict[str, object] = {}  # derived topic -> what it was made of
 
     # ---- for the page ----
@@ -266,7 +268,7 @@ class Pipeline:
             self._redraw(request, "draft")
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
-        self.extras.follow(self._contrasts(), self._settle)
+        self.extras.follow((*self._contrasts(), *self.also), self._settle)
 
     def _prepare(self, request: Request) -> None:
         meter, sources = self._begin(SLOW), dict(self._sources)
@@ -308,7 +310,7 @@ class Pipeline:
             self._redraw(request, "exact")
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
-        self.extras.follow(self._contrasts(), self._settle)
+        self.extras.follow((*self._contrasts(), *self.also), self._settle)
 
     def _advise(self, prepared: work.Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""

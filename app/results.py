@@ -19,6 +19,7 @@
 | error    | str, one sentence                                                 |
 | notice   | str, one sentence: what to enter, what was found                  |
 | status   | `Status`                                                          |
+| flatness | `Flatness`, at rest                                               |
 | device   | `DeviceState`                                                     |
 | faults   | `app.checking.Faults`, once for a scan                            |
 | question | `app.question.Question`, or None once it is answered              |
@@ -33,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from recon.calibration import Calibration
+from recon.optics import Aberrations
 
 Sampling = tuple[float, float] | None
 
@@ -174,6 +176,20 @@ class Tiles:
     """The period of each frequency, such as "2.46 Å"."""
     automatic: bool
     """Whether the frequencies are the strongest, not picked by hand."""
+
+
+@dataclass(frozen=True, eq=False)
+class Flatness:
+    """How flat the tiles are."""
+
+    value: float
+    """Share of the strongest tiles' power above noise that is flat, 0 to 1."""
+    aberrations: Aberrations
+    """That it was judged with."""
+    frequencies: np.ndarray
+    """(n, 2) int (row, column) from DC of the tiles shown."""
+    residual: np.ndarray
+    """(n,) standard deviation of the phase left in each of them [rad]; NaN where there is none."""
 
 
 @dataclass(frozen=True, eq=False)

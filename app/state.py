@@ -7,6 +7,7 @@ nothing. `Experiment.request()` is the frozen snapshot that everything else work
     ├── scan          which file, its calibration, its region
     ├── treatment     what is done to the electrons before they are summed
     ├── aberrations   the 25 coefficients, defocus first
+    ├── fit           what a fit of them may change
     ├── detector      sampling of the bright field, sidebands, annulus
     ├── dpc           regularisation
     ├── noise         weighting, denoising, other contrasts
@@ -17,6 +18,7 @@ import param
 
 from app.coefficients import UNITS, AberrationState
 from app.filling import Filling
+from app.fit_state import FitState
 from app.noise_state import NoiseState
 from app.question import reading_of
 from app.request import Annulus, Dpc, Region, Request, TileChoice
@@ -53,6 +55,7 @@ CONTRASTS = {
     "dpc_power": "DPC power spectrum",
     "dpc_error": "DPC error",
     "frc": "Ring correlation",
+    "focus_curve": "Focus curve",
 }
 """What an image slot can show, and its title."""
 
@@ -208,18 +211,20 @@ class Experiment(Filling, param.Parameterized):
     scan = param.ClassSelector(class_=ScanState, constant=True)
     treatment = param.ClassSelector(class_=TreatmentState, constant=True)
     aberrations = param.ClassSelector(class_=AberrationState, constant=True)
+    fit = param.ClassSelector(class_=FitState, constant=True)
     detector = param.ClassSelector(class_=DetectorState, constant=True)
     dpc = param.ClassSelector(class_=DpcState, constant=True)
     noise = param.ClassSelector(class_=NoiseState, constant=True)
     display = param.ClassSelector(class_=DisplayState, constant=True)
 
-    PARTS = ("scan", "treatment", "aberrations", "detector", "dpc", "noise", "display")
+    PARTS = ("scan", "treatment", "aberrations", "fit", "detector", "dpc", "noise", "display")
 
     def __init__(self, dataset: str = "demo", **params):
         kinds = {
             "scan": ScanState,
             "treatment": TreatmentState,
             "aberrations": AberrationState,
+            "fit": FitState,
             "detector": DetectorState,
             "dpc": DpcState,
             "noise": NoiseState,

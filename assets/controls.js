@@ -1,10 +1,16 @@
 // Sliders, choices, switches and buttons of one group, drawn from `specs`, kept in `values`.
 //
 // spec: {name, kind: "number" | "entry" | "choice" | "segments" | "switch" | "button" | "heading",
-//        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole, log}
+//        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole, log,
+//        lock, primary, half}
+//
+// `lock` names what the lock beside a number stands for; `locked` holds what of it is locked.
 
 const TEN = 10
 const A_DECADE = 20 // steps of a logarithmic slider
+const LOCK = `<svg viewBox="0 0 16 16" width="12" height="12" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round">
+  <rect x="3" y="7.2" width="10" height="6.8" rx="1.4" fill="currentColor" stroke="none"/><path class="shut" d="M5.2 7V5a2.8 2.8 0 0 1 5.6 0v2"/>
+  <path class="open" d="M5.2 7V4.6a2.8 2.8 0 0 1 5.3-1.2"/></svg>`
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag)
@@ -42,6 +48,7 @@ function parsed(text) {
 export function render({model}) {
   const root = element("div", {class: "controls"})
   let rows = {}
+  let locks = []
 
   function set(name, value) {
     if (model.values[name] === value) return
@@ -116,6 +123,7 @@ export function render({model}) {
         item.addEventListener(item === range ? "dblclick" : "click", () => set(spec.name, spec.reset))
       }
       row.append(reset, range)
+      if (spec.lock) row.append(lock(spec))
     } else {
       box.id = id
     }
@@ -143,6 +151,26 @@ export function render({model}) {
     return row
   }
 
+  function lock(spec) {
+    const made = element("button", {class: "lock", type: "button", "aria-label": `Lock ${spec.label}`, "data-lock": spec.name})
+    made.innerHTML = LOCK
+    made.addEventListener("click", () => {
+      const rest = model.locked.filter((name) => !spec.lock.includes(name))
+      model.locked = shut(spec) ? rest : [...rest, ...spec.lock]
+    })
+    locks.push([spec, made])
+    return made
+  }
+
+  const shut = (spec) => spec.lock.every((name) => model.locked.includes(name))
+
+  function show_locks() {
+    for (const [spec, made] of locks) {
+      made.setAttribute("aria-pressed", String(shut(spec)))
+      made.title = shut(spec) ? "Locked: a fit leaves it as it is" : "A fit may change it: click to lock"
+    }
+  }
+
   function choice(spec) {
     const id = `c-${spec.name}`
     const list = element("select", {id, "data-name": spec.name, "aria-label": spec.label, title: spec.doc})
@@ -168,7 +196,7 @@ export function render({model}) {
   }
 
   function segments(spec) {
-    const row = element("div", {class: "row choice", "data-row": spec.name})
+    const row = element("div", {class: `row choice ${spec.bare ? "bare" : ""}`, "data-row": spec.name})
     const group = element("div", {class: "segments", role: "radiogroup", "aria-label": spec.label})
     const buttons = spec.options.map(([value, text]) => {
       const button = element("button", {type: "button", role: "radio", text, title: spec.doc})
@@ -193,7 +221,7 @@ export function render({model}) {
     const box = element("input", {id: `c-${spec.name}`, type: "checkbox", role: "switch", "data-name": spec.name})
     box.addEventListener("change", () => set(spec.name, box.checked))
     const note = element("span", {class: "note"})
-    const row = element("label", {class: "row switch", title: spec.doc, "data-row": spec.name},
+    const row = element("label", {class: `row switch ${spec.half ? "half" : ""}`, title: spec.doc, "data-row": spec.name},
       box, element("span", {class: "label", text: spec.label}), note)
     rows[spec.name] = {
       row,
@@ -205,9 +233,9 @@ export function render({model}) {
   }
 
   function button(spec) {
-    const made = element("button", {class: "action", type: "button", text: spec.label, title: spec.doc, "data-name": spec.name})
+    const made = element("button", {class: `action ${spec.primary ? "primary" : ""}`, type: "button", text: spec.label, title: spec.doc, "data-name": spec.name})
     made.addEventListener("click", () => model.send_msg({press: spec.name}))
-    const row = element("div", {class: "row button", "data-row": spec.name}, made)
+    const row = element("div", {class: `row button ${spec.half ? "half" : ""}`, "data-row": spec.name}, made)
     rows[spec.name] = {row, show() {}, note() {}, able(yes) { made.disabled = !yes }}
     return row
   }
@@ -225,9 +253,11 @@ export function render({model}) {
 
   function build() {
     rows = {}
+    locks = []
     root.className = `controls ${model.layout}`
     root.replaceChildren(...model.specs.map((spec) => kinds[spec.kind](spec)))
     refresh()
+    show_locks()
   }
 
   function refresh() {
@@ -240,6 +270,7 @@ export function render({model}) {
   }
 
   model.on("specs", build)
+  model.on("locked", show_locks)
   for (const name of ["values", "notes", "disabled", "hidden"]) model.on(name, refresh)
   build()
   return root

@@ -9,7 +9,7 @@ function words(seconds) {
 export function render({model}) {
   const root = document.createElement("div")
   root.className = "status"
-  root.innerHTML = `<span class="dot"></span><span class="mode"></span><span class="line"></span>
+  root.innerHTML = `<span class="dot"></span><span class="mode"></span><span class="quality" title="Share of the tiles' power above noise that is flat: 100 % when the aberrations are right"></span><span class="line"></span>
     <span class="work" hidden><span class="task" role="status"></span>
     <progress max="1"></progress><span class="left"></span><button type="button" class="cancel">Cancel</button></span>
     <span class="stopped" hidden>Stopped before it was done
@@ -25,6 +25,7 @@ export function render({model}) {
     root.dataset.mode = model.mode
     part(".mode").textContent = model.mode
     part(".line").textContent = model.line
+    part(".quality").textContent = model.quality
     part(".work").hidden = !model.running
     part(".stopped").hidden = model.running || !model.stopped
     part(".task").textContent = model.running ? `${model.task} ${Math.floor(100 * model.fraction)} %` : ""
@@ -45,7 +46,7 @@ export function render({model}) {
       return line
     }))
   }
-  for (const name of ["mode", "line", "task", "fraction", "remaining", "running", "stopped"]) model.on(name, show)
+  for (const name of ["mode", "line", "quality", "task", "fraction", "remaining", "running", "stopped"]) model.on(name, show)
   for (const name of ["device", "memory", "full", "details"]) model.on(name, gauge)
   show()
   gauge()

@@ -10,6 +10,7 @@ from app.engine import Found, Scan
 from app.pipeline import Pipeline
 from app.results import DeviceState
 from app.state import Experiment
+from recon.backend import CPU
 from recon.calibration import Calibration
 from recon.events import from_frames
 
@@ -92,7 +93,9 @@ class FakeEngine:
 
     def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         self._call("sidebands", pixels, progress=progress)
-        return SimpleNamespace(entries=123, scan_shape=(2, 3), calibration=calibration, full=full)
+        return SimpleNamespace(
+            entries=123, scan_shape=(2, 3), calibration=calibration, full=full, device=CPU
+        )
 
     def announcement(self, scan, calibration, pixels, full=False):
         return "G 1 MB on the CPU"

@@ -38,6 +38,8 @@ class StandIn:
         self.callback, self.published = None, {}
         self.acknowledged, self.closed = [], False
         self.cancelled = self.retried = 0
+        self.also, self.performed = set(), []
+        self.aside = SimpleNamespace(perform=self.performed.append)
 
     origin = ("demo", {})
 

@@ -31,7 +31,10 @@ def features() -> tuple[Callable[..., Feature], ...]:
     """What makes each feature of a page, in the order in which they hear of results."""
     from app.features.checking import Checking
     from app.features.correcting import Correcting
+    from app.features.focus_curve import FocusCurve
+    from app.features.focusing import Focusing
     from app.features.noise import NoiseCard
     from app.features.recall import Recall
+    from app.features.tile_proof import TileProof
 
-    return Recall, Checking, Correcting, NoiseCard
+    return Recall, Checking, Correcting, Focusing, TileProof, FocusCurve, NoiseCard

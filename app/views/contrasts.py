@@ -25,6 +25,7 @@ TOPICS = {
     "dpc_power": "dpc",
     "dpc_error": "dpc",
     "frc": "frc",
+    "focus_curve": "focus_curve",
 }
 """Contrast -> topic of the result that it is drawn from."""
 
@@ -34,6 +35,7 @@ KINDS = {
     "dpc_power": "power",
     "dpc_error": "curve",
     "frc": "curve",
+    "focus_curve": "curve",
 }
 """Contrasts that are no plain image -> which view draws them."""
 
@@ -110,6 +112,7 @@ def changed(contrast: str, result) -> bool:
 
 IMAGE, MADE = "Waiting for the first image.", "Being made: it takes a moment at rest."
 EMPTY = {
+    "focus_curve": MADE,
     "com": IMAGE,
     "pacbed": "Waiting for the scan.",
     "dpc_power": "Waiting for the DPC phase.",

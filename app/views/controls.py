@@ -21,6 +21,7 @@ class Controls(pn.custom.JSComponent):
     notes = param.Dict({}, doc="Name -> a word beside the label, such as where a value came from.")
     disabled = param.List([], doc="Names of the controls that cannot be used now.")
     hidden = param.List([], doc="Names of the controls that are not shown now.")
+    locked = param.List([], doc="Names that are locked, among those that a control's `lock` lists.")
     layout = param.Selector(default="stack", objects=["stack", "line"])
 
     _esm = asset("controls.js")

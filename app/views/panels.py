@@ -80,6 +80,8 @@ BY_HAND = ("centre_y", "centre_x", "radius")
 class PolarControls(Controls):
     """Size and angle of the aberrations of one radial order, tied to their Cartesian values."""
 
+    _following = False
+
     @classmethod
     def of_order(cls, state: AberrationState, order: int, **params):
         """Controls of the terms of `order` that have an azimuth, and of those that have none."""
@@ -129,9 +131,15 @@ class PolarControls(Controls):
             if term.m and (size or f"phi{term.n}{term.m}" not in values):
                 values[f"phi{term.n}{term.m}"] = _rounded(angle)
         if values != self.values:
-            self.values = values
+            self._following = True
+            try:
+                self.values = values
+            finally:
+                self._following = False
 
     def _to_state(self, event):
+        if self._following:  # rounded, and not to be set
+            return
         for term in getattr(self, "_terms", ()):
             phi = f"phi{term.n}{term.m}"
             if any(event.old.get(n) != event.new.get(n) for n in (term.name, phi)):

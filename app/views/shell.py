@@ -59,6 +59,7 @@ class StatusBar(_Part):
 
     mode = param.String("")
     line = param.String("")
+    quality = param.String("", doc="How right the picture is, told at rest.")
     task = param.String("")
     fraction = param.Number(0.0)
     remaining = param.Number(None, allow_None=True)

@@ -31,6 +31,8 @@ class TilesView(Frame):
             text_baseline="top",
             x_offset=1,
             y_offset=-1,
+            background_fill_color="#0d1116",
+            background_fill_alpha=0.6,
             level="overlay",
         )
         self.shown = None
@@ -53,6 +55,12 @@ class TilesView(Frame):
         marks = {"x": list(columns), "y": list(rows), "text": list(labels)[: len(columns)]}
         if len(marks["text"]) == len(columns) and marks != self.labels.data:
             self.labels.data = marks
+
+    def relabel(self, labels) -> None:
+        """Write other labels on the tiles that are shown."""
+        marks = self.labels.data
+        if len(labels) == len(marks["text"]) and list(labels) != marks["text"]:
+            self.labels.data = {**marks, "text": list(labels)}
 
     def clear(self) -> None:
         """Show nothing."""

@@ -1,0 +1,47 @@
+"""The present defocus in the curve over it, and a click that sets another."""
+
+from app.features import Feature
+
+CONTRAST = "focus_curve"
+
+
+class FocusCurve(Feature):
+    """Ties the curves of a page to its defocus.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page):
+        self.page = page
+        experiment = page.experiment
+        self._watchers = [
+            (experiment.aberrations, experiment.aberrations.param.watch(self._mark, "defocus")),
+            (experiment.display, experiment.display.param.watch(self._mark, list(page.slots))),
+        ]
+        self._mark()
+
+    def take(self, topic: str, value) -> None:
+        """Hear of a result."""
+        if topic == CONTRAST:
+            self._mark()
+
+    def _mark(self, *events) -> None:
+        defocus = self.page.experiment.aberrations.defocus
+        for slot in self.page.slots.values():
+            if slot.contrast == CONTRAST:
+                slot.view.on_pick = self._pick
+                slot.view.mark([(defocus, f"{defocus:.5g} nm".replace("-", "−"))])
+            elif getattr(slot.view, "on_pick", None) == self._pick:
+                slot.view.on_pick = None
+
+    def _pick(self, defocus: float) -> None:
+        # No finer than the slider's own steps would be read.
+        self.page.experiment.aberrations.defocus = float(f"{defocus:.4g}")
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()

@@ -1,0 +1,117 @@
+"""The page focuses by itself: a button, what is fitted, and what was found."""
+
+from app.catalogue import DEMO
+from app.features import Feature
+from app.features.locks import Locks
+from app.features.series import TOPIC as SERIES
+from app.features.series import Series
+from app.focusing import TOPIC, fit_job
+from app.views.controls import Controls, spec
+from app.views.fit_report import FitReport
+from recon.optics import Aberrations
+
+UNFOCUSED = "Not focused yet: press “Focus for me”, or drag defocus until the tiles are flat."
+
+FLAT = 0.6
+"""Flat share of the tiles' power from which a scan is not called unfocused."""
+
+
+class Focusing(Feature):
+    """What stands under "Focus" besides the sliders.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page):
+        self.page, self.state = page, page.experiment.fit
+        self.report = FitReport()
+        self.series = Series(page)
+        self.sheets = self.series.sheets
+        self.controls = Controls(self._specs())
+        self.controls.bind(self.state, ["orders", "rotation", "on_opening"])
+        self.controls.on_press("focus", self.focus)
+        self.controls.on_press("series", self.series.ask)
+        panels = page.panels
+        groups = [panels.defocus, *panels.orders.values(), *panels.polar.values()]
+        self.locks = Locks(self.state, groups)
+        self._shown = ""  # dataset
+        # A link that says the aberrations is believed; so is what was restored.
+        self._fresh = page.experiment.aberrations.value() == Aberrations()
+        self._due = False
+        scan = page.experiment.scan
+        self._watchers = [(scan, scan.param.watch(self._chosen, "dataset"))]
+        page.pipeline.also.add("flatness")
+
+    def _specs(self):
+        state = self.state
+        button = {"kind": "button", "primary": True, "half": True, "label": "Focus for me"}
+        return [
+            button | {"name": "focus", "doc": "Find the aberrations that make the tiles flat"},
+            {
+                "name": "series",
+                "kind": "button",
+                "half": True,
+                "label": "Through focus…",
+                "doc": "Pictures at many values of defocus: play them, and use one",
+            },
+            spec(state, "orders"),
+            spec(state, "rotation") | {"half": True, "label": "Rotation too"},
+            spec(state, "on_opening") | {"half": True, "label": "On opening"},
+        ]
+
+    def focus(self) -> None:
+        """Fit the aberrations as it is set."""
+        self._due = False
+        self.page.pipeline.aside.perform(fit_job(self.state))
+
+    def take(self, topic: str, value) -> None:
+        """Hear of a result."""
+        if topic == "scan":
+            self._opened(value.dataset)
+        elif topic == "phase" and value.mode == "exact" and self._due:
+            self.focus()
+        elif topic == "aside":
+            running = value is not None and value.topic == TOPIC
+            self.controls.disabled = ["focus"] if running else []
+        elif topic == SERIES:
+            self.series.show(value)
+        elif topic == TOPIC:
+            self.report.say(value.summary, value.rows, value.remark)
+            self._hint("")
+        elif topic == "flatness" and value is not None and value.value >= FLAT:
+            self._hint("")
+
+    def _opened(self, dataset: str) -> None:
+        if dataset == self._shown:
+            return
+        self._shown = dataset
+        self.report.say()
+        fresh, self._fresh = self._fresh, False
+        self._due = fresh and self.state.on_opening
+        if dataset != DEMO:
+            self._hint(UNFOCUSED if fresh and not self._due else "")
+
+    def _hint(self, text):
+        self.page.panels.hint.say(text)
+
+    def _chosen(self, event) -> None:
+        # Aberrations are those of the scan before; what is restored brings its own.
+        self._fresh = not self.page.experiment.filling
+
+    def act(self, sheet: str, key: str, action: str) -> None:
+        """Do what a button of the sheet says."""
+        self.series.act(key, action)
+
+    def roots(self) -> dict:
+        """Views by their names in assets/page.html."""
+        return {"fit": self.controls, "fit_report": self.report}
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        for part in (self.locks, self.series, self.controls, self.report):
+            part.close()

@@ -1,0 +1,93 @@
+"""Pictures through the focus on the sheet: play them, use one, save them as a movie."""
+
+import numpy as np
+
+from app.aside import Job
+from app.movie import gif
+from app.proof import FocusSeries, focus_series
+from app.views.sheet import Card, SheetPage, picture
+
+SHEET = "focus"
+TOPIC = "focus_series"
+
+LEAD = (
+    "The phase at {n} values of defocus, all in one scale of grey. Play them, or move through "
+    "them; a click on a picture sets its defocus."
+)
+
+
+class Series:
+    """A through-focus series.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    sheets = (SHEET,)
+
+    def __init__(self, page):
+        self.page = page
+        self._made: FocusSeries | None = None
+        aberrations = page.experiment.aberrations
+        self._watcher = (aberrations, aberrations.param.watch(self._mark, "defocus"))
+
+    def ask(self) -> None:
+        """Have a series made around the present defocus."""
+        self.page.pipeline.aside.perform(Job(TOPIC, "Going through the focus", focus_series))
+
+    def show(self, series: FocusSeries) -> None:
+        """Show what was made."""
+        self._made = series
+        limits = self._limits()
+        cards = tuple(
+            Card(str(n), title, image=picture(image, limits, most=512), chosen=n == self._nearest())
+            for n, (title, image) in enumerate(zip(self._titles(), series.images, strict=True))
+        )
+        self.page.sheet.show(
+            SheetPage(
+                SHEET,
+                "Through focus",
+                LEAD.format(n=len(cards)),
+                cards,
+                "strip",
+                (("save", "Save as movie", "An animated GIF that plays there and back"),),
+            )
+        )
+
+    def act(self, key: str, action: str) -> None:
+        """Do what a button of the sheet says."""
+        series = self._made
+        if series is None:
+            return
+        if action == "pick" and key.isdecimal() and int(key) < len(series.defoci):
+            self.page.experiment.aberrations.defocus = float(f"{series.defoci[int(key)]:.10g}")
+        elif action == "save":
+            scan = self.page.pipeline.latest("scan")
+            title = "livestem" if scan is None else scan.title
+            film = gif(series.images, self._titles(), self._limits())
+            self.page.saving.saver.hand_over(f"{title}-through-focus.gif", film)
+
+    def _limits(self):
+        low, high = np.percentile(self._made.images, (0.2, 99.8))
+        return float(low), float(high) if high > low else float(low) + 1.0
+
+    def _titles(self):
+        return [f"{value:.4g} nm".replace("-", "−") for value in self._made.defoci]
+
+    def _nearest(self) -> int | None:
+        """Which picture shows the present defocus."""
+        away = np.abs(self._made.defoci - self.page.experiment.aberrations.defocus)
+        step = abs(self._made.defoci[1] - self._made.defoci[0])
+        return int(away.argmin()) if away.min() <= step / 2 else None
+
+    def _mark(self, event) -> None:
+        if self._made is not None and self.page.sheet.showing(SHEET):
+            nearest = self._nearest()
+            self.page.sheet.choose(None if nearest is None else str(nearest))
+
+    def close(self) -> None:
+        """Let go of everything."""
+        state, watcher = self._watcher
+        state.param.unwatch(watcher)
+        self._made = None

@@ -1,0 +1,155 @@
+"""The tiles as a proof: how flat they are, and how they were before a fit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.aside import Context, Job
+from app.features import Feature
+from app.focusing import TOPIC as FIT
+from app.focusing import FitFound
+from app.proof import tile_residuals
+from app.results import Tiles
+from app.views.controls import Controls
+from app.work import labels
+from recon.optics import Aberrations
+
+EARLIER = "tiles_before"
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """The tiles with aberrations that were set before."""
+
+    tiles: np.ndarray
+    """(n, By, Bx) complex64"""
+    labels: tuple[str, ...]
+
+
+class TileProof(Feature):
+    """What the tiles' labels and the switch in their head say.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page):
+        self.page = page
+        self.switch = Controls(
+            [
+                {
+                    "name": "which",
+                    "kind": "segments",
+                    "bare": True,
+                    "label": "Tiles before or after the fit",
+                    "options": [("before", "Before"), ("after", "After fit")],
+                    "doc": "The same tiles with the aberrations before and after the fit",
+                }
+            ],
+            values={"which": "after"},
+            hidden=["which"],
+            layout="line",
+            sizing_mode=None,
+        )
+        self._found: FitFound | None = None
+        self._live: Tiles | None = None
+        self._dataset = ""
+        aberrations = page.experiment.aberrations
+        self._watchers = [
+            (self.switch, self.switch.param.watch(self._switched, "values")),
+            (aberrations, aberrations.param.watch(self._moved, list(aberrations.names()))),
+        ]
+
+    @property
+    def earlier(self) -> bool:
+        """Whether the tiles before the fit are wanted."""
+        return self.switch.values["which"] == "before"
+
+    def take(self, topic: str, value) -> None:
+        """Hear of a result."""
+        if topic == "tiles":
+            anew = self._live is None or not np.array_equal(
+                self._live.frequencies, value.frequencies
+            )
+            self._live = value
+            if self.earlier and anew:
+                self._ask()
+            self._judge()
+        elif topic == FIT:
+            self._found = value
+        elif topic == "scan" and value.dataset != self._dataset:
+            self._dataset, self._found = value.dataset, None
+            self._offer()
+        elif topic in ("flatness", "phase"):
+            self._judge()
+        elif topic == EARLIER and self.earlier:
+            self.page.tiles.show(value.tiles, value.labels)
+
+    def _judge(self) -> None:
+        """Say how flat the tiles are, once that is known of what is set: it comes on its own."""
+        flatness, live = self.page.pipeline.latest("flatness"), self._live
+        if flatness is None or flatness.aberrations != self.page.experiment.aberrations.value():
+            return
+        self.page.status.quality = f"flat {100 * flatness.value:.0f} %"
+        same = live is not None and np.array_equal(live.frequencies, flatness.frequencies)
+        if same and not self.earlier:
+            self.page.tiles.relabel(with_residuals(live.labels, flatness.residual))
+
+    def _moved(self, *events) -> None:
+        """A hand, or the fit itself, has changed the aberrations: the tiles follow that."""
+        self.page.status.quality = ""
+        self._offer()
+
+    def _offer(self) -> None:
+        """Offer the tiles before the fit while its values are set."""
+        found, state = self._found, self.page.experiment.aberrations
+        offered = found is not None and found.is_set(state)
+        self.switch.hidden = [] if offered else ["which"]
+        if not offered and self.earlier:
+            self.switch.values = {"which": "after"}
+
+    def _switched(self, *events) -> None:
+        if self.earlier:
+            self._ask()
+        elif self._live is not None:
+            self.page.tiles.show(self._live.array, self._live.labels)
+            self._judge()
+
+    def _ask(self) -> None:
+        if self._found is not None:
+            self.page.pipeline.aside.perform(earlier_job(self._found.before))
+
+    def roots(self) -> dict:
+        """Views by their names in assets/page.html."""
+        return {"tiles_switch": self.switch}
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        self.switch.close()
+        self._live = self._found = None
+
+
+def with_residuals(periods, residual) -> tuple[str, ...]:
+    """Labels such as "2.46 Å · 0.21 rad"; only the period where nothing is left to measure."""
+    return tuple(
+        f"{period} · {left:.2f} rad" if np.isfinite(left) else period
+        for period, left in zip(periods, residual, strict=True)
+    )
+
+
+def earlier_job(before: Aberrations) -> Job:
+    """The tiles that are shown, with other aberrations."""
+
+    def run(context: Context) -> Earlier:
+        prepared, g = context.prepared, context.g
+        frequencies = prepared.picks.of(context.engine, g, context.request.tiles)
+        tiles = context.engine.tiles(g, before, frequencies)
+        periods = labels(frequencies, g.scan_shape, prepared.scan_sampling)
+        left = tile_residuals(context, before, frequencies)
+        return Earlier(tiles, with_residuals(periods, left))
+
+    return Job(EARLIER, "Tiles before the fit", run)

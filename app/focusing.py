@@ -1,0 +1,174 @@
+"""The aberrations fitted by themselves: a job, and what it found in the page's units."""
+
+from dataclasses import dataclass
+from math import floor, log10
+
+from app.aside import Context, Job
+from app.coefficients import AberrationState
+from app.fit_state import FitState
+from app.proof import on_device
+from recon.optics import Aberrations
+
+TOPIC = "fit"
+TITLE = "Focusing"
+
+
+@dataclass(frozen=True)
+class FitFound:
+    """Fitted coefficients as the page sets and shows them.
+
+    Attributes
+    ----------
+    values, errors : dict of str to float
+        By `AberrationState`'s names, in its units; values are rounded to two digits of their
+        standard error.
+    undetermined : tuple of str
+        What the scan leaves open and what therefore stays.
+    rotation_deg, rotation_error : float or None
+        Where it was fitted.
+    before : Aberrations
+        What was set before.
+    flat_before, flat_after : float
+        `recon.flatness.flatness` of what was and of what is found.
+    misfit : float
+        Mean of the tiles' residual power over that of counting statistics.
+    frequencies : int
+        Object frequencies that were looked at.
+    """
+
+    values: dict[str, float]
+    errors: dict[str, float]
+    undetermined: tuple[str, ...]
+    rotation_deg: float | None
+    rotation_error: float | None
+    before: Aberrations
+    flat_before: float
+    flat_after: float
+    misfit: float
+    frequencies: int
+
+    @classmethod
+    def of(cls, fit, before: Aberrations, flat: tuple[float, float]):
+        """Of a `recon.aberration_fit.AberrationFit`."""
+        values, errors = {}, {}
+        for coefficient, error in fit.errors.items():
+            name = "defocus" if coefficient == "C10" else coefficient
+            scale = AberrationState.unit(name)[1]
+            value = getattr(fit.aberrations, coefficient) / (-scale if name == "defocus" else scale)
+            errors[name] = error / scale
+            values[name] = round(value, _decimals(errors[name])) + 0.0
+        turned = fit.rotation_deg
+        if turned is not None:
+            turned = round((turned + 180) % 360 - 180, max(2, _decimals(fit.rotation_error)))
+        return cls(
+            values,
+            errors,
+            fit.undetermined,
+            turned,
+            fit.rotation_error,
+            before,
+            *flat,
+            fit.misfit,
+            fit.frequencies,
+        )
+
+    @property
+    def summary(self) -> str:
+        """How flat the tiles were and are."""
+        return (
+            f"Tiles {_percent(self.flat_before)} → {_percent(self.flat_after)} % flat · "
+            f"misfit {self.misfit:.2f}"
+        )
+
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(name, value ± standard error, unit) of each coefficient."""
+        rows = [
+            (
+                name.capitalize() if name == "defocus" else name,
+                _with_error(value, self.errors[name]),
+                AberrationState.unit(name)[0],
+            )
+            for name, value in self.values.items()
+        ]
+        if self.rotation_deg is not None:
+            rows.append(("Rotation", _with_error(self.rotation_deg, self.rotation_error), "°"))
+        return rows
+
+    @property
+    def remark(self) -> str:
+        """Which coefficients the scan leaves open."""
+        if not self.undetermined:
+            return ""
+        names = ", ".join("defocus" if n == "C10" else n for n in self.undetermined)
+        return f"Not determined by this scan, left as set: {names}."
+
+    def is_set(self, aberrations: AberrationState) -> bool:
+        """Whether these values are the ones that are set."""
+        return all(getattr(aberrations, name) == value for name, value in self.values.items())
+
+
+def fit_job(state: FitState) -> Job:
+    """A fit as it is asked for now.
+
+    Its own G holds the triple overlap, which has most of what there is at a large defocus; the
+    one that is shown stays as it is.
+    """
+    orders, rotation, locked = state.orders, state.rotation, tuple(state.locked)
+
+    def run(context: Context) -> FitFound:
+        from recon.aberration_fit import fit_aberrations
+        from recon.flatness import flatness
+
+        shown, start, meter = context.g, context.request.aberrations, context.meter
+        g = shown
+        if not g.full:
+            prepared = context.prepared
+            meter.begin("Transforming the scan for the fit")
+            g = context.engine.sidebands(
+                prepared.scan,
+                prepared.found.calibration,
+                context.request.bright_field_pixels,
+                full=True,
+                progress=meter,
+            )
+        meter.begin(TITLE)
+
+        def work():
+            fit = fit_aberrations(
+                g, start, orders, locked=locked, rotation=rotation, progress=meter
+            )
+            return fit, tuple(flatness(shown, each) for each in (start, fit.aberrations))
+
+        fit, flat = on_device(context, g, work)
+        return FitFound.of(fit, start, flat)
+
+    return Job(
+        TOPIC,
+        TITLE,
+        run,
+        adopt,
+        lambda request: (request.aberrations, request.geometry),
+        "the aberrations",
+    )
+
+
+def adopt(experiment, found: FitFound) -> None:
+    """Set what was found, and nothing else."""
+    experiment.aberrations.param.update(**found.values)
+    if found.rotation_deg is not None:
+        experiment.scan.rotation_deg = found.rotation_deg
+
+
+def _decimals(error: float) -> int:
+    """Decimals that show two digits of an error; negative before the point."""
+    return 1 - floor(log10(error)) if error > 0 else 6
+
+
+def _with_error(value: float, error: float) -> str:
+    digits = max(0, _decimals(error))
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"
