@@ -17,6 +17,7 @@ OF_THE_SCAN = frozenset(
         "trigger",
         "scan_step_y",
         "scan_step_x",
+        "fit_disc",
         "centre_y",
         "centre_x",
         "radius",

@@ -186,7 +186,6 @@ def test_a_preset_of_everything_leaves_the_scan_and_the_view_alone(experiment):
         "energy": "80",
         "angle": "25",
         "rotation": "12",
-        "fit_disc": "0",
         "defocus": "12.5",
         "C30": "-1.25",
         "pixels": "24",
@@ -196,7 +195,7 @@ def test_a_preset_of_everything_leaves_the_scan_and_the_view_alone(experiment):
     assert values["scan", "energy_kev"] == 80
     assert values["dpc", "iterations"] == Experiment().dpc.iterations
     names = {name for _, name in values}
-    assert not names & {"dataset", "scan_step_x", "crop_top", "radius", "view", "theme"}
+    assert not names & {"dataset", "scan_step_x", "crop_top", "fit_disc", "radius", "view", "theme"}
     assert not names & {"detector_left", "frequencies", "slot_main"}
 
 

@@ -32,7 +32,7 @@ def browser(chromium):
     context.close()
 
 
-def test_the_locked_page_works_in_a_browser_after_a_login(locked, browser):
+def test_the_locked_page_works_in_a_browser_after_a_login(locked, browser, tmp_path):
     page, problems, outside = browser
     page.goto(f"{locked}?dataset=lattice.npz")
     page.get_by_label("Name").fill("anna")
@@ -46,6 +46,13 @@ def test_the_locked_page_works_in_a_browser_after_a_login(locked, browser):
     # All of it is there: scripts from blobs, the websocket, pictures drawn from arrays.
     page.locator(".status .mode", has_text="exact").wait_for(timeout=120_000)
     assert "dataset=lattice.npz" in page.url
+    # What is kept under a name is anna's alone.
+    page.locator(".presets summary").click()
+    page.locator(".presets input").fill("mine")
+    page.locator(".presets .save").click()
+    page.locator(".presets .load", has_text="mine").wait_for()
+    (kept,) = (tmp_path / "presets").glob("*.json")
+    assert kept.name.startswith("anna-")
     # Nothing was kept from the page by the headers that lock it.
     assert problems == []
     assert outside == []
