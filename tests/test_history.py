@@ -179,6 +179,20 @@ def test_what_was_found_before_a_hand_moved_belongs_to_the_state_before(bench):
     assert (bench.focus.defocus, bench.scan.energy_kev, bench.history.undoable) == (0, 80, "")
 
 
+def test_what_is_found_anew_is_not_set_back(bench):
+    bench.scan.auto_orientation = True
+    bench.rest()
+    bench.focus.defocus = 3
+    bench.rest()
+    with bench.experiment.fill(FOUND):
+        bench.scan.param.update(rotation_deg=30.0, radius=9.0)
+    bench.history.undo()
+    # Nothing that it is found from has changed, so nobody would find it again.
+    assert (bench.scan.rotation_deg, bench.scan.radius) == (30, 9)
+    bench.history.undo()
+    assert (bench.scan.rotation_deg, bench.scan.auto_orientation) == (0, False)
+
+
 def test_a_closed_history_follows_no_more(bench):
     bench.history.close()
     bench.focus.defocus = 3
@@ -200,6 +214,17 @@ def test_differences_are_told_in_words():
     assert in_words(found, 1) == "beam energy – → 80 keV and 4 more"
     experiment.scan.dataset = "a/b.h5"
     assert in_words(differences(before, Moment.of(experiment, {}))) == "scan demonstration → b.h5"
+
+
+def test_neither_what_is_found_nor_where_one_looks_is_a_difference():
+    experiment = Experiment()
+    before = Moment.of(experiment, {})
+    experiment.display.param.update(theme="light", slot_left="com", view=(0, 1, 0, 1))
+    experiment.scan.radius = 9.0
+    assert differences(before, Moment.of(experiment, {})) == []
+    experiment.scan.fit_disc = False
+    words = [each.words for each in differences(before, Moment.of(experiment, {}))]
+    assert words == ["fit the disc: off", "disc radius – → 9 px"]
 
 
 # ---- with a pipeline ----
@@ -349,6 +374,8 @@ def test_undo_while_a_scan_is_read_stays_with_the_one_that_is_open(session):
     hold.done = False
     session.experiment.scan.dataset = "other"
     session.history.undo()
+    # Forward would be a scan that was never open.
+    assert session.history.redoable == ""
     hold.done = True
     session.experiment.aberrations.defocus = 4
     session.settle()
