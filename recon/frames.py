@@ -113,7 +113,7 @@ class DenseFrames:
         """
         return replace(self, scan_shape=filled(scan_shape, self.positions))
 
-    def slabs(self, bytes: int = SLAB_BYTES, ahead: bool = True) -> Iterator:
+    def slabs(self, bytes: int = SLAB_BYTES, ahead: bool = True, start: int = 0) -> Iterator:
         """(first, frames) for one stretch of the scan after the other.
 
         Parameters
@@ -122,9 +122,11 @@ class DenseFrames:
             Size of a slab; at least one frame.
         ahead : bool
             Read the next slab while this one is worked on: two are in memory at a time.
+        start : int
+            Frame to begin with.
         """
         step = max(1, int(bytes) // self.frame_bytes)
-        ranges = [(i, min(i + step, self.positions)) for i in range(0, self.positions, step)]
+        ranges = [(i, min(i + step, self.positions)) for i in range(start, self.positions, step)]
         if not ahead or len(ranges) == 1:
             for first, last in ranges:
                 yield first, self.read(first, last)

@@ -1,5 +1,7 @@
 """Frames of low counts as electron events, exactly."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from recon.events import ElectronEvents, Source
@@ -50,31 +52,12 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
     UnreadableFile
         If frames cannot be read.
     """
-    if frames.dtype.kind not in "bui":
-        raise ValueError(
-            f"Frames of {frames.dtype} hold no counts, so they are no electrons one by one: "
-            "count them first (`livestem count`), or use them as they are."
-        )
     sums, electrons = np.empty(frames.positions, np.int64), Growing(np.uint32)
-    for first, slab in frames.slabs():
-        slab = slab.reshape(len(slab), -1)
-        if slab.dtype == bool:
-            slab = slab.view(np.uint8)
-        mine = sums[first : first + len(slab)]
-        lowest = np.empty(len(slab), slab.dtype)
-        kernels.totals(slab, mine, lowest)
-        if lowest.min() < 0:
-            bad = int(np.argmin(lowest))
-            raise ValueError(
-                f"The frame at scan position {first + bad} holds {lowest[bad]}: counts are not "
-                "below zero, so these are no electrons one by one."
-            )
-        starts = np.concatenate([[0], np.cumsum(mine)])
-        pixels = np.empty(int(starts[-1]), np.uint32)
-        kernels.unpack(slab, np.zeros(slab.shape[1], slab.dtype), starts, pixels)
+    for first, counts, pixels in electrons_of(frames):
+        sums[first : first + len(counts)] = counts
         electrons.append(pixels)
         if progress is not None:
-            progress((first + len(slab)) / frames.positions)
+            progress((first + len(counts)) / frames.positions)
     source = Source(frames.source.name, f"{frames.source.format}, low counts as events")
     return ElectronEvents(
         electrons.taken(),
@@ -85,3 +68,50 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
         source,
         excluded=frames.excluded,
     )
+
+
+def electrons_of(frames: DenseFrames, start: int = 0) -> Iterator:
+    """(first, counts, pixels) of one slab after the other.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+        Of whole numbers.
+    start : int
+        Frame to begin with.
+
+    Yields
+    ------
+    first : int
+        Frame with which the slab begins.
+    counts : (n,) int64 array
+        Electrons of each of its frames.
+    pixels : (E,) uint32 array
+        Their pixels, frame after frame.
+
+    Raises
+    ------
+    ValueError, UnreadableFile
+        As for `events_from_frames`.
+    """
+    if frames.dtype.kind not in "bui":
+        raise ValueError(
+            f"Frames of {frames.dtype} hold no counts, so they are no electrons one by one: "
+            "count them first (`livestem count`), or use them as they are."
+        )
+    for first, slab in frames.slabs(start=start):
+        slab = slab.reshape(len(slab), -1)
+        if slab.dtype == bool:
+            slab = slab.view(np.uint8)
+        counts, lowest = np.empty(len(slab), np.int64), np.empty(len(slab), slab.dtype)
+        kernels.totals(slab, counts, lowest)
+        if lowest.min() < 0:
+            bad = int(np.argmin(lowest))
+            raise ValueError(
+                f"The frame at scan position {first + bad} holds {lowest[bad]}: counts are not "
+                "below zero, so these are no electrons one by one."
+            )
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        pixels = np.empty(int(starts[-1]), np.uint32)
+        kernels.unpack(slab, np.zeros(slab.shape[1], slab.dtype), starts, pixels)
+        yield first, counts, pixels

@@ -94,7 +94,7 @@ def test_counts_become_as_many_electrons_and_back(dtype):
 
 def test_events_do_not_depend_on_slabs(monkeypatch):
     whole = events_from_frames(of_array(counts()))
-    monkeypatch.setattr(DenseFrames.slabs, "__defaults__", (300, True))
+    monkeypatch.setattr(DenseFrames.slabs, "__defaults__", (300, True, 0))
     cut = events_from_frames(of_array(counts()))
     np.testing.assert_array_equal(cut.pixels, whole.pixels)
     np.testing.assert_array_equal(cut.offsets, whole.offsets)

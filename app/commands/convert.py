@@ -36,6 +36,14 @@ def convert(
             help="What the format of IN needs to be told, such as `dwell_time=1e-6`; repeatable.",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep what is written when it is interrupted, and go on from there when the same "
+            "command is given again; for OUT.toml.",
+        ),
+    ] = False,
 ):
     """Write electron events in another format: 4D Camera HDF5, compact .npz, or raw CSR (.toml).
 
@@ -48,37 +56,75 @@ def convert(
         options.input_file(source)
     options.events_file(target, source=source)
     known = options.told(told)
-    from recon.events import ElectronEvents
+    if resume and target.suffix.lower() != ".toml":
+        raise ValueError(
+            f"A conversion into {target.name} cannot be resumed: only a raw CSR file (.toml) grows "
+            "at its end, frame by frame."
+        )
     from recon.io import open_scan, statement, write_events
     from recon.io.checksum import checksum, places_checksum
     from recon.io.conversion import stated_losses, verify
 
+    reading = {
+        "keep_flyback": True if keep_flyback else None,
+        "scan_shape": scan_shape,
+        **known,
+    }
     with progress() as report:
-        events = open_scan(
-            source,
-            keep_flyback=True if keep_flyback else None,
-            scan_shape=scan_shape,
-            progress=one_task(report, f"Reading {source.name}"),
-            **known,
-        )
-        if not isinstance(events, ElectronEvents):
-            why = (
-                "counts so high, or below zero, that events would not hold them in less room"
-                if events.dtype.kind in "bui"
-                else "no whole numbers"
-            )
-            raise ValueError(
-                f"{source} holds frames of {events.dtype} with {why}: they are no events. If a "
-                "camera wrote them raw, `livestem count` finds the electrons."
-            )
-        found = statement(events), *events.source.notes, *stated_losses(target, events)
-        electrons, places = checksum(events), places_checksum(events)
-        number = events.electrons
-        write_events(target, events, progress=one_task(report, f"Writing {target.name}"))
-        # Makes room for what is read back.
-        del events
+        hear = one_task(report, f"Reading {source.name}")
+        if resume:
+            found, number, electrons, places = _resumed(source, target, reading, report, hear)
+        else:
+            events = _counted(open_scan(source, progress=hear, **reading), source)
+            found = statement(events), *events.source.notes, *stated_losses(target, events)
+            electrons, places = checksum(events), places_checksum(events)
+            number = events.electrons
+            write_events(target, events, progress=one_task(report, f"Writing {target.name}"))
+            # Makes room for what is read back.
+            del events
         verify(target, electrons, places, one_task(report, f"Checking {target.name}"))
     for sentence in found:
         typer.echo(sentence, err=True)
     more = "" if places is None else f", with their places {places}"
     typer.echo(f"{target.name}: {number} electrons, checksum {electrons}{more}")
+
+
+def _resumed(source, target, reading, report, hear):
+    """Sentences, electrons and checksums of a conversion that goes on where it was."""
+    from recon.frames import DenseFrames
+    from recon.frames_events import takes_less_as_events
+    from recon.io import is_dense, open_frames, open_scan, resumable, statement
+    from recon.io.conversion import stated_losses
+
+    if is_dense(source):
+        # Part by part: what is done already is not read again.
+        scan = open_frames(source, scan_shape=reading["scan_shape"])
+        if not takes_less_as_events(scan):
+            _counted(scan, source)
+    else:
+        scan = open_scan(source, progress=hear, **reading)
+    found = statement(scan), *scan.source.notes
+    if not isinstance(scan, DenseFrames):
+        found += stated_losses(target, scan)
+    writing = one_task(report, f"Writing {target.name}")
+    number, electrons, places, start = resumable.convert(source, target, scan, reading, writing)
+    if start:
+        found += (f"Went on at frame {start} of {scan.positions}.",)
+    return found, number, electrons, places
+
+
+def _counted(scan, source):
+    """The scan if it consists of electrons; else `ValueError` with what to do."""
+    from recon.events import ElectronEvents
+
+    if isinstance(scan, ElectronEvents):
+        return scan
+    why = (
+        "counts so high, or below zero, that events would not hold them in less room"
+        if scan.dtype.kind in "bui"
+        else "no whole numbers"
+    )
+    raise ValueError(
+        f"{source} holds frames of {scan.dtype} with {why}: they are no events. If a camera wrote "
+        "them raw, `livestem count` finds the electrons."
+    )

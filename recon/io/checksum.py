@@ -54,11 +54,42 @@ def places_checksum(events: ElectronEvents, progress=None) -> str | None:
 def _digest(events, kernel, columns, progress):
     total = 0
     for first, last in events.batches(BATCH):
-        total += int(kernel(*columns, events.offsets, first, last))
+        total += int(kernel(*columns, events.offsets, first, last, 0))
         if progress is not None:
             progress(last / events.positions)
+    return _stirred(total, events.electrons, events.scan_shape, events.frame_shape)
+
+
+class Running:
+    """Both checksums of a scan that is seen part by part.
+
+    Parameters
+    ----------
+    total, places : int
+        What the parts before have come to, as attributes of the same names told it.
+    """
+
+    def __init__(self, total: int = 0, places: int = 0):
+        self.total, self.places = total, places
+
+    def add(self, pixels, subpixel, offsets, before: int) -> None:
+        """Count a part: (E,) pixels and places (or None), (n + 1,) offsets, frames before it."""
+        number = len(offsets) - 1
+        self.total += int(kernels.pixels_sum(pixels, offsets, 0, number, before))
+        if subpixel is not None:
+            part = kernels.places_sum(pixels, subpixel, offsets, 0, number, before)
+            self.places += int(part)
+        self.total, self.places = self.total & MASK, self.places & MASK
+
+    def digests(self, electrons, scan_shape, frame_shape, placed: bool):
+        """`checksum` and `places_checksum` of the whole."""
+        rest = electrons, scan_shape, frame_shape
+        return _stirred(self.total, *rest), _stirred(self.places, *rest) if placed else None
+
+
+def _stirred(total, electrons, scan_shape, frame_shape):
     digest = _mix(total)
-    for length in (events.electrons, *reversed(events.scan_shape), *reversed(events.frame_shape)):
+    for length in (electrons, *reversed(scan_shape), *reversed(frame_shape)):
         digest = _mix(digest + int(length))
     return f"{digest:016x}"
 

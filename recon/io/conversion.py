@@ -1,11 +1,9 @@
 """A scan from one file into another, checked.
 
-A conversion that was interrupted leaves what was there before, and starts anew: it does not go on
-in a half-written file. To go on would save little, because the source has to be decoded from its
-beginning either way (frames of run lengths or compressed chunks, hits that are sorted by time,
-references into a heap), because writing is one pass at the speed of the disk, and because a half
-file would have to be read and compared before anyone could trust it, which takes as long as
-writing it. And it would cost the promise that a file is there in full or not at all.
+A conversion that was interrupted leaves what was there before, and starts anew; into raw CSR it can
+go on where it was (`recon.io.resumable`), because those files grow at their end, frame by frame.
+The others cannot: HDF5's rows lie in a heap whose references stand before them, and an archive's
+table of contents is written last, so that half of a file is none.
 """
 
 from pathlib import Path

@@ -107,7 +107,7 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
     }
     if events.subpixel is not None:
         columns["subpixel"] = (events.subpixel, "|u1")
-    names = _free_names(path)
+    names = free_names(path)
     sides = {name: path.with_name(names[name]) for name in columns}
     try:
         with ExitStack() as stack:
@@ -117,9 +117,9 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
                 files[name] = stack.enter_context(replacing(side, left))
                 left = 0
             for name, (values, _) in columns.items():
-                _write_column(files[name], name, values, events.electrons, progress)
+                write_column(files[name], name, values, events.electrons, progress)
         with replacing(path) as file:
-            file.write(_toml(events, names, columns).encode())
+            file.write(description(events, names, columns).encode())
     except BaseException:
         for side in sides.values():
             side.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def write(path: Path, events: ElectronEvents, *, progress) -> None:
         old.unlink(missing_ok=True)
 
 
-def _write_column(file, name, values, electrons, progress):
+def write_column(file, name, values, electrons, progress):
     """Write numbers piece by piece; ones for each electron where `values` is None."""
     number = electrons if values is None else len(values)
     for first in range(0, number, PIECE):
@@ -269,7 +269,7 @@ def own_files(path):
     return [side for side in found if OURS.fullmatch(side.name)]
 
 
-def _free_names(path):
+def free_names(path):
     """Names of the binary files, none of which is taken."""
     for number in count(1):
         mark = "" if number == 1 else f"{number}."
@@ -278,7 +278,9 @@ def _free_names(path):
             return names
 
 
-def _toml(events, names, columns):
+def description(scan, names, columns):
+    """The TOML file: names of the binary files, and (ignored, type) of their columns."""
+
     def quoted(text):
         # JSON's strings are TOML's, but for one character.
         return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -286,12 +288,12 @@ def _toml(events, names, columns):
     lines = [
         "[params]",
         'filetype = "raw_csr"',
-        "nav_shape = [{}, {}]".format(*events.scan_shape),
-        "sig_shape = [{}, {}]".format(*events.frame_shape),
+        "nav_shape = [{}, {}]".format(*scan.scan_shape),
+        "sig_shape = [{}, {}]".format(*scan.frame_shape),
         "",
         "[raw_csr]",
     ]
-    metadata = json.dumps(known_metadata(events.metadata))
+    metadata = json.dumps(known_metadata(scan.metadata))
     ours = ["", "[livestem]", f"metadata = {quoted(metadata)}"]
     for name, (_, dtype) in columns.items():
         table = ours if name == "subpixel" else lines

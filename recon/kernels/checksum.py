@@ -29,8 +29,11 @@ def mix(key):
 
 
 @parallel
-def pixels_sum(pixels, offsets, first, last):
-    """Sum over the frames first..last (exclusive) of mix(GOLDEN (f + 1) + sum of mix(pixel))."""
+def pixels_sum(pixels, offsets, first, last, before):
+    """Sum over the frames first..last (exclusive) of mix(GOLDEN (f + 1) + sum of mix(pixel)).
+
+    So many frames `before` were of other arrays: f counts them.
+    """
     sums = np.zeros(PARTS, np.uint64)
     for part in prange(PARTS):
         total = np.uint64(0)
@@ -38,7 +41,7 @@ def pixels_sum(pixels, offsets, first, last):
         stop = first + (part + 1) * (last - first) // PARTS
         for f in range(start, stop):
             frame = pixels[offsets[f] : offsets[f + 1]]
-            acc = GOLDEN * np.uint64(f + 1)
+            acc = GOLDEN * np.uint64(before + f + 1)
             for index in range(frame.size):
                 acc += mix(np.uint64(frame[index]))
             total += mix(acc)
@@ -47,7 +50,7 @@ def pixels_sum(pixels, offsets, first, last):
 
 
 @parallel
-def places_sum(pixels, places, offsets, first, last):
+def places_sum(pixels, places, offsets, first, last, before):
     """`pixels_sum`, each pixel with its electron's place (uint8) in the upper 32 bits."""
     sums = np.zeros(PARTS, np.uint64)
     for part in prange(PARTS):
@@ -57,7 +60,7 @@ def places_sum(pixels, places, offsets, first, last):
         for f in range(start, stop):
             frame = pixels[offsets[f] : offsets[f + 1]]
             place = places[offsets[f] : offsets[f + 1]]
-            acc = GOLDEN * np.uint64(f + 1)
+            acc = GOLDEN * np.uint64(before + f + 1)
             for index in range(frame.size):
                 key = np.uint64(frame[index]) | (np.uint64(place[index]) << np.uint64(32))
                 acc += mix(key)
