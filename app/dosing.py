@@ -19,6 +19,9 @@ from app.weighting import Weighting
 LEAST = 8
 """Pixels across the disc of a draft."""
 
+LONGEST_S = 1.5
+"""Most that the fine G waits for a draft: they would only take the processor from one another."""
+
 TURN = 1.5 * pi
 """Most that χ's slope may turn G's phase within one of them at the highest frequency [rad]."""
 
@@ -34,7 +37,14 @@ class Dosing:
     def __init__(self, pipeline):
         self._pipeline = pipeline
         self._meter = Meter(pipeline.board.progress)
+        self._meter.cancel()
         self._drawn: tuple = ()  # keys of what the last draft was made of
+        self._took = 0.0
+
+    @property
+    def delay(self) -> float:
+        """Seconds that the draft under way will take, as the last one did; 0 without one."""
+        return 0.0 if self._meter.cancelled else min(self._took, LONGEST_S)
 
     def follow(self, request: Request, shown: bool) -> Weighting | None:
         """Draft what is to be prepared, if it differs in its dose alone and the phase is `shown`.
@@ -61,6 +71,7 @@ class Dosing:
             if error is not None:
                 pipeline.fail(error)
             else:
+                self._took = seconds
                 pipeline.board.later(lambda: None if meter.cancelled else pipeline.show(batch))
 
         pipeline.service.submit(pipeline.session, DOSE, draw, done)

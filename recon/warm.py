@@ -9,6 +9,7 @@ from recon.backend import CPU, Device
 from recon.calibration import Calibration
 from recon.com import centre_of_mass, scan_deflection
 from recon.cropping import bin_scan, crop_scan
+from recon.dose import thin_events
 from recon.dpc import integrate_com, integrate_com_direct
 from recon.events import from_frames
 from recon.gfunction import build_sidebands
@@ -47,6 +48,7 @@ def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:
         events = _events(longest)
         crop_scan(events, (0, 8), (0, 8))
         bin_scan(events, 2)
+        thin_events(events, 0.5)
         there = events.to_device(device)
         _passes(there, calibration)
         tell(0.2 + 0.4 * stage)

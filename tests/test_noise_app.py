@@ -49,8 +49,8 @@ def service():
     service.close()
 
 
-def opened(engine, service, query=None):
-    session = Session(engine, service, Experiment("scan.npz"))
+def opened(engine, service, query=None, **options):
+    session = Session(engine, service, Experiment("scan.npz"), **options)
     session.experiment.aberrations.set_from(ABERRATIONS)
     if query is not None:
         assert session.experiment.from_query(query) == []
@@ -114,14 +114,26 @@ def test_a_lower_dose_shows_what_its_electrons_show_and_goes_back(session):
     assert back.array.tobytes() == full.tobytes()
 
 
-def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(session):
-    seen = len(session.all("phase"))
-    exact(session, lambda: setattr(session.experiment.treatment, "dose_percent", 50))
-    draft, *_, last = session.all("phase")[seen:]
-    assert (draft.mode, last.mode) == ("draft", "exact")
-    assert draft.array.shape == last.array.shape
+def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, service, monkeypatch):
+    session, forgotten = opened(engine, service, settle=0.5), []
+    monkeypatch.setattr(engine.store, "forget", forgotten.append)
+    seen, treatment = len(session.all("phase")), session.experiment.treatment
+    for percent in (80, 65, 50):
+        treatment.dose_percent = percent
+        session.until(lambda: len(session.all("phase")) > seen)
+    last = exact(session, lambda: None)
+    *drafts, shown = session.all("phase")[seen:]
+    assert shown is last
+    assert drafts
+    assert {draft.mode for draft in drafts} == {"draft"}
     # Of the same electrons on a coarser detector.
-    assert np.corrcoef(draft.array.ravel(), last.array.ravel())[0, 1] > 0.85
+    assert drafts[-1].array.shape == last.array.shape
+    assert np.corrcoef(drafts[-1].array.ravel(), last.array.ravel())[0, 1] > 0.85
+    # What was passed by is not kept; what is shown is.
+    scans = {key[-1].dose_share for key in forgotten if key[0] == "region"}
+    assert 0.8 in scans
+    assert not scans & {0.5, 1.0}
+    session.pipeline.close()
 
 
 def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engine, service):
