@@ -26,6 +26,9 @@ RING = (4, 10)
 STANDS_OUT = 20.0
 """Least power of a peak, relative to its background: of noise, one bin in 5 · 10⁸ is as high."""
 
+PULL = 0.01
+"""Cycles over the scan by which other waves and the scan's edges may pull a peak without noise."""
+
 UNCERTAIN = 0.1
 """Relative standard error of a step beyond which it is not determined."""
 
@@ -39,7 +42,7 @@ class Peak:
     row, column : float
         Frequency [cycles over the scan], counted from DC.
     row_error, column_error : float
-        Standard errors.
+        Standard errors, at least 0.01.
     signal : float
         Power relative to that of the background around.
     """
@@ -142,7 +145,7 @@ def refine_peak(image, row: float, column: float) -> Peak:
             f"{STANDS_OUT:g} are needed. Pick another."
         )
     errors = [
-        sqrt(noise / (2 * peak) * axis.noise / np.sum(axis.window**2)) / axis.spread
+        hypot(PULL, sqrt(noise / (2 * peak) * axis.noise / np.sum(axis.window**2)) / axis.spread)
         for axis in axes
     ]
     return Peak(*map(float, place), *errors, float(peak / max(noise, 1e-300)))
