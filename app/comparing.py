@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from app import work
 from app.filling import FOUND
 from app.history import History
 from app.moment import Moment, differences, in_words
@@ -13,11 +14,19 @@ TOLD_MS = 150
 """How long the words on what differs wait, so that they can be read in a drag."""
 
 
+def at_rest(pipeline) -> bool:
+    """Whether everything that is set now has been computed."""
+    prepared, request = pipeline.prepared, pipeline.experiment.request()
+    if prepared is None or work.preparation(prepared.request) != work.preparation(request):
+        return False
+    return pipeline.service.idle(pipeline.session)
+
+
 class Comparing:
     """Holds a state and its results beside the live ones.
 
-    Until the first change A and B are one, and A still takes what comes: the exact phase after the
-    draft. From then on it stays as it is. Both pictures share zoom, and A's limits.
+    A is what is set when everything has been computed: until then it follows the hand, so that
+    its picture is never that of an earlier state. Both pictures share zoom, and A's limits.
 
     Parameters
     ----------
@@ -26,6 +35,8 @@ class Comparing:
         The large image.
     link : Link
         Its zoom.
+    resting : callable
+        `resting()` says whether everything that is set now has been computed.
     after : callable
         `after(milliseconds, action)` calls `action()` once, later.
     told : callable
@@ -37,27 +48,31 @@ class Comparing:
         history: History,
         live: Slot,
         link: Link,
+        resting: Callable[[], bool],
         after: Callable[[int, Callable[[], None]], object],
         told: Callable[[], None],
     ):
         self.history, self.live, self.link = history, live, link
-        self._after, self._told = after, told
+        self._resting, self._after, self._told = resting, after, told
         self.held: HeldSlot | None = None
         """The picture of A; None while nothing is compared."""
         self._moment: Moment | None = None
-        self._one, self._timer = False, None
-        self._watchers = []
+        self._one = False  # A and B are the same still
+        self._taken = False  # A is what it will be
+        self._swapping = False
+        self._timer, self._watchers = None, []
 
     def hold(self) -> None:
         """Hold what is set and shown now as A."""
         self.history.settle()
         self.drop()
-        self._moment, self._one = self.history.now(), True
+        self._moment, self._one, self._taken = self.history.now(), True, False
         self.held = HeldSlot(self.live.state, self.link, self.live.results, self.live.draw)
         for state in self.history.experiment.parts().values():
             names = [name for name in state.param if name != "name"]
             self._watchers.append((state, state.param.watch(self._changed, names)))
         self.change_scale()
+        self._look()
         self._told()
 
     def drop(self) -> None:
@@ -65,6 +80,7 @@ class Comparing:
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
         self._watchers.clear()
+        self._swapping = False
         if self.held is None:
             return
         held, self.held, self._moment = self.held, None, None
@@ -74,18 +90,22 @@ class Comparing:
         self._told()
 
     def swap(self) -> None:
-        """Make A the live state, as one step, and hold B."""
-        if self.held is None:
+        """Make A the live state, as one step, and hold B: once B has been computed."""
+        if self.held is None or self._one:
+            return
+        self._swapping = not self._resting()
+        if self._swapping:
+            self._wait()
             return
         self.history.settle()
         before, shown = self._moment, self.held.results
-        self._moment, self._one = self.history.now(), False
+        self._moment = self.history.now()
         self.held.hold(self.live.results)
-        # What was held is exact already; the pipeline comes to the same.
+        # What was held has been computed already; the pipeline comes to the same.
         for topic, result in shown.items():
             self.live.take(topic, result)
         self.history.go(before, f"back to A: {self._in_words(self._moment, before)}")
-        self._tell()
+        self._look()
 
     def change_scale(self) -> None:
         """Show both on A's scale, or each on its own, in turns."""
@@ -97,7 +117,7 @@ class Comparing:
 
     def take(self, topic: str, value) -> None:
         """Hear of a result."""
-        if self.held is not None and self._one and not self._apart():
+        if self.held is not None and self._one:
             self.held.take(topic, value)
 
     def close(self) -> None:
@@ -105,21 +125,31 @@ class Comparing:
         self._told = lambda: None
         self.drop()
 
-    def _apart(self) -> bool:
-        return bool(differences(self._moment, self.history.now()))
-
     def _changed(self, *events) -> None:
-        if self._one and self.history.experiment.filling == FOUND:
+        if self._one and (not self._taken or self.history.experiment.filling == FOUND):
             self._moment = self.history.now()
-        elif self._one and self._apart():
-            self._one = False
-        if self._timer is None:
-            self._timer = self._after(TOLD_MS, self._tell)
+        elif self._one:
+            self._one = not differences(self._moment, self.history.now())
+        self._wait()
 
-    def _tell(self) -> None:
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self._after(TOLD_MS, self._look)
+
+    def _look(self) -> None:
+        """See whether what is waited for is there, and say what differs."""
         self._timer = None
-        if self.held is not None:
-            self.held.head.differs = self._in_words(self._moment, self.history.now())
+        if self.held is None:
+            return
+        self._taken = self._taken or self._resting()
+        if self._swapping:
+            self.swap()
+        self.held.head.param.update(
+            waiting=self._swapping or not self._taken,
+            differs=self._in_words(self._moment, self.history.now()),
+        )
+        if self.held.head.waiting:
+            self._wait()
 
     @staticmethod
     def _in_words(before: Moment, after: Moment) -> str:

@@ -104,6 +104,15 @@ class ComputeService:
         with self._condition:
             return session in self._pending[lane]
 
+    def idle(self, session: Hashable) -> bool:
+        """Whether nothing of `session` waits or runs, but for what was asked for aside."""
+        with self._condition:
+            return not any(
+                session in self._pending[lane] or session in self._busy[lane]
+                for lane in self._pending
+                if lane != ASIDE
+            )
+
     def discard(self, session: Hashable, lane: str | None = None) -> None:
         """Forget what `session` has waiting in `lane`, or everywhere."""
         with self._condition:

@@ -23,11 +23,12 @@ export function render({model}) {
   }
   const show = () => {
     words.classList.toggle("reading", Boolean(model.reading))
-    words.textContent = model.reading || (model.differs ? `B: ${model.differs}` : "B is the same so far: change something.")
+    const said = model.differs ? `B: ${model.differs}` : "B is the same so far: change something."
+    words.textContent = model.reading || (model.waiting ? "Waiting for the exact picture …" : said)
     words.title = model.differs ? `Live is B, with ${model.differs}` : ""
     made.scale.setAttribute("aria-pressed", String(model.common))
   }
-  for (const name of ["differs", "reading", "common"]) model.on(name, show)
+  for (const name of ["differs", "waiting", "reading", "common"]) model.on(name, show)
   show()
   return root
 }

@@ -6,6 +6,7 @@ import pytest
 from sessions import CALIBRATED, FakeEngine, Session
 
 from app import history as module
+from app.comparing import at_rest
 from app.filling import FOUND
 from app.history import History
 from app.moment import Moment, differences, in_words
@@ -367,6 +368,23 @@ def test_a_scan_that_is_gone_leaves_everything_as_it_was_before_undo(session):
     assert Moment.of(session.experiment, {}).values == before.values
     assert session.history.undoable == "scan demonstration → other"
     assert session.history.redoable == ""
+
+
+def test_all_that_is_set_has_been_computed_only_when_g_is_that_of_what_is_set(session):
+    session.until(lambda: at_rest(session.pipeline))
+    hold = session.engine.hold["sidebands"] = SimpleNamespace(wait=lambda seconds: hold.done)
+    hold.done = False
+    session.experiment.detector.bright_field_pixels = 24
+    session.until(lambda: ("sidebands", 24) in session.engine.calls)
+    assert not at_rest(session.pipeline)
+    hold.done = True
+    session.until(lambda: at_rest(session.pipeline))
+    assert session.all("phase")[-1].mode == "exact"
+    session.experiment.aberrations.defocus = 3
+    assert not at_rest(session.pipeline)
+    session.until(lambda: at_rest(session.pipeline))
+    session.turn()
+    assert session.all("phase")[-1].array[0, 0] == 3
 
 
 def test_undo_while_a_scan_is_read_stays_with_the_one_that_is_open(session):

@@ -13,8 +13,23 @@ from app.presets import Preset, Presets
 from app.results import DpcImage, PhaseImage
 
 
+class Resting:
+    """Whether the pipeline has computed all that is set."""
+
+    yes = True
+
+    def __call__(self, pipeline):
+        return self.yes
+
+
 @pytest.fixture
-def instrument(monkeypatch):
+def resting():
+    return Resting()
+
+
+@pytest.fixture
+def instrument(monkeypatch, resting):
+    monkeypatch.setattr("app.features.recall.at_rest", resting)
     monkeypatch.setattr("app.page.when_ready", lambda action: None)
     monkeypatch.setattr(Page, "post", lambda page, action: action())
     made = Page(StandIn, Catalogue(), {}, Document())
@@ -63,7 +78,7 @@ def test_a_held_picture_stays_while_the_live_one_goes_on(instrument, recall, ima
     phase(instrument, 9 * image, "draft")
     assert held.view.image is image
     np.testing.assert_array_equal(instrument.slots["slot_main"].view.image, 9 * image)
-    recall.comparing._tell()
+    recall.comparing._look()
     assert held.head.differs == "defocus 0 → 15 nm, C12a 0 → 2 nm"
     press(recall, "compare")
     assert not recall.tools.comparing
@@ -105,24 +120,46 @@ def test_the_held_picture_shows_the_contrast_that_is_chosen(instrument, recall, 
     assert held.empty.text == "SSB amplitude was not there when A was held."
 
 
-def test_a_held_draft_becomes_exact_until_the_first_change(instrument, recall, image):
+def test_a_follows_the_hand_until_its_picture_has_been_computed(instrument, recall, resting, image):
     publish_all(instrument, image)
-    phase(instrument, image, "draft")
+    focus, resting.yes = instrument.experiment.aberrations, False
+    focus.defocus = 5  # of which there is no picture yet
     press(recall, "compare")
     held = recall.comparing.held
+    assert held.head.waiting
+    focus.defocus = 6
+    phase(instrument, 2 * image, "draft")
     assert held.mode.text == "draft"
-    phase(instrument, 2 * image, "exact")
-    np.testing.assert_array_equal(held.view.image, 2 * image)
-    assert held.mode.text == ""
+    phase(instrument, 3 * image, "exact")
+    resting.yes = True
+    recall.comparing._look()
+    assert (held.head.waiting, held.mode.text) == (False, "")
     # What the pipeline finds is no change of the hand's.
     with instrument.experiment.fill(FOUND):
         instrument.experiment.scan.energy_kev = 80.0
-    phase(instrument, 3 * image)
-    np.testing.assert_array_equal(held.view.image, 3 * image)
-    instrument.experiment.aberrations.defocus = 1
-    instrument.experiment.aberrations.defocus = 0
     phase(instrument, 4 * image)
-    np.testing.assert_array_equal(held.view.image, 3 * image)
+    np.testing.assert_array_equal(held.view.image, 4 * image)
+    focus.defocus = 7
+    recall.comparing._look()
+    assert held.head.differs == "defocus 6 → 7 nm"
+    focus.defocus = 6
+    phase(instrument, 5 * image)
+    np.testing.assert_array_equal(held.view.image, 4 * image)
+
+
+def test_swapping_waits_for_the_picture_that_is_to_be_held(instrument, recall, resting, image):
+    publish_all(instrument, image)
+    press(recall, "compare")
+    focus, resting.yes = instrument.experiment.aberrations, False
+    focus.defocus = 15
+    recall.comparing.held.head._handle_msg({"does": "swap"})
+    assert focus.defocus == 15
+    phase(instrument, 2 * image)
+    resting.yes = True
+    recall.comparing._look()
+    assert focus.defocus == 0
+    np.testing.assert_array_equal(recall.comparing.held.view.image, 2 * image)
+    assert not recall.comparing.held.head.waiting
 
 
 def test_swapping_gives_back_the_state_and_holds_the_other(instrument, recall, image):

@@ -57,6 +57,22 @@ def test_of_a_drag_only_the_first_and_the_last_value_are_worked_on(service):
     assert log.ran == [99]
 
 
+def test_a_session_is_idle_when_nothing_of_it_waits_or_runs(service):
+    log = Log(service)
+    assert service.idle("a")
+    log.block("a")
+    log.submit("b", 1)
+    assert not service.idle("a")
+    assert not service.idle("b")
+    log.go.set()
+    wait_until(lambda: service.idle("a") and service.idle("b"))
+    assert len(log.results) == 2
+    log.submit("a", 2, delay=60)
+    assert not service.idle("a")
+    service.discard("a")
+    assert service.idle("a")
+
+
 def test_sessions_take_turns_and_a_drag_keeps_its_place(service):
     log = Log(service)
     log.block("z")

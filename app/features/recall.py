@@ -2,7 +2,7 @@
 
 import panel as pn
 
-from app.comparing import Comparing
+from app.comparing import Comparing, at_rest
 from app.features import Feature
 from app.history import History
 from app.presets import KINDS
@@ -26,7 +26,14 @@ class Recall(Feature):
         self.held = pn.Column(sizing_mode="stretch_both", margin=0)
         self.history = History(page.experiment, page.pipeline, page.after, self._tell)
         live = page.slots["slot_main"]
-        self.comparing = Comparing(self.history, live, page.link, page.after, self._tell)
+        self.comparing = Comparing(
+            self.history,
+            live,
+            page.link,
+            lambda: at_rest(page.pipeline),
+            page.after,
+            self._tell,
+        )
         self.menu = PresetMenu(kinds=[list(kind) for kind in KINDS.items()])
         self.presetting = Presetting(
             page.experiment,

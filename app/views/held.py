@@ -18,6 +18,7 @@ class HeldHead(_Part):
     """
 
     differs = param.String("", doc="What was changed since; empty while nothing was.")
+    waiting = param.Boolean(False, doc="Whether A, or B before a swap, has yet to be computed.")
     reading = param.String("", doc="What lies under the pointer; takes the words' place.")
     common = param.Boolean(True, doc="Whether both have the held picture's limits.")
 
