@@ -50,6 +50,10 @@ class Treatment:
 
     mask_faulty: bool = False
     """Whether hot and dead detector pixels are left out."""
+    descan: bool = False
+    """Whether the disc's movement over the scan is taken out."""
+    round_disc: bool = False
+    """Whether an elliptical disc is made round."""
     refine: int = 1
     """Finer detector pixels along each axis, where the source tells places within a pixel."""
     dose_share: float = 1.0

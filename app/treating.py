@@ -1,6 +1,9 @@
 """What is done to the electrons of a scan before anything is summed.
 
-    reading ── faults left out ── electrons thinned ── region cut ── detector refined
+    reading ── faults left out ── put straight ── electrons thinned ── region cut ── refined
+
+Descan is one over the whole scan, and an ellipse's centre is one on the whole detector: they come
+before any cut. The mean pattern stays where it is, so that a disc entered by hand is right still.
 
 Each step gives a scan like the one it took, so that every sum after it sees the same electrons.
 """
@@ -12,6 +15,7 @@ import numpy as np
 from app.region import cut
 from app.request import Reading, Region, Treatment
 from app.store import Report
+from app.straightening import straightened
 from app.sums import ScanData, is_dense
 
 
@@ -48,6 +52,11 @@ def treated(
         done.append(
             Step("mask_faulty", _kinds(hot, dead, ", ") or "none found", left_out(hot, dead))
         )
+    if treatment.descan or treatment.round_disc:
+        whole = Treatment(mask_faulty=treatment.mask_faulty)
+        whole = engine.scan(reading, Region(), whole, progress)
+        events, told = straightened(engine, whole, treatment, progress)
+        done += [Step(*each) for each in told]
     if treatment.dose_share < 1:
         from recon.dose import thin_events
 

@@ -13,6 +13,16 @@ class TreatmentState(param.Parameterized):
         label="Leave out faulty pixels",
         doc="Hot and dead detector pixels take part in no sum.",
     )
+    descan = param.Boolean(
+        False,
+        label="Remove descan",
+        doc="The disc is kept in its place over the scan, electron by electron.",
+    )
+    round_disc = param.Boolean(
+        False,
+        label="Make the disc round",
+        doc="An elliptical pattern is stretched, about the disc's centre, electron by electron.",
+    )
     subpixel = param.Selector(
         default=1,
         objects=[1, 2, 4, 8, 16],
@@ -36,6 +46,8 @@ class TreatmentState(param.Parameterized):
         share = self.dose_percent / 100
         return Treatment(
             mask_faulty=self.mask_faulty,
+            descan=self.descan,
+            round_disc=self.round_disc,
             refine=self.subpixel,
             dose_share=share,
             # What is not drawn from must make nothing stale.

@@ -11,7 +11,7 @@ import numpy as np
 
 from app import opening
 from app.checking import faults
-from app.engine import Found, Scan, g_key
+from app.engine import NOTHING, Found, Scan, g_key
 from app.meter import Meter
 from app.request import Request
 from app.results import (
@@ -137,7 +137,8 @@ def prepare(
     goes on.
     """
     which = request.reading, request.region
-    scan = engine.scan(*which, request.treatment, meter.begin(f"Cutting {title}"))
+    doing = "Cutting" if request.treatment == NOTHING else "Correcting"
+    scan = engine.scan(*which, request.treatment, meter.begin(f"{doing} {title}"))
     pattern = engine.pacbed(scan, meter.begin("Summing frames"))
     meter.begin("Finding disc and orientation")
     known, full = scan, request.treatment.at_full_dose()

@@ -12,36 +12,29 @@ from test_page import StandIn, summary
 
 from app.aside import Job
 from app.catalogue import Catalogue
-from app.checking import Checked, Faults, check
+from app.checking import Checked, Faults
 from app.page import Page
-from app.request import Geometry, Reading, Region, Request, Treatment
+from app.request import Reading, Treatment
 from app.service import ComputeService
 from app.views import findings, plots
-from recon.calibration import Calibration
-from recon.health import Finding, HealthReport
+from recon.health import Finding
 
 HOT = np.zeros((20, 30), bool)
 HOT[4, 25] = True
-REPORT = HealthReport(
-    (
-        Finding("layout", {"rows": (1234, "positions")}, "ok", "NPZ."),
-        Finding(
-            "beam current",
-            {"drift over the scan": (12.345, "%"), "error": (0.456, "%")},
-            "look",
-            "It drifts.",
-            "Compare.",
-            np.linspace(9, 10, 12),
-        ),
-        Finding("hot pixels", {"hot pixels": (1, "")}, "bad", "One.", "Mask it.", HOT),
-        Finding("flyback", {}, "ok", "None.", "", np.ones(8)),
+FINDINGS = (
+    Finding("layout", {"rows": (1234, "positions")}, "ok", "NPZ."),
+    Finding(
+        "beam current",
+        {"drift over the scan": (12.345, "%"), "error": (0.456, "%")},
+        "look",
+        "It drifts.",
+        "Compare.",
+        np.linspace(9, 10, 12),
     ),
-    HOT,
-    np.zeros_like(HOT),
-    np.ones((20, 30)),
-    np.ones((12, 8)),
+    Finding("hot pixels", {"hot pixels": (1, "")}, "bad", "One.", "Mask it.", HOT),
+    Finding("flyback", {}, "ok", "None.", "", np.ones(8)),
 )
-CHECKED = Checked(Reading("demo"), REPORT, 98765, (12, 8), "dropped")
+CHECKED = Checked(Reading("demo"), FINDINGS, np.ones((20, 30)), np.ones((12, 8)), 98765, "dropped")
 
 
 def cards(masked=False):
@@ -178,29 +171,6 @@ def test_the_corrections_say_what_they_found(instrument):
 
 
 # ---- the job ----
-
-
-def test_a_report_is_of_the_whole_scan_on_its_own_detector(monkeypatch):
-    """A finer detector moves the disc, and binning the step; the report's are the file's."""
-    seen = []
-    monkeypatch.setattr("recon.health.health", lambda scan, found, tell: seen.append(found))
-    request = Request(
-        Reading("demo"),
-        Region(scan_bin=2),
-        Treatment(refine=4),
-        Geometry(80e3, 25.0, (0.1, 0.1)),
-    )
-    whole = SimpleNamespace(electrons=5, scan_shape=(2, 2), source=SimpleNamespace(flyback="none"))
-    fine = Calibration(80e3, 25.0, (0.2, 0.2), (4 * 10.5 - 0.5, 4 * 8.5 - 0.5), 20.0)
-    prepared = SimpleNamespace(
-        request=request,
-        scan=SimpleNamespace(key=("region", "events"), whole=whole),
-        found=SimpleNamespace(calibration=fine),
-    )
-    store = SimpleNamespace(get=lambda key, compute, progress: compute(progress))
-    check(SimpleNamespace(engine=SimpleNamespace(store=store), prepared=prepared, meter=None))
-    expected = Calibration(80e3, 25.0, (0.1, 0.1), (10.0, 8.0), 5.0)
-    assert seen == [expected]
 
 
 def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():

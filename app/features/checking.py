@@ -56,7 +56,7 @@ class Checking(Feature):
         if topic == "health":
             self._checked = value
             self._page.notices.dismiss(self._offer_number)
-            self.controls.values = {"verdict": findings.verdict(value.report)}
+            self.controls.values = {"verdict": findings.verdict(value)}
             self._page.sheet.show(self._sheet())
         elif topic == "scan":
             self._follow()
@@ -104,8 +104,10 @@ class Checking(Feature):
     def act(self, sheet, key, action) -> None:
         """Do what a finding advises."""
         experiment = self._page.experiment
-        if action in ("mask", "unmask"):
-            experiment.treatment.mask_faulty = action == "mask"
+        corrects = findings.correction(action)
+        if corrects is not None:
+            name, value = corrects
+            setattr(experiment.treatment, name, value)
         elif action in ("keep", "drop"):
             experiment.scan.keep_flyback = action
         elif action == "crop":

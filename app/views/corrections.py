@@ -5,6 +5,8 @@ from app.views.controls import Controls
 
 CONTROLS = {
     "mask_faulty": {"label": "Mask faulty pixels"},
+    "descan": {},
+    "round_disc": {},
     "subpixel": {
         "label": "Sub-pixel",
         "kind": "segments",

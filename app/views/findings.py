@@ -9,14 +9,44 @@ NAME = "health"
 
 ORDER = ("bad", "look", "ok")
 
-MASK = ("mask", "Leave out faulty pixels", "Hot and dead pixels take part in no sum")
-UNMASK = ("unmask", "Use all pixels again", "Take the faulty pixels back into every sum")
+EXAGGERATED = 4
+"""How much an ellipse is stretched in its picture."""
+
+CORRECTIONS = {
+    "mask_faulty": (
+        ("mask", "Leave out faulty pixels", "Hot and dead pixels take part in no sum"),
+        ("unmask", "Use all pixels again", "Take the faulty pixels back into every sum"),
+        "They are left out now.",
+    ),
+    "descan": (
+        ("straighten", "Remove descan", "Keep the disc in its place over the scan"),
+        ("leave", "Leave descan in", "Use the patterns as they were recorded"),
+        "It is removed now.",
+    ),
+    "round_disc": (
+        ("round", "Make the disc round", "Stretch the patterns about the disc's centre"),
+        ("unround", "Leave the disc as it is", "Use the patterns as they were recorded"),
+        "It is made round now.",
+    ),
+}
+"""By parameter of `TreatmentState`: button that sets it, button that takes it back, and what is
+said while it is set."""
+
 CROP = ("crop", "Crop…", "Leave out rows and columns of the scan")
 KEEP = ("keep", "Keep the flyback column", "Read the scan again with its last column")
 DROP = ("drop", "Drop the flyback column", "Read the scan again without its last column")
 
 PIXELS = ("hot pixels", "dead pixels", "dead sectors")
-"""Findings that a mask answers."""
+ANSWERS = dict.fromkeys(PIXELS, "mask_faulty") | {"descan": "descan", "disc": "round_disc"}
+"""What answers a finding."""
+
+
+def correction(action: str) -> tuple[str, bool] | None:
+    """The parameter of `TreatmentState` that a button sets, and to what."""
+    for name, (setting, taking_back, _) in CORRECTIONS.items():
+        if action in (setting[0], taking_back[0]):
+            return name, action == setting[0]
+    return None
 
 
 def sheet(checked, treatment) -> SheetPage:
@@ -28,22 +58,21 @@ def sheet(checked, treatment) -> SheetPage:
     treatment : app.request.Treatment
         What is done about it now.
     """
-    report = checked.report
-    found = sorted(report.findings, key=lambda finding: ORDER.index(finding.verdict))
+    found = sorted(checked.findings, key=lambda finding: ORDER.index(finding.verdict))
     cards = tuple(_card(finding, checked, treatment) for finding in found)
     return SheetPage(NAME, "Health of the scan", _lead(checked), cards, "rows")
 
 
-def verdict(report) -> str:
+def verdict(checked) -> str:
     """The report in a few words."""
-    number = sum(finding.verdict != "ok" for finding in report.findings)
+    number = checked.number
     return f"{number} thing{'s' if number > 1 else ''} to look at" if number else "All well"
 
 
 def _lead(checked) -> str:
     held = "frames" if checked.electrons is None else f"{number(checked.electrons)} electrons"
-    of = "{} at {} × {} positions, as they come from the file".format(held, *checked.scan_shape)
-    words = verdict(checked.report)
+    of = "{} at {} × {} positions, as they come from the file".format(held, *checked.totals.shape)
+    words = verdict(checked)
     tail = "" if words == "All well" else ", the worst first; the rest is well"
     return f"{words}{tail}. Looked at: {of}."
 
@@ -53,16 +82,17 @@ def _card(finding, checked, treatment) -> Card:
     lines += [f"{name}: {value}" for name, value in _values(finding.values)]
     if finding.advice:
         lines.append(finding.advice)
-    masked = treatment.mask_faulty and finding.name in PIXELS and finding.verdict != "ok"
-    if masked:
-        lines.append("They are left out now.")
+    answer = ANSWERS.get(finding.name)
+    answered = answer is not None and finding.verdict != "ok" and getattr(treatment, answer)
+    if answered:
+        lines.append(CORRECTIONS[answer][2])
     return Card(
         finding.name,
         finding.name[0].upper() + finding.name[1:],
         tuple(lines),
-        _picture(finding, checked.report),
+        _picture(finding, checked),
         finding.verdict,
-        actions=_actions(finding, checked, masked),
+        actions=_actions(finding, checked, answered),
     )
 
 
@@ -89,23 +119,22 @@ def _doubtful(value, error) -> str:
     return f"{value:.{places}f} ± {error:.{places}f}".replace("-", "−")
 
 
-def _actions(finding, checked, masked):
+def _actions(finding, checked, answered):
     if finding.name == "flyback":
         either = {"dropped": (KEEP,), "kept": (DROP,)}.get(checked.flyback, ())
-        if finding.verdict == "ok":
-            return either
-        return (*either, CROP)
+        return either if finding.verdict == "ok" else (*either, CROP)
     if finding.verdict == "ok":
         return ()
-    if finding.name in PIXELS:
-        return (UNMASK if masked else MASK,)
+    if finding.name in ANSWERS:
+        setting, taking_back, _ = CORRECTIONS[ANSWERS[finding.name]]
+        return (taking_back if answered else setting,)
     return (CROP,) if finding.name == "frames" else ()
 
 
 def _picture(finding, report) -> str:
     """The address of a finding's picture; empty where there is nothing to see."""
     shown = finding.picture
-    if finding.name in (*PIXELS, "descan") and finding.verdict == "ok":
+    if finding.name in ANSWERS and finding.verdict == "ok":
         return ""
     if finding.name in PIXELS:
         return plots.marked_map(np.sqrt(np.maximum(report.pattern, 0)), (shown,))
@@ -120,7 +149,11 @@ def _picture(finding, report) -> str:
     if finding.name == "flyback" and shown is not None:
         return plots.curve(shown, "columns of the scan")
     if finding.name == "descan":
-        return _descan(finding)
+        return _descan(finding, report.descan)
+    if finding.name == "disc":
+        fit = report.ellipse.fit.ellipse
+        caption = f"stretch drawn {EXAGGERATED} ×"
+        return plots.ring(fit.ratio, fit.angle_deg, caption, EXAGGERATED)
     return ""
 
 
@@ -133,7 +166,11 @@ def _range(finding, totals):
     return f"{low:.3g} to {high:.3g} {unit}".strip()
 
 
-def _descan(finding, across: int = 6):
+def _descan(finding, rim, across: int = 6):
+    """Arrows of the rim's shift, or of the centre of mass where there is no rim."""
+    if rim is not None and rim.fit is not None:
+        shift = rim.fit.descan.shift((across, across))
+        return plots.arrows(shift, f"up to {rim.fit.largest:.2f} px")
     field = finding.picture
     rows, columns = (np.array_split(np.arange(n), min(across, n)) for n in field.shape[1:])
     shift = np.array([[field[:, r][:, :, c].mean((1, 2)) for c in columns] for r in rows])
