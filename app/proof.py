@@ -19,7 +19,7 @@ from recon.optics import Aberrations, electron_wavelength
 CURVE_DEPTHS, CURVE_POINTS = 8, 81
 """Depths of focus to either side of a curve's middle, and its points."""
 
-SERIES_STEP, SERIES = 3, 21
+SERIES_STEP, SERIES = 4, 21
 """Steps of a series in a depth of focus, and its pictures."""
 
 SERIES_PX = 320

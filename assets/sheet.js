@@ -70,6 +70,13 @@ export function render({model}) {
     return made
   }
 
+  // A series longer than the sheet is wide shows what is played, and first what is chosen.
+  function centre() {
+    const cards = root.querySelector(".cards")
+    const made = model.layout === "strip" ? cards?.children[at] : null
+    if (made) cards.scrollLeft = made.offsetLeft - cards.offsetLeft - (cards.clientWidth - made.clientWidth) / 2
+  }
+
   function stop() {
     clearInterval(timer)
     timer = null
@@ -93,6 +100,7 @@ export function render({model}) {
       image.alt = items[at].title
       title.textContent = items[at].title
       scrub.value = at
+      centre()
     }
     // There and back, so that nothing jumps.
     let step = 1
@@ -139,8 +147,10 @@ export function render({model}) {
     if (model.lead) root.append(element("p", "lead", model.lead))
     if (model.layout === "strip" && model.cards.length > 1) root.append(player())
     const cards = element("div", "cards")
+    cards.dataset.count = model.cards.length
     cards.append(...model.cards.map(card))
     root.append(cards)
+    centre()
     cards.scrollTop = scrolled
   }
 

@@ -286,8 +286,8 @@ def _sides(agree, by_curl, by_sidebands, refusal) -> str:
 
 def _sign(best: OrientationCandidate) -> str:
     if abs(best.atoms_positive - 0.5) > SURE / 2:
-        return f"Taken: {best.rotation_deg:.1f}°, at which atoms are positive."
+        return f"Best: {best.rotation_deg:.1f}°, at which atoms are positive."
     return (
-        f"Taken: {best.rotation_deg:.1f}°, but whether atoms are positive there is uncertain: turn "
+        f"Best: {best.rotation_deg:.1f}°, but whether atoms are positive there is uncertain: turn "
         "by 180° if the contrast looks inverted."
     )

@@ -34,7 +34,8 @@ def features() -> tuple[Callable[..., Feature], ...]:
     from app.features.focus_curve import FocusCurve
     from app.features.focusing import Focusing
     from app.features.noise import NoiseCard
+    from app.features.orientations import Orientations
     from app.features.recall import Recall
     from app.features.tile_proof import TileProof
 
-    return Recall, Checking, Correcting, Focusing, TileProof, FocusCurve, NoiseCard
+    return Recall, Checking, Correcting, Focusing, Orientations, TileProof, FocusCurve, NoiseCard

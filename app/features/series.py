@@ -1,5 +1,7 @@
 """Pictures through the focus on the sheet: play them, use one, save them as a movie."""
 
+from math import floor, log10
+
 import numpy as np
 
 from app.aside import Job
@@ -73,7 +75,9 @@ class Series:
         return float(low), float(high) if high > low else float(low) + 1.0
 
     def _titles(self):
-        return [f"{value:.4g} nm".replace("-", "−") for value in self._made.defoci]
+        defoci = self._made.defoci
+        decimals = max(0, 1 - floor(log10(abs(defoci[1] - defoci[0]))))
+        return [f"{value:.{decimals}f} nm".replace("-", "−") for value in defoci]
 
     def _nearest(self) -> int | None:
         """Which picture shows the present defocus."""
