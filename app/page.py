@@ -29,6 +29,9 @@ DRAWN = frozenset(TOPICS.values())
 LIVE = frozenset({"phase", "obf"})
 """Topics that follow a hand."""
 
+WITHOUT_CALIBRATION = ("pacbed", "virtual", "com")
+"""Topics that are told while the calibration has gaps."""
+
 SLOTS = ("slot_main", "slot_left", "slot_right")
 
 STATUS_S = 0.5
@@ -202,7 +205,14 @@ class Page:
         missing = ", ".join(dict.fromkeys(name.split(" along ")[0] for name in summary.missing))
         hint = f"To see a phase, enter under Scan: {missing}." if missing else ""
         for slot in self.slots.values():
+            if missing:
+                slot.keep(WITHOUT_CALIBRATION)
             slot.hint(hint)
+        if missing:
+            # What stands there is of other values, or of another scan.
+            self.status.param.update(mode="", line="")
+            for view in (self.tiles, self.spectrum):
+                view.pane.styles = {"visibility": "hidden"}
         self.tiles_empty.say(hint or "Waiting for the tiles.")
         self.spectrum_empty.say(hint or "Waiting for the spectrum.")
 

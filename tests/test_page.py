@@ -179,6 +179,16 @@ def test_what_is_missing_is_said_where_the_image_would_be(instrument):
     assert instrument.shell.missing
 
 
+def test_a_scan_without_a_phase_does_not_stand_beside_that_of_another(instrument, image):
+    publish_all(instrument, image)
+    instrument.pipeline.publish("scan", summary(missing=("beam energy",)))
+    shown = [slot.view.image is not None for slot in instrument.slots.values()]
+    assert shown == [False, False, True]  # the pattern needs no energy
+    for view in (instrument.tiles, instrument.spectrum):
+        assert view.pane.styles == {"visibility": "hidden"}
+    assert instrument.status.mode == ""
+
+
 def test_errors_become_notices_and_leave_the_picture(instrument, image):
     publish_all(instrument, image)
     instrument.pipeline.publish("error", "The file is damaged.")

@@ -140,6 +140,10 @@ class Slot(pn.viewable.Viewer):
         self.draw(moving)
         return True
 
+    def keep(self, topics) -> None:
+        """Forget the results of all other topics."""
+        self._latest = {topic: self._latest[topic] for topic in topics if topic in self._latest}
+
     def hint(self, text: str) -> None:
         """Say what to do while there is nothing to draw; empty for the usual words."""
         self._hint = text
