@@ -12,6 +12,7 @@ from app import contrasts
 from app.building import planned, required
 from app.config import limit_gpu
 from app.contrasts import Contrasts
+from app.distortions import Straightening, straightened
 from app.gauge import model
 from app.opening import contradictions
 from app.request import Geometry
@@ -83,6 +84,7 @@ class Choices:
     """Whether hot and dead detector pixels are left out."""
     subpixel: int | str = "auto"
     """Pixels made of one along each axis, where the source tells places in it: 1 to 16."""
+    straightening: Straightening = field(default_factory=Straightening)
 
     def __post_init__(self):
         if (self.centre is None) != (self.radius is None):
@@ -200,6 +202,9 @@ def _reconstruct(events, choices, device, report):
     treatment = []
     if choices.mask_faulty:
         events, pattern, treatment = without_faults(events, pattern)
+    given = None if choices.centre is None else (choices.centre, choices.radius)
+    how = choices.straightening
+    events, pattern, straight = straightened(events, pattern, how, given, report)
     disc = _disc(sources, choices, pattern)
     events, disc, told = finer(events, disc, choices.subpixel, choices.pixels_across)
     if told:
@@ -262,7 +267,7 @@ def _reconstruct(events, choices, device, report):
         "frame_shape": list(events.frame_shape),
         "electrons": electrons(events),
         "statement": stated(events),
-        "treatment": [*treatment, *told],
+        "treatment": [*treatment, *straight, *told],
         "contradictions": contradictions(_given(choices, calibration), events.metadata),
         "calibration": asdict(calibration),
         "disc": disc,

@@ -17,6 +17,7 @@ from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.io import room
 from recon.kernels import straighten as kernels
+from recon.masking import without
 
 BATCH = 1 << 26
 """Electrons in one launch of a kernel: a fraction of a second."""
@@ -48,8 +49,9 @@ def straighten(
     ElectronEvents
         On the device of `events`. Places in pixels are kept in `subpixel`, to a sixteenth. A centre
         in the metadata moves along; a radius stays, as the ellipse keeps its area. Electrons that
-        leave the detector are dropped, and a note in the source says how many. Without descan and
-        ellipse, `events` itself.
+        leave the detector are dropped, and a note in the source says how many. What an excluded
+        pixel passes over in any frame is excluded whole: part of the time it would be dim. Without
+        descan and ellipse, `events` itself.
 
     Raises
     ------
@@ -116,9 +118,11 @@ def straighten(
         subpixel=left,
         metadata=metadata,
         source=source,
+        excluded=None,
         device=CPU,
     )
-    return straight.to_device(events.device)
+    holes = _passed_over(events, matrix, origin, descan)
+    return without(straight, holes).to_device(events.device)
 
 
 def _safe(frame_shape, matrix, origin, powers):
@@ -179,7 +183,29 @@ def straighten_frames(
             out[target] = frame[source]
         return moved
 
-    return replace(frames, load=load)
+    holes = _passed_over(frames, np.eye(2), np.zeros(2), descan)
+    return replace(frames, load=load, excluded=holes)
+
+
+def _passed_over(scan, matrix, origin, descan):
+    """(Ky, Kx) bool: pixels that an excluded one touches in some frame; None for no such pixel."""
+    if scan.excluded is None:
+        return None
+    shift = np.zeros((2, 1)) if descan is None else descan.shift(scan.scan_shape).reshape(2, -1)
+    # To the nearest half pixel, which is a quarter off at most.
+    halves = np.unique(np.round(2 * shift), axis=1).T / 2
+    reach = np.abs(matrix) @ np.array([0.75, 0.75])
+    k = np.stack(np.nonzero(scan.excluded))
+    holes = np.zeros(scan.frame_shape, bool)
+    for each in halves:
+        place = matrix @ (k - each[:, None]) + origin[:, None]
+        first = np.floor(place - reach[:, None] + 0.5).astype(int)
+        last = np.floor(place + reach[:, None] + 0.5).astype(int)
+        for step in np.ndindex(*(last - first).max(axis=1) + 1):
+            y, x = np.minimum(first + np.array(step)[:, None], last)
+            inside = (y >= 0) & (y < holes.shape[0]) & (x >= 0) & (x < holes.shape[1])
+            holes[y[inside], x[inside]] = True
+    return holes
 
 
 def _overlap(shift, size):

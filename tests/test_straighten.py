@@ -6,18 +6,22 @@ import numba
 import numpy as np
 import pytest
 import scans
+from fake_gpu import fake_gpu
 from scipy.stats import chi2
 
 from recon.aberration_fit import fit_aberrations
+from recon.backend import on_host
 from recon.calibration import Calibration
 from recon.descan import Descan, measure_descan
 from recon.disc import fit_disc
+from recon.distortion import ScanDistortion, regrid
 from recon.ellipse import Ellipse, fit_ellipse
 from recon.errors import Cancelled, Unfitted
 from recon.events import ElectronEvents, from_frames
 from recon.frames import of_array
 from recon.gfunction import build_sidebands
 from recon.io import open_events
+from recon.masking import without
 from recon.optics import Aberrations
 from recon.simulate import expected_intensities, sample_events
 from recon.ssb import single_sideband
@@ -223,6 +227,26 @@ def test_a_place_is_known_to_a_sixteenth(scan):
     assert f"{400 - straight.electrons} of 400 electrons left" in straight.source.notes[-1]
 
 
+def test_excluded_pixels_leave_no_dim_place_behind():
+    """An even pattern with a hole, moved about: what is not excluded is as bright as ever."""
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 40 * 40, 640_000)
+    hole = np.zeros((40, 40), bool)
+    hole[19:21, 22] = True
+    events = without(marked(pixels, frame_shape=(40, 40), scan_shape=(8, 8)), hole)
+    descan = Descan((1.5, 0.2, 0, 0, 0), (0.1, -1.4, 0, 0, 0))
+    straight = straighten(events, descan, Ellipse(1.06, 20.0, (19.5, 19.5)))
+    counts = pacbed(straight)
+    assert (counts[straight.excluded] == 0).all()
+    assert 15 < straight.excluded.sum() < 60
+    inner = counts[5:-5, 5:-5][~straight.excluded[5:-5, 5:-5]]
+    assert 1e-3 < chi2.sf((((inner - 400) ** 2) / 400).sum(), inner.size) < 1 - 1e-3
+    frames = of_array(np.ones((8, 8, 40, 40), np.uint8), excluded=hole)
+    moved = straighten_frames(frames, descan)
+    inner = moved.read(0, 64)[:, 5:-5, 5:-5]
+    assert (inner[:, ~moved.excluded[5:-5, 5:-5]] == 1).all()
+
+
 def test_threads_batches_and_a_map_of_the_file_change_nothing(scan, tmp_path, monkeypatch):
     whole = straighten(scan, DESCAN, ELLIPSE)
     np.save(tmp_path / "pixels.npy", scan.pixels)
@@ -238,6 +262,22 @@ def test_threads_batches_and_a_map_of_the_file_change_nothing(scan, tmp_path, mo
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
     other = straighten(scan, DESCAN, ELLIPSE, seed=1)
     assert not np.array_equal(other.pixels, whole.pixels)
+
+
+def test_a_scan_on_a_device_comes_back_there(scan, monkeypatch):
+    device = fake_gpu("cpu", monkeypatch).device
+    there = scan.to_device(device)
+    bent = ScanDistortion(shear=0.1)
+    for found, expected in (
+        (straighten(there, DESCAN, ELLIPSE), straighten(scan, DESCAN, ELLIPSE)),
+        (regrid(there, bent), regrid(scan, bent)),
+    ):
+        assert found.device is device
+        np.testing.assert_array_equal(on_host(found.copy.pixels), expected.pixels)
+        np.testing.assert_array_equal(on_host(found.copy.offsets), expected.offsets)
+    assert fit_ellipse(pacbed(straighten(there, None, ELLIPSE))).ellipse.ratio > 1.1
+    with pytest.raises(Unfitted, match="does not move"):
+        measure_descan(there, CALIBRATION.centre, CALIBRATION.radius)
 
 
 def test_it_stops_on_request_and_refuses_nonsense(scan):

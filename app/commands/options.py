@@ -113,6 +113,33 @@ def rotation(text: str) -> float | str:
     return "auto" if text.strip().lower() == "auto" else number(text)
 
 
+def descan(text: str):
+    """`auto`, `none`, or ten coefficients of a descan: five along y, five along x."""
+    name = text.strip().lower()
+    if name in ("auto", "none"):
+        return name
+    values = [number(part) for part in text.split(",")]
+    if len(values) != 10:
+        raise typer.BadParameter(
+            f"{text!r} is neither auto, none nor ten numbers: pixels along y for (y, x, y², xy, x²)"
+            ", then along x."
+        )
+    return tuple(values)
+
+
+def ellipse(text: str):
+    """`auto`, `none`, or the ratio of the axes and the long one's direction [°]."""
+    name = text.strip().lower()
+    if name in ("auto", "none"):
+        return name
+    values = [number(part) for part in _parts(text)]
+    if len(values) != 2 or not 1 <= values[0] <= 2:
+        raise typer.BadParameter(
+            f"{text!r} is neither auto, none nor RATIO,DEGREES with a ratio from 1 to 2."
+        )
+    return tuple(values)
+
+
 def subpixel(text: str) -> int | str:
     """How much finer a detector is made: 1, 2, 4, 8, 16 or `auto`."""
     name = text.strip().lower()

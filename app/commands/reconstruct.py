@@ -127,6 +127,34 @@ def reconstruct(
             rich_help_panel=METHOD,
         ),
     ] = False,
+    descan: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|Y…,X…",
+            parser=options.descan,
+            help="Take out how the disc moves while the beam scans: as measured, or ten numbers.",
+            rich_help_panel=METHOD,
+        ),
+    ] = "none",
+    ellipse: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|RATIO,DEG",
+            parser=options.ellipse,
+            help="Make an elliptical disc round: as measured, or the ratio of its axes and the "
+            "long one's direction, clockwise from x.",
+            rich_help_panel=METHOD,
+        ),
+    ] = "none",
+    shear: Annotated[
+        float,
+        typer.Option(
+            metavar="STEPS",
+            parser=options.number,
+            help="Steps along x by which each row lies too far right, to be taken out.",
+            rich_help_panel=METHOD,
+        ),
+    ] = 0.0,
     subpixel: Annotated[
         str,
         typer.Option(
@@ -275,6 +303,7 @@ def reconstruct(
     if dwell_time_us is not None:
         known["dwell_time"] = dwell_time_us * 1e-6
     from app.contrasts import Contrasts
+    from app.distortions import straightening
     from app.reconstruct import Choices, reconstruct_file
 
     dpc = {
@@ -303,6 +332,7 @@ def reconstruct(
         ),
         mask_faulty=mask_hot,
         subpixel=subpixel,
+        straightening=straightening(descan, ellipse, shear),
     )
     with progress() as report:
         parameters = reconstruct_file(

@@ -1,0 +1,112 @@
+"""Distortions of patterns and scan, taken out of a scan as `livestem reconstruct` is asked to."""
+
+from dataclasses import dataclass
+
+from app.sums import ScanData, is_dense, pacbed
+from recon.backend import on_host
+from recon.descan import Descan, measure_descan
+from recon.disc import fit_disc
+from recon.distortion import ScanDistortion, regrid
+from recon.ellipse import Ellipse, fit_ellipse
+from recon.errors import Unfitted
+from recon.straighten import straighten, straighten_frames
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Straightening:
+    """What is taken out.
+
+    Parameters
+    ----------
+    descan : Descan, "auto" or None
+        "auto" measures it, and takes out what is significant.
+    ellipse : (ratio, angle_deg), "auto" or None
+    shear : float
+        Steps along x by which each row of the scan lies further right.
+    """
+
+    descan: Descan | str | None = None
+    ellipse: tuple[float, float] | str | None = None
+    shear: float = 0.0
+
+
+def straightening(descan, ellipse, shear: float) -> Straightening:
+    """What the words of the command line ask for: "auto", "none", or numbers."""
+    if isinstance(descan, tuple):
+        descan = Descan(descan[:5], descan[5:])
+    named = {"auto": AUTO, "none": None}
+    return Straightening(
+        named[descan] if isinstance(descan, str) else descan,
+        named[ellipse] if isinstance(ellipse, str) else ellipse,
+        shear,
+    )
+
+
+def straightened(events: ScanData, pattern, how: Straightening, disc=None, report=None):
+    """The scan put straight, its PACBED, and what was done, in sentences.
+
+    Parameters
+    ----------
+    pattern : (Ky, Kx) array
+        PACBED of `events`.
+    disc : ((float, float), float), optional
+        Centre (y, x) and radius [px], where they are given; else they are fitted.
+    report : callable, optional
+        Called as `report(task, fraction)`.
+
+    Raises
+    ------
+    ValueError
+        If no disc is found, or dense frames are to be moved by parts of a pixel or a step.
+    """
+    if how == Straightening():
+        return events, pattern, []
+    if is_dense(events) and (how.ellipse or how.shear):
+        raise ValueError(
+            "A round disc and straight rows need single electrons, which dense frames do not hold: "
+            "count them first (`livestem count`)."
+        )
+
+    def progress(fraction):
+        if report is not None:
+            report("Straightening", fraction)
+
+    said, descan, ellipse = [], how.descan, None
+    if AUTO in (how.descan, how.ellipse) and disc is None:
+        found = fit_disc(pattern)
+        disc = found.centre, found.radius
+    if descan == AUTO:
+        descan = _measured(lambda: measure_descan(events, *disc, progress), "descan", said)
+    elif descan is not None:
+        said.append("The descan given was taken out.")
+    if how.ellipse == AUTO:
+        still = straighten(events, descan, progress=progress)
+        even = pattern if still is events else on_host(pacbed(still))
+        ellipse = _measured(lambda: fit_ellipse(even, disc), "ellipse", said)
+    elif how.ellipse is not None:
+        centre = disc[0] if disc else fit_disc(pattern).centre
+        ellipse = Ellipse(*how.ellipse, tuple(centre))
+        said.append("The ellipticity given was taken out.")
+    if is_dense(events):
+        straight = straighten_frames(events, descan)
+    else:
+        straight = straighten(events, descan, ellipse, progress)
+    if how.shear:
+        straight = regrid(straight, ScanDistortion(shear=how.shear), progress)
+        said.append(f"The shear given, {how.shear:g} steps a row, was taken out.")
+    if straight is events:
+        return events, pattern, said
+    return straight, on_host(pacbed(straight)), said
+
+
+def _measured(measure, name, said):
+    """What a fit finds, if it is significant; the sentence goes to `said`."""
+    try:
+        fit = measure()
+    except Unfitted as refusal:
+        said.append(str(refusal))
+        return None
+    said.append(f"{fit.statement} Taken out.")
+    return getattr(fit, name)

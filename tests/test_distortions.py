@@ -1,0 +1,79 @@
+"""`livestem reconstruct --descan --ellipse --shear`: what is asked, done and said."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from scans import CALIBRATION, weak_events
+
+from app.cli import main
+from app.distortions import Straightening, straightened, straightening
+from recon.descan import Descan
+from recon.disc import fit_disc
+from recon.frames import of_array
+from recon.io import write_events
+from recon.simulate import truth
+from recon.straighten import straighten
+from recon.virtual import pacbed
+
+DESCAN = Descan((1.2, 0.4, 0.0, 0.0, 0.0), (-0.3, 0.9, 0.0, 0.0, 0.0))
+BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", "0.4,0.45"]
+
+
+@pytest.fixture(scope="module")
+def bent():
+    """A scan whose disc moves: straightened by the opposite of its descan."""
+    opposite = Descan(*(tuple(-v for v in axis) for axis in (DESCAN.y, DESCAN.x)))
+    return straighten(weak_events(3000, truth(CALIBRATION)), opposite)
+
+
+def test_the_command_measures_takes_out_and_says(bent, tmp_path, capsys):
+    write_events(tmp_path / "bent.npz", bent)
+    output = tmp_path / "out.h5"
+    command = ["reconstruct", str(tmp_path / "bent.npz"), "-o", str(output), *BEAM]
+    assert main([*command, "--descan", "auto", "--ellipse", "auto", "--subpixel", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "The disc moves by up to" in said
+    assert "Taken out." in said
+    assert "The disc is round" in said
+    with h5py.File(output) as file:
+        parameters = json.loads(file.attrs["parameters"])
+        pattern = file["pacbed"][()]
+    assert len(parameters["treatment"]) == 2
+    # The rim is as sharp again as it was without descan.
+    before, after = fit_disc(pacbed(bent)), fit_disc(pattern)
+    assert after.edge < 0.8 * before.edge
+    assert after.radius == pytest.approx(CALIBRATION.radius, abs=0.1)
+
+
+def test_numbers_are_taken_as_given(bent):
+    asked = straightening((*DESCAN.y, *DESCAN.x), (1.05, 30.0), 0.25)
+    assert asked == Straightening(DESCAN, (1.05, 30.0), 0.25)
+    pattern = pacbed(bent)
+    straight, seen, said = straightened(bent, pattern, asked)
+    assert len(said) == 3
+    # Rows 19/2 quarters of a step to either side: 3 columns are lost at both ends.
+    assert straight.scan_shape == (20, 24 - 6)
+    np.testing.assert_array_equal(seen, pacbed(straight))
+    nothing = straightened(bent, pattern, straightening("none", "none", 0.0))
+    assert nothing[0] is bent
+    assert nothing[2] == []
+
+
+def test_dense_frames_and_bad_words_are_refused(bent, tmp_path, capsys):
+    frames = of_array(np.ones((8, 8, 5, 5), np.uint8))
+    with pytest.raises(ValueError, match="need single electrons"):
+        straightened(frames, np.ones((5, 5)), straightening("none", "none", 0.1))
+    write_events(tmp_path / "bent.npz", bent)
+    command = ["reconstruct", str(tmp_path / "bent.npz"), "-o", str(tmp_path / "out.h5"), *BEAM]
+    for words, sentence in (
+        (["--descan", "some"], "is not a number"),
+        (["--descan", "1,2,3"], "ten numbers"),
+        (["--ellipse", "3,10"], "ratio from 1 to 2"),
+        (["--shear", "9"], "are covered by all of them"),
+    ):
+        assert main([*command, *words]) == 2
+        told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+        assert sentence in told
+    assert not (tmp_path / "out.h5").exists()
