@@ -10,6 +10,9 @@ from recon.backend import on_host
 SPLIT = 1
 """Seed of the halves: another than that of thinning, or both would draw alike."""
 
+AT_LIMIT = 1.03
+"""Ratio of the resolution to the band limit's period below which they are the same."""
+
 PER_ANGSTROM = 10.0
 """1/Å in 1/nm."""
 
@@ -44,9 +47,9 @@ def correlated(context: Context) -> Chart:
             progress=context.meter,
         )
     )
-    curve = halves.curve
+    curve, limit = halves.curve, 2 * request.band_limit * g.calibration.k0
     # Nothing is kept beyond the band, where both halves are exactly 0.
-    inside = curve.q <= 2 * request.band_limit * g.calibration.k0
+    inside = curve.q <= limit
     found = {name: halves.resolution(name) for name in ("1/7", "half bit")}
     lines = {"correlation": curve.correlation[inside]}
     lines |= {name: threshold(curve, name)[inside] for name in found}
@@ -63,15 +66,20 @@ def correlated(context: Context) -> Chart:
         ),
         y_range=(min(-0.1, float(curve.correlation[inside].min(initial=0)) - 0.03), 1.06),
         periods=True,
-        statement=stated(found),
+        statement=stated(found, limit),
     )
 
 
-def stated(found: dict[str, float | None]) -> str:
-    """The resolution in a few words: by the first criterion that gives one."""
+def stated(found: dict[str, float | None], limit: float) -> str:
+    """The resolution in a few words: by the first criterion that gives one.
+
+    `limit` is the highest frequency that is kept [1/Å]: what correlates up to there may do so
+    further.
+    """
     for name, period in found.items():
         if period is not None:
-            return f"resolution {length(period)} ({name})"
+            why = "band limit" if period * limit < AT_LIMIT else name
+            return f"resolution {length(period)} ({why})"
     return "no resolution: halves differ"
 
 

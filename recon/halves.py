@@ -10,7 +10,7 @@ from recon.dose import half_of_events
 from recon.events import ElectronEvents
 from recon.gfunction import Sidebands, build_sidebands
 from recon.optics import Aberrations
-from recon.resolution import CRITERIA, RingCorrelation, resolution, ring_correlation
+from recon.resolution import CRITERIA, RingCorrelation, resolution, ring_correlation, ring_width
 from recon.ssb import single_sideband
 
 
@@ -124,7 +124,9 @@ def split_half(
         both = on_host(single_sideband(whole, *how)) * np.float32(whole.mean_counts)
         rest = np.float32(whole.mean_counts - means[0])
         phases.append((both - phases[0] * np.float32(means[0])) / rest)
-    curve = ring_correlation(*phases, calibration.scan_sampling)
+    steps = calibration.scan_sampling
+    width = ring_width(phases[0].shape, steps, 2 * band_limit * calibration.k0)
+    curve = ring_correlation(*phases, steps, width)
     tell(1.0)
     return SplitHalf(curve, np.stack(phases))
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEAST_WIDTH, MOST_RINGS = 2, 64
+"""Of `ring_width`: pixels of the spectrum, and rings up to the limit."""
+
 CRITERIA = ("1/7", "half bit", "3 sigma")
 
 
@@ -95,6 +98,16 @@ def ring_correlation(one, other, sampling, width: float | None = None) -> RingCo
     q = add_up(radius) / np.maximum(count, 0.5)
     correlation = np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
     return RingCorrelation(q, correlation, np.maximum(np.rint(count), 1).astype(int))
+
+
+def ring_width(shape, sampling, limit: float) -> float:
+    """Width of rings [1/Å] that a resolution can be read off, of images kept up to `limit` [1/Å].
+
+    Between the peaks of a crystal a ring of one pixel holds nothing, and would pass for the end:
+    rings are two pixels wide, as is what the window blurs, and at most 64 up to the limit.
+    """
+    pixel = max(1 / (n * step) for n, step in zip(shape, sampling, strict=True))
+    return max(LEAST_WIDTH * pixel, limit / MOST_RINGS)
 
 
 def threshold(curve: RingCorrelation, criterion: str = "1/7") -> np.ndarray:

@@ -10,7 +10,7 @@ from recon.dose import split_events
 from recon.errors import Cancelled
 from recon.gfunction import build_sidebands
 from recon.halves import split_half
-from recon.resolution import ring_correlation
+from recon.resolution import ring_correlation, ring_width
 from recon.simulate import sample_events
 from recon.ssb import single_sideband
 
@@ -39,9 +39,9 @@ def test_the_correlation_is_that_of_the_object_and_its_counting_noise(scan):
         white = np.fft.fft2(rng.normal(size=SCAN)) / np.sqrt(phase.size)
         return np.fft.ifft2(truth + spread * white).real
 
-    draws = [
-        ring_correlation(noisy(), noisy(), calibration.scan_sampling).correlation for _ in range(40)
-    ]
+    steps = calibration.scan_sampling
+    width = ring_width(SCAN, steps, 1.7 * calibration.k0)
+    draws = [ring_correlation(noisy(), noisy(), steps, width).correlation for _ in range(40)]
     inside = found.curve.q < 1.6 * calibration.k0
     mean, deviation = (f(draws, axis=0)[inside] for f in (np.mean, np.std))
     assert mean[:3].min() > 0.8

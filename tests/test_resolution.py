@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from recon.resolution import CRITERIA, RingCorrelation, resolution, ring_correlation, threshold
+from recon.resolution import (
+    CRITERIA,
+    RingCorrelation,
+    resolution,
+    ring_correlation,
+    ring_width,
+    threshold,
+)
 
 STEP = (0.4, 0.25)
 LARGE = (256, 400)
@@ -88,3 +95,17 @@ def test_bad_requests_are_refused():
         ring_correlation(noise(0), noise(1), STEP, width=0)
     with pytest.raises(ValueError, match="not '1/2'"):
         threshold(RingCorrelation(np.ones(1), np.ones(1), np.ones(1)), "1/2")
+
+
+def test_a_crystal_is_resolved_up_to_its_last_peaks_in_wide_rings():
+    """Lattice rows some rings apart: of rings one pixel wide, those between them hold nothing."""
+    y, x = np.indices((256, 256)) * 0.4
+    crystal = sum(np.cos(2 * np.pi * (n * 0.06 * x + n * 0.01 * y)) for n in range(1, 13))
+    halves = [crystal + 5 * noise(seed, crystal.shape) for seed in (1, 2)]
+    steps, last = (0.4, 0.4), 12 * np.hypot(0.06, 0.01)
+    wide = ring_correlation(*halves, steps, ring_width(crystal.shape, steps, 1.6))
+    assert ring_width(crystal.shape, steps, 0.1) == pytest.approx(2 / (256 * 0.4))
+    assert ring_width(crystal.shape, steps, 6.4) == pytest.approx(0.1)
+    assert resolution(ring_correlation(*halves, steps)) > 3 / last
+    assert resolution(ring_correlation(*halves, steps, 0.1)) == pytest.approx(1 / last, rel=0.15)
+    assert resolution(wide) <= resolution(ring_correlation(*halves, steps))

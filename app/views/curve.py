@@ -128,6 +128,8 @@ class CurveView(pn.viewable.Viewer):
                 y_offset="drop",
                 text_baseline="top",
                 text_font_size="11px",
+                background_fill_alpha=0.65,
+                padding=1,
             ),
         )
         if chart.periods:
@@ -192,6 +194,7 @@ class CurveView(pn.viewable.Viewer):
             line.glyph.line_dash = dash
         line, words = (each.glyph for each in self._marked)
         line.line_color = words.text_color = colours["ink"]
+        words.background_fill_color = colours["backdrop"]
         for legend in fig.legend:
             legend.update(
                 location="top_right",
