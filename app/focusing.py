@@ -12,6 +12,9 @@ from recon.optics import Aberrations
 TOPIC = "fit"
 TITLE = "Focusing"
 
+WORTH_SHOWING = 0.1
+"""Flat share that the triple overlap has to bring to be recommended."""
+
 
 @dataclass(frozen=True)
 class FitFound:
@@ -29,7 +32,9 @@ class FitFound:
     before : Aberrations
         What was set before.
     flat_before, flat_after : float
-        `recon.flatness.flatness` of what was and of what is found.
+        `recon.flatness.flatness` of what was and of what is found, by the G that was fitted.
+    flat_shown : float
+        The same of what is found, by the G that is shown.
     misfit : float
         Mean of the tiles' residual power over that of counting statistics.
     frequencies : int
@@ -44,11 +49,12 @@ class FitFound:
     before: Aberrations
     flat_before: float
     flat_after: float
+    flat_shown: float
     misfit: float
     frequencies: int
 
     @classmethod
-    def of(cls, fit, before: Aberrations, flat: tuple[float, float]):
+    def of(cls, fit, before: Aberrations, flat: tuple[float, float, float]):
         """Of a `recon.aberration_fit.AberrationFit`."""
         values, errors = {}, {}
         for coefficient, error in fit.errors.items():
@@ -81,6 +87,11 @@ class FitFound:
         )
 
     @property
+    def better_full(self) -> bool:
+        """Whether the triple overlap, which is not shown, shows the object better."""
+        return self.flat_after - self.flat_shown > WORTH_SHOWING
+
+    @property
     def rows(self) -> list[tuple[str, str, str]]:
         """(name, value ± standard error, unit) of each coefficient."""
         rows = [
@@ -97,11 +108,14 @@ class FitFound:
 
     @property
     def remark(self) -> str:
-        """Which coefficients the scan leaves open."""
-        if not self.undetermined:
-            return ""
-        names = ", ".join("defocus" if n == "C10" else n for n in self.undetermined)
-        return f"Not determined by this scan, left as set: {names}."
+        """Which coefficients the scan leaves open, and what is not shown."""
+        said = []
+        if self.undetermined:
+            names = ", ".join("defocus" if n == "C10" else n for n in self.undetermined)
+            said.append(f"Not determined by this scan, left as set: {names}.")
+        if self.better_full:
+            said.append("At this defocus the triple overlap holds most of what there is.")
+        return " ".join(said)
 
     def is_set(self, aberrations: AberrationState) -> bool:
         """Whether these values are the ones that are set."""
@@ -138,7 +152,8 @@ def fit_job(state: FitState) -> Job:
             fit = fit_aberrations(
                 g, start, orders, locked=locked, rotation=rotation, progress=meter
             )
-            return fit, tuple(flatness(shown, each) for each in (start, fit.aberrations))
+            flat = flatness(g, start), flatness(g, fit.aberrations)
+            return fit, (*flat, flatness(shown, fit.aberrations))
 
         fit, flat = on_device(context, g, work)
         return FitFound.of(fit, start, flat)
@@ -166,8 +181,9 @@ def _decimals(error: float) -> int:
 
 
 def _with_error(value: float, error: float) -> str:
-    digits = max(0, _decimals(error))
-    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+    exact = _decimals(error)
+    digits = max(0, exact)
+    return f"{value:.{digits}f} ± {round(error, exact):.{digits}f}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

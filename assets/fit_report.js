@@ -2,7 +2,8 @@
 export function render({model}) {
   const root = document.createElement("details")
   root.className = "fit-report"
-  root.innerHTML = `<summary title="Flat share of the tiles' power above noise, before and after. Misfit: what is left in them over counting noise, 1 at best"></summary><table><tbody></tbody></table><p></p>`
+  root.innerHTML = `<summary title="Flat share of the tiles' power above noise, before and after. Misfit: what is left in them over counting noise, 1 at best"></summary><table><tbody></tbody></table><p></p><button type="button"></button>`
+  root.querySelector("button").addEventListener("click", () => model.send_msg({does: "act"}))
   const part = (name) => root.querySelector(name)
   const show = () => {
     root.hidden = !model.summary
@@ -17,8 +18,10 @@ export function render({model}) {
     root.open = model.rows.length <= 8
     part("p").textContent = model.remark
     part("p").hidden = !model.remark
+    part("button").textContent = model.action
+    part("button").hidden = !model.action
   }
-  for (const name of ["summary", "rows", "remark"]) model.on(name, show)
+  for (const name of ["summary", "rows", "remark", "action"]) model.on(name, show)
   show()
   return root
 }

@@ -96,7 +96,8 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
     Returns
     -------
     (n, By, Bx) complex64 array
-        On the binned detector grid, 0 outside the two sidebands.
+        On the binned detector grid, 0 outside the two sidebands and, where G holds it, the triple
+        overlap.
 
     Raises
     ------
@@ -129,10 +130,10 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
     for tile, (row, column), values, sides in zip(tiles, wanted, *found, strict=True):
         q_y, q_x = g.q_y[row % rows], g.q_x[column]
         right, left = sides == geometry.RIGHT, sides == geometry.LEFT
-        phase = np.where(
-            right, at_pixel - chi(ky - q_y, kx - q_x), np.pi - at_pixel + chi(ky + q_y, kx + q_x)
-        )
-        kept = np.where(right | left, values * np.exp(-1j * phase), 0)
+        triple = (sides == geometry.TRIPLE) & g.full
+        gamma = np.where(right | triple, np.exp(1j * (at_pixel - chi(ky - q_y, kx - q_x))), 0)
+        gamma -= np.where(left | triple, np.exp(1j * (chi(ky + q_y, kx + q_x) - at_pixel)), 0)
+        kept = np.where(right | left | triple, values * gamma.conj(), 0)
         tile[inside] = kept[g.bright_field.planes[inside]]
     return tiles
 

@@ -21,7 +21,7 @@ from app.results import Flatness, PhaseImage
 from recon.optics import Aberrations, electron_wavelength
 
 FOUND = FitFound(
-    {"defocus": 12.0}, {"defocus": 0.1}, (), None, None, Aberrations(), 0.06, 0.98, 1.1, 300
+    {"defocus": 12.0}, {"defocus": 0.1}, (), None, None, Aberrations(), 0.06, 0.98, 0.5, 1.1, 300
 )
 
 
@@ -49,6 +49,10 @@ def test_the_button_asks_for_a_fit(instrument):  # noqa: F811
     instrument.pipeline.publish("fit", FOUND)
     assert focusing.controls.disabled == []
     assert focusing.report.rows == [["Defocus", "12.00 ± 0.10", "nm"]]
+    assert focusing.report.action == "Show it"
+    focusing.report._handle_msg({"does": "act"})
+    assert instrument.experiment.detector.sideband == "full"
+    assert focusing.report.action == ""
     instrument.pipeline.publish("scan", summary(dataset="other.h5"))
     assert focusing.report.summary == ""
 

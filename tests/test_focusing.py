@@ -25,8 +25,8 @@ FIT = SimpleNamespace(
 )
 
 
-def found(**more):
-    return FitFound.of(SimpleNamespace(**{**vars(FIT), **more}), Aberrations(), (0.06, 0.98))
+def found(shown=0.97, **more):
+    return FitFound.of(SimpleNamespace(**{**vars(FIT), **more}), Aberrations(), (0.06, 0.98, shown))
 
 
 def test_values_and_errors_have_the_units_of_the_sliders():
@@ -42,6 +42,10 @@ def test_values_and_errors_have_the_units_of_the_sliders():
     ]
     assert found().summary == "Tiles 6 → 98 % flat · misfit 1.15"
     assert "C21a" in found().remark
+    assert not found().better_full
+    assert found(shown=0.3).better_full
+    large = found(errors={"C21a": 1454750.0}, aberrations=Aberrations(C21a=4.912e6))
+    assert large.rows == [("C21a", "490000 ± 150000", "nm")]
 
 
 def test_only_what_was_fitted_is_set():

@@ -13,14 +13,14 @@ ABERRATIONS = Aberrations(C10=-90, C12a=25, C21b=400)
 SCAN = (40, 48)
 
 
-def lattice(calibration, waves):
+def lattice(calibration, waves, full=False):
     """Phase [rad] made of cosines at (row, column) frequencies, with their sidebands G."""
     y, x = (np.arange(n)[:, None] / n if a == 0 else np.arange(n) / n for a, n in enumerate(SCAN))
     phase = sum(0.02 * np.cos(2 * np.pi * (r * y + c * x) + p) for r, c, p in waves)
     intensities = expected_intensities(phase, calibration, ABERRATIONS, frame_shape=(23, 24))
     counts, disc = planes(1e3 * intensities, calibration, 18)
     return sidebands_of_planes(
-        lambda a, b: counts[a:b], SCAN, disc, calibration, counts.sum(), full=False
+        lambda a, b: counts[a:b], SCAN, disc, calibration, counts.sum(), full=full
     )
 
 
@@ -86,6 +86,22 @@ def test_tiles_are_masked_to_the_two_sidebands(g):
         right, left = terms(g.calibration, Aberrations(), *disc.k[:, n], SCAN)
         kept[y, x] = (right[5, 7] != 0) != (left[5, 7] != 0)
     np.testing.assert_array_equal(tile != 0, kept)
+
+
+def test_a_tile_shows_the_triple_overlap_where_g_holds_it():
+    """conj(γ) G with the γ of section 2 of the paper: both terms where three discs meet."""
+    calibration = Calibration(80e3, 25.0, (0.4, 0.42), (11.3, 10.6), 9.0, -20.0)
+    full = lattice(calibration, WAVES, full=True)
+    tile = gfunction_tiles(full, ABERRATIONS, [(5, 7)])[0]
+    sides = gfunction_tiles(lattice(calibration, WAVES), ABERRATIONS, [(5, 7)])[0]
+    np.testing.assert_allclose(tile[sides != 0], sides[sides != 0], rtol=1e-6)
+    disc, triple = full.bright_field, np.zeros(full.bright_field.shape, bool)
+    for n, (y, x) in enumerate(zip(*np.nonzero(disc.planes >= 0), strict=True)):
+        right, left = terms(calibration, Aberrations(), *disc.k[:, n], SCAN)
+        triple[y, x] = (right[5, 7] != 0) and (left[5, 7] != 0)
+    np.testing.assert_array_equal((tile != 0) & (sides == 0), triple)
+    off = np.angle(tile[triple] * np.exp(-1j * (np.pi / 2 + WAVES[0][2])))
+    assert np.average(abs(off), weights=abs(tile[triple])) < 0.15
 
 
 def test_a_frequency_and_its_friedel_mate_show_the_same_tile(g):

@@ -27,6 +27,7 @@ class Focusing(Feature):
     def __init__(self, page):
         self.page, self.state = page, page.experiment.fit
         self.report = FitReport()
+        self.report.on("act", lambda message: self._show_all())
         self.series = Series(page)
         self.sheets = self.series.sheets
         self.controls = Controls(self._specs())
@@ -78,7 +79,9 @@ class Focusing(Feature):
         elif topic == SERIES:
             self.series.show(value)
         elif topic == TOPIC:
-            self.report.say(value.summary, value.rows, value.remark)
+            shown = self.page.experiment.detector.sideband == "full"
+            action = "Show it" if value.better_full and not shown else ""
+            self.report.say(value.summary, value.rows, value.remark, action)
             self._hint("")
         elif topic == "flatness" and value is not None and value.value >= FLAT:
             self._hint("")
@@ -92,6 +95,10 @@ class Focusing(Feature):
         self._due = fresh and self.state.on_opening
         if dataset != DEMO:
             self._hint(UNFOCUSED if fresh and not self._due else "")
+
+    def _show_all(self) -> None:
+        self.report.action = ""
+        self.page.experiment.detector.sideband = "full"
 
     def _hint(self, text):
         self.page.panels.hint.say(text)

@@ -12,6 +12,7 @@ class FitReport(_Part):
     summary = param.String("")
     rows = param.List([], doc="(name, value, unit) of each.")
     remark = param.String("")
+    action = param.String("", doc='Label of a button below, which sends "act".')
 
     _esm = asset("fit_report.js")
     _stylesheets = [asset("fit_report.css")]  # noqa: RUF012 - Panel declares it so
@@ -19,6 +20,7 @@ class FitReport(_Part):
     def __init__(self, **params):
         super().__init__(**({"sizing_mode": "stretch_width"} | params))
 
-    def say(self, summary: str = "", rows=(), remark: str = "") -> None:
+    def say(self, summary: str = "", rows=(), remark: str = "", action: str = "") -> None:
         """Show these, in place of what was shown."""
-        self.param.update(summary=summary, rows=[list(row) for row in rows], remark=remark)
+        shown = [list(row) for row in rows]
+        self.param.update(summary=summary, rows=shown, remark=remark, action=action)
