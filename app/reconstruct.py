@@ -1,10 +1,8 @@
 """One file of electron events to all results, without a page: what `livestem reconstruct` does."""
 
-import platform
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,23 @@ from app.building import planned, required
 from app.config import limit_gpu
 from app.contrasts import Contrasts
 from app.distortions import Straightening, straightened
+from app.fitting import fit_to_data, found_orientation
 from app.gauge import model
 from app.opening import contradictions
 from app.request import Geometry
+from app.sources import COMMAND, ESTIMATE, FILE, FIT, Sources
 from app.sums import (
     ScanData,
     build_g,
     centre_of_mass,
     electrons,
     is_dense,
-    orientation,
     pacbed,
     presets,
     stated,
 )
 from app.treating import finer, without_faults
+from app.versions import versions
 from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
 from recon.com import scan_deflection
@@ -48,8 +48,6 @@ DPC = {
 }
 """Keywords of `integrate_com` that are settled here, with their defaults."""
 
-COMMAND, FILE, DEFAULT, ESTIMATE = "command line", "file", "default", "estimated from the data"
-
 Report = Callable[[str, float], None]
 
 
@@ -64,11 +62,15 @@ class Choices:
     semiangle_cutoff: float | None = None
     scan_sampling: tuple[float, float] | None = None
     rotation_deg: float | str | None = None
-    """Degrees, or "auto" to find rotation and transpose from the centre of mass."""
+    """Degrees, or "auto" to find rotation and transpose from the data."""
     transpose: bool | None = None
     centre: tuple[float, float] | None = None
     radius: float | None = None
     aberrations: Mapping[str, float] = field(default_factory=dict)
+    fit: bool = False
+    """Whether the aberrations that are not given are fitted."""
+    orders: int = 2
+    """Highest order that is fitted, 1 to 5."""
     pixels_across: int = 18
     mode: str = "exact"
     sideband: str = "both"
@@ -94,26 +96,6 @@ class Choices:
                 "The automatic rotation finds the transpose as well: "
                 "leave --transpose and --no-transpose out, or give the rotation as a number."
             )
-
-
-@dataclass
-class Sources:
-    """Values as they are settled, each with where it came from."""
-
-    metadata: Mapping[str, Any]
-    origin: dict[str, str] = field(default_factory=dict)
-
-    def pick(self, name: str, chosen, default=None):
-        """The value chosen, else the file's, else the default."""
-        for value, origin in (
-            (chosen, COMMAND),
-            (self.metadata.get(name), FILE),
-            (default, DEFAULT),
-        ):
-            if value is not None:
-                self.origin[name] = origin
-                return value
-        return None
 
 
 def reconstruct_file(
@@ -214,26 +196,44 @@ def _reconstruct(events, choices, device, report):
                 disc = _fitted(pattern)
     deflection = centre_of_mass(events)
     report("Summing frames", 1.0)
-    turn = _orientation(sources, choices, events, geometry["scan_sampling"], disc)
-    calibration = Calibration(
-        **geometry,
-        centre=disc["centre"],
-        radius=disc["radius"],
-        rotation_deg=turn["rotation_deg"],
-        transpose=turn["transpose"],
-    )
+    frame = {**geometry, "centre": disc["centre"], "radius": disc["radius"]}
+    turn = _orientation(sources, choices, events, frame, report)
+    lying = {name: turn[name] for name in ("rotation_deg", "transpose")}
+    calibration = Calibration(**frame, **lying)
     aberrations = _aberrations(sources, choices)
 
+    # A fit wants the triple overlap: out of focus it holds much of what there is.
+    full = choices.sideband == "full" or choices.fit
     if device is not CPU and not is_dense(events):
-        events = _planned(events, calibration, choices, device)
-    sidebands = build_g(
-        events,
-        calibration,
-        choices.pixels_across,
-        device,
-        full=choices.sideband == "full",
-        progress=lambda part: report("Transforming", part),
-    )
+        events = _planned(events, calibration, choices.pixels_across, full, device)
+
+    def build(calibration):
+        return build_g(
+            events,
+            calibration,
+            choices.pixels_across,
+            device,
+            full=full,
+            progress=lambda part: report("Transforming", part),
+        )
+
+    fit = None
+    if choices.fit:
+        fit = fit_to_data(
+            build,
+            calibration,
+            aberrations,
+            choices.orders,
+            locked=choices.aberrations,
+            rotation=choices.rotation_deg == "auto",
+            progress=lambda part: report("Fitting aberrations", part),
+        )
+        sidebands, aberrations = fit.g, fit.aberrations
+        calibration = sidebands.calibration
+        turn["rotation_deg"] = calibration.rotation_deg
+        sources.origin.update(dict.fromkeys(fit.names, FIT))
+    else:
+        sidebands = build(calibration)
     report("Reconstructing", 0.0)
     how = aberrations, choices.mode, choices.sideband, choices.band_limit
     phase = on_host(single_sideband(sidebands, *how))
@@ -273,6 +273,7 @@ def _reconstruct(events, choices, device, report):
         "disc": disc,
         "orientation": turn,
         "aberrations": asdict(aberrations),
+        "fit": fit and fit.record,
         "bright_field_pixels": choices.pixels_across,
         "bright_field_bin": sidebands.bright_field.bin,
         "mode": choices.mode,
@@ -282,7 +283,7 @@ def _reconstruct(events, choices, device, report):
         **labels,
         "sources": sources.origin,
         "device": {"used": device.name, "name": model(device)},
-        "versions": _versions(),
+        "versions": versions(),
     }
     return results, parameters
 
@@ -298,7 +299,7 @@ def _given(choices, calibration) -> Geometry:
     )
 
 
-def _planned(events, calibration, choices, device):
+def _planned(events, calibration, pixels_across, full, device):
     """The events, without their copy on the device where G wants its room.
 
     Raises
@@ -306,8 +307,7 @@ def _planned(events, calibration, choices, device):
     DeviceFull
         If there is no room for G either way.
     """
-    full = choices.sideband == "full"
-    wanted = planned(events, calibration, choices.pixels_across, full)
+    wanted = planned(events, calibration, pixels_across, full)
     return events.to_device(device, copy=bool(required(wanted, events, device).events))
 
 
@@ -358,18 +358,14 @@ def _fitted(pattern) -> dict[str, Any]:
     }
 
 
-def _orientation(sources: Sources, choices: Choices, events, sampling, disc) -> dict[str, Any]:
-    """Rotation and transpose: as given, as the file says, or from the curl."""
+def _orientation(sources: Sources, choices: Choices, events, frame, report) -> dict[str, Any]:
+    """Rotation and transpose: as given, as the file says, or from curl and sidebands."""
     if choices.rotation_deg == "auto":
-        found = orientation(events, sampling, disc["centre"], disc["radius"])
+        found = found_orientation(
+            events, Calibration(**frame), lambda part: report("Finding the orientation", part)
+        )
         sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
-        return {
-            "rotation_deg": float(found.rotation_deg),
-            "transpose": bool(found.transpose),
-            "curl_ratio": float(found.curl_ratio),
-            "sign_confidence": float(found.sign_confidence),
-            "statement": found.statement,
-        }
+        return found
     return {
         "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
         "transpose": bool(sources.pick("transpose", choices.transpose, False)),
@@ -382,13 +378,3 @@ def _aberrations(sources: Sources, choices: Choices) -> Aberrations:
     for name in {*known, *choices.aberrations}:
         sources.origin[name] = COMMAND if name in choices.aberrations else FILE
     return Aberrations(**{**known, **choices.aberrations})
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("livestem", "numpy", "scipy", "numba", "h5py"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from its folder
-            found[package] = "not installed"
-    return found

@@ -104,6 +104,33 @@ def orientation(scan: ScanData, sampling, centre, radius):
     return min(found, key=lambda each: each.rotation_error)
 
 
+def orientations(scan: ScanData, calibration, progress=None):
+    """The eight ways the scan can lie, with what curl and sidebands say of each.
+
+    Raises
+    ------
+    Unfitted
+        If neither tells any.
+    """
+    from recon.datacube import bright_field
+    from recon.disc_entries import entries_of_planes
+    from recon.frames_sums import binned_planes
+    from recon.orientation_sheet import PIXELS_ACROSS, orientation_sheet, sheet_of
+
+    if not is_dense(scan):
+        return orientation_sheet(scan, calibration, progress=progress)
+    tell = progress or (lambda fraction: None)
+    c = calibration
+    try:
+        by_curl, refusal = orientation(scan, c.scan_sampling, c.centre, c.radius), ""
+    except ValueError as error:
+        by_curl, refusal = None, str(error)
+    disc = bright_field(calibration, scan.frame_shape, PIXELS_ACROSS, scan.excluded)
+    planes, _ = binned_planes(scan, disc.lookup, disc.size, lambda part: tell(0.5 * part))
+    entries = entries_of_planes(lambda a, b: planes[a:b], scan.scan_shape, disc, calibration)
+    return sheet_of(entries, by_curl, refusal, lambda part: tell(0.5 + 0.5 * part))
+
+
 def build_g(scan: ScanData, calibration, pixels: int, device, **options):
     """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
     if is_dense(scan):

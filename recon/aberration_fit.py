@@ -1,15 +1,14 @@
 """Aberrations fitted to G itself: the coefficients that make the tiles flat.
 
-For each frequency q the entries are i Φ(q) P(k) γ(k, q; c), with noise of variance N P(k).
-Eliminating the unknown Φ(q) leaves the likelihood
+For each frequency q the entries are N P(k) [a(q) R(k, q; c) + b(q) L(k, q; c)] of the coefficients
+c, with noise of variance N P(k): R and L are the two terms of γ, averaged over the area of a pixel,
+a and b unknown. Eliminating these leaves a likelihood of c alone,
 
-    L(c) = Σ_q |S_q|² / (σ_q² W_q),  S_q = Σ_k γ* G,  W_q = N Σ_k |γ|² P,
+    Σ_q s_q^H M_q^-1 s_q / σ_q²,  s = (Σ_k R* G, Σ_k L* G),  M = N Σ_k P (R, L)^H (R, L),
 
-with γ averaged over the area of a pixel and σ_q² how much worse than counting statistics a
-frequency fits (one, unless the object is no weak phase object). A search over all
+σ_q² being how much worse than counting statistics a frequency fits. A search over all
 first-order coefficients that the pixels can sample gives several beginnings; each is refined by
-Gauss-Newton steps (variable projection, damped after Levenberg and Marquardt), order after order;
-the best one is taken. The curvature of L gives the standard errors.
+Gauss-Newton steps, order after order; the best one is taken.
 """
 
 from dataclasses import dataclass, field
@@ -18,24 +17,18 @@ import numpy as np
 
 from recon.defocus_search import first_order_candidates
 from recon.errors import Unfitted
+from recon.flatness import flatness_of
 from recon.gfunction import Sidebands
-from recon.kernels.fit import tile_sums
 from recon.optics import COEFFICIENTS, Aberrations
 from recon.overlaps import Overlaps, strongest_overlaps
-from recon.phase_model import PhaseModel, flat_sums
+from recon.phase_model import flat_sums
+from recon.refinement import TINY, Refinement
 
 FREQUENCIES = 400
 """Frequencies that are looked at, the strongest."""
 
 BEGINNINGS, FINALISTS = 5, 2
 """Results of the search that are refined to first order, and those that are refined further."""
-
-STEPS = 25
-REFRESHED = 5
-CLOSE = 1e-3
-"""A fit has converged once no coefficient moves the edge's phase by more than this [rad]."""
-
-TINY = 1e-30
 
 UNDETERMINED = 0.5
 """Standard error, as phase at the edge of the aperture [rad], beyond which a coefficient is not
@@ -59,8 +52,8 @@ class AberrationFit:
         Coefficients that were to be fitted and that the data leave open.
     rotation_deg, rotation_error : float or None
         Where it was fitted [deg].
-    coherence_before, coherence_after : float
-        Share of the tiles' power that is flat, 0 to 1.
+    flatness_before, flatness_after : float
+        Share of the tiles' power above noise that is flat, 0 to 1, as `recon.flatness.flatness`.
     misfit : float
         Mean of the tiles' residual power over that of counting statistics.
     frequencies : int
@@ -72,8 +65,8 @@ class AberrationFit:
     aberrations: Aberrations
     errors: dict[str, float]
     undetermined: tuple[str, ...]
-    coherence_before: float
-    coherence_after: float
+    flatness_before: float
+    flatness_after: float
     misfit: float
     frequencies: int
     statement: str
@@ -125,7 +118,15 @@ def fit_aberrations(
     ValueError
         If the order or a locked name is unknown.
     """
-    tell = progress or (lambda fraction: None)
+    done = 0.0
+
+    def tell(fraction=None):
+        """How far it is; after each step too, to be cancelled within a fraction of a second."""
+        nonlocal done
+        done = done if fraction is None else fraction
+        if progress:
+            progress(done)
+
     start = start or Aberrations()
     names = coefficients_to(orders)
     for name in locked:
@@ -142,6 +143,7 @@ def fit_aberrations(
             "aberrations in: take more pixels across the disc, or a larger field."
         )
     tell(0.1)
+
     # What half of the frequencies say must hold for the other half: a fit to chance does not.
     half, others = (overlaps.chosen(np.arange(begin, overlaps.size, 2)) for begin in (0, 1))
     begun = _beginnings(half, start, names, locked)
@@ -149,15 +151,27 @@ def fit_aberrations(
     first, *further = _stages(names)
     fits = []
     for number, beginning in enumerate(begun):
-        fits.append(_Refinement(half, names, beginning).run([first]))
+        fits.append(Refinement(half, names, beginning, tell=tell).run([first]))
         tell(0.3 + 0.3 * (number + 1) / len(begun))
     fits.sort(key=lambda fit: -fit.likelihood)
+    best, deviations = start, -np.inf
     for number, fit in enumerate(fits[:FINALISTS]):
-        fit.run(further)
+        # High orders may fit the noise of their half: the others say where to go on from.
+        for stage in (None, *further):
+            fit.run([stage] if stage else [])
+            judged = _beyond_chance(others, fit.aberrations)
+            if judged > deviations:
+                best, deviations = fit.aberrations, judged
         tell(0.6 + 0.1 * (number + 1))
-    best = max(fits[:FINALISTS], key=lambda fit: fit.likelihood)
-    _check_significance(others, names, best.aberrations)
-    fit = _Refinement(overlaps, names, best.aberrations, rotation).run([names] * 2)
+    if deviations < SIGNIFICANT:
+        raise Unfitted(
+            "The tiles do not become flat for any aberrations: nothing was changed. Either the "
+            "scan has too few electrons or too little structure, or energy, semi-angle, step or "
+            f"rotation are wrong (tiles flatter than chance by {max(deviations, 0):.1f} standard "
+            f"deviations; {SIGNIFICANT:g} are needed)."
+        )
+    stages = [first, *further]
+    fit = Refinement(overlaps, names, best, rotation, tell=tell).run([*stages, names])
     fit, undetermined = _determined(fit, start)
     tell(1.0)
     return _report(fit, start, undetermined)
@@ -182,145 +196,21 @@ def _stages(names):
     return [tuple(n for n in names if int(n[1]) <= order) for order in orders]
 
 
-class _Refinement:
-    """A fit from one beginning: coefficients, tiles' misfit, and the likelihood reached."""
-
-    def __init__(self, overlaps, names, aberrations, rotation=False, sigma=None):
-        self.overlaps, self.names, self.rotation = overlaps, names, rotation
-        self.aberrations, self.rotation_deg = aberrations, overlaps.rotation_deg
-        self.sigma = np.ones(overlaps.size) if sigma is None else sigma
-        self.likelihood = -np.inf
-
-    def run(self, stages):
-        """Fit stage after stage, each with the misfit that the one before left."""
-        for stage, names in enumerate(stages):
-            self._climb(names, self.rotation and stage == len(stages) - 1)
-            self.judge()
-        return self
-
-    def _climb(self, names, rotation):
-        """Damped Gauss-Newton steps in these coefficients, and in the rotation if wanted."""
-        model = PhaseModel(self.overlaps, names, self.aberrations, rotation)
-        x = np.array(
-            [getattr(self.aberrations, n) / u for n, u in zip(names, model.units, strict=False)]
-        )
-        damping = 1e-3
-        here = self._at(model, x, self.rotation_deg, rotation)
-        for step in range(STEPS):
-            if step % REFRESHED == 0:
-                # How the area of a pixel shortens an entry changes slowly.
-                sizes = model.amplitudes(model.aberrations(x), self.rotation_deg)
-                value, gradient, curvature = self._likelihood(here, x, sizes)
-            scale = damping * np.diag(np.diag(curvature) + 1e-12)
-            move = np.linalg.lstsq(curvature + scale, gradient, rcond=1e-10)[0]
-            tried, angle = x + move[: x.size], self.rotation_deg
-            there = here
-            if rotation:
-                angle += float(np.rad2deg(move[-1]))
-                there = self._at(model, tried, angle, rotation)
-            after, further, curved = self._likelihood(there, tried, sizes)
-            if after >= value:
-                x, self.rotation_deg, here = tried, angle, there
-                value, gradient, curvature = after, further, curved
-                damping = max(damping / 5, 1e-6)
-                if np.abs(move).max() < CLOSE:
-                    break
-            else:
-                damping *= 8
-                if damping > 1e6:
-                    break
-        self.aberrations = model.aberrations(x)
-
-    def _at(self, model, x, rotation_deg, rotation):
-        """Columns of the coefficients (and of the rotation), and the phases without them."""
-        differences = model.differences(rotation_deg)
-        columns = model.columns(differences)
-        rest = np.stack([part @ model.powers(model.without) for part in differences])
-        if rotation:
-            turning = model.turning(model.aberrations(x), rotation_deg)
-            columns = np.concatenate([columns, turning[..., None]], axis=2)
-        return columns, rest
-
-    def _sums(self, here, x, sizes, wanted):
-        """What `tile_sums` gives, for `wanted` derivatives."""
-        (columns, rest), o = here, self.overlaps
-        shapes = (), (), (wanted,), (wanted,), (wanted, wanted)
-        types = complex, float, complex, complex, float
-        sums = [np.empty((o.size, *s), t) for s, t in zip(shapes, types, strict=True)]
-        # The rotation is no linear parameter: its column is a derivative alone.
-        padded = np.concatenate([x, np.zeros(columns.shape[2] - x.size)])
-        tile_sums(columns, rest, padded, sizes, o.values, o.weights, o.starts, *sums)
-        return sums
-
-    def _likelihood(self, here, x, sizes):
-        """L, its gradient and its (positive) curvature."""
-        sums, norms, slopes, means, spreads = self._sums(here, x, sizes, here[0].shape[2])
-        norms = np.maximum(norms, TINY) * self.sigma
-        power = np.abs(sums) ** 2 / norms
-        gradient = 2 * ((sums.conj() / norms)[:, None] * slopes - power[:, None] * means).real
-        signal = 2 * np.maximum(power - 1, 0)
-        return float(power.sum()), gradient.sum(axis=0), np.tensordot(signal, spreads, 1)
-
-    def _state(self):
-        """Model, columns and phases without them, coefficients, and amplitudes, as reached."""
-        model = PhaseModel(self.overlaps, self.names, self.aberrations, self.rotation)
-        values = zip(self.names, model.units, strict=False)
-        x = np.array([getattr(self.aberrations, name) / size for name, size in values])
-        here = self._at(model, x, self.rotation_deg, self.rotation)
-        return model, here, x, model.amplitudes(self.aberrations, self.rotation_deg)
-
-    def judge(self):
-        """Coherence and misfit of each frequency, and the likelihood, where the fit stands.
-
-        The coherence is |Σ γ* G|² / (Σ |γ|² w  Σ |G|² / w), 1 where the aberrations explain all,
-        and 1 / n for n entries of chance.
-        """
-        o = self.overlaps
-        sums, norms = flat_sums(o, self.aberrations, self.rotation_deg)
-        flat = np.abs(sums) ** 2 / np.maximum(norms, TINY)
-        self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
-        self.coherence = flat / self.power
-        counts = np.diff(o.starts)
-        self.sigma = np.maximum((self.power - flat) / np.maximum(counts - 1, 1), 1.0)
-        # With the noise of each frequency unknown: comparable between beginnings.
-        self.likelihood = float(np.sum(-counts * np.log1p(-np.minimum(self.coherence, 1 - 1e-9))))
-        return self
-
-    @property
-    def explained(self) -> float:
-        """Share of the tiles' power that the aberrations explain."""
-        return float(self.coherence @ self.power / self.power.sum())
-
-    def errors(self):
-        """Covariance in units of the model, and those units."""
-        model, here, x, sizes = self._state()
-        _, _, curvature = self._likelihood(here, x, sizes)
-        values, vectors = np.linalg.eigh(curvature)
-        covariance = (vectors / np.maximum(values, 1e-12)) @ vectors.T
-        return covariance, model.units
-
-
-def _check_significance(others: Overlaps, names, aberrations):
-    """Refuse aberrations that make tiles that took no part in their fit no flatter than chance."""
-    fit = _Refinement(others, names, aberrations).judge()
+def _beyond_chance(others: Overlaps, aberrations) -> float:
+    """Standard deviations by which tiles that took no part in a fit are flatter than chance."""
+    sums, norms = flat_sums(others, aberrations)
+    power = others.add_up(np.abs(others.values) ** 2 / others.weights)
+    coherence = np.abs(sums) ** 2 / np.maximum(norms * power, TINY)
     # By chance n ρ is 1 ± 1 for each frequency, nearly.
-    excess = np.diff(others.starts) * fit.coherence - 1
-    deviations = excess.sum() / np.sqrt(others.size)
-    if deviations < SIGNIFICANT:
-        raise Unfitted(
-            "The tiles do not become flat for any aberrations: nothing was changed. Either the "
-            "scan has too few electrons or too little structure, or energy, semi-angle, step or "
-            f"rotation are wrong (tiles flatter than chance by {max(deviations, 0):.1f} standard "
-            f"deviations; {SIGNIFICANT:g} are needed)."
-        )
+    excess = np.diff(others.starts) * coherence - 1
+    return float(excess.sum() / np.sqrt(others.size))
 
 
-def _determined(fit: _Refinement, start: Aberrations):
+def _determined(fit: Refinement, start: Aberrations):
     """The fit without the coefficients that it cannot determine, and their names."""
     undetermined: list[str] = []
     while True:
-        covariance, _ = fit.errors()
-        sizes = np.sqrt(np.diag(covariance))[: len(fit.names)]
+        sizes = fit.errors()[0][: len(fit.names)]
         worst = int(np.argmax(sizes))
         if sizes[worst] <= UNDETERMINED:
             return fit, tuple(undetermined)
@@ -330,21 +220,20 @@ def _determined(fit: _Refinement, start: Aberrations):
         if not names:
             raise Unfitted("The scan determines none of the coefficients: nothing was changed.")
         values = {**vars(fit.aberrations), name: getattr(start, name)}
-        again = _Refinement(fit.overlaps, names, Aberrations(**values), fit.rotation, fit.sigma)
-        again.rotation_deg = fit.rotation_deg
-        fit = again.run([names] * 2)
+        begun = Aberrations(**values), fit.rotation, fit.sigma, fit.rotation_deg, fit.tell
+        fit = Refinement(fit.overlaps, names, *begun).run([names] * 2)
 
 
-def _report(fit: _Refinement, start: Aberrations, undetermined) -> AberrationFit:
-    covariance, units = fit.errors()
-    errors = np.sqrt(np.diag(covariance))
+def _report(fit: Refinement, start: Aberrations, undetermined) -> AberrationFit:
+    errors, correlation, units = fit.errors()
     o = fit.overlaps
-    flat_before = _Refinement(o, fit.names, start).judge().explained
-    flat_after = fit.judge().explained
+    flat_before = flatness_of(o, start)
+    flat_after = flatness_of(o, fit.aberrations, fit.rotation_deg)
     misfit = float(np.mean(fit.sigma))
     said = (
         f"{len(fit.names)} coefficients from {o.size} frequencies: "
-        f"{100 * flat_after:.0f} % of the tiles' power is flat ({100 * flat_before:.0f} % before)."
+        f"{100 * flat_after:.0f} % of the tiles' power above noise is flat "
+        f"({100 * flat_before:.0f} % before)."
     )
     if undetermined:
         said += f" The data do not determine {', '.join(undetermined)}: left as they were."
@@ -359,5 +248,5 @@ def _report(fit: _Refinement, start: Aberrations, undetermined) -> AberrationFit
         o.size,
         said,
         *turned,
-        covariance / np.outer(errors, errors),
+        correlation,
     )

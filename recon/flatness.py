@@ -71,9 +71,16 @@ def flatness(g: Sidebands, aberrations: Aberrations) -> float:
     than a draft redraw.
     """
     overlaps = remembered(g, ("overlaps",), lambda: strongest_overlaps(g, FREQUENCIES))
+    return flatness_of(overlaps, aberrations)
+
+
+def flatness_of(
+    overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None
+) -> float:
+    """As `flatness`, of entries that are there; with another rotation, if wanted."""
     if not overlaps.size:
         return 0.0
-    flat, signal, noise = _shares(overlaps, aberrations)
+    flat, signal, noise = _shares(overlaps, aberrations, rotation_deg)
     least = LEAST_SIGNAL * np.sqrt(noise.sum())
     return float(np.clip(flat.sum() / max(signal.sum(), least), 0, 1))
 
@@ -113,9 +120,9 @@ def tile_flatness(g: Sidebands, aberrations: Aberrations, frequencies) -> TileFl
     return TileFlatness(shares, left)
 
 
-def _shares(overlaps: Overlaps, aberrations: Aberrations):
+def _shares(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
     """(M,) flat power without that of chance, power above noise, and variance of the latter."""
-    sums, norms = flat_sums(overlaps, aberrations)
+    sums, norms = flat_sums(overlaps, aberrations, rotation_deg)
     counts = np.diff(overlaps.starts)
     power = overlaps.add_up(np.abs(overlaps.values) ** 2 / overlaps.weights)
     flat = np.abs(sums) ** 2 / np.maximum(norms, TINY)

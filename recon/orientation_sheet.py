@@ -21,6 +21,9 @@ from recon.orientation import Orientation, find_orientation
 from recon.phase_model import flat_sums
 from recon.sideband_orientation import OrientationScore, rank_orientations, score_at
 
+PIXELS_ACROSS = 12
+"""Binned pixels over the disc's diameter: enough for the angle, and for most defoci."""
+
 CLOSE_DEG = 8.0
 """Angles that the curl and the sidebands may be apart, and agree."""
 
@@ -100,7 +103,11 @@ class OrientationSheet:
 
 
 def orientation_sheet(
-    events: ElectronEvents, calibration: Calibration, *, pixels_across: int = 12, progress=None
+    events: ElectronEvents,
+    calibration: Calibration,
+    *,
+    pixels_across: int = PIXELS_ACROSS,
+    progress=None,
 ) -> OrientationSheet:
     """The eight orientations of a scan with their scores.
 

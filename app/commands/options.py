@@ -148,6 +148,15 @@ def subpixel(text: str) -> int | str:
     return name if name == "auto" else int(name)
 
 
+def automatic(text: str) -> str:
+    """The word `auto`."""
+    if text.strip().lower() != "auto":
+        raise typer.BadParameter(
+            f"{text!r} is not auto, which fits them; single values are --aberration C10=80."
+        )
+    return "auto"
+
+
 def device(text: str) -> str:
     """Where to compute: `auto`, `cpu` or `gpu`."""
     name = text.strip().lower()

@@ -53,7 +53,7 @@ def reconstruct(
             metavar="DEG|auto",
             parser=options.rotation,
             help="Scan against detector [°], clockwise positive; `auto` finds it, and the "
-            "transpose, from the curl of the centre of mass.",
+            "transpose, from the curl of the centre of mass and from the sidebands.",
             rich_help_panel=EXPERIMENT,
         ),
     ] = None,
@@ -171,6 +171,24 @@ def reconstruct(
             metavar="NAME=Å",
             help="Aberration of the probe in Krivanek's notation, C10 to C56b; may be repeated. "
             "C10 is minus the defocus.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    aberrations: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto",
+            parser=options.automatic,
+            help="Fit the aberrations to the data; those of --aberration keep their value.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    orders: Annotated[
+        int | None,
+        typer.Option(
+            metavar="1|2|3|5",
+            parser=options.whole(1, 5),
+            help="Highest order that is fitted; 2 if left out.",
             rich_help_panel=METHOD,
         ),
     ] = None,
@@ -299,6 +317,8 @@ def reconstruct(
     options.scan_file(file)
     options.output_file(output, source=file)
     coefficients = options.aberrations(aberration)
+    if orders is not None and aberrations is None:
+        raise ValueError("--orders says how far to fit: add --aberrations auto, or leave it out.")
     known = options.told(told)
     if dwell_time_us is not None:
         known["dwell_time"] = dwell_time_us * 1e-6
@@ -321,6 +341,8 @@ def reconstruct(
         centre=disc_centre,
         radius=disc_radius,
         aberrations=coefficients,
+        fit=aberrations is not None,
+        orders=orders or 2,
         pixels_across=bright_field_pixels,
         mode=mode,
         sideband=sideband,
@@ -354,7 +376,15 @@ def reconstruct(
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]
     if from_file:
         typer.echo(f"Taken from the file: {', '.join(from_file)}.")
-    for name in ("disc", "orientation", "wiener", "resolution", "device"):
-        if statement := parameters.get(name, {}).get("statement"):
+    for name in ("disc", "orientation", "fit", "wiener", "resolution", "device"):
+        if statement := (parameters.get(name) or {}).get("statement"):
             typer.echo(statement)
+    if errors := (parameters["fit"] or {}).get("errors"):
+        typer.echo(_fitted(parameters["aberrations"], errors))
     typer.echo(f"Wrote {output}")
+
+
+def _fitted(values, errors) -> str:
+    """Fitted coefficients with their standard errors, in a sentence."""
+    each = [f"{name} = {values[name]:.4g} ± {error:.2g} Å" for name, error in errors.items()]
+    return f"Fitted: {', '.join(each)}."

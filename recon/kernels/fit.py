@@ -3,76 +3,94 @@
 from math import cos, sin
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
 
 from recon.kernels import parallel
 
 
+@njit(cache=True)
+def _solved(a, b, c, s, t):
+    """X of [[a, c], [c*, b]] x = (s, t); a and b are positive, and a b > |c|²."""
+    share = 1 / (a * b - c.real**2 - c.imag**2)
+    return share * (b * s - c * t), share * (a * t - c.conjugate() * s)
+
+
 @parallel
-def tile_sums(
-    columns, rest, x, sizes, values, weights, starts, sums, norms, slopes, means, spreads
+def projections(
+    columns, rest, x, sizes, values, weights, starts, ridge, gains, gradients, curvatures
 ):
-    """Fill the sums of each frequency at the coefficients `x` (n,).
+    """Fill how much of each frequency the model at `x` (n,) explains, with derivatives.
+
+    The entries G of a frequency are w (a R + b L) and noise of variance w, with R and L the terms
+    of γ and a, b unknown; f = s^H M^-1 s with s = (Σ R* G, Σ L* G) and M the terms' products
+    weighted by w, plus `ridge` on its diagonal.
 
     Parameters
     ----------
     columns : (2, E, n) float64
-        Derivatives of the phases of both terms of γ; `rest` (2, E) are the phases at x = 0, and
-        `sizes` (2, E) the terms' amplitudes: γ = Σ sizes exp(iφ).
+        Derivatives of the phases of both terms; `rest` (2, E) are the phases at x = 0, and
+        `sizes` (2, E) the terms' amplitudes.
     values : (E,) complex128
         Entries G; those of frequency m are `starts[m]:starts[m + 1]`.
     weights : (E,) float64
         Their variances w.
-    sums, norms : (M,) complex128, float64
-        Receive S = Σ γ* G and W = Σ |γ|² w.
-    slopes : (M, n) complex128
-        Receive dS / dx; of shape (M, 0) where only the sums are wanted.
-    means, spreads : (M, n) complex128, (M, n, n) float64
-        Receive Σ w γ* dγ / W, and Re Σ w dγ* dγ' / W less what the means explain of it.
+    ridge : (M,) float64
+        Inverse variance that a and b have beforehand; positive.
+    gains : (M,) float64
+        Receive f.
+    gradients : (M, n) float64
+        Receive df / dx; of shape (M, 0) where only the gains are wanted.
+    curvatures : (M, n, n) float64
+        Receive 2 Re J^H J, J what of the model's change no a and b undo (Gauss and Newton).
     """
     unknowns = x.size
-    wanted = slopes.shape[1]
+    wanted = gradients.shape[1]
     for m in prange(starts.size - 1):
-        total, norm, most = 0j, 0.0, 0.0
-        along = np.empty(wanted, np.complex128)
-        for j in range(wanted):
-            slopes[m, j] = 0.0
-            means[m, j] = 0.0
-            for i in range(wanted):
-                spreads[m, j, i] = 0.0
-        for e in range(starts[m], starts[m + 1]):
-            gamma = 0j
-            along[:] = 0j
+        first, count = starts[m], starts[m + 1] - starts[m]
+        terms = np.empty((2, count), np.complex128)
+        s, t, c = 0j, 0j, 0j
+        a, b = ridge[m], ridge[m]
+        for n in range(count):
+            e = first + n
             for term in range(2):
-                size = sizes[term, e]
-                if size == 0:
-                    continue
-                phase = rest[term, e]
-                for j in range(unknowns):
-                    phase += columns[term, e, j] * x[j]
-                part = size * complex(cos(phase), sin(phase))
-                gamma += part
-                for j in range(wanted):
-                    along[j] += 1j * columns[term, e, j] * part
+                terms[term, n] = 0.0
+                if sizes[term, e] != 0:
+                    phase = rest[term, e]
+                    for j in range(unknowns):
+                        phase += columns[term, e, j] * x[j]
+                    terms[term, n] = sizes[term, e] * complex(cos(phase), sin(phase))
+            right, left = terms[0, n], terms[1, n]
+            s += right.conjugate() * values[e]
+            t += left.conjugate() * values[e]
+            a += weights[e] * (right.real**2 + right.imag**2)
+            b += weights[e] * (left.real**2 + left.imag**2)
+            c += weights[e] * right.conjugate() * left
+        at_right, at_left = _solved(a, b, c, s, t)
+        gains[m] = (s.conjugate() * at_right + t.conjugate() * at_left).real
+        if wanted == 0:
+            continue
+        along = np.empty(wanted, np.complex128)
+        by_right, by_left = np.zeros((2, wanted), np.complex128)
+        gradients[m], curvatures[m] = 0.0, 0.0
+        for n in range(count):
+            e = first + n
             weight = weights[e]
-            total += gamma.conjugate() * values[e]
-            norm += weight * (gamma.real**2 + gamma.imag**2)
-            most += weight
+            right, left = at_right * terms[0, n], at_left * terms[1, n]
+            off = (values[e] - weight * (right + left)).conjugate()
             for j in range(wanted):
-                slopes[m, j] += along[j].conjugate() * values[e]
-                means[m, j] += weight * gamma.conjugate() * along[j]
+                change = 1j * (columns[0, e, j] * right + columns[1, e, j] * left)
+                along[j] = change
+                gradients[m, j] += 2 * (off * change).real
+                by_right[j] += weight * terms[0, n].conjugate() * change
+                by_left[j] += weight * terms[1, n].conjugate() * change
                 for i in range(j + 1):
-                    spreads[m, j, i] += weight * (
-                        along[j].real * along[i].real + along[j].imag * along[i].imag
+                    curvatures[m, j, i] += (
+                        2 * weight * (change.real * along[i].real + change.imag * along[i].imag)
                     )
-        sums[m], norms[m] = total, norm
-        # Where both terms cancel everywhere there is nothing to be learnt.
-        share = 1 / norm if norm > 1e-9 * most else 0.0
         for j in range(wanted):
-            means[m, j] *= share
-        for j in range(wanted):
+            undone_right, undone_left = _solved(a, b, c, by_right[j], by_left[j])
             for i in range(j + 1):
-                explained = (means[m, j].conjugate() * means[m, i]).real
-                value = spreads[m, j, i] * share - explained
-                spreads[m, j, i] = value
-                spreads[m, i, j] = value
+                undone = by_right[i].conjugate() * undone_right
+                undone += by_left[i].conjugate() * undone_left
+                curvatures[m, j, i] -= 2 * undone.real
+                curvatures[m, i, j] = curvatures[m, j, i]

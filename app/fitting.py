@@ -1,0 +1,142 @@
+"""What `livestem reconstruct` finds in the data: how the scan lies, and the aberrations."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from math import isnan
+from typing import Any
+
+from app.sums import ScanData, orientations
+from recon.aberration_fit import coefficients_to, fit_aberrations
+from recon.calibration import Calibration
+from recon.errors import Unfitted
+from recon.flatness import flatness
+from recon.gfunction import Sidebands
+from recon.optics import Aberrations
+from recon.orientation_sheet import OrientationSheet
+
+MOVED_DEG = 0.1
+"""Fitted change of the rotation from which G is built again for it."""
+
+
+def found_orientation(scan: ScanData, calibration: Calibration, progress=None) -> dict[str, Any]:
+    """Rotation and transpose by curl and by sidebands, with both opinions.
+
+    Raises
+    ------
+    ValueError
+        If neither shows any.
+    """
+    sheet = orientations(scan, calibration, progress)
+    best = sheet.best
+    return {
+        "rotation_deg": float(best.rotation_deg),
+        "transpose": bool(best.transpose),
+        "atoms_positive": float(best.atoms_positive),
+        "agree": sheet.agree,
+        **_opinions(sheet),
+        "candidates": [_plain(asdict(one)) for one in sheet.candidates],
+        "statement": sheet.statement,
+    }
+
+
+def _opinions(sheet: OrientationSheet) -> dict[str, Any]:
+    """What curl and sidebands say each, None of one that says nothing."""
+    curl, sidebands = sheet.by_curl, sheet.by_sidebands
+    return {
+        "by_curl": curl
+        and {
+            "rotation_deg": float(curl.rotation_deg),
+            "rotation_error": float(curl.rotation_error),
+            "transpose": bool(curl.transpose),
+            "curl_ratio": float(curl.curl_ratio),
+            "sign_confidence": float(curl.sign_confidence),
+            "statement": curl.statement,
+        },
+        "by_sidebands": sidebands and _plain(asdict(sidebands)),
+    }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values, None for those that are not known."""
+    return {n: None if isinstance(v, float) and isnan(v) else v for n, v in values.items()}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Aberrations after a fit, and G as it then lies.
+
+    Attributes
+    ----------
+    g : Sidebands
+    aberrations : Aberrations
+    names : tuple of str
+        Coefficients that the fit determined.
+    record : dict
+        What is to be known of it, ready for JSON.
+    """
+
+    g: Sidebands
+    aberrations: Aberrations
+    names: tuple[str, ...]
+    record: dict[str, Any]
+
+
+def fit_to_data(
+    build: Callable[[Calibration], Sidebands],
+    calibration: Calibration,
+    start: Aberrations,
+    orders: int,
+    *,
+    locked=(),
+    rotation: bool = False,
+    progress=None,
+) -> Fitted:
+    """Aberrations fitted to G, and the rotation if wanted, for which G is then built again.
+
+    Parameters
+    ----------
+    build : callable
+        Makes G of a calibration; with the triple overlap, which tells of a defocus what the
+        sidebands alone do not.
+    calibration : Calibration
+    start : Aberrations
+    orders : int
+    locked : collection of str
+    rotation : bool
+        Whether the angle is to be refined.
+    progress : callable, optional
+
+    Returns
+    -------
+    Fitted
+        With the aberrations of the start, if the data do not tell any: the record says so.
+    """
+    tell = progress or (lambda fraction: None)
+    g = build(calibration)
+    locked = tuple(sorted(set(locked) & set(coefficients_to(orders))))
+    record = {"orders": orders, "locked": list(locked), "flatness_before": flatness(g, start)}
+
+    def fitted(g, aberrations, progress):
+        options = {"locked": locked, "rotation": rotation, "progress": progress}
+        return fit_aberrations(g, aberrations, orders, **options)
+
+    first = g
+    try:
+        fit = fitted(g, start, lambda part: tell(0.5 * part))
+        if rotation and abs(fit.rotation_deg - calibration.rotation_deg) > MOVED_DEG:
+            g = build(replace(calibration, rotation_deg=fit.rotation_deg))
+            fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
+    except Unfitted as refusal:
+        record |= {"statement": str(refusal), "flatness_after": record["flatness_before"]}
+        return Fitted(first, start, (), record)
+    tell(1.0)
+    record |= {
+        "errors": fit.errors,
+        "undetermined": list(fit.undetermined),
+        "flatness_after": flatness(g, fit.aberrations),
+        "misfit": fit.misfit,
+        "frequencies": fit.frequencies,
+        "rotation_error": fit.rotation_error,
+        "statement": fit.statement,
+    }
+    return Fitted(g, fit.aberrations, tuple(fit.errors), record)

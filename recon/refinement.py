@@ -1,0 +1,213 @@
+"""Damped Gauss-Newton steps that make the tiles of G flat, from one beginning.
+
+The object may be any weak one, phase and amplitude: of a frequency's entries the first term of γ
+and the second have each an unknown complex number, a and b, which are eliminated (variable
+projection). For a weak phase object both would be Φ; a strong one's own second order is an
+amplitude, which would otherwise pass for defocus.
+"""
+
+import numpy as np
+
+from recon.kernels.fit import projections
+from recon.optics import Aberrations
+from recon.overlaps import Overlaps
+from recon.phase_model import PhaseModel
+
+STEPS = 25
+REFRESHED = 5
+CLOSE = 1e-3
+"""A fit has converged once no coefficient moves the edge's phase by more than this [rad]."""
+
+FREE = 2
+"""Complex numbers that are free in each frequency."""
+
+STRONG = 8.0
+"""Standard deviations of noise from which a tile is strong: none is that by being chosen."""
+
+CERTAIN = 3.0
+"""Standard deviations of noise by which strong tiles must exceed it to tell a model error."""
+
+TINY = 1e-30
+
+
+class Refinement:
+    """A fit from one beginning.
+
+    Parameters
+    ----------
+    overlaps : Overlaps
+    names : tuple of str
+        Coefficients that may change.
+    aberrations : Aberrations
+        Where to begin, and the others' values.
+    rotation : bool
+        Whether the scan's angle may change too.
+    sigma : (M,) float64 array, optional
+        How much worse than counting statistics each frequency fits, to begin with.
+    rotation_deg : float, optional
+        Where to begin; by default that of the overlaps.
+    tell : callable, optional
+        Called after each step, without arguments; may raise `Cancelled`.
+
+    Attributes
+    ----------
+    aberrations, rotation_deg
+        As reached.
+    coherence, power, sigma : (M,) float64 arrays
+        Share of each frequency's power that the model explains, that power in units of counting
+        noise, and the misfit, at least 1; after `judge`.
+    likelihood : float
+        Of all frequencies, the noise of each taken as unknown: comparable between beginnings.
+    """
+
+    def __init__(
+        self,
+        overlaps: Overlaps,
+        names,
+        aberrations: Aberrations,
+        rotation: bool = False,
+        sigma=None,
+        rotation_deg: float | None = None,
+        tell=None,
+    ):
+        self.overlaps, self.names, self.rotation = overlaps, tuple(names), rotation
+        self.aberrations = aberrations
+        self.rotation_deg = overlaps.rotation_deg if rotation_deg is None else rotation_deg
+        self.sigma = np.ones(overlaps.size) if sigma is None else sigma
+        self.likelihood = -np.inf
+        self.tell = tell or (lambda: None)
+        o = overlaps
+        self.counts = np.diff(o.starts)
+        self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
+        # What the entries' power above noise lets one expect of a and b, per unit of weight.
+        signal = np.maximum(self.power - self.counts, 1.0)
+        self._ridge = o.add_up(o.weights * (o.right + o.left)) / signal
+
+    def run(self, stages):
+        """Fit stage after stage, each with the misfit that the one before left."""
+        for stage, names in enumerate(stages):
+            self._climb(names, self.rotation and stage == len(stages) - 1)
+            self.judge()
+        return self
+
+    def _climb(self, names, rotation):
+        """Steps in these coefficients, and in the rotation if wanted."""
+        model = PhaseModel(self.overlaps, names, self.aberrations, rotation)
+        x = self._coefficients(model, names)
+        damping = 1e-3
+        here = self._at(model, x, self.rotation_deg)
+        for step in range(STEPS):
+            self.tell()
+            if step % REFRESHED == 0:
+                # How the area of a pixel shortens an entry changes slowly.
+                sizes = model.amplitudes(model.aberrations(x), self.rotation_deg)
+                value, gradient, curvature = self._sums(here, x, sizes)
+            scale = damping * np.diag(np.diag(curvature) + 1e-12)
+            move = np.linalg.lstsq(curvature + scale, gradient, rcond=1e-10)[0]
+            tried, angle = x + move[: x.size], self.rotation_deg
+            there = here
+            if rotation:
+                angle += float(np.rad2deg(move[-1]))
+                there = self._at(model, tried, angle)
+            after, further, curved = self._sums(there, tried, sizes)
+            if after >= value:
+                x, self.rotation_deg, here = tried, angle, there
+                value, gradient, curvature = after, further, curved
+                damping = max(damping / 5, 1e-6)
+                if np.abs(move).max() < CLOSE:
+                    break
+            else:
+                damping *= 8
+                if damping > 1e6:
+                    break
+        self.aberrations = model.aberrations(x)
+
+    def _coefficients(self, model, names):
+        sizes = zip(names, model.units, strict=False)
+        return np.array([getattr(self.aberrations, name) / size for name, size in sizes])
+
+    def _at(self, model, x, rotation_deg):
+        """Columns of the coefficients (and of the rotation), and the phases without them."""
+        differences = model.differences(rotation_deg)
+        columns = model.columns(differences)
+        rest = np.stack([part @ model.powers(model.without) for part in differences])
+        if model.rotation:
+            turning = model.turning(model.aberrations(x), rotation_deg)
+            columns = np.concatenate([columns, turning[..., None]], axis=2)
+        return columns, rest
+
+    def _projections(self, here, x, sizes, wanted):
+        """Gain of each frequency, and its derivatives if `wanted`."""
+        (columns, rest), o = here, self.overlaps
+        size = columns.shape[2]
+        # The rotation is no linear parameter: its column is a derivative alone.
+        padded = np.concatenate([x, np.zeros(size - x.size)])
+        kept = size if wanted else 0
+        found = np.empty(o.size), np.empty((o.size, kept)), np.empty((o.size, kept, kept))
+        entries = o.values, o.weights, o.starts, self._ridge
+        projections(columns, rest, padded, sizes, *entries, *found)
+        return found
+
+    def _sums(self, here, x, sizes):
+        """Log-likelihood, its gradient and its (positive) curvature."""
+        gains, gradients, curvatures = self._projections(here, x, sizes, True)
+        gains = gains / self.sigma
+        # Noise in a and b looks like signal, and sharpens nothing.
+        share = np.maximum(gains - FREE, 0) / np.maximum(gains, TINY) / self.sigma
+        curvature = np.tensordot(share, curvatures, 1)
+        self._scatter = gradients / self.sigma[:, None]
+        return float(gains.sum()), self._scatter.sum(axis=0), curvature
+
+    def _state(self):
+        """Model, columns and phases without them, coefficients, and amplitudes, as reached."""
+        model = PhaseModel(self.overlaps, self.names, self.aberrations, self.rotation)
+        x = self._coefficients(model, self.names)
+        sizes = model.amplitudes(self.aberrations, self.rotation_deg)
+        return model, self._at(model, x, self.rotation_deg), x, sizes
+
+    def judge(self):
+        """Coherence and misfit of each frequency, and the likelihood, where the fit stands.
+
+        By chance the coherence of n entries is about 2 / n.
+        """
+        _, here, x, sizes = self._state()
+        gains = self._projections(here, x, sizes, False)[0]
+        self.coherence = gains / self.power
+        self.sigma = np.maximum((self.power - gains) / np.maximum(self.counts - FREE, 1), 1.0)
+        lost = np.log1p(-np.minimum(self.coherence, 1 - 1e-9))
+        self.likelihood = float(-np.sum(self.counts * lost))
+        return self
+
+    def errors(self):
+        """Standard errors in units of the model, correlations, and those units.
+
+        Counting noise gives the curvature's variance. The scatter of the frequencies about their
+        common answer may show a larger one (H^-1 Σ g g' H^-1, White, Econometrica 48, 817 (1980)),
+        which then counts. An error of the model that is alike in all tiles scatters nothing: what
+        strong tiles hold beyond noise is taken to repeat in each, spread over all directions that
+        n entries have, which adds its power / n to the variance in units of the curvature's.
+        """
+        model, here, x, sizes = self._state()
+        _, _, curvature = self._sums(here, x, sizes)
+        values, vectors = np.linalg.eigh(curvature)
+        counted = (vectors / np.maximum(values, 1e-12)) @ vectors.T
+        unknowns = len(counted)
+        few = self.overlaps.size / max(self.overlaps.size - unknowns, 1)
+        scattered = counted @ (few * self._scatter.T @ self._scatter) @ counted
+        alone = np.diag(counted)
+        variances = np.maximum(alone, np.diag(scattered)) + alone * self._repeated()
+        return (
+            np.sqrt(variances),
+            counted / np.sqrt(np.outer(alone, alone)),
+            model.units,
+        )
+
+    def _repeated(self) -> float:
+        """Power that strong tiles hold beyond noise and model, over the entries of one."""
+        strong = self.power - self.counts > STRONG * np.sqrt(self.counts)
+        if not strong.any():
+            return 0.0
+        sigma, free = self.sigma[strong], (self.counts - FREE)[strong]
+        beyond = (self.power * (1 - self.coherence))[strong] - free
+        chance = CERTAIN * np.sqrt(np.sum(free / sigma**2))
+        return float(max(np.sum(beyond / sigma) - chance, 0) / free.mean())
