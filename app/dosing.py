@@ -55,7 +55,8 @@ class Dosing:
         if last is None or not work.only_dose_differs(last.request, request):
             self.stop()
             return None
-        if last.sidebands is None or not shown:
+        if last.sidebands is None or not shown or self._there(request, last.found.calibration):
+            self.stop()
             return last.weighting
         if self._meter.cancelled:
             self._meter = Meter(pipeline.board.progress)
@@ -82,6 +83,13 @@ class Dosing:
         self._meter.cancel()
         self._pipeline.service.discard(self._pipeline.session, DOSE)
 
+    def _there(self, request, calibration) -> bool:
+        """Whether the fine G is there already, and needs no draft."""
+        engine, full = self._pipeline.engine, request.sideband == "full"
+        scan = engine.scan_key(request.reading, request.region, request.treatment)
+        key = g_key(scan, calibration, request.bright_field_pixels, full)
+        return (*key, engine.placed.device_for(key).name) in engine.store
+
     def _draw(self, request, meter, calibration, weighting, sampling) -> work.Batch:
         engine = self._pipeline.engine
         share = f"{100 * request.treatment.dose_share:g} %"
@@ -92,7 +100,7 @@ class Dosing:
         g = engine.sidebands(scan, calibration, pixels, full, meter.begin(f"Drafting {share}"))
         image = work.phase_image(engine, g, request, "exact", weighting, sampling, moving=True)
         # What a slider has passed by is not kept: a scan is large.
-        drawn = scan.key, (*g_key(scan, calibration, pixels, full), g.device.name)
+        drawn = scan.key, (*g_key(scan.key, calibration, pixels, full), g.device.name)
         shown = self._pipeline.prepared
         for key in set(self._drawn) - set(drawn) - {shown and shown.scan.key}:
             engine.store.forget(key)

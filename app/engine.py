@@ -127,14 +127,17 @@ class Engine:
         ValueError
             If nothing is left, a treatment is not possible, or it cannot be read.
         """
-        whole = self.events(reading, progress)
-        key = ("region", self._events_key(reading), region, treatment)
+        whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
         if (region, treatment) == (Region(), NOTHING):
             return Scan(key, whole, whole, region)
         events, steps = self.store.get(
             key, lambda report: treated(self, reading, region, treatment, report), progress
         )
         return Scan(key, events, whole, region, treatment, steps)
+
+    def scan_key(self, reading: Reading, region: Region, treatment: Treatment) -> tuple:
+        """What everything made of those electrons is remembered under."""
+        return ("region", self._events_key(reading), region, treatment)
 
     def faults(self, reading: Reading, progress: Report | None = None):
         """(Ky, Kx) bool masks of the detector's hot and dead pixels, before anything is done."""
@@ -258,19 +261,19 @@ class Engine:
         Where the device is full, `let_go()` is called for the G that this one replaces.
         """
         compute = building(self, scan, calibration, pixels, full, self._half)
-        key = g_key(scan, calibration, pixels, full)
+        key = g_key(scan.key, calibration, pixels, full)
         return self.placed.get(key, compute, progress, let_go)
 
     def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
         """What a scan and its G need of the device's memory, a `recon.planning.Plan`."""
-        device = self.placed.device_for(g_key(scan, calibration, pixels, full))
+        device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
         return planned(scan.events, calibration, pixels, full, self._half and device is not CPU)
 
     def announcement(
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
-        device = self.placed.device_for(g_key(scan, calibration, pixels, full))
+        device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
         try:
             size = self.plan(scan, calibration, pixels, full).g
         except ValueError:  # said by the building of G
@@ -386,6 +389,6 @@ class Engine:
         self.store.close()
 
 
-def g_key(scan: Scan, calibration: Calibration, pixels: int, full: bool) -> tuple:
+def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:
     """What a G depends on."""
-    return ("g", scan.key, calibration, pixels, full)
+    return ("g", scan_key, calibration, pixels, full)

@@ -90,9 +90,10 @@ def denoised(context: Context) -> LabelledImage:
 
     g, request, engine = context.g, context.request, context.engine
     sideband = usable_sideband(g, request.sideband)
-    phase = engine.phase(g, request.aberrations, "exact", sideband, request.band_limit)
+    how = sideband, request.band_limit
+    phase = engine.phase(g, request.aberrations, "exact", *how)
     context.meter.check()
-    noise = counting_noise(g, request.aberrations, sideband, request.band_limit)
+    noise = engine.placed.redraw(g, lambda: counting_noise(g, request.aberrations, *how))
     chosen = request.noise
     image = denoise(phase, noise, chosen.method, chosen.strength)
     label = f"{chosen.method} · {chosen.strength:g} σ"

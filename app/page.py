@@ -297,7 +297,7 @@ class Page:
     def save(self, kind: str) -> None:
         """Make a file of what is shown, and hand it to the browser."""
         slot = self.slots["slot_main"]
-        self.saving.save(kind, slot.view.figure, slot.contrast)
+        self.saving.save(kind, slot.view.figure, slot.named)
 
     def _uploaded(self, name: str, content: bytes) -> None:
         try:

@@ -172,7 +172,7 @@ def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
     if not isinstance(error, DeviceError) or prepared.sidebands.device is CPU:
         return False
     full, pixels = request.sideband == "full", request.bright_field_pixels
-    return engine.placed.give_up(g_key(prepared.scan, calibration, pixels, full), error)
+    return engine.placed.give_up(g_key(prepared.scan.key, calibration, pixels, full), error)
 
 
 def phase_image(

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from fake_gpu import fake_gpu
 from scans import ABERRATIONS, CALIBRATION, SCAN_SHAPE, weak_events
 from sessions import Session
 
@@ -110,8 +111,11 @@ def test_a_lower_dose_shows_what_its_electrons_show_and_goes_back(session):
     assert summary.electrons == g.electrons
     assert "(25 % of the dose)" in summary.line
     assert summary.dose == pytest.approx(g.electrons / (np.prod(SCAN_SHAPE) * 0.4 * 0.45))
+    seen = len(session.all("phase"))
     back = exact(session, lambda: treatment.param.update(dose_percent=100))
     assert back.array.tobytes() == full.tobytes()
+    # That G is still there: nothing has to be drafted.
+    assert {phase.mode for phase in session.all("phase")[seen:]} == {"exact"}
 
 
 def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, service, monkeypatch):
@@ -266,6 +270,30 @@ def test_nothing_is_shown_beyond_the_band_limit(session):
         assert power_beyond(each.array, each.scan_sampling, limit * 1.001) < 1e-9
 
 
+def everything(engine, service):
+    """What a session shows of all these, ring correlation last."""
+    session = opened(engine, service)
+    display = session.experiment.display
+    display.param.update(slot_main="denoised", slot_left="parallax", slot_right="frc")
+    session.until(lambda: all(session.all(t) for t in ("denoised", "parallax", "frc")))
+    curve = session.all("frc")[0].lines["correlation"]
+    display.slot_main = "obf"
+    exact(session, lambda: setattr(session.experiment.noise, "wiener", True))
+    exact(session, lambda: setattr(session.experiment.treatment, "dose_percent", 40))
+    assert session.all("error") == []
+    shown = [session.all(topic)[-1] for topic in ("phase", "obf", "parallax", "denoised")]
+    session.pipeline.close()
+    return [*(each.array for each in shown), curve]
+
+
+def test_all_of_it_is_the_same_on_a_device(engine, service, monkeypatch):
+    device = fake_gpu("cpu", monkeypatch).device
+    other = Engine(engine.catalogue, device=device, strict=True)
+    for here, there in zip(everything(engine, service), everything(other, service), strict=True):
+        np.testing.assert_allclose(there, here, atol=2e-3 * np.abs(here).max())
+    other.close()
+
+
 # ---- what is said of it ----
 
 
@@ -278,6 +306,7 @@ def test_the_label_stands_beside_the_picture():
     weighted = PhaseImage(image, "draft", 1.0, (2.0, 2.0), weighting="Wiener")
     slot.take("phase", weighted)
     assert (slot.mode.text, slot.mode.tone) == ("Wiener · draft", "warm")
+    assert slot.named == "phase-wiener"
     # On the colour bar too, which a saved picture shows.
     assert slot.view.bar.title == "rad, Wiener"
     slot.take("frc", None)

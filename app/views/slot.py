@@ -95,6 +95,12 @@ class Slot(pn.viewable.Viewer):
         return getattr(self.state, self.name_of_contrast)
 
     @property
+    def named(self) -> str:
+        """What is shown, for a file's name."""
+        weighting = getattr(self._latest.get(TOPICS[self.contrast]), "weighting", "")
+        return "-".join([self.contrast, *weighting.lower().split()])
+
+    @property
     def view(self):
         """The view that draws it."""
         return self._view(kind(self.contrast))
