@@ -162,6 +162,15 @@ def test_a_scan_without_electrons_has_a_report(shape):
     assert report["dose"].values["electrons a position"] == (0, "")
 
 
+@pytest.mark.parametrize("shape", [(4, 5), (1, 16), (6, 1), (3, 3)])
+def test_a_detector_of_few_pixels_has_a_report(shape):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, shape[0] * shape[1], (12, 5))
+    report = health(from_frames(frames, (3, 4), shape))
+    assert report["double counts"].values["repeated pixels in a frame"][0] >= 0
+    assert report["layout"].values["electrons"] == (60, "")
+
+
 def test_info_tells_the_findings_in_words_and_in_numbers(tmp_path, capsys):
     pytest.importorskip("typer")
     from app.cli import main

@@ -1,6 +1,7 @@
 """Formats of dense frames: axes, metadata, and what is wrong with a file, in a sentence."""
 
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -268,6 +269,22 @@ def test_empad_is_opened_by_its_description_or_its_frames(opened, tmp_path):
     assert notes["scan_sampling"] == pytest.approx((20.0, 10.0))
     assert (notes["energy"], notes["dwell_time"]) == pytest.approx((300e3, 0.002))
     assert notes["origins"]["energy"] == "scan.xml: source.get_voltage"
+
+
+def test_the_field_of_view_of_newer_empad_software_is_that_of_the_larger_side(tmp_path):
+    empad_file(tmp_path)
+    path = tmp_path / "scan.xml"
+    old = re.search(r"<optics.get_full_scan_field_of_view>.*</[^>]*>", path.read_text())[0]
+    for new in (
+        "<full_scan_field_of_view><x>2.16e-9</x><scale_factor>0.72</scale_factor>"
+        "</full_scan_field_of_view>",
+        "<full_scan_field_of_view.x>2.16e-9</full_scan_field_of_view.x>"
+        "<full_scan_field_of_view.scale_factor>0.72</full_scan_field_of_view.scale_factor>",
+    ):
+        path.write_text(path.read_text().replace(old, new))
+        old = new
+        # 2.16 nm / 0.72 = 3 nm over three columns.
+        assert open_frames(path).metadata["scan_sampling"] == pytest.approx((10.0, 10.0))
 
 
 def test_empad_frames_that_are_missing_or_too_few_are_told(tmp_path):

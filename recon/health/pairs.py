@@ -67,6 +67,8 @@ def double_counts(events, pattern, hot):
     pattern = np.asarray(pattern, float)
 
     def correlation(dy, dx):
+        if dy >= height or abs(dx) >= width:
+            return 0.0
         a = pattern[: height - dy, max(0, -dx) : width - max(0, dx)]
         b = pattern[dy:, max(0, dx) : width + min(0, dx)]
         return float((a * b).sum())

@@ -93,6 +93,11 @@ def _said(root, shape, name):
     if exposure:
         said["dwell_time"] = (exposure * 1e-3, f"{name}: exposure_time")
     field = root.findtext("iom_measurements/optics.get_full_scan_field_of_view")
+    newer = [_part_of_field(root, part) for part in ("x", "scale_factor")]
+    if all(newer) and shape and not field:
+        # Of the larger side of the scan, and times a factor too much, as RosettaSciIO has it.
+        size = newer[0] / newer[1] / max(shape)
+        said |= step(size, size, "m", f"{name}: full_scan_field_of_view")
     if field and shape:
         try:
             y, x = ast.literal_eval(field.strip())
@@ -100,6 +105,12 @@ def _said(root, shape, name):
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             pass
     return said
+
+
+def _part_of_field(root, part):
+    """A number of the field of view as newer software writes it; None if there is none."""
+    path = "iom_measurements/full_scan_field_of_view"
+    return _number(root, f"{path}/{part}") or _number(root, f"{path}.{part}")
 
 
 def _number(root, path):
