@@ -31,6 +31,10 @@ ROUNDS = 3
 DOUBT = 1e-3
 """Chance with which a disc that stays is taken for one that moves."""
 
+LEAST = 0.1
+"""Distance [px] from its mean place within which a disc counts as still: a specimen that is thick
+on one side of the scan pulls a rim that far."""
+
 OUTLYING = 2.0
 """Deviations, in units of their usual size, beyond which a part of the scan counts for less."""
 
@@ -120,7 +124,8 @@ def measure_descan(scan: ElectronEvents | DenseFrames, centre, radius, progress=
     Raises
     ------
     Unfitted
-        If the disc does not move beyond chance, or too few parts of the scan show one.
+        If the disc does not move beyond chance, or by less than 0.1 px, or too few parts of the
+        scan show one.
     ValueError
         If the scan has fewer than eight positions along an axis.
 
@@ -131,6 +136,9 @@ def measure_descan(scan: ElectronEvents | DenseFrames, centre, radius, progress=
     do (Huber's weights). The rim, and not the centre of mass: what the specimen deflects within
     the disc does not move the aperture's edge. The scatter about the polynomial gives the errors.
     Second order stays out where it is not significant (F-test, 0.001).
+
+    The errors know of chance alone. A specimen that fills one side of the scan pulls the rims there
+    by some hundredths of a pixel more.
 
     A field that bends the whole beam over lengths like the scan's (charging, a magnetic domain,
     a wedge) moves the disc just as descan does: the two cannot be told apart, and what is
@@ -227,17 +235,17 @@ def _fitted(places, terms, weights, scan_shape):
     if not _significant(fits, slice(LINEAR, None)):
         used = LINEAR
         fits = [_regression(value, terms[:, :LINEAR], weights) for value in places.T]
-    values = [fit.values for fit in fits]
-    if not _significant(fits, slice(0, None)):
-        doubt = max(float(np.sqrt(np.diag(fit.covariance)).max()) for fit in fits)
-        raise Unfitted(
-            "The disc does not move over the scan: linear shifts stay within their standard error "
-            f"of {2 * doubt:.2g} px from edge to edge."
-        )
     padding = (0.0,) * (len(TERMS) - used)
-    descan = Descan(*((*map(float, v), *padding) for v in values))
-    errors = Descan(*((*map(float, np.sqrt(np.diag(f.covariance))), *padding) for f in fits))
+    descan = Descan(*((*map(float, fit.values), *padding) for fit in fits))
+    deviations = [np.sqrt(np.diag(fit.covariance)) for fit in fits]
+    errors = Descan(*((*map(float, each), *padding) for each in deviations))
     largest = float(np.hypot(*descan.shift(scan_shape)).max())
+    if largest < LEAST or not _significant(fits, slice(0, None)):
+        doubt = 2 * max(float(each.max()) for each in deviations)
+        raise Unfitted(
+            f"The disc does not move over the scan: what was found, {largest:.2g} px from its mean "
+            f"place, is within the doubt of {max(doubt, LEAST):.2g} px."
+        )
     order = "first" if used == LINEAR else "second"
     along = "; ".join(
         f"along {axis} "

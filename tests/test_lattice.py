@@ -137,14 +137,19 @@ def crystal_scan(amplitude):
     return sample_events(intensities, 1000)
 
 
+@pytest.fixture(scope="module")
+def crystal():
+    return crystal_scan(0.08)
+
+
 def spacing_of(wave):
     return 1 / np.hypot(
         *(n / s / d for n, s, d in zip(wave, FIELD, TRUE.scan_sampling, strict=True))
     )
 
 
-def test_wrong_steps_and_a_wrong_semiangle_are_set_right():
-    events = crystal_scan(0.08)
+def test_wrong_steps_and_a_wrong_semiangle_are_set_right(crystal):
+    events = crystal
     disc = fit_disc(pacbed(events))
     wrong = Calibration(80e3, 26.5, (0.43, 0.43), disc.centre, disc.radius, TRUE.rotation_deg - 3)
     phase = single_sideband(build_sidebands(events, wrong, 18), ABERRATIONS)
@@ -179,13 +184,12 @@ def test_the_magnitude_alone_needs_no_aberrations():
     assert again.angular_sampling == pytest.approx(camera.angular_sampling, rel=1e-6)
 
 
-def test_no_sidebands_no_scale():
+def test_no_sidebands_no_scale(crystal):
     """Where there is no wave, or none of the disc's copies overlaps the disc."""
-    events = crystal_scan(0.08)
     for peak in (Peak(3.0, -15.0, 0.1, 0.1, 30.0), Peak(17.0, 19.0, 0.1, 0.1, 30.0)):
         with pytest.raises(Unfitted, match="do not show where they end"):
-            measure_camera(events, peak, 1.0, TRUE, ABERRATIONS)
+            measure_camera(crystal, peak, 1.0, TRUE, ABERRATIONS)
     with pytest.raises(ValueError, match="spacing must be positive"):
-        measure_camera(events, peak, 0.0, TRUE)
+        measure_camera(crystal, peak, 0.0, TRUE)
     with pytest.raises(Unfitted, match="too few to see sidebands"):
-        measure_camera(events, peak, 1.0, replace(TRUE, radius=2.0))
+        measure_camera(crystal, peak, 1.0, replace(TRUE, radius=2.0))
