@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.finding import onto_whole_detector
+from app.measuring import Measured, descan_of, ellipse_of
 from app.request import Reading, Region, Treatment
-from app.straightening import Measured, descan_of, ellipse_of
 from app.sums import is_dense
 from recon.health import Finding
 

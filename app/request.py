@@ -54,6 +54,8 @@ class Treatment:
     """Whether the disc's movement over the scan is taken out."""
     round_disc: bool = False
     """Whether an elliptical disc is made round."""
+    shear: float = 0.0
+    """Steps along x by which each row of the scan lies further right than the one above."""
     refine: int = 1
     """Finer detector pixels along each axis, where the source tells places within a pixel."""
     dose_share: float = 1.0

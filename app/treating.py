@@ -1,6 +1,7 @@
 """What is done to the electrons of a scan before anything is summed.
 
-    reading ── faults left out ── put straight ── electrons thinned ── region cut ── refined
+    reading ── faults left out ── patterns put straight ── rows put straight
+            ── electrons thinned ── region cut ── detector refined
 
 Descan is one over the whole scan, and an ellipse's centre is one on the whole detector: they come
 before any cut. The mean pattern stays where it is, so that a disc entered by hand is right still.
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.measuring import straightened
 from app.region import cut
 from app.request import Reading, Region, Treatment
 from app.store import Report
-from app.straightening import straightened
 from app.sums import ScanData, is_dense
 
 
@@ -57,6 +58,12 @@ def treated(
         whole = engine.scan(reading, Region(), whole, progress)
         events, told = straightened(engine, whole, treatment, progress)
         done += [Step(*each) for each in told]
+    if treatment.shear:
+        from recon.distortion import ScanDistortion, regrid
+
+        _counted(events, "moved to where its row really lies")
+        events = regrid(events, ScanDistortion(treatment.shear), progress)
+        done.append(_sheared(treatment.shear, engine.events(reading), events))
     if treatment.dose_share < 1:
         from recon.dose import thin_events
 
@@ -118,6 +125,16 @@ def _counted(events, what: str) -> None:
             f"The frames hold no electrons one by one that could be {what}: count them first "
             "(`livestem count`)."
         )
+
+
+def _sheared(shear, before, after) -> Step:
+    lost = before.scan_shape[1] - after.scan_shape[1]
+    tail = f"; {lost} columns at its sides are not covered by all of them" if lost else ""
+    return Step(
+        "shear",
+        f"−{lost} columns" if lost else "",
+        f"Each row of the scan is moved back by {shear:g} steps more than the one above{tail}.",
+    )
 
 
 def _placed(events) -> None:

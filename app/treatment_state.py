@@ -23,6 +23,15 @@ class TreatmentState(param.Parameterized):
         label="Make the disc round",
         doc="An elliptical pattern is stretched, about the disc's centre, electron by electron.",
     )
+    shear = param.Number(
+        0.0,
+        bounds=(-0.5, 0.5),
+        softbounds=(-0.1, 0.1),
+        step=0.001,
+        label="Shear of the rows (steps)",
+        doc="Steps along x by which each row lies further right than the one above: axes that are "
+        "not orthogonal, or drift. Drift along y is a matter of the scan step.",
+    )
     subpixel = param.Selector(
         default=1,
         objects=[1, 2, 4, 8, 16],
@@ -48,6 +57,7 @@ class TreatmentState(param.Parameterized):
             mask_faulty=self.mask_faulty,
             descan=self.descan,
             round_disc=self.round_disc,
+            shear=self.shear,
             refine=self.subpixel,
             dose_share=share,
             # What is not drawn from must make nothing stale.

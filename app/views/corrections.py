@@ -7,6 +7,7 @@ CONTROLS = {
     "mask_faulty": {"label": "Mask faulty pixels"},
     "descan": {},
     "round_disc": {},
+    "shear": {"label": "Shear", "kind": "entry", "unit": "steps"},
     "subpixel": {
         "label": "Sub-pixel",
         "kind": "segments",

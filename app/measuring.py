@@ -1,4 +1,4 @@
-"""Descan and the disc's ellipticity of a scan, measured once and taken out where it is wanted.
+"""Descan and the disc's ellipticity, measured once for a scan and taken out where it is wanted.
 
 Both are measured in the whole scan: a part of it, or fewer of its electrons, are put straight by
 what all of them tell.
