@@ -61,8 +61,8 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
             found[name] = sources.get(name, LINK)
         elif name in known:
             values[name], found[name] = known[name], FILE
-        elif sources.get(name) in (ENTERED, LINK):
-            found[name] = sources[name]
+        elif sources.get(name, UNKNOWN) not in (FILE, FIT, ESTIMATED, UNKNOWN):
+            found[name] = sources[name]  # entered, of a link, of a lattice
         else:
             values[name], found[name] = scan.param[name].default, UNKNOWN
     if "auto_orientation" not in pinned:

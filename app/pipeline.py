@@ -197,7 +197,7 @@ class Pipeline:
                 self._chosen = len(names) == 1
             else:
                 by_hand = names.intersection(scan.CALIBRATION)
-                self._sources.update(dict.fromkeys(by_hand, opening.ENTERED))
+                self._sources.update(dict.fromkeys(by_hand, scan.source))
         with self.experiment.fill(FOLLOWS):
             opening.react(self.experiment, events)
         self._take_up()

@@ -1,5 +1,7 @@
 """The scan as the user sets it: which file, its calibration, its region."""
 
+from contextlib import contextmanager
+
 import param
 
 from app.question import NO_TRIGGER
@@ -118,6 +120,17 @@ class ScanState(param.Parameterized):
         super().__init__(**params)
         self.pinned: frozenset[str] = frozenset()
         self.settled = False
+        self.source = "entered"
+        """Where the values come from that are being set."""
+
+    @contextmanager
+    def entering(self, source: str):
+        """Have what is set meanwhile known as of `source`."""
+        before, self.source = self.source, source
+        try:
+            yield
+        finally:
+            self.source = before
 
     def geometry(self) -> Geometry:
         """What is known of the geometry, in `recon`'s units."""

@@ -33,9 +33,11 @@ def features() -> tuple[Callable[..., Feature], ...]:
     from app.features.correcting import Correcting
     from app.features.focus_curve import FocusCurve
     from app.features.focusing import Focusing
+    from app.features.lattice import LatticeCalibration
     from app.features.noise import NoiseCard
     from app.features.orientations import Orientations
     from app.features.recall import Recall
     from app.features.tile_proof import TileProof
 
-    return Recall, Checking, Correcting, Focusing, Orientations, TileProof, FocusCurve, NoiseCard
+    checks = Checking, Correcting, LatticeCalibration
+    return Recall, *checks, Focusing, Orientations, TileProof, FocusCurve, NoiseCard

@@ -37,6 +37,18 @@ class SpectrumView(ImageView):
             y_offset=-5,
             **ink,
         )
+        self.peaks = ColumnDataSource({"x": [], "y": []})
+        self.figure.scatter(
+            "x",
+            "y",
+            source=self.peaks,
+            marker="circle_cross",
+            size=20,
+            fill_alpha=0,
+            line_color="#4cc2ff",
+            line_width=1.8,
+            level="overlay",
+        )
         self.figure.on_event("tap", self._tapped)
         self.bar.visible = False
 
@@ -76,6 +88,14 @@ class SpectrumView(ImageView):
             "x": [float(column * dx) for _, column in frequencies],
             "y": [float(row * dy) for row, _ in frequencies],
             "text": [str(n + 1) for n in range(len(frequencies))],
+        }
+
+    def mark_peaks(self, places) -> None:
+        """Mark peaks of a lattice, (row, column) from DC, whole or not."""
+        dy, dx = self._sampling
+        self.peaks.data = {
+            "x": [float(column * dx) for _, column in places],
+            "y": [float(row * dy) for row, _ in places],
         }
 
     def _tapped(self, event) -> None:

@@ -1,0 +1,209 @@
+"""Calibration on a lattice: two clicks in the power spectrum, and spacings that are known."""
+
+import param
+
+from app.aside import Job
+from app.features import Feature
+from app.lattice import KNOWN, camera_words, fit_lattice, peak_in
+from app.views.banner import Banner
+from app.views.controls import Controls, spec
+from recon.errors import Unfitted
+
+LATTICE = "lattice"
+"""Where a scan step comes from."""
+
+OTHER = "other"
+
+WORDS = (
+    "Click a peak of the lattice.",
+    "Click a second peak, in another direction.",
+    "Enter the spacings under Calibration.",
+)
+
+
+class Known(param.Parameterized):
+    """What the user knows of the lattice."""
+
+    known = param.Selector(default=OTHER, objects=[OTHER, *KNOWN], label="Lattice")
+    spacing_1 = param.Number(
+        None, bounds=(0.1, 1e4), step=0.01, allow_None=True, label="Spacing 1 (Å)"
+    )
+    spacing_2 = param.Number(
+        None, bounds=(0.1, 1e4), step=0.01, allow_None=True, label="Spacing 2 (Å)"
+    )
+    angle = param.Number(
+        None,
+        bounds=(1, 179),
+        step=1,
+        allow_None=True,
+        label="Angle between (°)",
+        doc="If it is known, the shear of the scan is found too.",
+    )
+
+
+FIELDS = ("known", "spacing_1", "spacing_2", "angle")
+RESULTS = ("use", "camera")
+HIDDEN = (*FIELDS, "said", *RESULTS)
+
+
+class LatticeCalibration(Feature):
+    """A mode of the power spectrum, and fields under *Calibration* while it lasts.
+
+    Parameters
+    ----------
+    page : app.page.Page
+    """
+
+    def __init__(self, page):
+        self._page, self.known = page, Known()
+        self._peaks, self._fit = [], None
+        self._shape = None  # of the image that the peaks are in
+        self.on = False
+        self.banner = Banner()
+        self.banner.on("close", lambda message: self.leave())
+        described = [spec(self.known, name) for name in FIELDS]
+        described[0] |= {
+            "kind": "choice",
+            "options": [(OTHER, "other"), *((k, f"{v[0]:g} Å · {k}") for k, v in KNOWN.items())],
+        }
+        described[1:] = [each | {"kind": "entry"} for each in described[1:]]
+        self.controls = Controls(
+            [
+                {"name": "begin", "kind": "button", "label": "Calibrate on a lattice…"},
+                *described,
+                {"name": "said", "kind": "text", "label": ""},
+                {"name": "use", "kind": "button", "label": "Use these scan steps"},
+                {
+                    "name": "camera",
+                    "kind": "button",
+                    "label": "Check the semi-angle",
+                    "doc": "By where the first peak's sidebands end on the detector",
+                },
+            ],
+            margin=(6, 0, 0, 0),
+            values={"said": ""},
+            hidden=list(HIDDEN),
+        )
+        self.controls.bind(self.known, FIELDS)
+        self.controls.on_press("begin", self._toggle)
+        self.controls.on_press("use", self._use)
+        self.controls.on_press("camera", self._check_camera)
+        self._watchers = [
+            self.known.param.watch(self._suggest, ["known"]),
+            self.known.param.watch(self._solve, ["spacing_1", "spacing_2", "angle"]),
+        ]
+
+    # ---- the mode ----
+
+    def _toggle(self) -> None:
+        if self.on:
+            self.leave()
+            return
+        if self._page.pipeline.latest("spectrum") is None:
+            self._page.notices.add(
+                "There is no power spectrum yet. Enter a rough scan step first, then calibrate it."
+            )
+            return
+        self.on, self._peaks = True, []
+        self._page.spectrum.on_pick = self._pick
+        self._show()
+
+    def leave(self) -> None:
+        """Give clicks in the spectrum back to the tiles."""
+        self.on, self._peaks, self._fit = False, [], None
+        self._page.spectrum.on_pick = self._page.pick
+        self._show()
+
+    def take(self, topic, value) -> None:
+        """Forget the peaks where the scan in use changes; say what the camera's scale is."""
+        if topic == "camera" and self._fit is not None:
+            self._show(f"{self._fit.statement} {value}")
+        if topic == "scan" and self.on and value.scan_shape != self._shape and self._peaks:
+            self._peaks, self._fit = [], None
+            self._show()
+
+    def _pick(self, row: int, column: int) -> None:
+        images = self._images()
+        try:
+            peak = peak_in(images, row, column)
+        except (Unfitted, ValueError) as error:
+            self._page.notices.add(str(error), "notice")
+            return
+        self._shape = images[0].shape
+        self._peaks = [*(self._peaks if len(self._peaks) < 2 else []), peak]
+        self._solve()
+
+    def _images(self):
+        """Images of the scan in use, that with the clearest lattice first."""
+        pipeline = self._page.pipeline
+        phase, virtual = pipeline.latest("phase"), pipeline.latest("virtual")
+        images = [] if phase is None else [phase.array]
+        return images + ([] if virtual is None else list(virtual.images.values())[:1])
+
+    # ---- what follows from it ----
+
+    def _suggest(self, *events) -> None:
+        if self.known.known != OTHER:
+            spacing, angle = KNOWN[self.known.known]
+            self.known.param.update(spacing_1=spacing, spacing_2=spacing, angle=angle)
+
+    def _solve(self, *events) -> None:
+        self._fit, said = None, ""
+        known = self.known
+        if len(self._peaks) == 2 and None not in (known.spacing_1, known.spacing_2):
+            try:
+                self._fit = fit_lattice(
+                    self._peaks,
+                    (known.spacing_1, known.spacing_2),
+                    known.angle,
+                    self._shape,
+                    self._page.experiment.detector.scan_bin,
+                )
+                said = self._fit.statement
+            except (Unfitted, ValueError) as error:
+                said = str(error)
+        self._show(said)
+
+    def _use(self) -> None:
+        if self._fit is None:
+            return
+        experiment, (y, x) = self._page.experiment, self._fit.steps
+        with experiment.scan.entering(LATTICE):
+            experiment.scan.param.update(
+                scan_step_y=float(f"{y:.5g}"), scan_step_x=float(f"{x:.5g}")
+            )
+        if self._fit.shear is not None:
+            treatment = experiment.treatment
+            treatment.shear = float(f"{treatment.shear + self._fit.shear:.4g}")
+        self.leave()
+
+    def _check_camera(self) -> None:
+        if self._fit is None:
+            return
+        fit, spacing = self._fit, self.known.spacing_1
+        self._page.pipeline.aside.perform(
+            Job("camera", "Measuring the camera", lambda c: camera_words(c, fit, spacing))
+        )
+
+    def _show(self, said: str = "") -> None:
+        self.banner.say(WORDS[len(self._peaks)] if self.on else "")
+        self._page.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
+        hidden = [] if self.on else list(HIDDEN)
+        if self.on and self._fit is None:
+            hidden = list(RESULTS)
+        label = "Leave the lattice" if self.on else "Calibrate on a lattice…"
+        begin = self.controls.specs[0] | {"label": label}
+        if begin != self.controls.specs[0]:
+            self.controls.specs = [begin, *self.controls.specs[1:]]
+        self.controls.param.update(hidden=hidden, values=self.controls.values | {"said": said})
+
+    def roots(self) -> dict:
+        """The fields, and the line over the spectrum."""
+        return {"lattice": self.controls, "lattice_banner": self.banner}
+
+    def close(self) -> None:
+        """End the ties."""
+        for watcher in self._watchers:
+            self.known.param.unwatch(watcher)
+        self.controls.close()
+        self.banner.close()
