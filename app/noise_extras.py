@@ -80,7 +80,7 @@ def stated(found: dict[str, float | None], limit: float) -> str:
         if period is not None:
             why = "band limit" if period * limit < AT_LIMIT else name
             return f"resolution {length(period)} ({why})"
-    return "no resolution: halves differ"
+    return "no resolution"
 
 
 def denoised(context: Context) -> LabelledImage:
@@ -125,5 +125,5 @@ def tilt_corrected(context: Context) -> LabelledImage:
         )
 
     made = context.engine.placed.attempt(work)
-    label = f"image / mean, {upsample} × finer" if upsample > 1 else "image / mean"
+    label = f"{upsample} × finer" if upsample > 1 else "image / mean"
     return LabelledImage(on_host(made.image), "", made.sampling, label)

@@ -13,6 +13,7 @@ from scans import ABERRATIONS, CALIBRATION, SCAN_SHAPE, weak_events
 from sessions import Session
 
 from app.catalogue import Catalogue
+from app.chart import Chart
 from app.dosing import LEAST, coarse
 from app.engine import Engine
 from app.features.noise import PLAIN, NoiseCard
@@ -243,7 +244,7 @@ def test_the_tilt_corrected_image_is_finer_over_the_same_field(session):
     assert (image.axis_unit, image.unit) == ("nm", "")
     for name in ("x0", "x1", "y0", "y1"):
         assert getattr(image.extent, name) == pytest.approx(getattr(own.extent, name))
-    assert made.label == "image / mean, 2 × finer"
+    assert made.label == "2 × finer"
     assert made.array.mean() == pytest.approx(1, abs=1e-4)
 
 
@@ -312,6 +313,21 @@ def test_the_label_stands_beside_the_picture():
     slot.take("frc", None)
     state.slot_main = "frc"
     assert "could not be made" in slot.empty.text
+    slot.close()
+
+
+def test_beside_a_small_curve_the_pointer_reads_in_the_place_of_the_label():
+    state = Experiment().display
+    slot = Slot(state, "slot_left", Link())
+    state.slot_left = "frc"
+    chart = Chart([1.0, 2.0], {"correlation": [1.0, 0.5]}, "q (1/nm)", periods=True, statement="s")
+    slot.take("frc", chart)
+    assert (slot.mode.text, slot.mode.visible) == ("s", True)
+    slot.view.on_pointer(1.9, 0.0)
+    assert slot.readout.text == "2 1/nm = 5 Å   correlation 0.5"
+    assert not slot.mode.visible
+    slot.view.on_pointer(None, None)
+    assert (slot.readout.text, slot.mode.visible) == ("", True)
     slot.close()
 
 

@@ -125,6 +125,8 @@ class Slot(pn.viewable.Viewer):
     def _tell(self, reading: str) -> None:
         """Say what lies under the pointer."""
         self.readout.say(reading)
+        # There is no room for both beside a small curve.
+        self.mode.visible = self.large or not (reading and kind(self.contrast) == "curve")
 
     @property
     def results(self) -> dict:
@@ -200,7 +202,7 @@ class Slot(pn.viewable.Viewer):
         view = self.view
         if hasattr(view, "limits"):
             view.limits.forget()
-        self.readout.say("")
+        self._tell("")
         self.body[:] = [view.pane]
         self.draw()
 
