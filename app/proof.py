@@ -13,6 +13,7 @@ from app.chart import Chart
 from app.coefficients import rounded
 from app.request import Request
 from app.results import Flatness
+from app.work import usable_sideband
 from recon.backend import CPU
 from recon.optics import Aberrations, electron_wavelength
 
@@ -75,7 +76,7 @@ def curve_middle(request: Request) -> float:
 
 def curve_key(request: Request) -> object:
     """What the figures against defocus depend on."""
-    return replace(request.aberrations, C10=0.0), curve_middle(request)
+    return replace(request.aberrations, C10=0.0), curve_middle(request), request.sideband
 
 
 def focus_chart(context: Context) -> Chart:
@@ -83,12 +84,14 @@ def focus_chart(context: Context) -> Chart:
     from recon.through_focus import focus_curve
 
     g, request = context.g, context.request
-    reach = CURVE_DEPTHS * depth_of_focus(request)
+    sideband, reach = usable_sideband(g, request.sideband), CURVE_DEPTHS * depth_of_focus(request)
     defoci = curve_middle(request) + np.linspace(-reach, reach, CURVE_POINTS)
     found = on_device(
         context,
         g,
-        lambda: focus_curve(g, request.aberrations, defoci, progress=context.meter),
+        lambda: focus_curve(
+            g, request.aberrations, defoci, sideband=sideband, progress=context.meter
+        ),
     )
     lines = {"tiles' flatness": found.flatness, "image contrast": found.contrast}
     return Chart(found.defoci / 10, lines, "defocus (nm)", y_range=(0.0, 1.05))
@@ -101,10 +104,12 @@ def focus_series(context: Context) -> FocusSeries:
     g, request = context.g, context.request
     step = rounded(depth_of_focus(request) / SERIES_STEP)
     defoci = request.aberrations.defocus + step * np.arange(-(SERIES // 2), SERIES // 2 + 1)
-    size = max(8, min(SERIES_PX, max(g.scan_shape)))
+    sideband, size = usable_sideband(g, request.sideband), max(8, min(SERIES_PX, max(g.scan_shape)))
     images = on_device(
         context,
         g,
-        lambda: through_focus(g, request.aberrations, defoci, size, progress=context.meter),
+        lambda: through_focus(
+            g, request.aberrations, defoci, size, sideband=sideband, progress=context.meter
+        ),
     )
     return FocusSeries(defoci / 10, images)

@@ -33,7 +33,9 @@ class FocusCurve:
     contrast: np.ndarray
 
 
-def focus_curve(g: Sidebands, aberrations: Aberrations, defoci, *, progress=None) -> FocusCurve:
+def focus_curve(
+    g: Sidebands, aberrations: Aberrations, defoci, *, sideband: str = "both", progress=None
+) -> FocusCurve:
     """Flatness of the tiles and contrast of the phase against defocus.
 
     Parameters
@@ -43,6 +45,8 @@ def focus_curve(g: Sidebands, aberrations: Aberrations, defoci, *, progress=None
         All but the defocus are kept.
     defoci : (n,) sequence of float
         Defocus -C10 [Å].
+    sideband : str
+        Which sidebands the images sum, as for `recon.ssb.single_sideband`.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -61,7 +65,7 @@ def focus_curve(g: Sidebands, aberrations: Aberrations, defoci, *, progress=None
     flat, variance = np.empty(len(focused)), np.empty(len(focused))
     for n, each in enumerate(_told(focused, progress)):
         flat[n] = flatness(g, each)
-        image = single_sideband(g, each, "draft", band_limit=BAND_LIMIT)
+        image = single_sideband(g, each, "draft", sideband, BAND_LIMIT)
         variance[n] = float(g.device.xp.var(image))
     largest = variance.max()
     contrast = variance / largest if largest > 0 else np.zeros_like(variance)
@@ -70,7 +74,13 @@ def focus_curve(g: Sidebands, aberrations: Aberrations, defoci, *, progress=None
 
 @guarded
 def through_focus(
-    g: Sidebands, aberrations: Aberrations, defoci, size: int = 128, *, progress=None
+    g: Sidebands,
+    aberrations: Aberrations,
+    defoci,
+    size: int = 128,
+    *,
+    sideband: str = "both",
+    progress=None,
 ) -> np.ndarray:
     """Small draft phases through the focus.
 
@@ -83,6 +93,8 @@ def through_focus(
         Defocus -C10 [Å].
     size : int
         Pixels of the longer side, at least 8; no more than the scan has.
+    sideband : str
+        Which sidebands are summed, as for `recon.ssb.single_sideband`.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -106,7 +118,7 @@ def through_focus(
     shape = tuple(max(1, round(n / shrink)) for n in g.scan_shape)
     images = np.empty((len(focused), *shape), np.float32)
     for image, each in zip(images, _told(focused, progress), strict=True):
-        phase = single_sideband(g, each, "draft")
+        phase = single_sideband(g, each, "draft", sideband)
         image[:] = on_host(phase if shape == g.scan_shape else _shrunk(g.device, phase, shape))
     return images
 

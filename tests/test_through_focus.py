@@ -46,6 +46,20 @@ def test_small_images_hold_the_low_frequencies_of_the_large_ones():
     assert np.abs(spectra[1][:, 11]).max() < 1e-7
 
 
+def test_they_sum_the_sidebands_that_are_shown():
+    g = g_of(LOW, -12.0, full=True)
+    at = replace(LOW, C10=-DEFOCI[4])
+    wanted = single_sideband(g, at, "draft", "full")
+    np.testing.assert_array_equal(
+        through_focus(g, LOW, DEFOCI[4:5], 44, sideband="full")[0], wanted
+    )
+    variances = [
+        single_sideband(g, replace(LOW, C10=-d), "draft", "full", 0.9).var() for d in DEFOCI[4:6]
+    ]
+    contrast = focus_curve(g, LOW, DEFOCI[4:6], sideband="full").contrast
+    np.testing.assert_allclose(contrast, np.array(variances) / max(variances), rtol=1e-5)
+
+
 def test_a_device_gives_the_same(monkeypatch):
     there, here = g_on(fake_gpu("cpu", monkeypatch).device), g_of(LOW, -12.0, full=True)
     curves = [focus_curve(g, LOW, DEFOCI[:3]) for g in (here, there)]
