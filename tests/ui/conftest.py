@@ -59,13 +59,30 @@ def lattice_scan():
     )
 
 
+TRUTH = Aberrations(C10=-150, C12a=40)
+"""Of the scan of atoms."""
+
+
+def atoms_scan():
+    """Atoms at random places, out of focus and turned by -30°."""
+    y, x = np.indices((48, 48))
+    phase = np.zeros((48, 48))
+    for row, column in np.random.default_rng(3).uniform(0, 48, (70, 2)):
+        # The scan is periodic.
+        off = (np.mod(axis - at + 24, 48) - 24 for axis, at in ((y, row), (x, column)))
+        phase += 0.2 * np.exp(-sum(part**2 for part in off) / 3)
+    calibration = Calibration(80e3, 25.0, (0.4, 0.4), (19.6, 19.3), 12.0, -30.0)
+    return simulate_events(phase, calibration, TRUTH, dose=8e3, frame_shape=(40, 40), seed=1)
+
+
 @pytest.fixture(scope="session")
 def scans(tmp_path_factory):
-    """Folder with two good scans and one that is none."""
+    """Folder with good scans and one that is none."""
     folder = tmp_path_factory.mktemp("scans")
     events = lattice_scan()
     write_events(folder / "lattice.npz", events)
     write_events(folder / "other.h5", events)
+    write_events(folder / "atoms.npz", atoms_scan())
     (folder / "broken.h5").write_bytes(b"no scan at all")
     return folder
 
