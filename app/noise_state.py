@@ -21,7 +21,7 @@ class NoiseState(param.Parameterized):
     denoise_method = param.Selector(
         default=METHODS[0],
         objects=list(METHODS),
-        label="Method",
+        label="Denoising method",
         doc="Of the contrast “SSB phase, denoised”.",
     )
     denoise_strength = param.Number(
@@ -29,7 +29,7 @@ class NoiseState(param.Parameterized):
         bounds=(0.05, 20),
         softbounds=(0.1, 4),
         step=0.05,
-        label="Strength (σ)",
+        label="Denoising strength (σ)",
         doc="In units of the counting noise; 1 takes out about what the electrons put in.",
     )
     upsampling = param.Selector(

@@ -50,4 +50,7 @@ class Saving:
 
     def _title(self) -> str:
         summary = self.pipeline.latest("scan")
-        return "livestem" if summary is None else summary.title
+        if summary is None:
+            return "livestem"
+        share = summary.dose_share
+        return summary.title if share == 1 else f"{summary.title}-{100 * share:g}-percent-dose"

@@ -19,6 +19,7 @@ from app.engine import Engine
 from app.features.noise import PLAIN, NoiseCard
 from app.request import Reading, Request
 from app.results import PhaseImage, ScanSummary
+from app.saving import Saving
 from app.service import ComputeService
 from app.state import Experiment
 from app.views.contrasts import scan_image
@@ -33,6 +34,16 @@ from recon.ssb import single_sideband
 
 EVENTS = weak_events(metadata=truth(CALIBRATION, ABERRATIONS))
 SHARE, DRAW = 0.25, 7
+
+FACTS = {
+    **dict.fromkeys(("dataset", "title", "format"), "demo"),
+    **dict.fromkeys(("scan_shape", "full_scan_shape", "frame_shape"), (4, 4)),
+    "flyback": "none",
+    "frames_per_position": 1,
+    "electrons": 50_000_000,
+    "dose": 2000.0,
+}
+LOWER = {"electrons": 5_000_000, "dose": 200.0, "dose_share": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -278,13 +289,14 @@ def everything(engine, service):
     display.param.update(slot_main="denoised", slot_left="parallax", slot_right="frc")
     session.until(lambda: all(session.all(t) for t in ("denoised", "parallax", "frc")))
     curve = session.all("frc")[0].lines["correlation"]
+    at_rest = [session.all(topic)[0] for topic in ("parallax", "denoised")]
     display.slot_main = "obf"
     exact(session, lambda: setattr(session.experiment.noise, "wiener", True))
     exact(session, lambda: setattr(session.experiment.treatment, "dose_percent", 40))
     assert session.all("error") == []
-    shown = [session.all(topic)[-1] for topic in ("phase", "obf", "parallax", "denoised")]
+    live = [session.all(topic)[-1] for topic in ("phase", "obf")]
     session.pipeline.close()
-    return [*(each.array for each in shown), curve]
+    return [*(each.array for each in (*live, *at_rest)), curve]
 
 
 def test_all_of_it_is_the_same_on_a_device(engine, service, monkeypatch):
@@ -334,19 +346,16 @@ def test_beside_a_small_curve_the_pointer_reads_in_the_place_of_the_label():
 def test_the_card_says_how_many_electrons_before_they_are_drawn():
     experiment = Experiment()
     card = NoiseCard(SimpleNamespace(experiment=experiment))
-    facts = dict.fromkeys(("title", "format", "flyback"), ""), {"frames_per_position": 1}
-    shapes = dict.fromkeys(("scan_shape", "full_scan_shape", "frame_shape"), (4, 4))
-    common = {"dataset": "demo", **facts[0], **facts[1], **shapes}
-    card.take("scan", ScanSummary(**common, electrons=50_000_000, dose=2000.0))
+    card.take("scan", ScanSummary(**FACTS))
     assert card.counted.text == "2\u202f000 e/Å² · 50 M electrons"
     assert card.dose.hidden == ["dose_draw"]
     experiment.treatment.dose_percent = 10
     assert card.counted.text == "200 e/Å² · 5 M electrons"
     assert card.dose.hidden == []
     # What arrives is of the lower dose already.
-    card.take("scan", ScanSummary(**common, electrons=5_000_000, dose=200.0, dose_share=0.1))
+    card.take("scan", ScanSummary(**FACTS | LOWER))
     assert card.counted.text == "200 e/Å² · 5 M electrons"
-    card.take("scan", ScanSummary(**common, electrons=None, dose=None))
+    card.take("scan", ScanSummary(**FACTS | {"electrons": None, "dose": None}))
     assert "livestem count" in card.counted.text
     assert card.dose.disabled == ["dose_percent", "dose_draw"]
     assert card.prior.text == PLAIN
@@ -357,3 +366,13 @@ def test_the_card_says_how_many_electrons_before_they_are_drawn():
     experiment.noise.wiener = False
     assert card.prior.text == PLAIN
     card.close()
+
+
+def test_a_picture_of_fewer_electrons_has_them_in_its_name():
+    handed = []
+    for share, name in ((1.0, "demo-phase.png"), (0.125, "demo-12.5-percent-dose-phase.png")):
+        told = SimpleNamespace(latest=lambda topic, s=share: ScanSummary(**FACTS, dose_share=s))
+        saving = Saving(told, None, None)
+        saving.saver.hand_over_figure = lambda filename, figure: handed.append(filename)
+        saving.save("png", None, "phase")
+        assert handed.pop() == name

@@ -39,8 +39,8 @@ class NoiseCard(Feature):
         self.others = Controls(
             [
                 _heading("Of the contrast “SSB phase, denoised”"),
-                spec(self.noise, "denoise_method") | {"kind": "choice"},
-                spec(self.noise, "denoise_strength"),
+                spec(self.noise, "denoise_method") | {"kind": "choice", "label": "Method"},
+                spec(self.noise, "denoise_strength") | {"label": "Strength"},
                 _heading("Of the tilt-corrected bright field"),
                 spec(self.noise, "upsampling"),
             ]
