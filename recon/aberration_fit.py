@@ -23,6 +23,7 @@ from recon.optics import COEFFICIENTS, Aberrations
 from recon.overlaps import Overlaps, strongest_overlaps
 from recon.phase_model import flat_sums
 from recon.refinement import TINY, Refinement
+from recon.semiangle import check_semiangle
 
 FREQUENCIES = 400
 """Frequencies that are looked at, the strongest."""
@@ -173,6 +174,7 @@ def fit_aberrations(
     stages = [first, *further]
     fit = Refinement(overlaps, names, best, rotation, tell=tell).run([*stages, names])
     fit, undetermined = _determined(fit, start)
+    check_semiangle(g, fit.aberrations)
     tell(1.0)
     return _report(fit, start, undetermined)
 

@@ -81,7 +81,8 @@ class Refinement:
         self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
         # What the entries' power above noise lets one expect of a and b, per unit of weight.
         signal = np.maximum(self.power - self.counts, 1.0)
-        self._ridge = o.add_up(o.weights * (o.right + o.left)) / signal
+        lit = o.add_up(o.weights * (o.right + o.left))
+        self._ridge = np.maximum(lit, TINY + 1e-6 * o.add_up(o.weights)) / signal
 
     def run(self, stages):
         """Fit stage after stage, each with the misfit that the one before left."""

@@ -1,0 +1,163 @@
+"""The aperture's radius from G: which semi-angle, for an energy, puts the sidebands where they are.
+
+All that a wrong semi-angle or energy changes is the scale of the scan's frequencies against the
+disc, q / k0: G then is cut along the wrong circles, and entries without signal lie in what is
+taken for a sideband. The wavelength alone cannot be told: with k0 right, it only rescales the
+aberrations.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recon.errors import Unfitted
+from recon.gfunction import Sidebands
+from recon.optics import Aberrations
+from recon.overlaps import Overlaps, overlaps_at, strongest_overlaps
+from recon.refinement import Refinement
+
+FREQUENCIES = 120
+"""Frequencies that judge, the strongest."""
+
+LARGEST, COARSE, FINE = 2.4, 0.1, 0.02
+"""Factor to either side that is tried, and the steps of its logarithm."""
+
+DETERMINED = 0.1
+"""Relative standard error from which the semi-angle is not determined."""
+
+SURE = 25.0
+"""Log-likelihood by which another semi-angle must be better, to say that the given one is wrong."""
+
+CHECKED = (-0.75, -0.5, -0.3, -0.2, 0.2, 0.3, 0.5, 0.75)
+"""Logarithms of factors at which a semi-angle is checked."""
+
+PLAIN, AT_AN_END = 0.03, 0.15
+"""Share of the log-likelihood by which one of them must be better as well, and by which one at an
+end, where a scan that tells little of the radius may rise slowly."""
+
+FIRST_ORDER = ("C10", "C12a", "C12b")
+
+
+@dataclass(frozen=True)
+class SemiangleFit:
+    """A fitted semi-angle.
+
+    Attributes
+    ----------
+    semiangle_cutoff, error : float
+        [mrad], with its standard error.
+    gain : float
+        Log-likelihood by which it is better than the calibration's.
+    statement : str
+    """
+
+    semiangle_cutoff: float
+    error: float
+    gain: float
+    statement: str
+
+
+def fit_semiangle(g: Sidebands, aberrations: Aberrations, *, progress=None) -> SemiangleFit:
+    """The semi-angle that explains the sidebands best, first-order aberrations fitted with it.
+
+    Parameters
+    ----------
+    g : Sidebands
+    aberrations : Aberrations
+        As fitted with the calibration's semi-angle; a wrong one leaves the tiles' slopes.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    SemiangleFit
+
+    Raises
+    ------
+    Unfitted
+        If the scan does not determine it.
+    """
+    tell = progress or (lambda fraction: None)
+    given = g.calibration.semiangle_cutoff
+    overlaps = _entries(g, FREQUENCIES)
+    if overlaps.size < 6:
+        raise Unfitted(
+            f"Only {overlaps.size} spatial frequencies have sidebands: the semi-angle stays "
+            f"{given:g} mrad."
+        )
+    scored: dict[float, float] = {}
+    reach = round(np.log(LARGEST) / COARSE)
+
+    def likelihood(log):
+        log = round(float(log), 6)
+        if log not in scored:
+            refined = _laid(overlaps, np.exp(log), aberrations).run([FIRST_ORDER])
+            scored[log] = refined.likelihood
+            tell(min(len(scored) / (2 * reach + 12), 1.0))
+        return scored[log]
+
+    logs = np.arange(-reach, reach + 1) * COARSE
+    best = logs[np.argmax([likelihood(log) for log in logs])]
+    near = best + np.arange(-4, 5) * FINE
+    values = np.array([likelihood(log) for log in near])
+    curvature, slope, _ = np.polyfit(near - best, values, 2)
+    if not curvature < 0 or abs(best) >= reach * COARSE:
+        raise Unfitted(f"The scan does not determine the semi-angle: it stays {given:g} mrad.")
+    log, error = best - slope / (2 * curvature), np.sqrt(-0.5 / curvature)
+    if not (error < DETERMINED and abs(log - best) < 5 * FINE):
+        raise Unfitted(f"The scan does not determine the semi-angle: it stays {given:g} mrad.")
+    value, gain = float(given / np.exp(log)), float(values.max() - likelihood(0.0))
+    said = f"Semi-angle {value:.2f} ± {value * error:.2f} mrad ({given:g} mrad given)."
+    return SemiangleFit(value, float(value * error), gain, said)
+
+
+def check_semiangle(g: Sidebands, aberrations: Aberrations) -> None:
+    """Refuse a semi-angle and energy with which sidebands are plainly not where they should be.
+
+    Parameters
+    ----------
+    g : Sidebands
+    aberrations : Aberrations
+        As fitted with them.
+
+    Raises
+    ------
+    Unfitted
+        If apertures of another radius explain the tiles far better.
+    """
+    overlaps = _entries(g, FREQUENCIES)
+    if overlaps.size < 6:
+        return
+    given, *others = (_laid(overlaps, np.exp(log), aberrations).judge() for log in (0.0, *CHECKED))
+    likelihoods = [one.likelihood for one in others]
+    best = int(np.argmax(likelihoods))
+    gain = likelihoods[best] - given.likelihood
+    share = AT_AN_END if best in (0, len(CHECKED) - 1) else PLAIN
+    if gain > max(SURE, share * given.likelihood):
+        told = g.calibration.semiangle_cutoff
+        raise Unfitted(
+            f"The sidebands are not those of {told:g} mrad at {g.calibration.energy / 1e3:g} keV: "
+            f"near {told / np.exp(CHECKED[best]):.2g} mrad they would fit far better. Check "
+            "energy, semi-angle and scan step; nothing was changed."
+        )
+
+
+def _entries(g: Sidebands, count: int) -> Overlaps:
+    """All entries of the strongest frequencies, edges too: there a wrong radius shows."""
+    found = strongest_overlaps(g, count)
+    steps = [1 / (n * s) for n, s in zip(g.scan_shape, g.calibration.scan_sampling, strict=True)]
+    return overlaps_at(g, np.rint(found.q / np.array(steps)[:, None]).astype(int).T, 0.0)
+
+
+def _laid(overlaps: Overlaps, scale: float, aberrations: Aberrations) -> Refinement:
+    """A fit as if frequencies were `scale` times as long, in units of the aperture."""
+    o = overlaps
+    scaled = replace(o, q=o.q * scale)
+    q = np.repeat(scaled.q_on_detector(), np.diff(o.starts), axis=1)
+    # Pixels that an edge cuts count in part.
+    right, left = (
+        np.clip((o.k0 - np.hypot(*(o.k - sign * q))) / o.width + 0.5, 0.0, 1.0) for sign in (1, -1)
+    )
+    # The same slopes of the tiles' phases.
+    kept = Aberrations(**{name: value / scale for name, value in vars(aberrations).items()})
+    return Refinement(replace(scaled, right=right, left=left, tables={}), FIRST_ORDER, kept)
