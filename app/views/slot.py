@@ -2,6 +2,7 @@
 
 import numpy as np
 import panel as pn
+from panel.io import hold
 
 from app.state import COLOUR_MAPS, CONTRASTS, DisplayState
 from app.views.assets import asset
@@ -199,12 +200,14 @@ class Slot(pn.viewable.Viewer):
         return True
 
     def _choose(self, *events) -> None:
-        view = self.view
-        if hasattr(view, "limits"):
-            view.limits.forget()
-        self._tell("")
-        self.body[:] = [view.pane]
-        self.draw()
+        # In one message: Panel would send a new figure's place before what Bokeh says of it.
+        with hold():
+            view = self.view
+            if hasattr(view, "limits"):
+                view.limits.forget()
+            self._tell("")
+            self.body[:] = [view.pane]
+            self.draw()
 
     def _restyle(self, *events) -> None:
         for view in self._views.values():
