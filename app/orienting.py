@@ -125,7 +125,8 @@ def sheet_page(oriented: Oriented, key: str | None) -> SheetPage:
     return SheetPage(
         SHEET,
         "Orientations",
-        f"{_signed(oriented.sheet.statement)} A click on a picture takes its orientation.",
+        f"{_signed(oriented.sheet.statement)} A click on a picture takes its orientation; then "
+        "focus again.",
         tuple(cards),
     )
 

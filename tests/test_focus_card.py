@@ -199,6 +199,8 @@ def test_a_picture_of_the_series_sets_its_defocus_and_stays_marked(instrument): 
     assert saver.filename.endswith("-through-focus.gif")
     with Image.open(BytesIO(saver.data)) as film:
         assert film.n_frames == 4
+    instrument.pipeline.publish("scan", summary(dataset="another.h5"))
+    assert not sheet.shown
 
 
 def test_a_movie_goes_there_and_back_in_one_scale_of_grey():

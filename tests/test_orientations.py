@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_focus_card import feature
-from test_page import image, instrument  # noqa: F401
+from test_page import image, instrument, summary  # noqa: F401
 
 from app.meter import Meter
 from app.orienting import Oriented, chosen, oriented, sheet_page
@@ -76,7 +75,10 @@ def test_one_click_sets_rotation_and_transpose_and_ends_the_search(instrument, f
     assert (scan.rotation_deg, scan.transpose) == (-102.0, True)
     assert changes == [{"rotation_deg", "transpose"}]  # one change, one step to undo
     assert [card["chosen"] for card in instrument.sheet.cards].index(True) == 3
-    assert feature(instrument, "fit").sheets != ("orientations",)
+    instrument.pipeline.publish("scan", summary(dataset="another.h5"))
+    assert not instrument.sheet.shown
+    instrument.sheet._handle_msg({"does": "act", "key": "0", "name": "pick"})
+    assert scan.rotation_deg == -102.0
 
 
 def test_the_pictures_are_those_of_their_orientation():

@@ -91,6 +91,7 @@ class Focusing(Feature):
             return
         self._shown = dataset
         self.report.say()
+        self.series.forget()
         fresh, self._fresh = self._fresh, False
         self._due = fresh and self.state.on_opening
         if dataset != DEMO:

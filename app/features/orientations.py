@@ -17,6 +17,7 @@ class Orientations(Feature):
     def __init__(self, page):
         self.page = page
         self._found: Oriented | None = None
+        self._dataset = ""
         calibration = page.panels.calibration
         at = 1 + [each["name"] for each in calibration.specs].index("turn")
         button = {
@@ -39,6 +40,10 @@ class Orientations(Feature):
         if topic == TOPIC:
             self._found = value
             self.page.sheet.show(sheet_page(value, self._chosen()))
+        elif topic == "scan" and value.dataset != self._dataset:
+            self._dataset, self._found = value.dataset, None
+            if self.page.sheet.showing(SHEET):
+                self.page.sheet.hide()
 
     def act(self, sheet: str, key: str, action: str) -> None:
         """Do what a button of the sheet says."""

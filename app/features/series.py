@@ -57,6 +57,12 @@ class Series:
             )
         )
 
+    def forget(self) -> None:
+        """Put away what was made of another scan."""
+        self._made = None
+        if self.page.sheet.showing(SHEET):
+            self.page.sheet.hide()
+
     def act(self, key: str, action: str) -> None:
         """Do what a button of the sheet says."""
         series = self._made
