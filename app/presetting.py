@@ -31,6 +31,7 @@ OF_THE_SCAN = frozenset(
     ("detector", "detector_bottom"),
     ("detector", "detector_left"),
     ("detector", "detector_right"),
+    ("treatment", "shear"),
     ("display", "frequencies"),
 }
 """What belongs to one scan and would be wrong for the next."""

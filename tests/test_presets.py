@@ -196,7 +196,7 @@ def test_a_preset_of_everything_leaves_the_scan_and_the_view_alone(experiment):
     assert values["dpc", "iterations"] == Experiment().dpc.iterations
     names = {name for _, name in values}
     assert not names & {"dataset", "scan_step_x", "crop_top", "fit_disc", "radius", "view", "theme"}
-    assert not names & {"detector_left", "frequencies", "slot_main"}
+    assert not names & {"detector_left", "frequencies", "slot_main", "shear"}
 
 
 def test_an_unknown_energy_is_not_a_setting():
