@@ -126,7 +126,11 @@ class PhaseModel:
     def differences(self, rotation_deg: float):
         """(E, 28) m(k) - m(k - q) and m(k + q) - m(k) of the monomials m."""
         here, after, before = self._monomials(rotation_deg)
-        return here - after, before - here
+        tables = self.overlaps.tables
+        if tables.get("difference") != rotation_deg:
+            tables["differences"] = here - after, before - here
+            tables["difference"] = rotation_deg
+        return tables["differences"]
 
     def columns(self, differences) -> np.ndarray:
         """(2, E, n) B of the coefficients, for both terms."""
