@@ -9,6 +9,7 @@ from recon.backend import CPU, Device
 from recon.calibration import Calibration
 from recon.com import centre_of_mass, scan_deflection
 from recon.cropping import bin_scan, crop_scan
+from recon.datacube import bright_field, plane_counts
 from recon.dose import thin_events
 from recon.dpc import integrate_com, integrate_com_direct
 from recon.events import from_frames
@@ -49,6 +50,10 @@ def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:
         crop_scan(events, (0, 8), (0, 8))
         bin_scan(events, 2)
         thin_events(events, 0.5)
+        # Few electrons are counted otherwise than many.
+        lone = from_frames([[]] * 255 + [[0] * longest], (16, 16), (20, 20))
+        disc = bright_field(calibration, lone.frame_shape, 6)
+        plane_counts(lone, disc.lookup, 0, disc.size)
         there = events.to_device(device)
         _passes(there, calibration)
         tell(0.2 + 0.4 * stage)

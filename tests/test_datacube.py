@@ -111,3 +111,19 @@ def test_a_disc_off_the_detector_is_refused_with_its_place():
         bright_field(calibration((-50.0, 12.8)), (24, 26), 8)
     with pytest.raises(ValueError, match=r"Between 4 and 64 .* not 3"):
         bright_field(calibration(), (24, 26), 3)
+
+
+@pytest.mark.parametrize("most", [1, 30, 400])
+def test_planes_are_counted_alike_where_electrons_are_few_and_many(most):
+    """150 positions are no whole number of lines; 400 electrons in a pixel need two bytes."""
+    rng = np.random.default_rng(most)
+    frames = [rng.integers(0, 64, rng.integers(0, most + 1)) for _ in range(149)]
+    frames.append(np.full(most, 9))
+    events = from_frames(frames, (10, 15), (8, 8))
+    lookup = rng.integers(-1, 6, 64).astype(np.int32)
+    expected = np.zeros((7, 150), int)
+    for position, frame in enumerate(frames):
+        np.add.at(expected[:, position], lookup[frame], 1)
+    for first, stop in ((0, 6), (2, 5)):
+        counts = plane_counts(events, lookup, first, stop)
+        np.testing.assert_array_equal(counts.reshape(-1, 150), expected[first:stop])

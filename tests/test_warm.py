@@ -1,7 +1,7 @@
 from fake_gpu import fake_gpu
 
 from recon import warm
-from recon.kernels import dpc, events, ragged, sideband_exact, sidebands
+from recon.kernels import densify, dpc, events, ragged, sideband_exact, sidebands
 
 
 def test_every_kernel_of_a_session_is_compiled():
@@ -10,6 +10,8 @@ def test_every_kernel_of_a_session_is_compiled():
     assert seen == sorted(seen)
     assert seen[-1] == 1
     used = [
+        densify.one_by_one,
+        densify.line_by_line,
         events.highest,
         events.centres,
         sidebands.sum_hard,
