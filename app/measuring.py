@@ -87,7 +87,10 @@ def straightened(engine, whole, treatment: Treatment, progress: Report) -> tuple
         done.append(("round_disc", *_ellipse_words(found)))
     if descan is None and ellipse is None:
         return whole.events, done
-    return _moved(whole.events, descan, ellipse, progress), done
+    moved = _moved(whole.events, descan, ellipse, progress)
+    lost = [note for note in moved.source.notes if note not in whole.events.source.notes]
+    *before, (control, short, sentence) = done
+    return moved, [*before, (control, short, " ".join([sentence, *lost]))]
 
 
 def _disc(engine, whole):

@@ -9,7 +9,7 @@ before any cut. The mean pattern stays where it is, so that a disc entered by ha
 Each step gives a scan like the one it took, so that every sum after it sees the same electrons.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,10 +41,35 @@ def treated(
     ValueError
         If a step cannot be done with this scan, or nothing is left.
     """
-    events, done = engine.events(reading), []
     if treatment.refine > 1:
-        _counted(events, "placed within their pixels")
-        _placed(events)
+        recorded = engine.events(reading)
+        _counted(recorded, "placed within their pixels")
+        _placed(recorded)
+    lasting = replace(treatment.at_full_dose(), refine=1)
+    if lasting == treatment and region == Region():
+        events, done = _as_a_whole(engine, reading, treatment, progress)
+    else:
+        # Once for every dose and every part of the scan.
+        whole = engine.scan(reading, Region(), lasting, progress)
+        events, done = whole.events, list(whole.steps)
+    if treatment.dose_share < 1:
+        from recon.dose import thin_events
+
+        _counted(events, "thinned to a lower dose")
+        events = thin_events(events, treatment.dose_share, treatment.draw, progress)
+    if region != Region():
+        events = cut(events, region, progress)
+    if treatment.refine > 1:
+        from recon.subpixel import refine_detector
+
+        events = refine_detector(events, treatment.refine)
+        done.append(Step("subpixel", f"1/{treatment.refine} px", refined(treatment.refine)))
+    return events, tuple(done)
+
+
+def _as_a_whole(engine, reading, treatment, progress) -> tuple[ScanData, list[Step]]:
+    """The whole scan without its faults and distortions."""
+    events, done = engine.events(reading), []
     if treatment.mask_faulty:
         from recon.masking import without
 
@@ -64,19 +89,7 @@ def treated(
         _counted(events, "moved to where its row really lies")
         events = regrid(events, ScanDistortion(treatment.shear), progress)
         done.append(_sheared(treatment.shear, engine.events(reading), events))
-    if treatment.dose_share < 1:
-        from recon.dose import thin_events
-
-        _counted(events, "thinned to a lower dose")
-        events = thin_events(events, treatment.dose_share, treatment.draw, progress)
-    if region != Region():
-        events = cut(events, region, progress)
-    if treatment.refine > 1:
-        from recon.subpixel import refine_detector
-
-        events = refine_detector(events, treatment.refine)
-        done.append(Step("subpixel", f"1/{treatment.refine} px", refined(treatment.refine)))
-    return events, tuple(done)
+    return events, done
 
 
 def without_faults(events: ScanData, pattern):

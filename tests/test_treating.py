@@ -216,3 +216,26 @@ def test_a_saved_file_says_what_was_done(engine):
     assert session.all("faults")[-1].hot == 3
     session.pipeline.close()
     service.close()
+
+
+def test_what_is_done_to_the_whole_scan_is_done_once_for_every_dose_and_part(engine, monkeypatch):
+    import recon.distortion
+
+    moved, original = [], recon.distortion.regrid
+
+    def count(*args):
+        moved.append(args)
+        return original(*args)
+
+    monkeypatch.setattr(recon.distortion, "regrid", count)
+    for region in (Region(), Region(scan=(0, 10, 0, 0))):
+        for share in (1.0, 0.5, 0.25):
+            treatment = Treatment(mask_faulty=True, shear=0.1, dose_share=share)
+            scan = engine.scan(Reading("hot.npz"), region, treatment)
+            assert [step.short for step in scan.steps] == ["3 hot", "−2 columns"]
+            wanted = (
+                share
+                * engine.scan(Reading("hot.npz"), region, treatment.at_full_dose()).events.electrons
+            )
+            assert scan.events.electrons == pytest.approx(wanted, rel=0.02)
+    assert len(moved) == 1
