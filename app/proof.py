@@ -105,11 +105,11 @@ def focus_series(context: Context) -> FocusSeries:
     step = rounded(depth_of_focus(request) / SERIES_STEP)
     defoci = request.aberrations.defocus + step * np.arange(-(SERIES // 2), SERIES // 2 + 1)
     sideband, size = usable_sideband(g, request.sideband), max(8, min(SERIES_PX, max(g.scan_shape)))
+    # As the phase that is shown: the same sidebands, up to the same frequency.
+    how = {"sideband": sideband, "band_limit": request.band_limit}
     images = on_device(
         context,
         g,
-        lambda: through_focus(
-            g, request.aberrations, defoci, size, sideband=sideband, progress=context.meter
-        ),
+        lambda: through_focus(g, request.aberrations, defoci, size, **how, progress=context.meter),
     )
     return FocusSeries(defoci / 10, images)

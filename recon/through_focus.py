@@ -80,6 +80,7 @@ def through_focus(
     size: int = 128,
     *,
     sideband: str = "both",
+    band_limit: float = 1.0,
     progress=None,
 ) -> np.ndarray:
     """Small draft phases through the focus.
@@ -95,6 +96,8 @@ def through_focus(
         Pixels of the longer side, at least 8; no more than the scan has.
     sideband : str
         Which sidebands are summed, as for `recon.ssb.single_sideband`.
+    band_limit : float
+        Share of 2 k0 up to which frequencies are kept.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -118,7 +121,7 @@ def through_focus(
     shape = tuple(max(1, round(n / shrink)) for n in g.scan_shape)
     images = np.empty((len(focused), *shape), np.float32)
     for image, each in zip(images, _told(focused, progress), strict=True):
-        phase = single_sideband(g, each, "draft", sideband)
+        phase = single_sideband(g, each, "draft", sideband, band_limit)
         image[:] = on_host(phase if shape == g.scan_shape else _shrunk(g.device, phase, shape))
     return images
 
