@@ -153,8 +153,8 @@ def _sheared(shear, before, after) -> Step:
 def _placed(events) -> None:
     if events.subpixel is None:
         raise ValueError(
-            "This file does not say where in its pixel an electron was: set the places within a "
-            "pixel to “off”."
+            "This file does not say where in its pixel an electron was: set “Sub-pixel” under "
+            "Corrections to “off”."
         )
 
 

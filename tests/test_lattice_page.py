@@ -106,6 +106,19 @@ def test_a_click_beside_a_peak_is_told_and_escape_leaves(instrument):
     assert instrument.spectrum.on_pick == instrument.pick
 
 
+def test_the_peaks_of_another_scan_are_forgotten(instrument):
+    feature = begin(instrument, lattice())
+    instrument.spectrum.on_pick(*place(20))
+    x = instrument.spectrum.peaks.data["x"][0]
+    wider = Spectrum(np.ones(SHAPE, np.float32), (0.02, 0.04), np.zeros((0, 2), int), 1.0)
+    instrument.pipeline.publish("scan", summary(scan_shape=SHAPE))
+    instrument.pipeline.publish("spectrum", wider)
+    assert instrument.spectrum.peaks.data["x"] == pytest.approx([2 * x])
+    instrument.pipeline.publish("scan", summary(dataset="other", scan_shape=SHAPE))
+    assert instrument.spectrum.peaks.data["x"] == []
+    assert feature.banner.text == "Click a peak of the lattice."
+
+
 def test_before_there_is_a_spectrum_the_way_is_told(instrument):
     (feature,) = [f for f in instrument.features if isinstance(f, LatticeCalibration)]
     press(feature, "begin")

@@ -183,7 +183,7 @@ def test_a_report_is_of_the_file_whatever_is_done_to_it(engine):
 
 
 def test_places_that_the_file_does_not_tell_are_refused_with_the_way_out(engine):
-    with pytest.raises(ValueError, match="set the places within a pixel to “off”"):
+    with pytest.raises(ValueError, match="set “Sub-pixel” under Corrections to “off”"):
         engine.scan(Reading("clean.npz"), Region(), Treatment(refine=4))
 
 

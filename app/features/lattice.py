@@ -57,7 +57,7 @@ class LatticeCalibration(Feature):
     def __init__(self, page):
         self._page, self.known = page, Known()
         self._peaks, self._fit = [], None
-        self._shape = None  # of the image that the peaks are in
+        self._of = None  # scan, and shape of its image, that the peaks are in
         self.on = False
         self.banner = Banner()
         self.banner.on("close", lambda message: self.leave())
@@ -118,9 +118,11 @@ class LatticeCalibration(Feature):
         """Forget the peaks where the scan in use changes; say what the camera's scale is."""
         if topic == "camera" and self._fit is not None:
             self._show(f"{self._fit.statement} {value}")
-        if topic == "scan" and self.on and value.scan_shape != self._shape and self._peaks:
+        if topic == "scan" and self._peaks and (value.dataset, value.scan_shape) != self._of:
             self._peaks, self._fit = [], None
             self._show()
+        if topic == "spectrum" and self._peaks:  # drawn on another scale
+            self._mark()
 
     def _pick(self, row: int, column: int) -> None:
         images = self._images()
@@ -129,7 +131,7 @@ class LatticeCalibration(Feature):
         except (Unfitted, ValueError) as error:
             self._page.notices.add(str(error), "notice")
             return
-        self._shape = images[0].shape
+        self._of = self._page.experiment.scan.dataset, images[0].shape
         self._peaks = [*(self._peaks if len(self._peaks) < 2 else []), peak]
         self._solve()
 
@@ -156,7 +158,7 @@ class LatticeCalibration(Feature):
                     self._peaks,
                     (known.spacing_1, known.spacing_2),
                     known.angle,
-                    self._shape,
+                    self._of[1],
                     self._page.experiment.detector.scan_bin,
                 )
                 said = self._fit.statement
@@ -187,7 +189,7 @@ class LatticeCalibration(Feature):
 
     def _show(self, said: str = "") -> None:
         self.banner.say(WORDS[len(self._peaks)] if self.on else "")
-        self._page.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
+        self._mark()
         hidden = [] if self.on else list(HIDDEN)
         if self.on and self._fit is None:
             hidden = list(RESULTS)
@@ -196,6 +198,9 @@ class LatticeCalibration(Feature):
         if begin != self.controls.specs[0]:
             self.controls.specs = [begin, *self.controls.specs[1:]]
         self.controls.param.update(hidden=hidden, values=self.controls.values | {"said": said})
+
+    def _mark(self) -> None:
+        self._page.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
 
     def roots(self) -> dict:
         """The fields, and the line over the spectrum."""
