@@ -6,6 +6,8 @@ follows a slider that keeps moving. The fine G is made once the hand rests.
 """
 
 from math import ceil, pi
+from threading import Event
+from time import monotonic
 
 import numpy as np
 
@@ -19,8 +21,8 @@ from app.weighting import Weighting
 LEAST = 8
 """Pixels across the disc of a draft."""
 
-LONGEST_S = 1.5
-"""Most that the fine G waits for a draft: they would only take the processor from one another."""
+LONGEST_S = 3.0
+"""Most that the fine G waits for a draft."""
 
 TURN = 1.5 * pi
 """Most that χ's slope may turn G's phase within one of them at the highest frequency [rad]."""
@@ -39,12 +41,21 @@ class Dosing:
         self._meter = Meter(pipeline.board.progress)
         self._meter.cancel()
         self._drawn: tuple = ()  # keys of what the last draft was made of
-        self._took = 0.0
+        self._latest: object = None
+        self._idle = Event()
+        self._idle.set()
 
-    @property
-    def delay(self) -> float:
-        """Seconds that the draft under way will take, as the last one did; 0 without one."""
-        return 0.0 if self._meter.cancelled else min(self._took, LONGEST_S)
+    def wait(self, meter: Meter) -> None:
+        """Wait for the draft under way: the fine G would only take the processor from it.
+
+        Raises
+        ------
+        Cancelled
+            If `meter` is.
+        """
+        end = monotonic() + LONGEST_S
+        while not self._idle.wait(0.02) and monotonic() < end:
+            meter.check()
 
     def follow(self, request: Request, shown: bool) -> Weighting | None:
         """Draft what is to be prepared, if it differs in its dose alone and the phase is `shown`.
@@ -61,6 +72,8 @@ class Dosing:
         if self._meter.cancelled:
             self._meter = Meter(pipeline.board.progress)
         meter = self._meter
+        this = self._latest = object()
+        self._idle.clear()
         # Not `last` itself: its G must not stay beside the next one.
         known = last.found.calibration, last.weighting, last.scan_sampling
 
@@ -69,10 +82,11 @@ class Dosing:
 
         def done(batch, error, seconds):
             meter.end()
+            if this is self._latest:
+                self._idle.set()
             if error is not None:
                 pipeline.fail(error)
             else:
-                self._took = seconds
                 pipeline.board.later(lambda: None if meter.cancelled else pipeline.show(batch))
 
         pipeline.service.submit(pipeline.session, DOSE, draw, done)
@@ -82,6 +96,7 @@ class Dosing:
         """End what is under way, and show no more of it."""
         self._meter.cancel()
         self._pipeline.service.discard(self._pipeline.session, DOSE)
+        self._idle.set()
 
     def _there(self, request, calibration) -> bool:
         """Whether the fine G is there already, and needs no draft."""

@@ -276,6 +276,7 @@ class Pipeline:
         weighting = self._dosing.follow(request, "phase" in self._contrasts())
 
         def prepare():
+            self._dosing.wait(meter)
             publish = self.board.publish, self._let_go, weighting
             return work.prepare(self.engine, request, sources, title, meter, *publish)
 
@@ -287,7 +288,7 @@ class Pipeline:
                 self.board.later(lambda: self._ready(prepared, request, meter))
 
         # A slider that makes G stale is waited for: half a G helps nobody.
-        delay = self._settle + self._dosing.delay if self.prepared is not None else 0.0
+        delay = self._settle if self.prepared is not None else 0.0
         self.service.submit(self.session, SLOW, prepare, done, delay=delay)
 
     def _let_go(self) -> None:

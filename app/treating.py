@@ -55,7 +55,7 @@ def treated(
     if treatment.dose_share < 1:
         from recon.dose import thin_events
 
-        _counted(events, "thinned to a lower dose")
+        _counted(events, "thinned to a lower dose", ", or set the dose back to 100 %")
         events = thin_events(events, treatment.dose_share, treatment.draw, progress)
     if region != Region():
         events = cut(events, region, progress)
@@ -132,11 +132,11 @@ def finer(events: ScanData, disc: dict, factor: int | str, pixels_across: int):
     return refine_detector(events, factor), moved, [said]
 
 
-def _counted(events, what: str) -> None:
+def _counted(events, what: str, otherwise: str = "") -> None:
     if is_dense(events):
         raise ValueError(
             f"The frames hold no electrons one by one that could be {what}: count them first "
-            "(`livestem count`)."
+            f"(`livestem count`){otherwise}."
         )
 
 
