@@ -244,7 +244,6 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         statements=tuple(
             s
             for s in (
-                *(step.sentence for step in scan.steps),
                 found.disc_statement,
                 found.orientation_statement,
                 *besides(whole.metadata),
@@ -255,6 +254,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         notes=(*whole.source.notes, *contradictions(request.geometry, whole.metadata)),
         origins=origins(whole.metadata),
         corrections={step.control: step.short for step in scan.steps},
+        corrected=tuple(step.sentence for step in scan.steps),
         places=getattr(whole, "subpixel", None) is not None,
     )
 

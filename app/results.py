@@ -83,6 +83,8 @@ class ScanSummary:
     """Where in the file each of `ScanState.CALIBRATION` stands, as far as it is known."""
     corrections: dict[str, str] = field(default_factory=dict)
     """What each step found that was done to the electrons, by `TreatmentState`'s names."""
+    corrected: tuple[str, ...] = ()
+    """The same in sentences."""
     places: bool = False
     """Whether the source tells where in its pixel an electron was."""
 

@@ -158,10 +158,12 @@ def test_a_detector_without_hot_pixels_is_not_talked_of(instrument, faults):
 
 
 def test_the_corrections_say_what_they_found(instrument):
-    instrument.pipeline.publish("scan", summary(corrections={"mask_faulty": "3 hot"}))
+    done = {"corrections": {"mask_faulty": "3 hot"}, "corrected": ("Left out.", "Moved.")}
+    instrument.pipeline.publish("scan", summary(**done))
     (correcting,) = [f for f in instrument.features if hasattr(f, "corrections")]
     controls = correcting.corrections.controls
     assert controls.notes == {"mask_faulty": "3 hot"}
+    assert controls.values["said"] == "Left out. Moved."
     assert controls.disabled == ["subpixel"]
     instrument.pipeline.publish("scan", summary(places=True))
     assert controls.disabled == []

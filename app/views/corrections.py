@@ -27,13 +27,15 @@ class Corrections:
     def __init__(self, treatment: TreatmentState):
         self._treatment, self._places = treatment, False
         self.controls = Controls.of(treatment, CONTROLS, CONTROLS)
+        self.controls.specs = [*self.controls.specs, {"name": "said", "kind": "text", "label": ""}]
         self._watcher = treatment.param.watch(self._show, ["subpixel"])
         self._show()
 
     def say(self, summary) -> None:
         """Show what a `ScanSummary` says was done."""
         self._places = summary.places
-        self.controls.notes = dict(summary.corrections)
+        said = self.controls.values | {"said": " ".join(summary.corrected)}
+        self.controls.param.update(notes=dict(summary.corrections), values=said)
         self._show()
 
     def _show(self, *events) -> None:
