@@ -126,7 +126,9 @@ def _frames(counts, counted):
         },
         "ok" if not wrong else "bad" if wrong > 0.01 * counts.size else "look",
         f"{int(empty.sum())} frames have far less and {int(full.sum())} far more in them "
-        "than their neighbours, beyond noise.",
+        "than their neighbours, beyond noise."
+        if wrong
+        else "No frame has far less or far more in it than its neighbours, beyond noise.",
         "Frames were lost or counted badly: crop around them if there are many." if wrong else "",
         full.astype(np.int8) - empty,
     )
@@ -137,7 +139,7 @@ def _dead(levels, single, sectors):
         "dead pixels",
         {"pixels": (int(single.sum()), ""), "found down to": (_least(levels), "electrons")},
         "look" if single.any() else "ok",
-        f"{int(single.sum())} single pixels have less than half of what their neighbours have.",
+        f"{_pixels(single, 'single ')} less than half of what the pixels around have.",
         "They are missing in sums: mask them, so that G knows." if single.any() else "",
         single,
     )
@@ -154,6 +156,14 @@ def _dead(levels, single, sectors):
         else "",
         sectors,
     )
+
+
+def _pixels(mask, kind=""):
+    """How many there are, as the beginning of a sentence."""
+    number = int(mask.sum())
+    if number > 1:
+        return f"{number} {kind}pixels have"
+    return f"{'1' if number else 'No'} {kind}pixel has"
 
 
 def _least(levels):
@@ -173,8 +183,8 @@ def _hot(levels, hot, centre, radius):
         "hot pixels",
         values,
         "ok" if not hot.any() else "bad" if share > 0.1 else "look",
-        f"{int(hot.sum())} pixels have more than their neighbours make possible "
-        f"({share:.2g} % of all).",
+        f"{_pixels(hot)} more than the pixels around make possible"
+        f"{f' ({share:.2g} % of all)' if hot.any() else ''}.",
         "Mask them: they pull the centre of mass of every frame." if hot.any() else "",
         hot,
     )
