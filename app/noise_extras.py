@@ -125,5 +125,5 @@ def tilt_corrected(context: Context) -> LabelledImage:
         )
 
     made = context.engine.placed.attempt(work)
-    label = f"{upsample} × finer" if upsample > 1 else "image / mean"
+    label = f"{upsample} × finer" if upsample > 1 else "image/mean"
     return LabelledImage(on_host(made.image), "", made.sampling, label)
