@@ -11,7 +11,9 @@ import numpy as np
 
 from recon.backend import CPU
 from recon.events import ElectronEvents
+from recon.io import room
 from recon.kernels import events as kernels
+from recon.kernels import masking
 from recon.optics import Aberrations
 
 BATCH = 1 << 27
@@ -242,8 +244,8 @@ def _offsets(counts):
 
 def _gather(events, order, targets, progress):
     """Pixels, and places in them, of the frames `order`; frame i starts at `targets[i]`."""
-    pixels = np.empty(targets[-1], np.uint32)
-    places = None if events.subpixel is None else np.empty(targets[-1], np.uint8)
+    pixels = room.array(int(targets[-1]))
+    places = None if events.subpixel is None else room.array(int(targets[-1]), np.uint8)
     step = max(1, BATCH * order.size // max(1, pixels.size))
     for first in range(0, order.size, step):
         last = min(first + step, order.size)
@@ -272,8 +274,6 @@ def _move(events, table, frame_shape, metadata, progress, places=None):
         holes[moved[moved != kernels.DROPPED]] = True
         table = np.where(holes[np.minimum(table, holes.size - 1)], kernels.DROPPED, table)
         holes = holes[:-1].reshape(frame_shape)
-    if places is not None:
-        places = places[table[events.pixels] != kernels.DROPPED]
     # Label 0 is kept, label 1 dropped.
     shifts = np.where(table == kernels.DROPPED, 8, 0).astype(np.uint8)
     counts = np.zeros((2, events.positions), np.int32)
@@ -283,16 +283,21 @@ def _move(events, table, frame_shape, metadata, progress, places=None):
         if progress is not None:
             progress((step + 1) / len(batches) / 2)
     offsets = _offsets(counts[0])
-    pixels = np.empty(offsets[-1], np.uint32)
+    pixels, keep = room.array(int(offsets[-1])), table != kernels.DROPPED
+    left = None if places is None else room.array(int(offsets[-1]), np.uint8)
     for step, (first, last) in enumerate(batches):
         kernels.move_pixels(events.pixels, events.offsets, first, last, table, offsets, pixels)
+        if left is not None:
+            masking.keep_values(
+                places, events.pixels, events.offsets, first, last, keep, offsets, left
+            )
         if progress is not None:
             progress((step + 1 + len(batches)) / len(batches) / 2)
     return _replaced(
         events,
         pixels=pixels,
         offsets=offsets,
-        subpixel=places,
+        subpixel=left,
         excluded=holes,
         frame_shape=tuple(frame_shape),
         metadata=metadata,

@@ -171,8 +171,8 @@ def regrid(
         kernels.count_shared(events.offsets, first, last, *how, counts)
         tell(0.5 * last / counts.size)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    pixels = room.electrons(int(offsets[-1]))
-    places = None if events.subpixel is None else np.empty(offsets[-1], np.uint8)
+    pixels = room.array(int(offsets[-1]))
+    places = None if events.subpixel is None else room.array(int(offsets[-1]), np.uint8)
     for first, last in ranges:
         kernels.share_electrons(events.pixels, events.offsets, first, last, *how, offsets, pixels)
         if places is not None:

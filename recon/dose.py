@@ -11,6 +11,7 @@ import numpy as np
 
 from recon.backend import CPU
 from recon.events import ElectronEvents
+from recon.io import room
 from recon.kernels import thinning
 
 NUMBERS = 1 << 32
@@ -38,6 +39,8 @@ def thin_events(events: ElectronEvents, share: float, seed: int = 0, progress=No
     ------
     ValueError
         If the share is not between 0 and 1, or the seed is negative.
+    UnreadableFile
+        If there is no room for the electrons, in memory or for temporary files.
 
     Notes
     -----
@@ -100,8 +103,8 @@ def _drawn(events, low, high, seed, progress):
         tell(0.5 * last / events.positions)
     offsets = np.zeros(events.positions + 1, np.int64)
     np.cumsum(kept, out=offsets[1:])
-    pixels = np.empty(offsets[-1], np.uint32)
-    places = None if events.subpixel is None else np.empty(offsets[-1], np.uint8)
+    pixels = room.array(int(offsets[-1]))
+    places = None if events.subpixel is None else room.array(int(offsets[-1]), np.uint8)
     for first, last in events.batches():
         thinning.keep(events.pixels, events.offsets, first, last, *drawn, offsets, pixels)
         if places is not None:

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from numba import njit, prange
 
 from recon.backend import CPU
 from recon.events import ElectronEvents, checked_mask
 from recon.frames import DenseFrames
+from recon.io import room
+from recon.kernels import masking as kernels
 
 
 def without(scan, excluded):
@@ -28,6 +29,8 @@ def without(scan, excluded):
     ------
     ValueError
         If the mask is not the detector's, or an electron lies outside the detector.
+    UnreadableFile
+        If there is no room for the electrons, in memory or for temporary files.
 
     Notes
     -----
@@ -49,32 +52,22 @@ def without(scan, excluded):
 def _fewer_electrons(events: ElectronEvents, excluded) -> ElectronEvents:
     events.check_pixels()
     keep = ~excluded.ravel()
-    kept = np.zeros(events.positions + 1, np.int64)
-    _count(events.pixels, events.offsets, keep, kept[1:])
-    offsets = np.cumsum(kept)
-    pixels = np.empty(offsets[-1], np.uint32)
-    _keep(events.pixels, events.pixels, events.offsets, keep, offsets, pixels)
-    places = None
-    if events.subpixel is not None:
-        places = np.empty(offsets[-1], np.uint8)
-        _keep(events.subpixel, events.pixels, events.offsets, keep, offsets, places)
-    parts = {"pixels": pixels, "offsets": offsets, "subpixel": places, "excluded": excluded}
-    masked = replace(events, device=CPU, **parts)
+    kept = np.zeros(events.positions, np.int64)
+    for first, last in events.batches():
+        kernels.count_kept(events.pixels, events.offsets, first, last, keep, kept)
+    offsets = np.zeros(events.positions + 1, np.int64)
+    np.cumsum(kept, out=offsets[1:])
+
+    def left_of(values):
+        if values is None:
+            return None
+        out = room.array(int(offsets[-1]), values.dtype)
+        for first, last in events.batches():
+            kernels.keep_values(
+                values, events.pixels, events.offsets, first, last, keep, offsets, out
+            )
+        return out
+
+    parts = {"pixels": left_of(events.pixels), "subpixel": left_of(events.subpixel)}
+    masked = replace(events, device=CPU, offsets=offsets, excluded=excluded, **parts)
     return masked.to_device(events.device)
-
-
-@njit(parallel=True, cache=True)
-def _count(pixels, offsets, keep, out):
-    for frame in prange(out.size):
-        for i in range(offsets[frame], offsets[frame + 1]):
-            out[frame] += keep[pixels[i]]
-
-
-@njit(parallel=True, cache=True)
-def _keep(values, pixels, offsets, keep, starts, out):
-    for frame in prange(offsets.size - 1):
-        at = starts[frame]
-        for i in range(offsets[frame], offsets[frame + 1]):
-            if keep[pixels[i]]:
-                out[at] = values[i]
-                at += 1

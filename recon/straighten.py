@@ -95,7 +95,7 @@ def straighten(
         tell(0.3 * last / events.positions)
     offsets = np.zeros(events.positions + 1, np.int64)
     np.cumsum(kept, out=offsets[1:])
-    pixels, left = room.electrons(int(offsets[-1])), np.empty(offsets[-1], np.uint8)
+    pixels, left = (room.array(int(offsets[-1]), dtype) for dtype in (np.uint32, np.uint8))
     for first, last in events.batches(BATCH):
         kernels.move(electrons, first, last, *how, offsets, pixels, left)
         tell(0.3 + 0.7 * last / events.positions)

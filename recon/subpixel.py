@@ -10,6 +10,7 @@ import numpy as np
 
 from recon.backend import CPU
 from recon.events import ElectronEvents
+from recon.io import room
 from recon.kernels import subpixel as kernels
 
 FACTORS = (2, 4, 8, 16)
@@ -39,6 +40,8 @@ def refine_detector(events: ElectronEvents, factor: int = 4) -> ElectronEvents:
     ValueError
         If the source tells no places, the factor is none of these, or the finer detector is too
         large; crop the detector to the disc first.
+    UnreadableFile
+        If there is no room for the electrons, in memory or for temporary files.
     """
     if events.subpixel is None:
         raise ValueError(
@@ -54,7 +57,7 @@ def refine_detector(events: ElectronEvents, factor: int = 4) -> ElectronEvents:
             "most): crop it to the disc first, or refine it less."
         )
     events.check_pixels()
-    pixels, left = np.empty_like(events.pixels), np.empty(events.electrons, np.uint8)
+    pixels, left = (room.array(events.electrons, dtype) for dtype in (np.uint32, np.uint8))
     kernels.refine(
         events.pixels, events.subpixel, np.int64(events.frame_shape[1]), factor, pixels, left
     )

@@ -8,14 +8,23 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from recon.cropping import crop_detector, crop_scan
+from recon.descan import Descan
+from recon.distortion import ScanDistortion, regrid
+from recon.dose import thin_events
 from recon.errors import UnreadableFile
 from recon.events import from_frames
 from recon.io import npz, open_events, room, write_events
+from recon.masking import without
+from recon.straighten import straighten
+from recon.subpixel import refine_detector
 
 ELECTRONS = float(os.environ.get("LIVESTEM_HUGE", 1e8))
 ALLOWED = 1 << 30
@@ -100,3 +109,44 @@ def test_large_is_what_takes_half_of_the_free_memory(monkeypatch):
     monkeypatch.setattr(room, "memory", lambda device: Memory)
     assert not room.is_large(500)
     assert room.is_large(501)
+
+
+def placed(events):
+    """The same electrons with places in their pixels."""
+    places = np.random.default_rng(1).integers(0, 256, events.electrons).astype(np.uint8)
+    return replace(events, subpixel=places)
+
+
+HOT = np.zeros((20, 20), bool)
+HOT[3, 4] = HOT[10:12, 9] = True
+
+MADE = {
+    "masked": lambda events: without(events, HOT),
+    "cropped scan": lambda events: crop_scan(events, (2, 18), (0, 29)),
+    "cropped detector": lambda events: crop_detector(events, (2, 18), (3, 20)),
+    "thinned": lambda events: thin_events(events, 0.6),
+    "finer": lambda events: refine_detector(events, 2),
+    "straight": lambda events: straighten(events, Descan((0.4, 0, 0, 0, 0), (0, 0.3, 0, 0, 0))),
+    "regridded": lambda events: regrid(events, ScanDistortion(shear=0.05)),
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_what_is_made_of_a_scan_larger_than_memory_is_kept_in_a_file(made, events, monkeypatch):
+    scan = placed(events)
+    expected = MADE[made](scan)
+    monkeypatch.setattr(room, "is_large", lambda size: True)
+    found = MADE[made](scan)
+    for name in ("pixels", "subpixel"):
+        assert isinstance(getattr(found, name).base, np.memmap), name
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    np.testing.assert_array_equal(found.offsets, expected.offsets)
+
+
+def test_a_mask_is_refused_in_a_sentence_where_neither_memory_nor_disk_has_room(
+    events, monkeypatch
+):
+    monkeypatch.setattr(room, "is_large", lambda size: True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(UnreadableFile, match="TMPDIR"):
+        without(events, HOT)

@@ -1,6 +1,7 @@
 """Excluded pixels: every sum is that of a scan on a detector that never had them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from recon.events import from_frames
 from recon.frames import of_array
 from recon.frames_events import events_from_frames
 from recon.io import losses
+from recon.kernels import masking
 from recon.masking import without
 from recon.planning import plan
 from recon.ssb import single_sideband
@@ -245,3 +247,10 @@ def test_a_file_that_would_forget_the_mask_is_told_of():
     events, excluded = scattered()
     (sentence,) = losses("scan.h5", events)
     assert sentence.startswith(f"{excluded.sum()} detector pixels are left out")
+
+
+def test_no_kernel_runs_beside_others():
+    """Numba's own threads end the process where two threads launch parallel kernels at once."""
+    once = "compiled = njit(parallel=True, cache=True, nogil=True, fastmath=fastmath)(function)"
+    for file in Path(masking.__file__).parents[1].rglob("*.py"):
+        assert "parallel=True" not in file.read_text().replace(once, ""), file

@@ -63,7 +63,7 @@ def read_rows(dataset, place, progress):
     starts = np.cumsum(lengths) - lengths
     if np.array_equal(targets, starts):
         return events
-    pixels = np.empty(electrons, np.uint32)
+    pixels = room.array(electrons)
     kept = targets >= 0
     kernels.scatter(events, starts[kept], lengths[kept], targets[kept], pixels)
     return pixels
@@ -76,7 +76,7 @@ def _allocate(electrons, dataset):
             f"the frames claim {electrons} electrons, more than a file of {size} bytes can hold: "
             "it is damaged"
         )
-    return room.electrons(electrons)
+    return room.array(electrons)
 
 
 def _references(dataset):

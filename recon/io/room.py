@@ -18,8 +18,8 @@ def is_large(size: int) -> bool:
     return size * SHARE > memory(CPU).free
 
 
-def electrons(number: int) -> np.ndarray:
-    """(number,) uint32 array, undefined; in a temporary file where memory is short.
+def array(number: int, dtype=np.uint32) -> np.ndarray:
+    """(number,) array of something for each electron, undefined; in a file where memory is short.
 
     The file lies in the folder for such files (TMPDIR) and has no name: it goes with the array.
 
@@ -28,15 +28,16 @@ def electrons(number: int) -> np.ndarray:
     UnreadableFile
         If the disk has no room either.
     """
-    size = 4 * number
+    size = np.dtype(dtype).itemsize * number
     if not is_large(size):
-        return np.empty(number, np.uint32)
+        return np.empty(number, dtype)
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     refusal = UnreadableFile(
         f"{number} electrons take {size / 1e9:.1f} GB, more than half of the memory that is free, "
         f"and the disk for temporary files has {free / 1e9:.1f} GB left: let TMPDIR name a larger "
-        "one, or convert the scan to .npz elsewhere, which is opened without reading it"
+        "one, or go on with part of the scan, or with a copy in .npz, which is opened without "
+        "reading it"
     )
     if free < size:
         raise refusal
@@ -46,4 +47,4 @@ def electrons(number: int) -> np.ndarray:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise refusal from error
-        return np.asarray(np.memmap(file, np.uint32, "r+", shape=(number,)))
+        return np.asarray(np.memmap(file, dtype, "r+", shape=(number,)))
