@@ -1,7 +1,7 @@
 """Electron wavelength and the aberrations of the probe."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from math import atan2, comb, cos, hypot, pi, sin, sqrt
 
 import numpy as np
@@ -86,7 +86,7 @@ class Aberrations:
     C56b: float = 0.0
 
     def __post_init__(self):
-        for name, value in asdict(self).items():
+        for name, value in vars(self).items():
             if not np.isfinite(value):
                 raise ValueError(f"The aberration {name} must be a finite length, not {value} Å.")
 

@@ -7,34 +7,8 @@ import numpy as np
 
 from recon.datacube import OFFSETS
 from recon.kernels import flatness as kernels
-from recon.optics import SIZE, Aberrations, laplacian
+from recon.optics import Aberrations, laplacian
 from recon.overlaps import Overlaps
-
-EXPONENTS = tuple((i, j) for i in range(SIZE) for j in range(SIZE - i))
-"""Powers (of kx, of ky) that occur in chi to 5th order."""
-CHOSEN = tuple(np.array(EXPONENTS).T)
-
-
-def monomials(ky, kx) -> np.ndarray:
-    """(E, 28) values kx^i ky^j of `EXPONENTS`."""
-    x, y = (np.ones((SIZE, np.size(k))) for k in (kx, ky))
-    for power in range(1, SIZE):
-        x[power], y[power] = x[power - 1] * kx, y[power - 1] * ky
-    table = np.empty((len(EXPONENTS), np.size(kx)))
-    for row, (i, j) in zip(table, EXPONENTS, strict=True):
-        np.multiply(x[i], y[j], out=row)
-    return table.T
-
-
-def _slope(powers, axis):
-    """Polynomial of the derivative along x (axis 0) or y (axis 1), of the same size."""
-    result = np.zeros_like(powers)
-    order = np.arange(1, SIZE)
-    if axis == 0:
-        result[:-1] = powers[1:] * order[:, None]
-    else:
-        result[:, :-1] = powers[:, 1:] * order
-    return result
 
 
 def unit(name: str, wavelength: float, k0: float) -> float:
@@ -49,20 +23,23 @@ def pixel_polynomial(overlaps: Overlaps, aberrations: Aberrations) -> np.ndarray
     return powers + overlaps.width**2 * np.mean(OFFSETS**2) / 2 * laplacian(powers)
 
 
-def geometry(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
-    """What `kernels.flatness` takes first: chi's polynomial, and where the entries lie."""
-    powers = pixel_polynomial(overlaps, aberrations)
-    degree = int(np.max(np.add(*np.nonzero(powers)), initial=0))
-    q = np.ascontiguousarray(overlaps.q_on_detector(rotation_deg))
+def degree_of(powers) -> int:
+    """Total degree of a polynomial (7, 7, ...)."""
+    return int(np.max(np.add(*np.nonzero(powers)[:2]), initial=0))
+
+
+def places(overlaps: Overlaps, rotation_deg: float | None = None):
+    """Where the entries lie, as `kernels.flatness` takes it."""
     o = overlaps
-    return powers, degree, o.width / 8, o.k, q, o.right, o.left, o.starts
+    return o.k, np.ascontiguousarray(o.q_on_detector(rotation_deg)), o.right, o.left, o.starts
 
 
 def flat_sums(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
     """(M,) complex128 S = Σ γ* G and (M,) float64 W = Σ |γ|² w of each frequency."""
     sums, norms = np.empty(overlaps.size, complex), np.empty(overlaps.size)
-    where = geometry(overlaps, aberrations, rotation_deg)
-    kernels.flat_sums(*where, overlaps.values, overlaps.weights, sums, norms)
+    powers, where = pixel_polynomial(overlaps, aberrations), places(overlaps, rotation_deg)
+    pixel, entries = overlaps.width / 8, (overlaps.values, overlaps.weights)
+    kernels.flat_sums(powers, degree_of(powers), pixel, *where, *entries, sums, norms)
     return sums, norms
 
 
@@ -96,74 +73,73 @@ class PhaseModel:
         sizes = [unit(name, o.wavelength, o.k0) for name in self.names]
         return np.array([*sizes, *([np.rad2deg(1.0)] if self.rotation else [])])
 
-    def polynomial(self, aberrations: Aberrations) -> np.ndarray:
-        """(7, 7) polynomial of chi, averaged over a pixel."""
-        return pixel_polynomial(self.overlaps, aberrations)
+    @cached_property
+    def without(self) -> np.ndarray:
+        """(7, 7) polynomial of all aberrations that may not change."""
+        still = {n: 0.0 if n in self.names else v for n, v in vars(self.fixed).items()}
+        return pixel_polynomial(self.overlaps, Aberrations(**still))
 
     @cached_property
-    def without(self) -> Aberrations:
-        """The aberrations with all that may change at zero."""
-        return Aberrations(
-            **{n: 0.0 if n in self.names else v for n, v in vars(self.fixed).items()}
-        )
-
-    def powers(self, aberrations) -> np.ndarray:
-        """(28,) coefficients of `EXPONENTS` in `polynomial`."""
-        return self.polynomial(aberrations)[CHOSEN]
-
-    def _monomials(self, rotation_deg: float):
-        """Monomials (E, 28) at k, k - q and k + q; the last angle's are kept."""
-        o = self.overlaps
-        tables = o.tables
-        if "here" not in tables:
-            tables["here"] = monomials(*o.k)
-        if tables.get("angle") != rotation_deg:
-            q = np.repeat(o.q_on_detector(rotation_deg), np.diff(o.starts), axis=1)
-            tables["after"], tables["before"] = monomials(*(o.k - q)), monomials(*(o.k + q))
-            tables["angle"] = rotation_deg
-        return tables["here"], tables["after"], tables["before"]
-
-    def differences(self, rotation_deg: float):
-        """(E, 28) m(k) - m(k - q) and m(k + q) - m(k) of the monomials m."""
-        here, after, before = self._monomials(rotation_deg)
-        tables = self.overlaps.tables
-        if tables.get("difference") != rotation_deg:
-            tables["differences"] = here - after, before - here
-            tables["difference"] = rotation_deg
-        return tables["differences"]
-
-    def columns(self, differences) -> np.ndarray:
-        """(2, E, n) B of the coefficients, for both terms."""
-        if not self.names:
-            return np.empty((2, self.overlaps.values.size, 0))
+    def basis(self) -> np.ndarray:
+        """(7, 7, n) polynomials of one unit of each coefficient."""
         units = zip(self.names, self.units, strict=False)
-        basis = [self.powers(Aberrations(**{name: size})) for name, size in units]
-        return np.stack([part @ np.array(basis).T for part in differences])
+        every = [pixel_polynomial(self.overlaps, Aberrations(**{n: size})) for n, size in units]
+        return np.stack(every, axis=-1) if every else np.empty((*self.without.shape, 0))
 
-    def turning(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
-        """(2, E) derivatives of the terms' phases by the rotation [rad/rad]."""
-        o = self.overlaps
-        step = 1e-4
-        ahead, behind = (o.q_on_detector(rotation_deg + np.rad2deg(d)) for d in (step, -step))
-        d_y, d_x = np.repeat((ahead - behind) / (2 * step), np.diff(o.starts), axis=1)
-        _, *shifted = self._monomials(rotation_deg)
-        slopes = [self.slopes(aberrations, table) for table in shifted]
-        return np.stack([slope_y * d_y + slope_x * d_x for slope_y, slope_x in slopes])
+    def polynomial(self, x) -> np.ndarray:
+        """(7, 7) polynomial of chi at `x` (n,), averaged over a pixel."""
+        return self.without + self.basis @ x
 
-    def slopes(self, aberrations: Aberrations, table) -> np.ndarray:
-        """(2, E) gradient (y, x) of chi [rad Å] where the monomials have the values `table`."""
-        powers = self.polynomial(aberrations)
-        return np.stack([table @ _slope(powers, axis)[CHOSEN] for axis in (1, 0)])
+    def still(self, rotation_deg: float) -> np.ndarray:
+        """(2, E) phases of both terms at x = 0."""
+        if not self.without.any():
+            return np.zeros((2, self.overlaps.values.size))
+        return self._terms(self.without, rotation_deg)[1]
 
-    def amplitudes(self, aberrations: Aberrations, rotation_deg: float) -> np.ndarray:
-        """(2, E) amplitude of each term of γ: 1 and -1 where it is there, shortened by the pixel.
+    def terms(self, x, rotation_deg: float):
+        """(2, E) amplitudes and (2, E) phases [rad] of the terms of γ at `x` (n,).
 
-        The mean over a pixel's sub-points shortens a term whose phase turns in it; one that turns
-        more than twice is not sampled: 0.
+        Amplitudes are 1 and -1 where the term is there, shortened by the pixel: the mean over its
+        sub-points shortens a term whose phase turns in it; one that turns more than twice is
+        not sampled, and 0.
         """
-        sizes = np.empty((2, self.overlaps.values.size))
-        kernels.amplitudes(*geometry(self.overlaps, aberrations, rotation_deg), sizes)
-        return sizes
+        return self._terms(self.polynomial(x), rotation_deg)
+
+    def _terms(self, powers, rotation_deg):
+        sizes, phases = np.empty((2, 2, self.overlaps.values.size))
+        where = places(self.overlaps, rotation_deg)
+        pixel = self.overlaps.width / 8
+        kernels.terms(powers, degree_of(powers), pixel, *where, sizes, phases)
+        return sizes, phases
+
+    def columns(self, x, rotation_deg: float) -> np.ndarray:
+        """(2, E, n) derivatives of both terms' phases by the unknowns.
+
+        Those by coefficients are the same for all of them, and kept for the last angle; that by
+        the rotation [rad/rad], the last, is taken at `x`.
+        """
+        tables, size = self.overlaps.tables, len(self.units)
+        key = self.names, size
+        angle, found = tables.get(key, (None, None))
+        where = places(self.overlaps, rotation_deg)
+        if angle != rotation_deg:
+            found = np.empty((2, self.overlaps.values.size, size))
+            kernels.columns(self.basis, degree_of(self.basis), *where, found)
+            tables[key] = rotation_deg, found
+        if self.rotation:
+            step = 1e-4
+            ahead, behind = (
+                self.overlaps.q_on_detector(rotation_deg + np.rad2deg(d)) for d in (step, -step)
+            )
+            powers, moved = self.polynomial(x), (ahead - behind) / (2 * step)
+            k, q, *rest = where
+            kernels.turning(powers, degree_of(powers), k, q, moved, *rest, found[..., -1])
+        return found
+
+    def coefficients(self, aberrations: Aberrations) -> np.ndarray:
+        """(n,) coefficients in units of `unit`; the rotation is none of them."""
+        units = zip(self.names, self.units, strict=False)
+        return np.array([getattr(aberrations, name) / size for name, size in units])
 
     def aberrations(self, x) -> Aberrations:
         """The aberrations with the coefficients at `x`."""

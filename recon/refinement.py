@@ -77,6 +77,7 @@ class Refinement:
         self.likelihood = -np.inf
         self.tell = tell or (lambda: None)
         o = overlaps
+        self.model = PhaseModel(overlaps, self.names, aberrations, rotation)
         self.counts = np.diff(o.starts)
         self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
         # What the entries' power above noise lets one expect of a and b, per unit of weight.
@@ -93,24 +94,26 @@ class Refinement:
 
     def _climb(self, names, rotation):
         """Steps in these coefficients, and in the rotation if wanted."""
-        model = PhaseModel(self.overlaps, names, self.aberrations, rotation)
-        x = self._coefficients(model, names)
+        model = self.model
+        x = model.coefficients(self.aberrations)
+        moved = [self.names.index(name) for name in names] + [x.size] * rotation
+        moved = np.array(moved, np.int64)
         damping = 1e-3
-        here = self._at(model, x, self.rotation_deg)
+        here = self._at(x, self.rotation_deg)
         for step in range(STEPS):
             self.tell()
             if step % REFRESHED == 0:
                 # How the area of a pixel shortens an entry changes slowly.
-                sizes = model.amplitudes(model.aberrations(x), self.rotation_deg)
-                value, gradient, curvature = self._sums(here, x, sizes)
+                sizes = model.terms(x, self.rotation_deg)[0]
+                value, gradient, curvature = self._sums(here, x, moved, sizes)
             scale = damping * np.diag(np.diag(curvature) + 1e-12)
             move = np.linalg.lstsq(curvature + scale, gradient, rcond=1e-10)[0]
-            tried, angle = x + move[: x.size], self.rotation_deg
-            there = here
+            tried, angle, there = x.copy(), self.rotation_deg, here
+            tried[moved[: len(names)]] += move[: len(names)]
             if rotation:
                 angle += float(np.rad2deg(move[-1]))
-                there = self._at(model, tried, angle)
-            after, further, curved = self._sums(there, tried, sizes)
+                there = self._at(tried, angle)
+            after, further, curved = self._sums(there, tried, moved, sizes)
             if after >= value:
                 x, self.rotation_deg, here = tried, angle, there
                 value, gradient, curvature = after, further, curved
@@ -123,35 +126,21 @@ class Refinement:
                     break
         self.aberrations = model.aberrations(x)
 
-    def _coefficients(self, model, names):
-        sizes = zip(names, model.units, strict=False)
-        return np.array([getattr(self.aberrations, name) / size for name, size in sizes])
+    def _at(self, x, rotation_deg):
+        """Columns of all unknowns, and the phases without them."""
+        return self.model.columns(x, rotation_deg), self.model.still(rotation_deg)
 
-    def _at(self, model, x, rotation_deg):
-        """Columns of the coefficients (and of the rotation), and the phases without them."""
-        differences = model.differences(rotation_deg)
-        columns = model.columns(differences)
-        rest = np.stack([part @ model.powers(model.without) for part in differences])
-        if model.rotation:
-            turning = model.turning(model.aberrations(x), rotation_deg)
-            columns = np.concatenate([columns, turning[..., None]], axis=2)
-        return columns, rest
-
-    def _projections(self, here, x, sizes, wanted):
-        """Gain of each frequency, and its derivatives if `wanted`."""
-        (columns, rest), o = here, self.overlaps
-        size = columns.shape[2]
-        # The rotation is no linear parameter: its column is a derivative alone.
-        padded = np.concatenate([x, np.zeros(size - x.size)])
-        kept = size if wanted else 0
-        found = np.empty(o.size), np.empty((o.size, kept)), np.empty((o.size, kept, kept))
+    def _projections(self, here, x, moved, sizes):
+        """Gain of each frequency, and its derivatives by the unknowns `moved`."""
+        o, size = self.overlaps, len(moved)
+        found = np.empty(o.size), np.empty((o.size, size)), np.empty((o.size, size, size))
         entries = o.values, o.weights, o.starts, self._ridge
-        projections(columns, rest, padded, sizes, *entries, *found)
+        projections(*here, x, moved, sizes, *entries, *found)
         return found
 
-    def _sums(self, here, x, sizes):
+    def _sums(self, here, x, moved, sizes):
         """Log-likelihood, its gradient and its (positive) curvature."""
-        gains, gradients, curvatures = self._projections(here, x, sizes, True)
+        gains, gradients, curvatures = self._projections(here, x, moved, sizes)
         gains = gains / self.sigma
         # Noise in a and b looks like signal, and sharpens nothing.
         share = np.maximum(gains - FREE, 0) / np.maximum(gains, TINY) / self.sigma
@@ -159,25 +148,28 @@ class Refinement:
         self._scatter = gradients / self.sigma[:, None]
         return float(gains.sum()), self._scatter.sum(axis=0), curvature
 
-    def _state(self):
-        """Model, columns and phases without them, coefficients, and amplitudes, as reached."""
-        model = PhaseModel(self.overlaps, self.names, self.aberrations, self.rotation)
-        x = self._coefficients(model, self.names)
-        sizes = model.amplitudes(self.aberrations, self.rotation_deg)
-        return model, self._at(model, x, self.rotation_deg), x, sizes
-
     def judge(self):
         """Coherence and misfit of each frequency, and the likelihood, where the fit stands.
 
         By chance the coherence of n entries is about 2 / n.
         """
-        _, here, x, sizes = self._state()
-        gains = self._projections(here, x, sizes, False)[0]
+        x = self.model.coefficients(self.aberrations)
+        sizes, phases = self.model.terms(x, self.rotation_deg)
+        none = np.empty((2, self.overlaps.values.size, 0))
+        at = (none, phases), np.empty(0), np.empty(0, np.int64)
+        gains = self._projections(*at, sizes)[0]
         self.coherence = gains / self.power
         self.sigma = np.maximum((self.power - gains) / np.maximum(self.counts - FREE, 1), 1.0)
         lost = np.log1p(-np.minimum(self.coherence, 1 - 1e-9))
         self.likelihood = float(-np.sum(self.counts * lost))
         return self
+
+    def curvature(self) -> np.ndarray:
+        """(n, n) curvature of the log-likelihood where the fit stands, in units of the model."""
+        x = self.model.coefficients(self.aberrations)
+        sizes, _ = self.model.terms(x, self.rotation_deg)
+        every = np.arange(len(self.model.units))
+        return self._sums(self._at(x, self.rotation_deg), x, every, sizes)[2]
 
     def errors(self):
         """Standard errors in units of the model, correlations, and those units.
@@ -188,8 +180,7 @@ class Refinement:
         strong tiles hold beyond noise is taken to repeat in each, spread over all directions that
         n entries have, which adds its power / n to the variance in units of the curvature's.
         """
-        model, here, x, sizes = self._state()
-        _, _, curvature = self._sums(here, x, sizes)
+        curvature = self.curvature()
         values, vectors = np.linalg.eigh(curvature)
         counted = (vectors / np.maximum(values, 1e-12)) @ vectors.T
         unknowns = len(counted)
@@ -200,7 +191,7 @@ class Refinement:
         return (
             np.sqrt(variances),
             counted / np.sqrt(np.outer(alone, alone)),
-            model.units,
+            self.model.units,
         )
 
     def _repeated(self) -> float:

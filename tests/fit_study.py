@@ -42,9 +42,7 @@ def bound(orders=2):
     """Standard errors [Å] by name at one electron per Å²."""
     names = coefficients_to(orders)
     fit = Refinement(strongest_overlaps(weak_g(BRIGHT, 0)), names, LOW)
-    model, here, x, sizes = fit._state()
-    curvature = fit._sums(here, x, sizes)[2]
-    errors = np.sqrt(np.diag(np.linalg.inv(curvature))) * model.units * np.sqrt(BRIGHT)
+    errors = np.sqrt(np.diag(np.linalg.inv(fit.curvature()))) * fit.model.units * np.sqrt(BRIGHT)
     return dict(zip(names, errors, strict=True))
 
 

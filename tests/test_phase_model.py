@@ -64,11 +64,16 @@ def test_both_terms_are_those_of_gamma(rotation, transpose):
     calibration = calibration_of(rotation, transpose)
     overlaps = overlaps_of(calibration)
     model = PhaseModel(overlaps, tuple(vars(HIGH)), Aberrations())
-    columns = model.columns(model.differences(rotation))
-    phases = columns @ [v / u for v, u in zip(vars(HIGH).values(), model.units, strict=True)]
+    x = model.coefficients(HIGH)
+    np.testing.assert_allclose(x * model.units, list(vars(HIGH).values()), rtol=1e-12)
+    sizes, phases = model.terms(x, rotation)
     expected = gamma_means(overlaps, calibration, HIGH)
-    found = model.amplitudes(HIGH, rotation) * np.exp(1j * phases)
-    assert np.abs(found - expected).max() < 5e-3
+    assert np.abs(sizes * np.exp(1j * phases) - expected).max() < 5e-3
+    # What the steps of a fit add up, coefficient by coefficient.
+    np.testing.assert_allclose(model.columns(x, rotation) @ x, phases, atol=1e-9)
+    part = PhaseModel(overlaps, ("C12b", "C34a"), HIGH)
+    linear = part.still(rotation) + part.columns(x[:2], rotation) @ part.coefficients(HIGH)
+    np.testing.assert_allclose(linear, phases, atol=1e-9)
     assert np.abs(expected.imag).max() > 0.5
 
 
@@ -85,21 +90,19 @@ def test_a_units_phase_is_one_radian_at_the_edge():
 def test_the_derivative_by_the_rotation_is_that_of_the_phase():
     calibration = calibration_of(35.0, True)
     overlaps = overlaps_of(calibration)
-    model = PhaseModel(overlaps, (), HIGH, True)
-    step = 1e-3
-    ahead, behind = (
-        np.stack(model.differences(35.0 + d)) @ model.powers(HIGH) for d in (step, -step)
-    )
+    model = PhaseModel(overlaps, ("C10",), HIGH, True)
+    x, step = model.coefficients(HIGH), 1e-3
+    ahead, behind = (model.terms(x, 35.0 + d)[1] for d in (step, -step))
     expected = (ahead - behind) / np.deg2rad(2 * step)
-    found = model.turning(HIGH, 35.0)
+    *_, found = np.moveaxis(model.columns(x, 35.0), -1, 0)
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_a_phase_that_turns_more_than_once_over_a_pixel_leaves_nothing():
     calibration = calibration_of()
     overlaps = overlaps_of(calibration, width=0.1)
-    model = PhaseModel(overlaps, (), Aberrations())
-    assert np.abs(model.amplitudes(Aberrations(C10=1e6), 0.0)).max() < 0.05
+    model = PhaseModel(overlaps, (), Aberrations(C10=1e6))
+    assert np.abs(model.terms(np.empty(0), 0.0)[0]).max() < 0.05
 
 
 @pytest.mark.parametrize("aberrations", [Aberrations(), HIGH], ids=["in focus", "third order"])

@@ -17,7 +17,7 @@ def _solved(a, b, c, s, t):
 
 @parallel
 def projections(
-    columns, rest, x, sizes, values, weights, starts, ridge, gains, gradients, curvatures
+    columns, rest, x, moved, sizes, values, weights, starts, ridge, gains, gradients, curvatures
 ):
     """Fill how much of each frequency the model at `x` (n,) explains, with derivatives.
 
@@ -27,9 +27,11 @@ def projections(
 
     Parameters
     ----------
-    columns : (2, E, n) float64
+    columns : (2, E, n or more) float64
         Derivatives of the phases of both terms; `rest` (2, E) are the phases at x = 0, and
         `sizes` (2, E) the terms' amplitudes.
+    moved : (p,) int64
+        Columns by which derivatives are taken; none where only the gains are wanted.
     values : (E,) complex128
         Entries G; those of frequency m are `starts[m]:starts[m + 1]`.
     weights : (E,) float64
@@ -38,13 +40,13 @@ def projections(
         Inverse variance that a and b have beforehand; positive.
     gains : (M,) float64
         Receive f.
-    gradients : (M, n) float64
-        Receive df / dx; of shape (M, 0) where only the gains are wanted.
-    curvatures : (M, n, n) float64
+    gradients : (M, p) float64
+        Receive df / dx.
+    curvatures : (M, p, p) float64
         Receive 2 Re J^H J, J what of the model's change no a and b undo (Gauss and Newton).
     """
     unknowns = x.size
-    wanted = gradients.shape[1]
+    wanted = moved.size
     for m in prange(starts.size - 1):
         first, count = starts[m], starts[m + 1] - starts[m]
         terms = np.empty((2, count), np.complex128)
@@ -78,7 +80,8 @@ def projections(
             right, left = at_right * terms[0, n], at_left * terms[1, n]
             off = (values[e] - weight * (right + left)).conjugate()
             for j in range(wanted):
-                change = 1j * (columns[0, e, j] * right + columns[1, e, j] * left)
+                at = moved[j]
+                change = 1j * (columns[0, e, at] * right + columns[1, e, at] * left)
                 along[j] = change
                 gradients[m, j] += 2 * (off * change).real
                 by_right[j] += weight * terms[0, n].conjugate() * change

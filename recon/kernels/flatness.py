@@ -59,13 +59,56 @@ def _terms(powers, degree, eighth, k_y, k_x, q_y, q_x, right, left):
 
 
 @parallel
-def amplitudes(powers, degree, eighth, k, q, right, left, starts, sizes):
-    """Fill `sizes` (2, E) with the terms' amplitudes; other arguments are those of `flat_sums`."""
+def terms(powers, degree, eighth, k, q, right, left, starts, sizes, phases):
+    """Fill `sizes` and `phases` (2, E) of the terms; other arguments are those of `flat_sums`."""
     for m in prange(starts.size - 1):
         for e in range(starts[m], starts[m + 1]):
             place = k[0, e], k[1, e], q[0, m], q[1, m], right[e], left[e]
-            first, _, second, _ = _terms(powers, degree, eighth, *place)
+            first, phase, second, other = _terms(powers, degree, eighth, *place)
             sizes[0, e], sizes[1, e] = first, second
+            phases[0, e], phases[1, e] = phase, other
+
+
+@parallel
+def columns(basis, degree, k, q, right, left, starts, filled):
+    """Fill the phases (2, E, n) that polynomials (7, 7, n) of chi give to the terms.
+
+    The first n of the last axis of `filled` are written; other arguments are those of `flat_sums`.
+    """
+    for m in prange(starts.size - 1):
+        for e in range(starts[m], starts[m + 1]):
+            for term in range(2):
+                row = filled[term, e]
+                row[: basis.shape[2]] = 0.0
+                if (left[e] if term else right[e]) == 0:
+                    continue
+                y, x = k[0, e], k[1, e]
+                if term:
+                    y, x = y + q[0, m], x + q[1, m]
+                behind_y, behind_x = y - q[0, m], x - q[1, m]
+                ahead, behind = 1.0, 1.0
+                for i in range(degree + 1):
+                    one, other = ahead, behind
+                    for j in range(degree + 1 - i):
+                        difference = one - other
+                        for n in range(basis.shape[2]):
+                            row[n] += difference * basis[i, j, n]
+                        one, other = one * y, other * behind_y
+                    ahead, behind = ahead * x, behind * behind_x
+
+
+@parallel
+def turning(powers, degree, k, q, moved, right, left, starts, filled):
+    """Fill (2, E) derivatives of the terms' phases where q (2, M) changes by `moved` (2, M)."""
+    for m in prange(starts.size - 1):
+        for e in range(starts[m], starts[m + 1]):
+            for term in range(2):
+                filled[term, e] = 0.0
+                if (left[e] if term else right[e]) != 0:
+                    sign = 1 if term else -1
+                    at = k[0, e] + sign * q[0, m], k[1, e] + sign * q[1, m]
+                    _, along_y, along_x = _chi(powers, degree, *at)
+                    filled[term, e] = along_y * moved[0, m] + along_x * moved[1, m]
 
 
 @parallel
