@@ -166,5 +166,7 @@ class ComputeService:
                         busy.add(session)
                         return session, job
                     wait = ready_in if wait is None else min(wait, ready_in)
+                # Nor must one that waits for a job's time keep that alive once it is discarded.
+                session = job = None
                 self._condition.wait(wait)
         return None
