@@ -64,7 +64,8 @@ def fit_disc(pacbed, start=None) -> Disc:
     Parameters
     ----------
     pacbed : (Ky, Kx) array
-        Sum of a scan's frames [counts], on any device.
+        Sum of a scan's frames [counts], on any device. What is below zero, as noise of frames
+        less their dark reference is, counts as nothing.
     start : ((float, float), float), optional
         Rough centre (y, x) and radius [px], where the disc need not be looked for.
 
@@ -73,7 +74,7 @@ def fit_disc(pacbed, start=None) -> Disc:
     DiscNotFound
         If nothing in the pattern could be a disc; the sentence says why.
     ValueError
-        If the pattern is not a two-dimensional array of finite counts.
+        If the pattern is not a two-dimensional array of finite numbers, some above zero.
 
     Notes
     -----
@@ -83,8 +84,19 @@ def fit_disc(pacbed, start=None) -> Disc:
     with an allowance for structure, and a robust loss bounds what any pixel can do.
     """
     pattern = np.asarray(on_host(pacbed), np.float64)
-    if pattern.ndim != 2 or not np.all(np.isfinite(pattern)) or np.any(pattern < 0):
-        raise ValueError(f"A pattern is a 2-D array of counts, not {pattern.ndim}-D or below zero.")
+    if pattern.ndim != 2:
+        raise ValueError(f"A pattern is a 2-D array of counts, not {pattern.ndim}-D.")
+    if broken := int(np.count_nonzero(~np.isfinite(pattern))):
+        raise ValueError(
+            f"A pattern is a 2-D array of counts, but {broken} of {pattern.size} pixels sum to no "
+            "finite number: leave them out, or give the disc's centre and radius instead."
+        )
+    if pattern.min() < 0 >= pattern.max():
+        raise ValueError(
+            "A pattern is a 2-D array of counts, but no pixel is above zero: was too much of a "
+            "dark reference taken off?"
+        )
+    pattern = np.maximum(pattern, 0)
     if pattern.sum() < FEWEST_ELECTRONS:
         raise DiscNotFound(
             f"No disc: the pattern holds {pattern.sum():.0f} electrons, and a fit needs at least "

@@ -46,7 +46,7 @@ class Rim:
         )
         distance = np.hypot(y[:, None] - centre[0], x - centre[1])
         near = np.flatnonzero(np.abs(distance - radius) < reach)
-        near = near[:: -(-near.size // MOST_PIXELS)]
+        near = near[:: max(1, -(-near.size // MOST_PIXELS))]
         self.y, self.x = y[near // x.size], x[near % x.size]
         self.counts = sums.ravel()[near]
         self.box_variance = BOX_VARIANCE * binning**2

@@ -6,6 +6,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from recon.disc import fit_disc
+from recon.ellipse import fit_rim
 from recon.errors import DiscNotFound
 
 
@@ -164,6 +165,23 @@ def test_no_disc_is_said_in_words(pattern, sentence):
 def test_what_is_no_pattern_is_refused(pattern):
     with pytest.raises(ValueError, match="A pattern is a 2-D array of counts"):
         fit_disc(pattern)
+
+
+def test_a_start_beyond_the_detector_is_no_disc():
+    pattern = counted(100 * disc((64, 64), (31.2, 30.7), 12.0))
+    with pytest.raises(DiscNotFound, match="lies on the detector"):
+        fit_disc(pattern, ((5000.0, 5000.0), 3.0))
+    with pytest.raises(DiscNotFound, match="0 electrons on 0 pixels around the rim"):
+        fit_rim(pattern, (5000.0, 5000.0), 3.0)
+
+
+def test_what_is_below_zero_counts_as_nothing():
+    """Frames less their dark reference sum to a little below zero beside the disc."""
+    pattern = counted(100 * disc((64, 64), (31.2, 30.7), 12.0))
+    noise = np.random.default_rng(0).normal(0, 1, pattern.shape)
+    found = fit_disc(pattern + noise)
+    np.testing.assert_allclose(found.centre, (31.2, 30.7), atol=0.1)
+    assert found.radius == pytest.approx(12, abs=0.1)
 
 
 def test_disc_of_a_real_scan(shared_data):
