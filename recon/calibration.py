@@ -7,6 +7,9 @@ import numpy as np
 
 from recon.optics import electron_wavelength
 
+LARGEST_DETECTOR = 1e6
+"""Pixels along a side; no camera has as many."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -32,7 +35,7 @@ class Calibration:
     Raises
     ------
     ValueError
-        If a quantity is missing, zero, negative or not finite.
+        If a quantity is missing, zero, negative or not finite, or the disc lies on no detector.
     """
 
     energy: float
@@ -62,6 +65,12 @@ class Calibration:
         ):
             if not isfinite(value):
                 raise ValueError(f"The {name} must be a finite number, not {value}.")
+        if max(self.radius, *map(abs, self.centre)) > LARGEST_DETECTOR:
+            raise ValueError(
+                f"A bright-field disc of radius {self.radius:g} pixels around ({self.centre[0]:g}, "
+                f"{self.centre[1]:g}) lies on no detector: none has {LARGEST_DETECTOR:g} pixels "
+                "along a side."
+            )
 
     @property
     def wavelength(self) -> float:

@@ -56,7 +56,8 @@ def straighten(
     Raises
     ------
     ValueError
-        If the seed is negative, or an electron lies outside the detector.
+        If the seed is negative, an electron lies outside the detector, or the descan is larger
+        than that.
     UnreadableFile
         If there is no room for the electrons, in memory or for temporary files.
 
@@ -76,6 +77,7 @@ def straighten(
     if int(seed) != seed or not 0 <= seed < 1 << 63:
         raise ValueError(f"The seed is a whole number from 0 to 2⁶³ - 1, not {seed}.")
     tell = progress or (lambda fraction: None)
+    _check_reach(descan, events)
     events.check_pixels()
     matrix, centre = np.eye(2), np.zeros(2)
     if ellipse is not None:
@@ -125,6 +127,17 @@ def straighten(
     return without(straight, holes).to_device(events.device)
 
 
+def _check_reach(descan, scan):
+    if descan is None:
+        return
+    largest = float(np.hypot(*descan.shift(scan.scan_shape)).max())
+    if largest > max(scan.frame_shape):
+        raise ValueError(
+            f"The descan moves the pattern by up to {largest:.3g} px, further than the detector of "
+            "{} × {} pixels is wide: its coefficients are pixels.".format(*scan.frame_shape)
+        )
+
+
 def _safe(frame_shape, matrix, origin, powers):
     """(Ky Kx,) bool: pixels whose electrons stay on the detector in every frame."""
     # No polynomial of arguments up to 1 exceeds the sum of its coefficients.
@@ -158,7 +171,8 @@ def straighten_frames(
     Raises
     ------
     ValueError
-        For an ellipse: pixels that are not counts cannot be moved by less than a pixel.
+        For an ellipse: pixels that are not counts cannot be moved by less than a pixel. For a
+        descan larger than the detector.
     """
     if ellipse is not None:
         raise ValueError(
@@ -167,6 +181,7 @@ def straighten_frames(
         )
     if descan is None:
         return frames
+    _check_reach(descan, frames)
     powers = descan.polynomial(frames.scan_shape)
 
     def load(first, last):

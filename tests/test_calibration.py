@@ -48,3 +48,9 @@ def test_transpose_swaps_the_detectors_axes_after_the_rotation():
     calibration = Calibration(**GOOD, rotation_deg=90, transpose=True)
     on_detector = np.linalg.inv(calibration.detector_to_scan) @ [0.0, 1.0]
     np.testing.assert_allclose(on_detector, [0, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("disc", [{"radius": 1e20}, {"centre": (1e20, 3.0)}, {"centre": (3, -1e9)}])
+def test_a_disc_that_no_detector_holds_is_refused(disc):
+    with pytest.raises(ValueError, match="lies on no detector"):
+        Calibration(**{**GOOD, **disc})

@@ -10,6 +10,8 @@ LARGEST = 1e30
 """Numbers beyond it do not fit the single precision that images are computed in."""
 LARGEST_ABERRATION = 1e11
 """[Å]; ten metres."""
+LARGEST_DETECTOR = 1e6
+"""Pixels along a side, as in `recon.calibration`."""
 DEVICES = ("auto", "cpu", "gpu")
 """As in `recon.backend`, which is not imported for that: `--help` answers at once."""
 
@@ -55,6 +57,17 @@ def positive_between(least: float, most: float, unit: str):
 
 energy_kev = positive_between(0.01, 3000, "keV")
 semiangle_mrad = positive_between(0.001, 500, "mrad")
+
+
+disc_radius = positive_between(0.01, LARGEST_DETECTOR, "pixels")
+
+
+def disc_centre(text: str) -> tuple[float, float]:
+    """A place (y, x) on a detector, or not far from it."""
+    values = pair(text)
+    if max(map(abs, values)) > LARGEST_DETECTOR:
+        raise typer.BadParameter(f"{text} lies beyond {LARGEST_DETECTOR:g} pixels.")
+    return values
 
 
 def share(text: str) -> float:

@@ -69,7 +69,7 @@ def reconstruct(
         str | None,
         typer.Option(
             metavar="Y,X",
-            parser=options.pair,
+            parser=options.disc_centre,
             help="Centre of the bright-field disc [pixels]; fitted if left out.",
             rich_help_panel=EXPERIMENT,
         ),
@@ -78,7 +78,7 @@ def reconstruct(
         float | None,
         typer.Option(
             metavar="PIXELS",
-            parser=options.positive,
+            parser=options.disc_radius,
             help="Radius of the bright-field disc [pixels]; fitted if left out.",
             rich_help_panel=EXPERIMENT,
         ),
