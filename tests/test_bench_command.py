@@ -31,6 +31,18 @@ def test_a_stage_that_fails_is_told_and_counted(monkeypatch, capsys):
     assert printed.err.splitlines()[-1].startswith("1 stage failed, for the reasons above")
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--output", "none/bench.json"], "There is no folder none"),
+        (["--electrons-per-frame", "1e20"], "to 1e+06 electrons, not 1e20"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_anything_is_measured(option, words, capsys):
+    assert main(["bench", "--device", "cpu", *option]) == 2
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("device", ["gpu", "tpu"])
 def test_a_device_that_is_not_there_is_refused_in_one_sentence(monkeypatch, capsys, device):
     monkeypatch.setattr(backend, "_found", lambda: "No GPU: none.")

@@ -31,7 +31,11 @@ def bench(
     ] = None,
     electrons_per_frame: Annotated[
         float,
-        typer.Option(metavar="N", parser=options.positive, help="Mean electrons a position."),
+        typer.Option(
+            metavar="N",
+            parser=options.positive_between(1e-6, 1e6, "electrons"),
+            help="Mean electrons a position.",
+        ),
     ] = 50.0,
     quick: Annotated[
         bool, typer.Option("--quick", help="On a GPU: two small sizes instead of twelve.")
@@ -47,6 +51,8 @@ def bench(
     A GPU is measured at twelve sizes, up to 4096² positions and 64 pixels across, in about five
     minutes; at one size, if you give one.
     """
+    if output is not None:
+        options.output_file(output)
     from app.config import limit_gpu
     from recon.backend import CPU, choose
     from recon.bench import PIXELS, SCAN, failures, run, run_device, written

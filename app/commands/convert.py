@@ -98,6 +98,8 @@ def _resumed(source, target, reading, report, hear):
 
     if is_dense(source):
         # Part by part: what is done already is not read again.
+        if more := [n for n in reading if n not in ("keep_flyback", "scan_shape")]:
+            raise ValueError(f"{source.name}: frames know no option {', '.join(sorted(more))}.")
         scan = open_frames(source, scan_shape=reading["scan_shape"])
         if not takes_less_as_events(scan):
             _counted(scan, source)

@@ -1,7 +1,7 @@
 """`livestem count`: electron events from a camera's raw frames."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,10 +43,11 @@ def count(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="What an electron is: a local `maximum` or a connected `cluster`.")
+        Literal["maximum", "cluster"],
+        typer.Option(help="What an electron is: a local `maximum` or a connected `cluster`."),
     ] = "maximum",
     common: Annotated[
-        str,
+        Literal["none", "rows", "columns", "both"],
         typer.Option(help="Offsets to take off each frame: `none`, `rows`, `columns` or `both`."),
     ] = "none",
     saturation: Annotated[
@@ -61,7 +62,14 @@ def count(
         bool,
         typer.Option("--subpixel", help="Keep positions finer than a pixel."),
     ] = False,
-    device: Annotated[str, typer.Option(help="Where to count: `auto`, `cpu` or `gpu`.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|cpu|gpu",
+            parser=options.device,
+            help="Where to count: `auto` takes a GPU where there is one.",
+        ),
+    ] = "auto",
 ):
     """Count electrons in a camera's raw frames and write them as events (.h5, .npz, .toml)."""
     for source in (raw, dark, gain):

@@ -93,7 +93,7 @@ def open_events(
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path.name}: {sentence(error)}") from error
+        raise UnreadableFile(f"{path.name or path}: {sentence(error)}") from error
     progress(1.0)
     return events
 

@@ -118,7 +118,7 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path.name}: {sentence(error)}") from error
+        raise UnreadableFile(f"{path.name or path}: {sentence(error)}") from error
 
 
 def _reader_of(path):
