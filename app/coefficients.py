@@ -12,8 +12,11 @@ UNITS = {1: ("nm", 10.0), 2: ("nm", 10.0), 3: ("µm", 1e4), 4: ("µm", 1e4), 5: 
 _RANGES = {1: (100.0, 0.5), 2: (2000.0, 5.0), 3: (100.0, 0.5), 4: (2000.0, 10.0), 5: (100.0, 0.5)}
 """Reach of the slider to either side, and its step, for each radial order [unit of UNITS]."""
 
-_LIMIT = 1e6
-"""Largest coefficient that may be typed, in its unit."""
+_FARTHEST = 1e6
+"""Largest defocus [nm]."""
+
+_LIMIT = 1e9
+"""Largest coefficient that may be set, in its unit: at 1 mrad a coma of millimetres is small."""
 
 _NAMES = {
     "C12": "Two-fold astigmatism",
@@ -62,8 +65,8 @@ def reaches(wavelength: float, semiangle_cutoff: float) -> dict[str, tuple[float
     for term in TERMS:
         waves = DEPTHS / 2 if term.name == "C10" else WAVES
         reach = waves * wavelength * (term.n + 1) / angle ** (term.n + 1) / UNITS[term.n][1]
-        reach = min(rounded(reach), _LIMIT)
         names = ("defocus",) if term.name == "C10" else term.coefficients
+        reach = min(rounded(reach), _FARTHEST if term.name == "C10" else _LIMIT)
         found |= dict.fromkeys(names, (reach, float(f"{reach / STEPS:.6g}")))
     return found
 
@@ -77,7 +80,7 @@ class AberrationState(param.Parameterized):
 
     defocus = param.Number(
         0.0,
-        bounds=(-_LIMIT, _LIMIT),
+        bounds=(-_FARTHEST, _FARTHEST),
         softbounds=(-500, 500),
         step=0.5,
         label="Defocus (nm)",
@@ -112,7 +115,8 @@ class AberrationState(param.Parameterized):
             given = -aberrations.C10 if name == "defocus" else getattr(aberrations, name)
             # Twelve digits hide the rounding of the change of unit.
             shown = float(f"{given / self.unit(name)[1]:.12g}") + 0.0
-            values[name] = min(max(shown, -_LIMIT), _LIMIT)
+            low, high = self.param[name].bounds
+            values[name] = min(max(shown, low), high)
         self.param.update(**values)
 
     def reset(self, order: int | None = None) -> None:

@@ -59,6 +59,14 @@ def test_only_what_was_fitted_is_set():
     assert not found().is_set(state)
 
 
+def test_a_small_aperture_has_large_coefficients():
+    """At 1 mrad and 300 kV a coma of 1.4 mm moves the phase at the rim by less than a turn."""
+    experiment = Experiment()
+    adopt(experiment, found(errors={"C21a": 1.6e6}, aberrations=Aberrations(C21a=1.39e7)))
+    assert experiment.aberrations.C21a == 1.39e6
+    assert experiment.aberrations.value().C21a == 1.39e7
+
+
 @pytest.mark.parametrize(("fitted", "shown"), [(-12.3456, -12.35), (190.0, -170.0)])
 def test_a_fitted_rotation_is_set_and_no_longer_searched_for(fitted, shown):
     experiment = Experiment()
