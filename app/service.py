@@ -9,7 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from time import monotonic, perf_counter
 
 QUICK, DERIVED, SLOW, DOSE = "quick", "derived", "slow", "dose"
@@ -40,7 +40,10 @@ class ComputeService:
     """
 
     def __init__(self, lanes: Mapping[str, int] = LANES):
-        self._condition = Condition()
+        # One lock, but each lane's threads are woken for what is theirs alone: a drag submits to
+        # several lanes, and a thread woken in vain takes the interpreter from the one that draws.
+        self._lock = Lock()
+        self._woken = {name: Condition(self._lock) for name in lanes}
         self._pending: dict[str, OrderedDict[Hashable, _Job]] = {n: OrderedDict() for n in lanes}
         self._busy: dict[str, set[Hashable]] = {name: set() for name in lanes}
         self._gates: dict[Hashable, Gate] = {}
@@ -78,35 +81,35 @@ class ComputeService:
         yielding : bool
             Whether this job gives way to one that waits already.
         """
-        with self._condition:
+        with self._lock:
             taken = yielding and session in self._pending[lane]
             if not self._closed and not taken:
                 # Assigning to a known key keeps its place in an OrderedDict.
                 self._pending[lane][session] = _Job(work, done, monotonic() + delay)
-                self._condition.notify_all()
+                self._woken[lane].notify_all()
 
     def gate(self, session: Hashable, ready_in: Gate | None) -> None:
         """Hold back the quick jobs of `session` while `ready_in()` gives more than 0 seconds."""
-        with self._condition:
+        with self._lock:
             if ready_in is None:
                 self._gates.pop(session, None)
             else:
                 self._gates[session] = ready_in
-            self._condition.notify_all()
+            self._woken[QUICK].notify_all()
 
     def wake(self) -> None:
         """Look at the gates again."""
-        with self._condition:
-            self._condition.notify_all()
+        with self._lock:
+            self._woken[QUICK].notify_all()
 
     def pending(self, session: Hashable, lane: str) -> bool:
         """Whether a job of `session` waits in `lane`."""
-        with self._condition:
+        with self._lock:
             return session in self._pending[lane]
 
     def idle(self, session: Hashable) -> bool:
         """Whether nothing of `session` waits or runs, but for what was asked for aside."""
-        with self._condition:
+        with self._lock:
             return not any(
                 session in self._pending[lane] or session in self._busy[lane]
                 for lane in self._pending
@@ -115,19 +118,19 @@ class ComputeService:
 
     def discard(self, session: Hashable, lane: str | None = None) -> None:
         """Forget what `session` has waiting in `lane`, or everywhere."""
-        with self._condition:
+        with self._lock:
             for name, jobs in self._pending.items():
-                if lane in (None, name):
-                    jobs.pop(session, None)
-            self._condition.notify_all()
+                if lane in (None, name) and jobs.pop(session, None):
+                    self._woken[name].notify_all()
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Forget what waits and end the threads after what they are at."""
-        with self._condition:
+        with self._lock:
             self._closed = True
             for jobs in self._pending.values():
                 jobs.clear()
-            self._condition.notify_all()
+            for woken in self._woken.values():
+                woken.notify_all()
         for thread in self._threads:
             thread.join(timeout)
 
@@ -145,14 +148,14 @@ class ComputeService:
                 logging.getLogger(__name__).exception("A result could not be handed over.")
             # A thread that waits must not keep alive what a session has long closed.
             del taken, job, result, error
-            with self._condition:
+            with self._lock:
                 self._busy[lane].discard(session)
-                self._condition.notify_all()
+                self._woken[lane].notify_all()
 
     def _take(self, lane: str) -> tuple[Hashable, _Job] | None:
         """Wait for a job that may run; None when the service is closed."""
         jobs, busy = self._pending[lane], self._busy[lane]
-        with self._condition:
+        with self._lock:
             while not self._closed:
                 wait = None
                 for session, job in jobs.items():
@@ -168,5 +171,5 @@ class ComputeService:
                     wait = ready_in if wait is None else min(wait, ready_in)
                 # Nor must one that waits for a job's time keep that alive once it is discarded.
                 session = job = None
-                self._condition.wait(wait)
+                self._woken[lane].wait(wait)
         return None
