@@ -135,7 +135,8 @@ class Aside:
                 pipeline.board.tell([("error", work.sentence(error))])
             return
         now = pipeline.experiment.request()
-        if job.about(now) != job.about(context.request) and not job.adopt:
+        another = now.reading.dataset != context.request.reading.dataset
+        if another or (job.about(now) != job.about(context.request) and not job.adopt):
             return  # it shows another scan, or another part of it
         pipeline.board.tell([(job.topic, result)])
         if job.adopt is None:

@@ -53,20 +53,20 @@ class Extras:
         self._pipeline, self._table = pipeline, table
         self._meter = Meter(pipeline.board.progress)
         self._made: dict[str, object] = {}  # topic -> what it was made of
+        self._asked: dict[str, object] = {}  # the same of what waits or is under way
 
     def follow(self, wanted, delay: float = 0.0) -> None:
         """Make what of the topics `wanted` is not there as it is set now.
 
-        It begins after `delay` seconds, if no other call comes before.
+        It begins after `delay` seconds, if nothing else is asked for before. What is asked for
+        already goes on: a zoom or another colour must not begin it anew.
         """
         pipeline = self._pipeline
-        self.stop()
         prepared = pipeline.prepared
         if prepared is None:
+            self.stop()
             return
         request = prepared.with_(pipeline.experiment.request())
-        meter = self._meter = Meter(pipeline.board.progress)
-        context = Context(pipeline.engine, prepared, request, meter)
         stale = {}
         for topic in sorted(self._table.keys() & set(wanted)):
             extra = self._table[topic]
@@ -76,8 +76,14 @@ class Extras:
             key = (ref(prepared), extra.key(request))
             if self._made.get(topic) != key:
                 stale[topic] = key
+        if stale and stale == {t: k for t, k in self._asked.items() if self._made.get(t) != k}:
+            return
+        self.stop()
         if not stale:
             return
+        self._asked = stale
+        meter = self._meter = Meter(pipeline.board.progress)
+        context = Context(pipeline.engine, prepared, request, meter)
 
         def run():
             for topic, key in stale.items():
@@ -104,5 +110,6 @@ class Extras:
 
     def stop(self) -> None:
         """End what is under way."""
+        self._asked = {}
         self._meter.cancel()
         self._pipeline.service.discard(self._pipeline.session, EXTRA)

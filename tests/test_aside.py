@@ -52,6 +52,18 @@ def test_the_hand_wins_over_a_result(session):
     assert "defocus" in session.all("notice")[-1]
 
 
+def test_what_was_found_in_another_scan_is_not_told(session):
+    hold = Event()
+    perform(session, lambda context: hold.wait(5) and 7.0)
+    session.experiment.scan.dataset = "bare"
+    session.until(lambda: session.all("scan")[-1].dataset == "bare")
+    hold.set()
+    session.until(lambda: session.all("aside")[-1] is None)
+    session.rest()
+    assert session.all("found") == []
+    assert session.experiment.aberrations.defocus == 0
+
+
 def test_a_refusal_changes_nothing_and_is_told(session):
     def refuse(context):
         raise Unfitted("Too few electrons.")
@@ -148,3 +160,31 @@ def test_a_drag_makes_only_the_last(session, extras):
         follower.follow(("curve",), delay=0.2)
     session.until(lambda: session.all("curve"))
     assert made == [50.0]
+
+
+def test_a_change_of_something_else_lets_an_extra_go_on(session):
+    hold, begun = Event(), []
+
+    def make(context):
+        begun.append(context.request.aberrations.defocus)
+        while not hold.wait(0.002):
+            context.meter(0.5)
+        return begun[-1]
+
+    follower = Extras(session.pipeline, {"curve": Extra("Curve", lambda r: r.aberrations, make)})
+    follower.follow(("curve",))
+    session.until(lambda: begun)
+    session.experiment.display.theme = "light"
+    follower.follow(("curve",))
+    hold.set()
+    session.until(lambda: session.all("curve"))
+    assert begun == [0.0]
+    # What another value asks for stops it still, and so does a slot that shows it no more.
+    hold.clear()
+    for value, wanted in ((2, ("curve",)), (3, ("curve",)), (4, ())):
+        session.experiment.aberrations.defocus = value
+        follower.follow(wanted)
+        session.until(lambda: begun[-1] == 10 * min(value, 3))
+    hold.set()
+    session.rest()
+    assert session.all("curve") == [0.0]
