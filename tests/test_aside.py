@@ -182,9 +182,10 @@ def test_a_change_of_something_else_lets_an_extra_go_on(session):
     # What another value asks for stops it still, and so does a slot that shows it no more.
     hold.clear()
     for value, wanted in ((2, ("curve",)), (3, ("curve",)), (4, ())):
+        expected = 10 * min(value, 3)
         session.experiment.aberrations.defocus = value
         follower.follow(wanted)
-        session.until(lambda: begun[-1] == 10 * min(value, 3))
+        session.until(lambda expected=expected: begun[-1] == expected)
     hold.set()
     session.rest()
     assert session.all("curve") == [0.0]
