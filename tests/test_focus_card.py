@@ -122,7 +122,7 @@ def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image)
     instrument.pipeline.publish("flatness", judged(0.83))  # may come before the tiles
     publish_all(instrument, image)
     assert instrument.status.quality == "flat 83 %"
-    assert instrument.tiles.labels.data["text"] == ["a · 0.20 rad", "b"]
+    assert instrument.tiles.labels.data["text"] == ["a\n0.20 rad", "b"]
     instrument.experiment.aberrations.defocus = 3
     assert instrument.status.quality == ""
     instrument.pipeline.publish("flatness", judged(0.5))  # of before
@@ -144,6 +144,8 @@ def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image
     before = Earlier(np.ones((2, 6, 6), complex), ("a · 1.8 rad", "b"))
     instrument.pipeline.publish("tiles_before", before)
     assert instrument.tiles.labels.data["text"] == ["a · 1.8 rad", "b"]
+    publish_all(instrument, image)  # another band limit, or other electrons
+    assert [job.topic for job in instrument.pipeline.performed] == ["tiles_before"] * 2
     instrument.experiment.aberrations.defocus = 13.0
     assert switch.hidden == ["which"]
     assert instrument.tiles.labels.data["text"] == ["a", "b"]

@@ -69,12 +69,9 @@ class TileProof(Feature):
     def take(self, topic: str, value) -> None:
         """Hear of a result."""
         if topic == "tiles":
-            anew = self._live is None or not np.array_equal(
-                self._live.frequencies, value.frequencies
-            )
             self._live = value
-            if self.earlier and anew:
-                self._ask()
+            if self.earlier:
+                self._ask()  # those of now were drawn over them
             self._judge()
         elif topic == FIT:
             self._found = value
@@ -134,9 +131,9 @@ class TileProof(Feature):
 
 
 def with_residuals(periods, residual) -> tuple[str, ...]:
-    """Labels such as "2.46 Å · 0.21 rad"; only the period where nothing is left to measure."""
+    """Labels such as "2.46 Å", below it "0.21 rad"; only the period where nothing is to measure."""
     return tuple(
-        f"{period} · {left:.2f} rad" if np.isfinite(left) else period
+        f"{period}\n{left:.2f} rad" if np.isfinite(left) else period
         for period, left in zip(periods, residual, strict=True)
     )
 
