@@ -8,6 +8,7 @@ import pytest
 
 from recon.com import centre_of_mass
 from recon.events import from_frames
+from recon.frames import of_array
 from recon.health import health
 from recon.masking import without
 from recon.simulate import sample_events
@@ -190,3 +191,19 @@ def test_info_tells_the_findings_in_words_and_in_numbers(tmp_path, capsys):
     assert found["hot_pixels"] == [[2, 3]]
     hot = next(f for f in found["findings"] if f["name"] == "hot pixels")
     assert hot["values"]["hot pixels"] == {"value": 1, "unit": ""}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (8, 8)])
+def test_a_scan_without_electrons_is_not_well_and_one_too_small_says_so(shape):
+    found = health(from_frames([[]] * (shape[0] * shape[1]), shape, (16, 16)))
+    assert found.summary == "1 thing to look at."
+    assert found["dose"].verdict == "bad"
+    assert "No electron" in found["dose"].meaning
+    json.dumps(found.numbers(), allow_nan=False)
+    assert not any(word in f.meaning for f in found.findings for word in ("nan", "inf"))
+    if shape[0] == 1:
+        assert found["beam current"].meaning == "The scan is too small to tell."
+
+
+def test_empty_frames_are_not_well():
+    assert health(of_array(np.zeros((8, 9, 16, 16), np.float32)))["signal"].verdict == "bad"

@@ -1,6 +1,7 @@
 """One finding of the health report, and the report."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 
@@ -67,14 +68,17 @@ class HealthReport:
         return f"{number} thing{'s' if number > 1 else ''} to look at."
 
     def numbers(self) -> dict:
-        """Everything but the pictures, for JSON."""
+        """Everything but the pictures, for JSON; None for a number that the scan does not tell."""
         return {
             "summary": self.summary,
             "findings": [
                 {
                     "name": f.name,
                     "verdict": f.verdict,
-                    "values": {k: {"value": v, "unit": u} for k, (v, u) in f.values.items()},
+                    "values": {
+                        k: {"value": v if isfinite(v) else None, "unit": u}
+                        for k, (v, u) in f.values.items()
+                    },
                     "meaning": f.meaning,
                     "advice": f.advice,
                 }

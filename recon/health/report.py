@@ -1,5 +1,7 @@
 """The health report of a scan."""
 
+from math import isfinite
+
 import numpy as np
 from scipy import stats
 
@@ -10,6 +12,9 @@ from recon.disc import DiscNotFound, fit_disc
 from recon.frames import DenseFrames
 from recon.health import outliers, pairs, pixels, trends
 from recon.health.finding import Finding, HealthReport
+
+TOO_SMALL = "The scan is too small to tell."
+EMPTY = "Check the file, and that the camera's threshold lets electrons through."
 
 
 def health(scan, calibration=None, progress=None) -> HealthReport:
@@ -199,7 +204,9 @@ def _drift(counts):
         "beam current",
         {"drift over the scan": (slope, "%"), "error": (error, "%")},
         "ok" if not sure else "bad" if abs(slope) > 20 else "look",
-        f"Counts change by {slope:+.1f} ± {error:.1f} % from the first row to the last.",
+        f"Counts change by {slope:+.1f} ± {error:.1f} % from the first row to the last."
+        if isfinite(error)
+        else TOO_SMALL,
         "The current or the specimen's thickness drifts: compare with a scan of vacuum."
         if sure
         else "",
@@ -216,11 +223,16 @@ def _dose(events, calibration):
         dose = mean / (step[0] * step[1])
         values["dose on the detector"] = (dose, "e/Å²")
         text += f", {dose:.3g} e/Å² at a step of {step[0]:.3g} × {step[1]:.3g} Å"
+    if not events.electrons:
+        return Finding("dose", values, "bad", "No electron was counted in the whole scan.", EMPTY)
     return Finding("dose", values, "ok", text + "; electrons beside the detector are not in it.")
 
 
 def _signal(totals):
     mean = float(totals.mean())
+    if not totals.any():
+        values = {"mean sum of a frame": (mean, "")}
+        return Finding("signal", values, "bad", "All frames are empty.", EMPTY)
     return Finding(
         "signal",
         {"mean sum of a frame": (mean, "")},
@@ -233,7 +245,7 @@ def _flyback(events, counts, com):
     """The first and the last column against the three beside each."""
     worst, height = [], counts.shape[0]
     if counts.shape[1] < 8 or height < 8:
-        return Finding("flyback", {}, "ok", "The scan is too small to tell.")
+        return Finding("flyback", {}, "ok", TOO_SMALL)
     limit = stats.t.isf(trends.DOUBT / 12, height - 1)  # two sides, three images, both signs
     mean = max(counts.mean(), 1e-9)
     images = {"counts": (counts / mean, 0.1), "COM y": (com[0], 0.5), "COM x": (com[1], 0.5)}
@@ -269,12 +281,15 @@ def _descan(com, radius):
         abs(shift[n]) > least and trends.beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
         for n in names
     ]
-    worst = max(names, key=lambda n: abs(shift[n]))
+    told = [n for n in names if isfinite(error[n])]
+    worst = max(told, key=lambda n: abs(shift[n]), default=None)
     return Finding(
         "descan",
         values,
         "look" if any(sure) else "ok",
-        f"The disc moves by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over the scan.",
+        f"The disc moves by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over the scan."
+        if told
+        else TOO_SMALL,
         "Correct the descan at the microscope; phases of long waves carry a ramp."
         if any(sure)
         else "",
