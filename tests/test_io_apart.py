@@ -224,3 +224,23 @@ def test_numbers_in_other_files_are_refused(tmp_path):
         file.create_dataset("frames", (1, 4, 4, 4), "u1", external=place)
     with pytest.raises(UnreadableFile, match="in other files"):
         open_frames(tmp_path / "a.h5")
+
+
+class Taken(list):
+    """A list that another thread empties between a look at it and a grip into it."""
+
+    def __bool__(self):
+        return True
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_waiting_process_that_is_taken_or_dead_is_replaced(dead, tmp_path, monkeypatch):
+    path = compressed(tmp_path / "a.h5", "Zstd")
+    waiting = [apart._start()] if dead else Taken()
+    for child in waiting:
+        child.kill()
+        child.wait()
+    monkeypatch.setattr(apart, "_idle", waiting)
+    reader = Apart()
+    np.testing.assert_array_equal(reader.read(path, "frames", [(0, n) for n in DATA.shape]), DATA)
+    reader.close()

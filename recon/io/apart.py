@@ -105,7 +105,7 @@ class Apart:
     def _ask(self, request, deadline):
         if self._child is None or self._child.poll() is not None:
             self._end()
-            self._child = _idle.pop() if _idle else _start()
+            self._child = _waiting() or _start()
             self._stop = weakref.finalize(self, _spare, self._child)
         try:
             self._child.stdin.write(request)
@@ -164,6 +164,19 @@ def _start():
         )
     except OSError as error:
         raise UnreadableFile(f"a process to read it cannot be started: {error.strerror}") from error
+
+
+def _waiting():
+    """A child without work that still lives; None if there is none."""
+    while True:
+        try:
+            # Of two readers that begin at once, only one gets it.
+            child = _idle.pop()
+        except IndexError:
+            return None
+        if child.poll() is None:
+            return child
+        _end(child)
 
 
 def _spare(child):
