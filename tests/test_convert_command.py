@@ -136,3 +136,19 @@ def test_what_does_not_hold_what_was_written_is_removed(scan, tmp_path, capsys, 
     assert "out.h5 was removed, because it did not hold what was written" in said
     assert checksum(scan) in said
     assert os.listdir(tmp_path) == ["in.npz"]
+
+
+@pytest.mark.parametrize("name", ["out.toml", "OUT.TOML"])
+def test_binary_files_go_with_a_description_that_is_removed(
+    scan, name, tmp_path, capsys, monkeypatch
+):
+    write_events(tmp_path / "in.npz", scan)
+
+    def damaged(path, **options):
+        side = next(path.parent.glob("*.indices.raw"))
+        side.write_bytes(bytes(side.stat().st_size))
+        return open_events(path, **options)
+
+    monkeypatch.setattr(conversion, "open_events", damaged)
+    assert "was removed" in refused(capsys, tmp_path / "in.npz", tmp_path / name)
+    assert os.listdir(tmp_path) == ["in.npz"]

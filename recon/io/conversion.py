@@ -61,7 +61,7 @@ def verify(path, electrons: str, places: str | None, progress=None) -> None:
                 f"{path.name} was written, but there is not enough memory to check it."
             ) from error
         reason = str(error).rstrip(".")
-    sides = libertem_csr.own_files(path) if path.suffix in libertem_csr.SUFFIXES else []
+    sides = libertem_csr.own_files(path) if path.suffix.lower() in libertem_csr.SUFFIXES else []
     for written in (path, *sides):
         written.unlink(missing_ok=True)
     raise OSError(
