@@ -84,6 +84,8 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
     if how.ellipse == AUTO:
         still = straighten(events, descan, progress=progress)
         even = pattern if still is events else on_host(pacbed(still))
+        # Makes room for the scan that is kept.
+        del still
         ellipse = _measured(lambda: fit_ellipse(even, disc), "ellipse", said)
     elif how.ellipse is not None:
         centre = disc[0] if disc else fit_disc(pattern).centre

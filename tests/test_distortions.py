@@ -1,6 +1,7 @@
 """`livestem reconstruct --descan --ellipse --shear`: what is asked, done and said."""
 
 import json
+from weakref import ref
 
 import h5py
 import numpy as np
@@ -77,3 +78,20 @@ def test_dense_frames_and_bad_words_are_refused(bent, tmp_path, capsys):
         told = " ".join(capsys.readouterr().err.replace("│", " ").split())
         assert sentence in told
     assert not (tmp_path / "out.h5").exists()
+
+
+def test_the_scan_an_ellipse_is_measured_in_makes_room_for_the_one_that_is_kept(bent, monkeypatch):
+    made = []
+
+    def watched(*arguments, **options):
+        assert all(scan() is None for scan in made)
+        scan = straighten(*arguments, **options)
+        made.append(ref(scan))
+        return scan
+
+    monkeypatch.setattr("app.distortions.straighten", watched)
+    straight, _, _ = straightened(
+        bent, pacbed(bent), straightening((*DESCAN.y, *DESCAN.x), "auto", 0)
+    )
+    assert len(made) == 2
+    assert made[1]() is straight
