@@ -92,9 +92,12 @@ def _phase(context, calibration, c10):
 
     events = context.engine.events_on(context.prepared.scan, context.g.device, context.meter)
     pixels = min(PIXELS, context.request.bright_field_pixels)
-    g = build_sidebands(events, calibration, pixels, progress=lambda part: context.meter.check())
+    g = build_sidebands(
+        events, calibration, pixels, full=True, progress=lambda part: context.meter.check()
+    )
     size = max(8, min(PICTURE_PX, max(g.scan_shape)))
-    return through_focus(g, Aberrations(), [-c10 if isfinite(c10) else 0.0], size)[0]
+    defocus = [-c10 if isfinite(c10) else 0.0]
+    return through_focus(g, Aberrations(), defocus, size, sideband="full")[0]
 
 
 def chosen(oriented: Oriented, rotation_deg: float, transpose: bool) -> str | None:
