@@ -55,18 +55,19 @@ class Extras:
         self._made: dict[str, object] = {}  # topic -> what it was made of
         self._asked: dict[str, object] = {}  # the same of what waits or is under way
 
-    def follow(self, wanted, delay: float = 0.0) -> None:
+    def follow(self, wanted, delay: float = 0.0, request: Request | None = None) -> None:
         """Make what of the topics `wanted` is not there as it is set now.
 
         It begins after `delay` seconds, if nothing else is asked for before. What is asked for
-        already goes on: a zoom or another colour must not begin it anew.
+        already goes on: a zoom or another colour must not begin it anew. A caller that has the
+        `request` of now at hand gives it along: to make one costs much of a slider's move.
         """
         pipeline = self._pipeline
         prepared = pipeline.prepared
         if prepared is None:
             self.stop()
             return
-        request = prepared.with_(pipeline.experiment.request())
+        request = prepared.with_(request or pipeline.experiment.request())
         stale = {}
         for topic in sorted(self._table.keys() & set(wanted)):
             extra = self._table[topic]

@@ -268,7 +268,7 @@ class Pipeline:
             self._redraw(request, "draft")
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
-        self.extras.follow((*self._contrasts(), *self.also), self._settle)
+        self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
 
     def _prepare(self, request: Request) -> None:
         meter, sources = self._begin(SLOW), dict(self._sources)
@@ -311,7 +311,7 @@ class Pipeline:
             self._redraw(request, "exact")
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
-        self.extras.follow((*self._contrasts(), *self.also), self._settle)
+        self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
 
     def _advise(self, prepared: work.Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""

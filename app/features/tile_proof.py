@@ -54,7 +54,7 @@ class TileProof(Feature):
         )
         self._found: FitFound | None = None
         self._live: Tiles | None = None
-        self._dataset = ""
+        self._dataset, self._moving = "", False
         aberrations = page.experiment.aberrations
         self._watchers = [
             (self.switch, self.switch.param.watch(self._switched, "values")),
@@ -72,13 +72,18 @@ class TileProof(Feature):
             self._live = value
             if self.earlier:
                 self._ask()  # those of now were drawn over them
-            self._judge()
+            if not self._moving:
+                self._judge()
         elif topic == FIT:
             self._found = value
         elif topic == "scan" and value.dataset != self._dataset:
             self._dataset, self._found = value.dataset, None
             self._offer()
-        elif topic in ("flatness", "phase"):
+        elif topic == "phase":
+            self._moving = value.mode == "draft"
+            if not self._moving:
+                self._judge()
+        elif topic == "flatness":
             self._judge()
         elif topic == EARLIER and self.earlier:
             self.page.tiles.show(value.tiles, value.labels)
