@@ -241,10 +241,15 @@ def _fitted(places, terms, weights, scan_shape):
     errors = Descan(*((*map(float, each), *padding) for each in deviations))
     largest = float(np.hypot(*descan.shift(scan_shape)).max())
     if largest < LEAST or not _significant(fits, slice(0, None)):
-        doubt = 2 * max(float(each.max()) for each in deviations)
+        error = max(float(each.max()) for each in deviations)
+        why = (
+            f"less than {LEAST:g} px"
+            if largest < LEAST
+            else f"not beyond chance (standard errors of up to {error:.2g} px)"
+        )
         raise Unfitted(
             f"The disc does not move over the scan: what was found, {largest:.2g} px from its mean "
-            f"place, is within the doubt of {max(doubt, LEAST):.2g} px."
+            f"place, is {why}."
         )
     order = "first" if used == LINEAR else "second"
     along = "; ".join(

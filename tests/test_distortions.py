@@ -10,8 +10,9 @@ from scans import CALIBRATION, weak_events
 
 from app.cli import main
 from app.distortions import Straightening, straightened, straightening
-from recon.descan import Descan
+from recon.descan import Descan, _fitted
 from recon.disc import fit_disc
+from recon.errors import Unfitted
 from recon.frames import of_array
 from recon.io import write_events
 from recon.simulate import truth
@@ -95,3 +96,14 @@ def test_the_scan_an_ellipse_is_measured_in_makes_room_for_the_one_that_is_kept(
     )
     assert len(made) == 2
     assert made[1]() is straight
+
+
+def test_what_is_said_of_a_disc_that_stays_contradicts_itself_in_no_case():
+    """Parts of a scan that scatter by 0.2 px about one place, and by a hundredth."""
+    rows, columns = np.meshgrid(*2 * (np.linspace(-1, 1, 7),), indexing="ij")
+    terms = np.stack([rows, columns, rows**2, rows * columns, columns**2]).reshape(5, -1).T
+    noise = np.random.default_rng(3).normal(size=(49, 2))
+    with pytest.raises(Unfitted, match=r"is not beyond chance \(standard errors of up to 0\.0"):
+        _fitted(20 + 0.3 * noise, terms, np.ones(49), (20, 20))
+    with pytest.raises(Unfitted, match=r"is less than 0\.1 px"):
+        _fitted(20 + 0.01 * noise, terms, np.ones(49), (20, 20))

@@ -287,7 +287,8 @@ def _descan(com, radius):
         "descan",
         values,
         "look" if any(sure) else "ok",
-        f"The disc moves by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over the scan."
+        f"The centres of mass move by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over "
+        "the scan."
         if told
         else TOO_SMALL,
         "Correct the descan at the microscope; phases of long waves carry a ramp."
