@@ -16,7 +16,9 @@ from app.keys import read_keys
 PULL = """
 import sys
 from bokeh.client import pull_session
-import app.page  # Bokeh learns the models of Panel and of our own parts from it
+import app.page
+from app.features import features
+features()  # Bokeh learns the models of Panel and of our own parts from them
 
 session = pull_session(url=sys.argv[1])
 print(len(session.document.roots))
@@ -98,6 +100,7 @@ def test_page_answers_under_its_address(served):
 
 def test_page_of_another_site_cannot_open_a_session(served):
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from tornado.httpclient import HTTPClientError, HTTPRequest
     from tornado.websocket import websocket_connect
@@ -109,8 +112,9 @@ def test_page_of_another_site_cannot_open_a_session(served):
     async def connect():
         await websocket_connect(request, subprotocols=["bokeh", "token"])
 
-    with pytest.raises(HTTPClientError) as refusal:
-        asyncio.run(connect())
+    # On a thread of its own: a browser's driver may keep a loop running on this one.
+    with ThreadPoolExecutor(1) as thread, pytest.raises(HTTPClientError) as refusal:
+        thread.submit(lambda: asyncio.run(connect())).result()
     assert refusal.value.code == 403
 
 

@@ -66,6 +66,8 @@ import sys
 import time
 from bokeh.client import pull_session
 import app.page
+from app.features import features
+features()
 
 session = pull_session(url=sys.argv[1])
 assert session.document.roots
