@@ -5,8 +5,10 @@ export function render({model}) {
   root.innerHTML = `<summary title="Flat share of the tiles' power above noise, before and after. Misfit: what is left in them over counting noise, 1 at best"></summary><table><tbody></tbody></table><p></p><button type="button"></button>`
   root.querySelector("button").addEventListener("click", () => model.send_msg({does: "act"}))
   const part = (name) => root.querySelector(name)
+  let rows = null  // of what is shown; a hand may have folded them away
   const show = () => {
     root.hidden = !model.summary
+    root.classList.toggle("stale", model.stale)
     part("summary").textContent = model.summary
     part("tbody").replaceChildren(...model.rows.map(([name, value, unit]) => {
       const row = document.createElement("tr")
@@ -15,13 +17,13 @@ export function render({model}) {
       row.append(head, ...cells)
       return row
     }))
-    root.open = model.rows.length <= 8
+    if (rows !== model.rows) root.open = (rows = model.rows).length <= 8
     part("p").textContent = model.remark
     part("p").hidden = !model.remark
     part("button").textContent = model.action
     part("button").hidden = !model.action
   }
-  for (const name of ["summary", "rows", "remark", "action"]) model.on(name, show)
+  for (const name of ["summary", "rows", "remark", "stale", "action"]) model.on(name, show)
   show()
   return root
 }

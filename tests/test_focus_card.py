@@ -49,7 +49,11 @@ def test_the_button_asks_for_a_fit(instrument):  # noqa: F811
     instrument.pipeline.publish("fit", FOUND)
     assert focusing.controls.disabled == []
     assert focusing.report.rows == [["Defocus", "12.00 ± 0.10", "nm"]]
-    assert focusing.report.action == "Show it"
+    # Another value is set meanwhile, and then what was found.
+    assert (focusing.report.stale, focusing.report.action) == (True, "Set these values")
+    focusing.report._handle_msg({"does": "act"})
+    assert instrument.experiment.aberrations.defocus == 12.0
+    assert (focusing.report.stale, focusing.report.action) == (False, "Show it")
     focusing.report._handle_msg({"does": "act"})
     assert instrument.experiment.detector.sideband == "full"
     assert focusing.report.action == ""

@@ -5,7 +5,7 @@ from app.features import Feature
 from app.features.locks import Locks
 from app.features.series import TOPIC as SERIES
 from app.features.series import Series
-from app.focusing import TOPIC, fit_job
+from app.focusing import TOPIC, FitFound, adopt, fit_job
 from app.views.controls import Controls, spec
 from app.views.fit_report import FitReport
 from recon.optics import Aberrations
@@ -27,7 +27,8 @@ class Focusing(Feature):
     def __init__(self, page):
         self.page, self.state = page, page.experiment.fit
         self.report = FitReport()
-        self.report.on("act", lambda message: self._show_all())
+        self.report.on("act", lambda message: self._act())
+        self._found: FitFound | None = None
         self.series = Series(page)
         self.sheets = self.series.sheets
         self.controls = Controls(self._specs())
@@ -42,7 +43,11 @@ class Focusing(Feature):
         self._fresh = page.experiment.aberrations.value() == Aberrations()
         self._due = False
         scan = page.experiment.scan
-        self._watchers = [(scan, scan.param.watch(self._chosen, "dataset"))]
+        aberrations = page.experiment.aberrations
+        self._watchers = [
+            (scan, scan.param.watch(self._chosen, "dataset")),
+            (aberrations, aberrations.param.watch(self._compare, list(aberrations.names()))),
+        ]
         page.pipeline.also.add("flatness")
 
     def _specs(self):
@@ -79,9 +84,9 @@ class Focusing(Feature):
         elif topic == SERIES:
             self.series.show(value)
         elif topic == TOPIC:
-            shown = self.page.experiment.detector.sideband == "full"
-            action = "Show it" if value.better_full and not shown else ""
-            self.report.say(value.summary, value.rows, value.remark, action)
+            self._found = value
+            self.report.say(value.summary, value.rows, value.remark)
+            self._compare()
             self._hint("")
         elif topic == "flatness" and value is not None and value.value >= FLAT:
             self._hint("")
@@ -90,6 +95,7 @@ class Focusing(Feature):
         if dataset == self._shown:
             return
         self._shown = dataset
+        self._found = None
         self.report.say()
         self.series.forget()
         fresh, self._fresh = self._fresh, False
@@ -97,9 +103,26 @@ class Focusing(Feature):
         if dataset != DEMO:
             self._hint(UNFOCUSED if fresh and not self._due else "")
 
-    def _show_all(self) -> None:
-        self.report.action = ""
-        self.page.experiment.detector.sideband = "full"
+    def _compare(self, *events) -> None:
+        """Say whether what was found is what is set, and offer what follows from that."""
+        found, experiment = self._found, self.page.experiment
+        if found is None:
+            return
+        stale, action = not found.is_set(experiment.aberrations), ""
+        if stale:
+            action = "Set these values"
+        elif found.better_full and experiment.detector.sideband != "full":
+            action = "Show it"
+        self.report.param.update(stale=stale, action=action)
+
+    def _act(self) -> None:
+        if self._found is None:
+            return
+        if self.report.stale:
+            adopt(self.page.experiment, self._found)
+        else:
+            self.page.experiment.detector.sideband = "full"
+            self._compare()
 
     def _hint(self, text):
         self.page.panels.hint.say(text)
@@ -121,5 +144,6 @@ class Focusing(Feature):
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
         self._watchers.clear()
+        self._found = None
         for part in (self.locks, self.series, self.controls, self.report):
             part.close()

@@ -12,6 +12,7 @@ class FitReport(_Part):
     summary = param.String("")
     rows = param.List([], doc="(name, value, unit) of each.")
     remark = param.String("")
+    stale = param.Boolean(False, doc="Whether other values are set than those that were found.")
     action = param.String("", doc='Label of a button below, which sends "act".')
 
     _esm = asset("fit_report.js")

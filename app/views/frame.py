@@ -169,9 +169,10 @@ class Frame(pn.viewable.Viewer):
         self.figure.name = name
 
     def compact(self) -> None:
-        """Spare the titles of the axes, where a figure is small."""
+        """Spare the titles of the axes, and ticks, where a figure is small."""
         for axis in self.figure.axis:
             axis.axis_label = None
+            axis.ticker.desired_num_ticks = 4
 
     def set_theme(self, theme: str) -> None:
         """Dress the figure for a "dark" or a "light" page."""
