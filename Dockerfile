@@ -55,7 +55,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 
 USER 10001:0
 # Kernels for this machine's processor; one of another kind compiles its own at the first start.
-RUN umask 002 && python -c "from recon.warm import warm_up; warm_up()"
+RUN umask 002 && python -c "from recon.warm import warm_up, warm_up_later; warm_up(); warm_up_later()"
 
 VOLUME ["/var/cache/livestem", "/results"]
 EXPOSE 5006

@@ -1,4 +1,4 @@
-"""Compiles the kernels once, before the page says that it is ready."""
+"""Compiles the kernels once, before the page says that it is ready; others after that."""
 
 import logging
 from collections.abc import Callable
@@ -43,3 +43,9 @@ def _compile() -> None:
         _waiting.clear()
     for action in actions:
         action()
+    try:
+        from recon.warm import warm_up_later
+
+        warm_up_later()
+    except Exception:
+        logging.getLogger(__name__).exception("Further kernels could not be compiled ahead.")

@@ -1,7 +1,21 @@
 from fake_gpu import fake_gpu
 
-from recon import warm
-from recon.kernels import densify, dpc, events, ragged, sideband_exact, sidebands
+from recon import kernels, warm
+from recon.kernels import (
+    densify,
+    dpc,
+    events,
+    fit,
+    flatness,
+    masking,
+    ragged,
+    regrid,
+    search,
+    sideband_exact,
+    sidebands,
+    straighten,
+    subpixel,
+)
 
 
 def test_every_kernel_of_a_session_is_compiled():
@@ -47,3 +61,49 @@ def test_a_devices_kernels_are_run_as_a_session_runs_them(monkeypatch):
     others = {"total", "count_electrons", "count_labels"}
     assert set(vars(fake.device.kernels)) - used == others
     assert fake.live == 0
+
+
+def test_what_a_session_asks_for_later_is_compiled():
+    warm.warm_up_later()
+    used = [
+        flatness.columns,
+        flatness.flat_sums,
+        flatness.terms,
+        fit.projections,
+        search.slope_gains,
+        search.score_matrices,
+        masking.count_kept,
+        masking.keep_values,
+        straighten.count_moved,
+        straighten.move,
+        regrid.count_shared,
+        regrid.share_electrons,
+        subpixel.refine,
+    ]
+    missing = [kernel.__name__ for kernel in used if not kernel.compiled.signatures]
+    assert not missing
+
+
+def test_a_kernel_that_is_being_compiled_holds_up_no_other(monkeypatch):
+    """The lock that keeps kernels apart is free while Numba compiles, and held while one runs."""
+    seen = []
+
+    class Dispatcher:
+        def __init__(self):
+            self.overloads = {}
+
+        def typeof_pyval(self, value):
+            return type(value)
+
+        def compile(self, types):
+            seen.append((types, kernels._one_at_a_time.locked()))
+            self.overloads[types] = self
+
+        def __call__(self, *arguments):
+            seen.append((arguments, kernels._one_at_a_time.locked()))
+
+    monkeypatch.setattr(kernels, "njit", lambda **how: lambda function: Dispatcher())
+    launch = kernels.parallel(lambda number, text: None)
+    launch(1, "a")
+    launch(2, "b")
+    assert seen == [((int, str), False), ((1, "a"), True), ((2, "b"), True)]

@@ -27,6 +27,9 @@ def parallel(function=None, *, fastmath=False):
 
     @wraps(function)
     def launch(*arguments):
+        if not compiled.overloads:
+            # Seconds, in which other sessions' kernels shall run.
+            compiled.compile(tuple(compiled.typeof_pyval(argument) for argument in arguments))
         with _one_at_a_time:
             return compiled(*arguments)
 
