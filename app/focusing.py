@@ -135,17 +135,7 @@ def fit_job(state: FitState) -> Job:
         from recon.flatness import flatness
 
         shown, start, meter = context.g, context.request.aberrations, context.meter
-        g = shown
-        if not g.full:
-            prepared = context.prepared
-            meter.begin("Transforming the scan for the fit")
-            g = context.engine.sidebands(
-                prepared.scan,
-                prepared.found.calibration,
-                context.request.bright_field_pixels,
-                full=True,
-                progress=meter,
-            )
+        g = full_g(context)
         meter.begin(TITLE)
 
         def work():
@@ -165,6 +155,24 @@ def fit_job(state: FitState) -> Job:
         adopt,
         lambda request: (request.aberrations, request.geometry),
         "the aberrations",
+    )
+
+
+def full_g(context: Context):
+    """G with the triple overlap, whatever is shown.
+
+    Raises
+    ------
+    ValueError
+        While the calibration has gaps.
+    """
+    g, prepared = context.g, context.prepared
+    if g.full:
+        return g
+    context.meter.begin("Transforming the scan for the fit")
+    pixels = context.request.bright_field_pixels
+    return context.engine.sidebands(
+        prepared.scan, prepared.found.calibration, pixels, full=True, progress=context.meter
     )
 
 

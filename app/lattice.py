@@ -79,8 +79,21 @@ def fit_lattice(peaks, spacings, angle_deg, scan_shape, scan_bin: int = 1) -> Fi
     return Fit(tuple(peaks), steps, errors, shear, statement)
 
 
-def camera_words(context, fit: Fit, spacing: float) -> str:
+@dataclass(frozen=True)
+class Camera:
+    """What a peak's sidebands say of the camera."""
+
+    semiangle_mrad: float
+    statement: str
+
+
+def measured_camera(context, fit: Fit, spacing: float, pixel_um: float | None = None) -> Camera:
     """What a fit's first peak says of the semi-angle of an `app.aside.Context`, beside what is set.
+
+    Parameters
+    ----------
+    pixel_um : float, optional
+        Width of a detector pixel [µm], which makes a camera length of the angle of a pixel.
 
     Raises
     ------
@@ -104,7 +117,15 @@ def camera_words(context, fit: Fit, spacing: float) -> str:
     usual = max(3 * error, 0.01 * angle)
     apart = calibration.semiangle_cutoff - angle
     words = "agree with it" if abs(apart) <= usual else f"are {apart:+.2g} mrad off"
-    return (
+    # A pixel of the file's own detector, not of a finer one.
+    refined = prepared.scan.treatment.refine
+    pixel, spread = refined * found.angular_sampling, refined * found.error
+    said = (
         f"By its sidebands the semi-angle is {angle:.4g} ± {error:.2g} mrad: the "
-        f"{calibration.semiangle_cutoff:.4g} mrad that are set {words}."
+        f"{calibration.semiangle_cutoff:.4g} mrad that are set {words}. A detector pixel is "
+        f"{pixel:.4g} ± {spread:.2g} mrad"
     )
+    if pixel_um is not None:
+        length = pixel_um * 1e-6 / (pixel * 1e-3)
+        said += f", the camera length {1e3 * length:.4g} ± {1e3 * length * spread / pixel:.2g} mm"
+    return Camera(float(f"{angle:.4g}"), f"{said}.")

@@ -11,7 +11,10 @@ from app.catalogue import Catalogue
 from app.features.lattice import LatticeCalibration
 from app.lattice import KNOWN, fit_lattice
 from app.page import Page
+from app.request import Reading, Request, Treatment
 from app.results import PhaseImage, Spectrum
+from recon.calibration import Calibration
+from recon.camera import CameraScale
 from recon.lattice import Peak
 
 SHAPE, TRUE, SPACING = (96, 112), (0.42, 0.40), 2.13
@@ -132,6 +135,30 @@ def test_binned_positions_are_counted_as_the_files():
     fit = fit_lattice(peaks, (2.0, 2.5), None, (48, 50), 2)
     assert fit.steps == pytest.approx((2.0 * 12 / 48 / 2, 2.5 * 10 / 50 / 2))
     assert fit.shear is None
+
+
+def test_the_camera_is_told_of_the_files_own_detector_and_can_be_set(instrument, monkeypatch):
+    """0.5 mrad for half a pixel of 100 µm: 100 µm / 1 mrad = 100 mm."""
+    scale = CameraScale(0.5, 0.005, 24.0, 0.2, (1.0, 2.0), "")
+    monkeypatch.setattr("recon.camera.measure_camera", lambda *arguments: scale)
+    feature = begin(instrument, lattice())
+    for turn in (20, 80):
+        instrument.spectrum.on_pick(*place(turn))
+    feature.known.param.update(known="graphene 100", pixel_um=100.0)
+    assert "use_camera" in feature.controls.hidden
+    jobs = []
+    instrument.pipeline.aside = SimpleNamespace(perform=jobs.append)
+    press(feature, "camera")
+    prepared = SimpleNamespace(scan=SimpleNamespace(events=None, treatment=Treatment(refine=2)))
+    g = SimpleNamespace(calibration=Calibration(80e3, 25.0, TRUE, (9, 9), 8.0))
+    context = SimpleNamespace(g=g, prepared=prepared, request=Request(Reading("a")), meter=None)
+    instrument.pipeline.publish("camera", jobs[0].run(context))
+    said = feature.controls.values["said"]
+    assert "24 ± 0.2 mrad: the 25 mrad that are set are +1 mrad off" in said
+    assert "A detector pixel is 1 ± 0.01 mrad, the camera length 100 ± 1 mm." in said
+    press(feature, "use_camera")
+    assert instrument.experiment.scan.semiangle_mrad == 24.0
+    assert "use_camera" in feature.controls.hidden
 
 
 def test_the_known_spacings_are_those_of_their_lattices():

@@ -37,7 +37,8 @@ def features() -> tuple[Callable[..., Feature], ...]:
     from app.features.noise import NoiseCard
     from app.features.orientations import Orientations
     from app.features.recall import Recall
+    from app.features.semiangle import Semiangle
     from app.features.tile_proof import TileProof
 
     checks = Checking, Correcting, LatticeCalibration
-    return Recall, *checks, Focusing, Orientations, TileProof, FocusCurve, NoiseCard
+    return Recall, *checks, Semiangle, Focusing, Orientations, TileProof, FocusCurve, NoiseCard

@@ -4,7 +4,7 @@ import param
 
 from app.aside import Job
 from app.features import Feature
-from app.lattice import KNOWN, camera_words, fit_lattice, peak_in
+from app.lattice import KNOWN, Camera, fit_lattice, measured_camera, peak_in
 from app.views.banner import Banner
 from app.views.controls import Controls, spec
 from recon.errors import Unfitted
@@ -39,10 +39,18 @@ class Known(param.Parameterized):
         label="Angle between (°)",
         doc="If it is known, the shear of the scan is found too.",
     )
+    pixel_um = param.Number(
+        None,
+        bounds=(0.1, 1e4),
+        step=1,
+        allow_None=True,
+        label="Detector pixel (µm)",
+        doc="If it is known, the camera length is told too.",
+    )
 
 
-FIELDS = ("known", "spacing_1", "spacing_2", "angle")
-RESULTS = ("use", "camera")
+FIELDS = ("known", "spacing_1", "spacing_2", "angle", "pixel_um")
+RESULTS = ("use", "camera", "use_camera")
 HIDDEN = (*FIELDS, "said", *RESULTS)
 
 
@@ -56,7 +64,7 @@ class LatticeCalibration(Feature):
 
     def __init__(self, page):
         self._page, self.known = page, Known()
-        self._peaks, self._fit = [], None
+        self._peaks, self._fit, self._camera = [], None, None
         self._of = None  # scan, and shape of its image, that the peaks are in
         self.on = False
         self.banner = Banner()
@@ -79,6 +87,7 @@ class LatticeCalibration(Feature):
                     "label": "Check the semi-angle",
                     "doc": "By where the first peak's sidebands end on the detector",
                 },
+                {"name": "use_camera", "kind": "button", "label": "Use this semi-angle"},
             ],
             margin=(6, 0, 0, 0),
             values={"said": ""},
@@ -88,6 +97,7 @@ class LatticeCalibration(Feature):
         self.controls.on_press("begin", self._toggle)
         self.controls.on_press("use", self._use)
         self.controls.on_press("camera", self._check_camera)
+        self.controls.on_press("use_camera", self._use_camera)
         self._watchers = [
             self.known.param.watch(self._suggest, ["known"]),
             self.known.param.watch(self._solve, ["spacing_1", "spacing_2", "angle"]),
@@ -110,14 +120,15 @@ class LatticeCalibration(Feature):
 
     def leave(self) -> None:
         """Give clicks in the spectrum back to the tiles."""
-        self.on, self._peaks, self._fit = False, [], None
+        self.on, self._peaks, self._fit, self._camera = False, [], None, None
         self._page.spectrum.on_pick = self._page.pick
         self._show()
 
     def take(self, topic, value) -> None:
         """Forget the peaks where the scan in use changes; say what the camera's scale is."""
         if topic == "camera" and self._fit is not None:
-            self._show(f"{self._fit.statement} {value}")
+            self._camera = value
+            self._show(f"{self._fit.statement} {value.statement}")
         if topic == "scan" and self._peaks and (value.dataset, value.scan_shape) != self._of:
             self._peaks, self._fit = [], None
             self._show()
@@ -150,7 +161,7 @@ class LatticeCalibration(Feature):
             self.known.param.update(spacing_1=spacing, spacing_2=spacing, angle=angle)
 
     def _solve(self, *events) -> None:
-        self._fit, said = None, ""
+        self._fit, self._camera, said = None, None, ""
         known = self.known
         if len(self._peaks) == 2 and None not in (known.spacing_1, known.spacing_2):
             try:
@@ -182,10 +193,22 @@ class LatticeCalibration(Feature):
     def _check_camera(self) -> None:
         if self._fit is None:
             return
-        fit, spacing = self._fit, self.known.spacing_1
-        self._page.pipeline.aside.perform(
-            Job("camera", "Measuring the camera", lambda c: camera_words(c, fit, spacing))
-        )
+        what = self._fit, self.known.spacing_1, self.known.pixel_um
+
+        def run(context) -> Camera:
+            return measured_camera(context, *what)
+
+        self._page.pipeline.aside.perform(Job("camera", "Measuring the camera", run))
+
+    def _use_camera(self) -> None:
+        if self._camera is None:
+            return
+        scan = self._page.experiment.scan
+        with scan.entering(LATTICE):
+            scan.semiangle_mrad = self._camera.semiangle_mrad
+        # The sidebands are cut anew; the lattice's peaks stay where they are.
+        self._camera = None
+        self._show(self._fit.statement if self._fit else "")
 
     def _show(self, said: str = "") -> None:
         self.banner.say(WORDS[len(self._peaks)] if self.on else "")
@@ -193,6 +216,8 @@ class LatticeCalibration(Feature):
         hidden = [] if self.on else list(HIDDEN)
         if self.on and self._fit is None:
             hidden = list(RESULTS)
+        elif self.on and self._camera is None:
+            hidden = ["use_camera"]
         label = "Leave the lattice" if self.on else "Calibrate on a lattice…"
         begin = self.controls.specs[0] | {"label": label}
         if begin != self.controls.specs[0]:

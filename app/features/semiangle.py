@@ -1,0 +1,65 @@
+"""The convergence semi-angle found from where the sidebands end."""
+
+from app.aside import Context, Job
+from app.features import Feature
+from app.focusing import full_g
+from app.opening import FIT
+from app.proof import on_device
+
+TOPIC = "semiangle"
+TITLE = "Fitting the semi-angle"
+
+
+def semiangle_job() -> Job:
+    """The semi-angle that explains the sidebands best, with the aberrations that are set."""
+
+    def run(context: Context):
+        from recon.semiangle import fit_semiangle
+
+        g, aberrations = full_g(context), context.request.aberrations
+        context.meter.begin(TITLE)
+        return on_device(context, g, lambda: fit_semiangle(g, aberrations, progress=context.meter))
+
+    def adopt(experiment, found) -> None:
+        with experiment.scan.entering(FIT):
+            experiment.scan.semiangle_mrad = float(f"{found.semiangle_cutoff:.4g}")
+
+    return Job(
+        TOPIC,
+        TITLE,
+        run,
+        adopt,
+        lambda request: (request.aberrations, request.geometry),
+        "the aberrations or the calibration",
+    )
+
+
+class Semiangle(Feature):
+    """A button under the semi-angle.
+
+    Parameters
+    ----------
+    page : app.page.Page
+    """
+
+    def __init__(self, page):
+        self._page = page
+        calibration = page.panels.calibration
+        at = 1 + [each["name"] for each in calibration.specs].index("semiangle_mrad")
+        button = {
+            "name": "fit_semiangle",
+            "kind": "button",
+            "label": "Semi-angle from the sidebands",
+            "doc": "Focus first: a wrong defocus moves what is looked at",
+        }
+        calibration.specs = [*calibration.specs[:at], button, *calibration.specs[at:]]
+        calibration.on_press("fit_semiangle", self.ask)
+
+    def ask(self) -> None:
+        """Have the semi-angle fitted."""
+        self._page.pipeline.aside.perform(semiangle_job())
+
+    def take(self, topic: str, value) -> None:
+        """Say what was found."""
+        if topic == TOPIC:
+            self._page.notices.add(value.statement, "notice")
