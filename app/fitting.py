@@ -13,6 +13,7 @@ from recon.flatness import flatness
 from recon.gfunction import Sidebands
 from recon.optics import Aberrations
 from recon.orientation_sheet import OrientationSheet
+from recon.semiangle import fit_semiangle
 
 MOVED_DEG = 0.1
 """Fitted change of the rotation from which G is built again for it."""
@@ -89,9 +90,10 @@ def fit_to_data(
     *,
     locked=(),
     rotation: bool = False,
+    semiangle: bool = False,
     progress=None,
 ) -> Fitted:
-    """Aberrations fitted to G, and the rotation if wanted, for which G is then built again.
+    """Aberrations fitted to G, and rotation and semi-angle if wanted, for which G is built again.
 
     Parameters
     ----------
@@ -104,6 +106,8 @@ def fit_to_data(
     locked : collection of str
     rotation : bool
         Whether the angle is to be refined.
+    semiangle : bool
+        Whether the semi-angle is to be fitted, from the calibration's.
     progress : callable, optional
 
     Returns
@@ -126,6 +130,11 @@ def fit_to_data(
         if rotation and abs(fit.rotation_deg - calibration.rotation_deg) > MOVED_DEG:
             g = build(replace(calibration, rotation_deg=fit.rotation_deg))
             fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
+        if semiangle:
+            record["semiangle"] = found = _semiangle(g, fit.aberrations)
+            if found["semiangle_error"] is not None:
+                g = build(replace(g.calibration, semiangle_cutoff=found["semiangle_cutoff"]))
+                fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
     except Unfitted as refusal:
         record |= {"statement": str(refusal), "flatness_after": record["flatness_before"]}
         return Fitted(first, start, (), record)
@@ -140,3 +149,14 @@ def fit_to_data(
         "statement": fit.statement,
     }
     return Fitted(g, fit.aberrations, tuple(fit.errors), record)
+
+
+def _semiangle(g: Sidebands, aberrations: Aberrations) -> dict[str, Any]:
+    """The semi-angle that the sidebands show [mrad], or the one that was given, and why."""
+    try:
+        found = fit_semiangle(g, aberrations)
+    except Unfitted as refusal:
+        value, error, said = g.calibration.semiangle_cutoff, None, str(refusal)
+    else:
+        value, error, said = found.semiangle_cutoff, found.error, found.statement
+    return {"semiangle_cutoff": value, "semiangle_error": error, "statement": said}

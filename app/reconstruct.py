@@ -71,6 +71,8 @@ class Choices:
     """Whether the aberrations that are not given are fitted."""
     orders: int = 2
     """Highest order that is fitted, 1 to 5."""
+    fit_semiangle: bool = False
+    """Whether the semi-angle is fitted with them."""
     pixels_across: int = 18
     mode: str = "exact"
     sideband: str = "both"
@@ -226,12 +228,15 @@ def _reconstruct(events, choices, device, report):
             choices.orders,
             locked=choices.aberrations,
             rotation=choices.rotation_deg == "auto",
+            semiangle=choices.fit_semiangle,
             progress=lambda part: report("Fitting aberrations", part),
         )
         sidebands, aberrations = fit.g, fit.aberrations
         calibration = sidebands.calibration
         turn["rotation_deg"] = calibration.rotation_deg
         sources.origin.update(dict.fromkeys(fit.names, FIT))
+        if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
+            sources.origin["semiangle_cutoff"] = FIT
     else:
         sidebands = build(calibration)
     report("Reconstructing", 0.0)

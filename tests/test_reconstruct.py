@@ -193,6 +193,19 @@ def test_aberrations_and_orientation_are_fitted(aberrated, tmp_path, capsys):
     assert "Fitted: C10 = " in said
 
 
+def test_the_semiangle_is_fitted_too(aberrated, tmp_path, capsys):
+    """Told 8 % too large, G is cut again where the sidebands end."""
+    beam = split("--energy-kev 80 --scan-step-angstrom 0.4,0.45 --semiangle-mrad 27")
+    options = split("--aberrations auto --orders 1 --fit-semiangle")
+    _, parameters = reconstruct(aberrated, tmp_path / "out.h5", *beam, *ORIENTATION, *options)
+    found = parameters["fit"]["semiangle"]
+    used = parameters["calibration"]["semiangle_cutoff"]
+    assert used == found["semiangle_cutoff"]
+    assert used == pytest.approx(25, abs=3 * found["semiangle_error"])
+    assert parameters["sources"]["semiangle_cutoff"] == "fit"
+    assert found["statement"] in capsys.readouterr().out
+
+
 def test_what_cannot_be_fitted_is_said_and_changes_nothing(bare_file, tmp_path, capsys):
     """Three waves alone: too few frequencies."""
     options = split("--aberrations auto --bright-field-pixels 8 --aberration C12a=25")

@@ -3,6 +3,7 @@
 import json
 from math import isfinite
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -293,3 +294,13 @@ def _parts(text: str) -> list[str]:
     if len(parts) > 2:
         raise typer.BadParameter(f"{text!r} has {len(parts)} numbers: give y,x or one for both.")
     return parts
+
+
+FitSemiangle = Annotated[
+    bool,
+    typer.Option(
+        "--fit-semiangle",
+        help="Fit the semi-angle with the aberrations, from the one that is known.",
+        rich_help_panel="Method",
+    ),
+]

@@ -192,6 +192,7 @@ def reconstruct(
             rich_help_panel=METHOD,
         ),
     ] = None,
+    fit_semiangle: options.FitSemiangle = False,
     bright_field_pixels: Annotated[
         int,
         typer.Option(
@@ -317,8 +318,9 @@ def reconstruct(
     options.scan_file(file)
     options.output_file(output, source=file)
     coefficients = options.aberrations(aberration)
-    if orders is not None and aberrations is None:
-        raise ValueError("--orders says how far to fit: add --aberrations auto, or leave it out.")
+    if aberrations is None and (orders is not None or fit_semiangle):
+        option = "--orders" if orders is not None else "--fit-semiangle"
+        raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
     known = options.told(told)
     if dwell_time_us is not None:
         known["dwell_time"] = dwell_time_us * 1e-6
@@ -343,6 +345,7 @@ def reconstruct(
         aberrations=coefficients,
         fit=aberrations is not None,
         orders=orders or 2,
+        fit_semiangle=fit_semiangle,
         pixels_across=bright_field_pixels,
         mode=mode,
         sideband=sideband,
@@ -379,7 +382,10 @@ def reconstruct(
     for name in ("disc", "orientation", "fit", "wiener", "resolution", "device"):
         if statement := (parameters.get(name) or {}).get("statement"):
             typer.echo(statement)
-    if errors := (parameters["fit"] or {}).get("errors"):
+    fit = parameters["fit"] or {}
+    if "semiangle" in fit:
+        typer.echo(fit["semiangle"]["statement"])
+    if errors := fit.get("errors"):
         typer.echo(_fitted(parameters["aberrations"], errors))
     typer.echo(f"Wrote {output}")
 
