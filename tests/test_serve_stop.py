@@ -66,6 +66,7 @@ import sys
 import time
 from bokeh.client import pull_session
 import app.page
+import app.views.tools
 from app.features import features
 features()
 
