@@ -22,6 +22,7 @@ from recon.dose import thin_events
 from recon.errors import UnreadableFile
 from recon.events import from_frames
 from recon.io import npz, open_events, room, write_events
+from recon.io.scanning import without_last_column
 from recon.masking import without
 from recon.straighten import straighten
 from recon.subpixel import refine_detector
@@ -127,6 +128,7 @@ MADE = {
     "thinned": lambda events: thin_events(events, 0.6),
     "finer": lambda events: refine_detector(events, 2),
     "straight": lambda events: straighten(events, Descan((0.4, 0, 0, 0, 0), (0, 0.3, 0, 0, 0))),
+    "without flyback": without_last_column,
     "regridded": lambda events: regrid(events, ScanDistortion(shear=0.05)),
 }
 

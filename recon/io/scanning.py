@@ -7,6 +7,7 @@ import numpy as np
 
 from recon.errors import ScanUnknown, UnreadableFile
 from recon.events import ElectronEvents
+from recon.io import room
 
 CANDIDATES = 4
 """Shapes that a question offers."""
@@ -108,14 +109,19 @@ def without_last_column(events: ElectronEvents) -> ElectronEvents:
         raise UnreadableFile("the scan has a single column; without flyback nothing is left")
     first, last = events.offsets[:-1:width], events.offsets[width - 1 :: width]
     kept = [slice(a, b) for a, b in zip(first, last, strict=True)]
-    counts = events.counts[:, :-1]
+    offsets = np.concatenate([[0], np.cumsum(events.counts[:, :-1])])
+
+    def left_of(values):
+        if values is None:
+            return None
+        out = room.array(int(offsets[-1]), values.dtype)
+        return np.concatenate([values[part] for part in kept], out=out)
+
     return replace(
         events,
-        pixels=np.concatenate([events.pixels[part] for part in kept]),
-        subpixel=None
-        if events.subpixel is None
-        else np.concatenate([events.subpixel[part] for part in kept]),
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        pixels=left_of(events.pixels),
+        subpixel=left_of(events.subpixel),
+        offsets=offsets,
         scan_shape=(height, width - 1),
         source=replace(events.source, flyback="dropped"),
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
+from recon.io import room
 from recon.io.scanning import candidates, fill, pair
 
 SPARSEST = 1 << 22
@@ -197,7 +198,7 @@ def counted(indices, data, offsets, detector_pixels, most):
     if plain:
         pixels = indices if indices.dtype == np.uint32 else indices.astype(np.uint32)
         return pixels, offsets
-    pixels, new, done = np.empty(total, np.uint32), np.zeros_like(offsets), 0
+    pixels, new, done = room.array(total), np.zeros_like(offsets), 0
     for first in pieces:
         counts = _counts(np.asarray(data[first : first + PIECE]), most)
         number = int(counts.sum())
