@@ -8,7 +8,7 @@ import numpy as np
 
 from app.aside import Context, Job
 from app.proof import on_device
-from app.sums import is_dense
+from app.sums import build_g, orientations
 from app.views.sheet import Card, SheetPage, picture
 from recon.optics import Aberrations
 
@@ -47,21 +47,14 @@ def oriented(context: Context) -> Oriented:
     Raises
     ------
     ValueError
-        Where neither the centre of mass nor the sidebands show any, or frames hold no electrons.
+        Where neither the centre of mass nor the sidebands show any.
     """
-    from recon.orientation_sheet import orientation_sheet
-
     g, meter, prepared = context.g, context.meter, context.prepared
-    if is_dense(prepared.scan.events):
-        raise ValueError(
-            "The eight orientations are judged from electrons one by one, and these are frames: "
-            "count them first (`livestem count`), or take the rotation from the centre of mass."
-        )
     calibration = prepared.found.calibration
 
     def judge():
         events = context.engine.events_on(prepared.scan, g.device, meter)
-        return orientation_sheet(events, calibration, progress=meter)
+        return orientations(events, calibration, progress=meter)
 
     sheet = on_device(context, g, judge)
     meter.begin("Drawing the orientations")
@@ -87,13 +80,17 @@ def _key(rotation_deg, transpose):
 
 
 def _phase(context, calibration, c10):
-    from recon.gfunction import build_sidebands
     from recon.through_focus import through_focus
 
     events = context.engine.events_on(context.prepared.scan, context.g.device, context.meter)
     pixels = min(PIXELS, context.request.bright_field_pixels)
-    g = build_sidebands(
-        events, calibration, pixels, full=True, progress=lambda part: context.meter.check()
+    g = build_g(
+        events,
+        calibration,
+        pixels,
+        context.g.device,
+        full=True,
+        progress=lambda part: context.meter.check(),
     )
     size = max(8, min(PICTURE_PX, max(g.scan_shape)))
     defocus = [-c10 if isfinite(c10) else 0.0]

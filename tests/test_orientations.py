@@ -11,6 +11,7 @@ from app.meter import Meter
 from app.orienting import Oriented, chosen, oriented, sheet_page
 from recon.backend import CPU
 from recon.calibration import Calibration
+from recon.frames import DenseFrames
 from recon.optics import Aberrations
 from recon.orientation_sheet import OrientationCandidate, OrientationSheet
 from recon.simulate import simulate_events
@@ -81,7 +82,8 @@ def test_one_click_sets_rotation_and_transpose_and_ends_the_search(instrument, f
     assert scan.rotation_deg == -102.0
 
 
-def test_the_pictures_are_those_of_their_orientation():
+@pytest.mark.parametrize("dense", [False, True], ids=["electrons", "frames"])
+def test_the_pictures_are_those_of_their_orientation(dense):
     """The best of the eight looks like the object, and half a turn from it is its negative."""
     rotation, transpose = -100.0, True
     y, x = np.indices((40, 44))
@@ -93,6 +95,15 @@ def test_the_pictures_are_those_of_their_orientation():
         0.15 * atoms, calibration, Aberrations(C10=-60), dose=2e4, frame_shape=(24, 24), seed=3
     )
     wrong = replace(calibration, rotation_deg=0.0, transpose=False)
+    if dense:
+        size = events.frame_shape[0] * events.frame_shape[1]
+        counts = np.zeros(events.positions * size, np.uint16)
+        position = np.repeat(np.arange(events.positions), np.diff(events.offsets))
+        np.add.at(counts, position * size + events.pixels, 1)
+        frames = counts.reshape(events.positions, *events.frame_shape)
+        events = DenseFrames(
+            lambda a, b: frames[a:b], events.scan_shape, events.frame_shape, np.uint16
+        )
     scan, found = SimpleNamespace(events=events), SimpleNamespace(calibration=wrong)
     made = oriented(
         SimpleNamespace(
