@@ -13,6 +13,7 @@ from app.lattice import KNOWN, fit_lattice
 from app.page import Page
 from app.request import Reading, Request, Treatment
 from app.results import PhaseImage, Spectrum
+from app.views.sheet import SheetPage
 from recon.calibration import Calibration
 from recon.camera import CameraScale
 from recon.lattice import Peak
@@ -63,7 +64,9 @@ def press(feature, name):
 
 
 def test_two_clicks_and_a_spacing_give_the_scan_steps(instrument):
+    instrument.sheet.show(SheetPage("a", "A"))
     feature = begin(instrument, lattice())
+    assert not instrument.sheet.shown  # it would hide the spectrum
     assert "Click a peak" in feature.banner.text
     for turn in (20, 80):
         instrument.spectrum.on_pick(*place(turn))

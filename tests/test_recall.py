@@ -11,6 +11,7 @@ from app.filling import FOUND
 from app.page import Page
 from app.presets import Preset, Presets
 from app.results import DpcImage, PhaseImage
+from app.views.sheet import SheetPage
 
 
 class Resting:
@@ -69,7 +70,9 @@ def test_buttons_name_the_step_and_take_it_back(instrument, recall):
 
 def test_a_held_picture_stays_while_the_live_one_goes_on(instrument, recall, image):
     publish_all(instrument, image)
+    instrument.sheet.show(SheetPage("a", "A"))
     press(recall, "compare")
+    assert not instrument.sheet.shown  # it would hide both
     held = recall.comparing.held
     assert recall.tools.comparing
     assert len(recall.held) == 1

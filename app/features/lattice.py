@@ -114,6 +114,7 @@ class LatticeCalibration(Feature):
                 "There is no power spectrum yet. Enter a rough scan step first, then calibrate it."
             )
             return
+        self._page.sheet.hide()  # it would lie over the spectrum
         self.on, self._peaks = True, []
         self._page.spectrum.on_pick = self._pick
         self._show()

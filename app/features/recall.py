@@ -22,7 +22,7 @@ class Recall(Feature):
     """
 
     def __init__(self, page):
-        self.tools, self._post = Tools(), page.post
+        self.tools, self._post, self._sheet = Tools(), page.post, page.sheet
         self.held = pn.Column(sizing_mode="stretch_both", margin=0)
         self.history = History(page.experiment, page.pipeline, page.after, self._tell)
         live = page.slots["slot_main"]
@@ -80,6 +80,7 @@ class Recall(Feature):
         if comparing.held is not None:
             comparing.drop()
             return
+        self._sheet.hide()  # it would lie over both pictures
         comparing.hold()
         head = comparing.held.head
         for name, action in (

@@ -14,6 +14,12 @@ from recon.health import outliers, pairs, pixels, trends
 from recon.health.finding import Finding, HealthReport
 
 TOO_SMALL = "The scan is too small to tell."
+FLYBACK = {
+    "none": "no flyback column",
+    "dropped": "the flyback column dropped",
+    "kept": "the flyback column kept",
+}
+"""`Source.flyback` in words."""
 EMPTY = "Check the file, and that the camera's threshold lets electrons through."
 
 
@@ -108,7 +114,7 @@ def _layout(scan):
         "layout",
         values,
         "look" if source.notes else "ok",
-        f"{source.format}; flyback column {source.flyback}. " + " ".join(source.notes),
+        " ".join([f"{source.format}, {FLYBACK[source.flyback]}.", *source.notes]),
         "Check the scan's shape against the microscope's." if source.notes else "",
     )
 
@@ -204,7 +210,7 @@ def _drift(counts):
         "beam current",
         {"drift over the scan": (slope, "%"), "error": (error, "%")},
         "ok" if not sure else "bad" if abs(slope) > 20 else "look",
-        f"Counts change by {slope:+.1f} ± {error:.1f} % from the first row to the last."
+        f"Counts change by {slope:+.2f} ± {error:.2f} % from the first row to the last."
         if isfinite(error)
         else TOO_SMALL,
         "The current or the specimen's thickness drifts: compare with a scan of vacuum."
@@ -222,7 +228,7 @@ def _dose(events, calibration):
     if step is not None:
         dose = mean / (step[0] * step[1])
         values["dose on the detector"] = (dose, "e/Å²")
-        text += f", {dose:.3g} e/Å² at a step of {step[0]:.3g} × {step[1]:.3g} Å"
+        text += f", {float(f'{dose:.3g}'):g} e/Å² at a step of {step[0]:.3g} × {step[1]:.3g} Å"
     if not events.electrons:
         return Finding("dose", values, "bad", "No electron was counted in the whole scan.", EMPTY)
     return Finding("dose", values, "ok", text + "; electrons beside the detector are not in it.")
@@ -262,7 +268,7 @@ def _flyback(events, counts, com):
         "look" if worst else "ok",
         "Differs from its neighbours: " + ", ".join(worst) + "."
         if worst
-        else f"No column stands out; the flyback column was: {events.source.flyback}.",
+        else f"No column stands out; {FLYBACK[events.source.flyback]}.",
         "It looks like the beam's way back: drop this column." if worst else "",
         counts.mean(0),
     )
