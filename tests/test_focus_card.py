@@ -123,8 +123,8 @@ def judged(value, aberrations=None, residual=(0.2, np.nan)):
 
 
 def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image):  # noqa: F811
-    instrument.pipeline.publish("flatness", judged(0.83))  # may come before the tiles
     publish_all(instrument, image)
+    instrument.pipeline.publish("flatness", judged(0.83))
     assert instrument.status.quality == "flat 83 %"
     assert instrument.tiles.labels.data["text"] == ["a\n0.20 rad", "b"]
     instrument.experiment.aberrations.defocus = 3
@@ -132,8 +132,18 @@ def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image)
     instrument.pipeline.publish("flatness", judged(0.5))  # of before
     assert instrument.status.quality == ""
     instrument.experiment.aberrations.defocus = 0  # and nothing is judged again
-    publish_all(instrument, image)
+    exact(instrument, image)
     assert instrument.status.quality == "flat 50 %"
+
+
+def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image):  # noqa: F811
+    publish_all(instrument, image)
+    instrument.pipeline.publish("flatness", judged(0.83))
+    publish_all(instrument, image)  # another dose, or another scan
+    assert instrument.status.quality == ""
+    assert instrument.tiles.labels.data["text"] == ["a", "b"]
+    instrument.pipeline.publish("flatness", judged(0.4))
+    assert instrument.status.quality == "flat 40 %"
 
 
 def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image):  # noqa: F811

@@ -9,7 +9,7 @@ from app.features import Feature
 from app.focusing import TOPIC as FIT
 from app.focusing import FitFound
 from app.proof import tile_residuals
-from app.results import Tiles
+from app.results import Flatness, Tiles
 from app.views.controls import Controls
 from app.work import labels
 from recon.optics import Aberrations
@@ -54,6 +54,7 @@ class TileProof(Feature):
         )
         self._found: FitFound | None = None
         self._live: Tiles | None = None
+        self._outdated: Flatness | None = None
         self._dataset, self._moving = "", False
         aberrations = page.experiment.aberrations
         self._watchers = [
@@ -76,9 +77,13 @@ class TileProof(Feature):
                 self._judge()
         elif topic == FIT:
             self._found = value
-        elif topic == "scan" and value.dataset != self._dataset:
-            self._dataset, self._found = value.dataset, None
-            self._offer()
+        elif topic == "scan":
+            # Of other electrons, if not of another object.
+            self._outdated = self.page.pipeline.latest("flatness")
+            self.page.status.quality = ""
+            if value.dataset != self._dataset:
+                self._dataset, self._found = value.dataset, None
+                self._offer()
         elif topic == "phase":
             self._moving = value.mode == "draft"
             if not self._moving:
@@ -91,7 +96,9 @@ class TileProof(Feature):
     def _judge(self) -> None:
         """Say how flat the tiles are, once that is known of what is set: it comes on its own."""
         flatness, live = self.page.pipeline.latest("flatness"), self._live
-        if flatness is None or flatness.aberrations != self.page.experiment.aberrations.value():
+        if flatness is None or flatness is self._outdated:
+            return
+        if flatness.aberrations != self.page.experiment.aberrations.value():
             return
         self.page.status.quality = f"flat {100 * flatness.value:.0f} %"
         same = live is not None and np.array_equal(live.frequencies, flatness.frequencies)
@@ -132,7 +139,7 @@ class TileProof(Feature):
             state.param.unwatch(watcher)
         self._watchers.clear()
         self.switch.close()
-        self._live = self._found = None
+        self._live = self._found = self._outdated = None
 
 
 def with_residuals(periods, residual) -> tuple[str, ...]:
