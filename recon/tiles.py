@@ -14,6 +14,10 @@ NEAREST, FARTHEST = 0.2, 1.8
 COARSE = 0.15
 """A scan too coarse to reach far beyond `NEAREST` begins at this share of what it reaches."""
 
+CLOSER = 0.25
+"""With the triple overlap no tile is a sliver: frequencies down to this share of that are picked,
+and at a large defocus they hold most of what there is."""
+
 APART = 0.04
 """Picked frequencies lie at least this share of k0 apart: one peak gives one tile."""
 
@@ -73,7 +77,7 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
     k0 = g.calibration.k0
     radius = np.hypot(rows[:, None] * sampling[0], columns * sampling[1])
     reach = min(size // 2 * s for size, s in zip(g.scan_shape, sampling, strict=True))
-    nearest = min(NEAREST * k0, COARSE * reach)
+    nearest = min(NEAREST * k0, COARSE * reach) * (CLOSER if g.full else 1)
     size = [max(3, 2 * round(APART * k0 / s) + 1) for s in sampling]
     peaks = spectrum == maximum_filter(spectrum, size, mode="wrap")
     allowed = (abs(rows)[:, None] > 1) & (columns > 1) & (spectrum > 0)

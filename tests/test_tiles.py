@@ -46,6 +46,15 @@ def test_a_coarse_scan_shows_what_it_has():
     assert tuple(strongest_frequencies(coarse, 1)[0]) == (5, 2)
 
 
+def test_the_triple_overlap_lets_low_frequencies_be_looked_at():
+    """A wave at 0.13 k0 has slivers of sidebands, and nearly a disc of triple overlap."""
+    calibration = Calibration(80e3, 25.0, (0.8, 0.84), (11.3, 10.6), 9.0)
+    slow = [(2, 2, 0.0), (-9, 4, -1.0)]
+    for full, picked in ((False, False), (True, True)):
+        found = strongest_frequencies(lattice(calibration, slow, full), 4)
+        assert ((2, 2) in [tuple(f) for f in found]) is picked
+
+
 def test_the_spectrum_has_friedels_symmetry_and_no_dc(g):
     spectrum = power_spectrum(g)
     assert spectrum.shape == SCAN
