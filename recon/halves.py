@@ -35,10 +35,18 @@ class SplitHalf:
 
     @property
     def statement(self) -> str:
-        """The resolution at each criterion in one sentence."""
+        """The resolution at each criterion in one sentence; that of noise is none.
+
+        Where rings are small, halves of nothing but noise reach 1/7 as well.
+        """
         found = {name: self.resolution(name) for name in CRITERIA}
         if not any(found.values()):
             return "The two halves of the electrons do not agree at any spatial frequency."
+        if not found["3 sigma"]:
+            return (
+                "The two halves of the electrons agree no more than halves of noise do: no ring of "
+                "low frequencies exceeds three standard deviations of chance."
+            )
         parts = (
             f"{name}: {'none' if period is None else f'{period:.3g} Å'}"
             for name, period in found.items()

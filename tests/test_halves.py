@@ -9,7 +9,7 @@ from test_prior import DEFOCUSED, SCAN, drawn, frequencies
 from recon.dose import split_events
 from recon.errors import Cancelled
 from recon.gfunction import build_sidebands
-from recon.halves import split_half
+from recon.halves import SplitHalf, split_half
 from recon.resolution import ring_correlation, ring_width
 from recon.simulate import sample_events
 from recon.ssb import single_sideband
@@ -94,3 +94,21 @@ def test_bad_requests_are_refused_and_it_can_be_cancelled(scan):
 
     with pytest.raises(Cancelled):
         split_half(events, calibration, DEFOCUSED, 12, progress=stop)
+
+
+def test_halves_of_noise_are_not_said_to_agree():
+    """Rings of a small scan hold few pixels: by chance some exceed 1/7, but not 3 sigma."""
+    rng = np.random.default_rng(8)
+    reached = 0
+    for _ in range(40):
+        phases = rng.normal(size=(2, 16, 20)).astype(np.float32)
+        noise = SplitHalf(ring_correlation(*phases, (0.4, 0.4), 0.3), phases)
+        reached += noise.resolution("1/7") is not None
+        if noise.resolution("3 sigma") is None:
+            assert "agree down to" not in noise.statement
+    assert reached > 10
+    same = np.add(phases, 3 * rng.normal(size=(16, 20)))
+    clear = SplitHalf(ring_correlation(*same, (0.4, 0.4), 0.3), same)
+    # To the last ring of four.
+    last = 1 / clear.curve.q[-1]
+    assert f"agree down to (1/7: {last:.3g} Å; half bit: {last:.3g} Å" in clear.statement
