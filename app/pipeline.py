@@ -13,17 +13,17 @@ from collections.abc import Callable
 from itertools import count
 from time import monotonic
 
-from app import opening, question, work
+from app import opening, work
 from app.aside import Aside
 from app.board import Board, Callback
-from app.catalogue import DEMO
 from app.dosing import Dosing
 from app.extra_table import EXTRAS
 from app.extras import Extras
 from app.filling import FOLLOWS, FOUND
 from app.frames import FrameWindow
 from app.meter import Meter
-from app.request import Reading, Request
+from app.open_scan import OpenScan
+from app.request import Request
 from app.service import DERIVED, QUICK, SLOW, ComputeService
 from app.state import Experiment
 from recon.errors import Cancelled
@@ -77,10 +77,7 @@ class Pipeline:
         self.board = Board(post)
         self._watchers: list = []
         self._closed = False
-        self._chosen = False  # whether the scan alone was changed last, not by a link
-        self._sources: dict[str, str] = {}
-        self._wanted: Reading | None = None  # being opened, or open
-        self._opened: Reading | None = None
+        self._scan = OpenScan(self)
         self._asked: dict[str, object] = {}  # lane -> what was submitted last
         self._changed_at = 0.0
         self._meters = {lane: Meter(self.board.progress) for lane in (SLOW, DERIVED)}
@@ -108,7 +105,7 @@ class Pipeline:
             self._watchers.append((state, state.param.watch(self._changed, names)))
         self.service.gate(self.session, self._frames.ready_in)
         self.board.tell([("device", self.engine.gauge.state())])
-        self._open()
+        self._scan.read()
 
     def acknowledge(self, sequence: int | None = None) -> None:
         """Say that a phase image has been painted; safe from any thread.
@@ -125,11 +122,13 @@ class Pipeline:
     @property
     def origin(self) -> tuple[str | None, dict[str, str]]:
         """The open scan's name, and where each calibration value comes from."""
-        return self._opened and self._opened.dataset, dict(self._sources)
+        reading = self._scan.reading
+        return reading and reading.dataset, dict(self._scan.sources)
 
     def follow(self, sources) -> None:
         """Compute what was restored, with calibration from `sources`: nothing follows from it."""
-        self._sources, self._chosen, self._changed_at = dict(sources), False, monotonic()
+        self._scan.restored(sources)
+        self._changed_at = monotonic()
         self._take_up()
 
     def cancel(self) -> None:
@@ -139,13 +138,12 @@ class Pipeline:
             meter.cancel()
         for part in (self.aside.cancel, self.extras.stop, self._dosing.stop):
             part()
-        if self._wanted != self._opened:
-            self._fall_back()
+        self._scan.fall_back()
 
     def retry(self) -> None:
         """Read the scan again, and do again what was cancelled or failed."""
         self._asked.clear()
-        self._open()
+        self._scan.read()
 
     def latest(self, topic: str):
         """The value published last under `topic`, or None."""
@@ -166,7 +164,9 @@ class Pipeline:
         prepared, request = self.prepared, self.experiment.request()
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
-        return export(self.engine, prepared, prepared.with_(request), dict(self._sources), kind)
+        return export(
+            self.engine, prepared, prepared.with_(request), dict(self._scan.sources), kind
+        )
 
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
@@ -190,73 +190,26 @@ class Pipeline:
         if self.experiment.filling or self._closed:
             return
         self._changed_at = monotonic()
-        scan = self.experiment.scan
-        if any(event.obj is scan for event in events):
-            names = {event.name for event in events}
-            if "dataset" in names:
-                self._chosen = len(names) == 1
-            else:
-                by_hand = names.intersection(scan.CALIBRATION)
-                self._sources.update(dict.fromkeys(by_hand, scan.source))
+        self._scan.changed(events)
         with self.experiment.fill(FOLLOWS):
             opening.react(self.experiment, events)
         self._take_up()
 
     def _take_up(self) -> None:
         request = self.experiment.request()
-        if request.reading != self._wanted:
-            self._open()
+        if request.reading != self._scan.wanted:
+            self._scan.read()
         else:
             self._follow(request)
 
-    def _open(self) -> None:
-        """Read the wanted scan; what is shown stays until it is there."""
-        reading = self._wanted = self.experiment.request().reading
-        meter = self._begin(SLOW)
-        title = self.engine.title(reading.dataset)
-        task = "Preparing the demonstration" if reading.dataset == DEMO else f"Reading {title}"
-
-        def read():
-            self.engine.warm_up(meter.begin("Getting ready"))
-            return self.engine.events(reading, meter.begin(task))
-
-        def done(events, error, seconds):
-            meter.end()
-            self.board.later(lambda: self._read(reading, events, error, meter))
-
-        self.service.submit(self.session, SLOW, read, done)
-
-    def _read(self, reading, events, error, meter) -> None:
-        if reading != self._wanted or meter is not self._meters[SLOW]:
-            return
-        if error is not None:
-            asked = question.question_of(error)
-            if not isinstance(error, Cancelled):
-                self.board.tell([("question", asked), ("error", work.sentence(error))])
-            # A question is answered by what is set now.
-            if asked is None:
-                self._fall_back()
-            return
-        self.board.tell([("question", None), *(("notice", s) for s in events.source.notes)])
-        if self._opened is None or self._opened.dataset != reading.dataset:
-            with self.experiment.fill(FOUND):
-                if self._chosen:
-                    opening.forget_region(self.experiment)
-                self._sources = opening.fill(self.experiment.scan, events.metadata, self._sources)
-        self._opened = reading
+    def opened(self) -> None:
+        """Compute all of what has just been read."""
         self._asked.clear()
         self._follow(self.experiment.request())
 
-    def _fall_back(self) -> None:
-        """Stay with the scan that is open, if any; else wait for another to be chosen."""
-        if self._opened is not None:
-            self._wanted = self._opened
-            with self.experiment.fill(FOUND):
-                question.show(self.experiment.scan, self._opened)
-
     def _follow(self, request: Request) -> None:
         """Submit what `request` has made stale."""
-        if request.reading != self._opened:
+        if request.reading != self._scan.reading:
             return
         if self._new(SLOW, work.preparation(request)):
             self._prepare(request)
@@ -271,7 +224,7 @@ class Pipeline:
         self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
 
     def _prepare(self, request: Request) -> None:
-        meter, sources = self._begin(SLOW), dict(self._sources)
+        meter, sources = self.begin(SLOW), dict(self._scan.sources)
         title = self.engine.title(request.reading.dataset)
         weighting = self._dosing.follow(request, "phase" in self._contrasts())
 
@@ -297,13 +250,13 @@ class Pipeline:
         self._asked.pop("ready", None)
 
     def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
-        if meter is not self._meters[SLOW]:
+        if not self.is_latest(SLOW, meter):
             return
         self._dosing.stop()
         self.prepared = self._asked["ready"] = prepared
         with self.experiment.fill(FOUND):
             opening.take_over(self.experiment.scan, request, prepared.found)
-        self._sources = opening.settled_sources(self._sources, prepared.found)
+        self._scan.sources = opening.settled_sources(self._scan.sources, prepared.found)
         self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
@@ -352,7 +305,7 @@ class Pipeline:
             self._follow(self.experiment.request())
 
     def _derive(self, request: Request) -> None:
-        meter, prepared = self._begin(DERIVED), self.prepared
+        meter, prepared = self.begin(DERIVED), self.prepared
         if prepared is None:  # let go this moment
             return
 
@@ -368,16 +321,6 @@ class Pipeline:
 
         self.service.submit(self.session, DERIVED, derive, done)
 
-    def _begin(self, lane: str) -> Meter:
-        """A meter for new work in `lane`, which ends the work it replaces."""
-        if lane == DERIVED:
-            # Short work finishes, so that something follows a slider that keeps moving.
-            self._meters[lane].hurry(_SHORT_S)
-        else:
-            self._meters[lane].cancel()
-        meter = self._meters[lane] = Meter(self.board.progress)
-        return meter
-
     def _new(self, lane: str, wanted) -> bool:
         """Whether `wanted` differs from what was asked of `lane` last."""
         if self._asked.get(lane) == wanted:
@@ -388,6 +331,20 @@ class Pipeline:
     def _contrasts(self) -> tuple[str, ...]:
         """What the slots show."""
         return self.experiment.display.contrasts
+
+    def begin(self, lane: str) -> Meter:
+        """A meter for new work in `lane`, which ends the work it replaces."""
+        if lane == DERIVED:
+            # Short work finishes, so that something follows a slider that keeps moving.
+            self._meters[lane].hurry(_SHORT_S)
+        else:
+            self._meters[lane].cancel()
+        meter = self._meters[lane] = Meter(self.board.progress)
+        return meter
+
+    def is_latest(self, lane: str, meter: Meter) -> bool:
+        """Whether nothing was begun in `lane` after the work of that meter."""
+        return meter is self._meters[lane]
 
     def show(self, batch: work.Batch) -> None:
         """Tell everyone of a frame; on the session's thread."""
