@@ -50,7 +50,9 @@ def correlated(context: Context) -> Chart:
     curve, limit = halves.curve, 2 * request.band_limit * g.calibration.k0
     # Nothing is kept beyond the band, where both halves are exactly 0.
     inside = curve.q <= limit
-    found = {name: halves.resolution(name) for name in ("1/7", "half bit")}
+    found = dict.fromkeys(("1/7", "half bit"))
+    if not halves.by_chance:
+        found = {name: halves.resolution(name) for name in found}
     lines = {"correlation": curve.correlation[inside]}
     lines |= {name: threshold(curve, name)[inside] for name in found}
     return Chart(

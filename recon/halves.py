@@ -34,15 +34,20 @@ class SplitHalf:
         return resolution(self.curve, criterion)
 
     @property
-    def statement(self) -> str:
-        """The resolution at each criterion in one sentence; that of noise is none.
+    def by_chance(self) -> bool:
+        """Whether the halves agree no more than halves of nothing but noise do.
 
-        Where rings are small, halves of nothing but noise reach 1/7 as well.
+        Where rings are small, those reach 1/7 as well.
         """
+        return self.resolution("3 sigma") is None
+
+    @property
+    def statement(self) -> str:
+        """The resolution at each criterion in one sentence; that of noise is none."""
         found = {name: self.resolution(name) for name in CRITERIA}
         if not any(found.values()):
             return "The two halves of the electrons do not agree at any spatial frequency."
-        if not found["3 sigma"]:
+        if self.by_chance:
             return (
                 "The two halves of the electrons agree no more than halves of noise do: no ring of "
                 "low frequencies exceeds three standard deviations of chance."

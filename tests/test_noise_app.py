@@ -1,6 +1,7 @@
 """Dose, noise and the other contrasts in a session: labelled, made where shown, never in a file."""
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -27,8 +28,10 @@ from app.views.frame import Link
 from app.views.slot import Slot
 from recon.dose import thin_events
 from recon.gfunction import build_sidebands
+from recon.halves import SplitHalf
 from recon.io import write_events
 from recon.optics import Aberrations
+from recon.resolution import ring_correlation
 from recon.simulate import truth
 from recon.ssb import single_sideband
 
@@ -242,6 +245,20 @@ def test_the_ring_correlation_gives_the_resolution_within_the_band(session):
     q = 10 * np.hypot(3 / (20 * 0.4), 2 / (24 * 0.45))
     assert chart.lines["correlation"][np.abs(chart.x - q).argmin()] > 0.9
     assert chart.marks[0][0] > q
+
+
+def test_halves_of_noise_have_no_resolution_in_the_page(session, monkeypatch):
+    phases = np.random.default_rng(8).normal(size=(2, 20, 24)).astype(np.float32)
+    noise = SplitHalf(ring_correlation(*phases, (0.4, 0.45), 0.2), phases)
+    lucky = noise.curve.correlation.copy()
+    lucky[0] = 0.3
+    noise = replace(noise, curve=replace(noise.curve, correlation=lucky))
+    assert noise.resolution("1/7") is not None
+    monkeypatch.setattr("recon.halves.split_half", lambda *arguments, **options: noise)
+    session.experiment.display.slot_right = "frc"
+    session.until(lambda: session.all("frc"))
+    assert session.all("frc")[-1].statement == "no resolution"
+    assert session.all("frc")[-1].marks == ()
 
 
 def test_the_tilt_corrected_image_is_finer_over_the_same_field(session):
