@@ -48,13 +48,13 @@ def slope_maps(overlaps: Overlaps, oversampling: int = OVERSAMPLING) -> np.ndarr
     """
     width = overlaps.width
     origin = overlaps.k.min(axis=1)
-    place = np.rint((overlaps.k - origin[:, None]) / width).astype(np.int64)
+    place = np.ascontiguousarray(np.rint((overlaps.k - origin[:, None]) / width), np.int64)
     side = int(place.max()) + 1 if place.size else 1
     size = 1 << int(np.ceil(np.log2(oversampling * side)))
     maps = np.empty((overlaps.size, size, size), np.float32)
     q = np.ascontiguousarray(overlaps.q_on_detector()) / width
     o = overlaps
-    entries = o.values, o.weights, o.right, o.left, place, o.starts
+    entries = o.values, o.weights, o.right, o.left, place, side, o.starts
     slope_gains(*entries, origin / width, q, maps)
     return maps
 
@@ -114,7 +114,7 @@ def climbed(overlaps: Overlaps, start: Candidate) -> Candidate:
 def _scores(maps, q, tried, overlaps):
     """Score of each (C10, C12a, C12b) in (3, n), by looking up its slopes."""
     scale = overlaps.wavelength * overlaps.width * maps.shape[1]
-    return score_matrices(maps, q * scale, np.ascontiguousarray(tried))
+    return score_matrices(maps, np.ascontiguousarray(q * scale), np.ascontiguousarray(tried))
 
 
 def _about(found, step):

@@ -72,8 +72,11 @@ def projections(
         if wanted == 0:
             continue
         along = np.empty(wanted, np.complex128)
-        by_right, by_left = np.zeros((2, wanted), np.complex128)
-        gradients[m], curvatures[m] = 0.0, 0.0
+        by_right, by_left = np.zeros(wanted, np.complex128), np.zeros(wanted, np.complex128)
+        for j in range(wanted):
+            gradients[m, j] = 0.0
+            for i in range(wanted):
+                curvatures[m, j, i] = 0.0
         for n in range(count):
             e = first + n
             weight = weights[e]

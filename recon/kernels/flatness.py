@@ -78,8 +78,8 @@ def columns(basis, degree, k, q, right, left, starts, filled):
     for m in prange(starts.size - 1):
         for e in range(starts[m], starts[m + 1]):
             for term in range(2):
-                row = filled[term, e]
-                row[: basis.shape[2]] = 0.0
+                for n in range(basis.shape[2]):
+                    filled[term, e, n] = 0.0
                 if (left[e] if term else right[e]) == 0:
                     continue
                 y, x = k[0, e], k[1, e]
@@ -92,7 +92,7 @@ def columns(basis, degree, k, q, right, left, starts, filled):
                     for j in range(degree + 1 - i):
                         difference = one - other
                         for n in range(basis.shape[2]):
-                            row[n] += difference * basis[i, j, n]
+                            filled[term, e, n] += difference * basis[i, j, n]
                         one, other = one * y, other * behind_y
                     ahead, behind = ahead * x, behind * behind_x
 

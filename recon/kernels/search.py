@@ -9,7 +9,7 @@ from recon.kernels import parallel
 
 
 @parallel(fastmath=True)
-def slope_gains(values, weights, right, left, place, starts, origin, q, maps):
+def slope_gains(values, weights, right, left, place, side, starts, origin, q, maps):
     """Fill `maps` (M, S, S) float32 with the gain of each frequency for each slope of its phase.
 
     Parameters
@@ -19,7 +19,7 @@ def slope_gains(values, weights, right, left, place, starts, origin, q, maps):
     right, left : (E,) float64
         1 where the first and where the second term of γ is there.
     place : (2, E) int64
-        Row and column of each entry's pixel, from 0.
+        Row and column of each entry's pixel, from 0 to `side` - 1.
     origin : (2,) float64
         Where pixel (0, 0) lies (y, x), in pixels.
     q : (2, M) float64
@@ -28,19 +28,17 @@ def slope_gains(values, weights, right, left, place, starts, origin, q, maps):
         Slopes are i / S turns per pixel along (y, x), in FFT order. See `defocus_search`.
     """
     size = maps.shape[1]
-    rows = 0
-    for e in range(place.shape[1]):
-        rows = max(rows, place[0, e] + 1)
     # exp(-2πi slope (origin + n)) along each axis.
-    waves = np.empty((2, place.max() + 1 if place.size else 1, size), np.complex128)
+    waves = np.empty((2, side, size), np.complex128)
     for axis in range(2):
-        for n in range(waves.shape[1]):
+        for n in range(side):
             for s in range(size):
                 slope = (s if 2 * s < size else s - size) / size
                 angle = -2 * pi * slope * (origin[axis] + n)
                 waves[axis, n, s] = complex(cos(angle), sin(angle))
     for m in prange(starts.size - 1):
-        first, second = np.zeros((2, rows, size), np.complex128)
+        first = np.zeros((side, size), np.complex128)
+        second = np.zeros((side, size), np.complex128)
         count = starts[m + 1] - starts[m]
         power, all_weight, one, both = 0.0, 0.0, 0.0, 0.0
         for e in range(starts[m], starts[m + 1]):
@@ -63,8 +61,9 @@ def slope_gains(values, weights, right, left, place, starts, origin, q, maps):
                 turns[axis, s] = complex(cos(angle), sin(angle))
         chance = count / (count - 1)
         for y in range(size):
-            totals[:] = 0.0
-            for row in range(rows):
+            for s in range(size):
+                totals[0, s], totals[1, s] = 0j, 0j
+            for row in range(side):
                 wave = waves[0, row, y]
                 for s in range(size):
                     totals[0, s] += wave * first[row, s]
