@@ -17,6 +17,9 @@ from recon.overlaps import Overlaps
 BANDS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 1.9)
 """Ends of bands of frequencies [k0]: low ones reach far, high ones measure finely."""
 
+ASTIGMATIC = 2
+"""Band from which coarse trials look for astigmatism too."""
+
 STEPS = 12
 """Steps of each coefficient to either side in the search of one band."""
 
@@ -54,7 +57,7 @@ def slope_maps(overlaps: Overlaps, oversampling: int = OVERSAMPLING) -> np.ndarr
     maps = np.empty((overlaps.size, size, size), np.float32)
     q = np.ascontiguousarray(overlaps.q_on_detector()) / width
     o = overlaps
-    entries = o.values, o.weights, o.right, o.left, place, side, o.starts
+    entries = o.values, o.weights, o.right, o.left, place, side, o.starts, *o.judged
     slope_gains(*entries, origin / width, q, maps)
     return maps
 
@@ -88,15 +91,27 @@ def first_order_candidates(overlaps: Overlaps) -> list[Candidate]:
     return [Candidate(*map(float, every[:, i]), float(scores[i])) for i in order]
 
 
-def score_defocus(maps, overlaps: Overlaps) -> tuple[float, float]:
-    """The best C10 [Å] without astigmatism, and its score."""
-    fine = np.linspace(-1, 1, 16 * STEPS + 1)
+def best_of_few(maps, overlaps: Overlaps) -> Candidate:
+    """The best of all defoci, and of defoci with astigmatism in coarse steps."""
     reach = [1 / (2 * overlaps.wavelength * end * overlaps.k0 * overlaps.width) for end in BANDS]
-    tried = np.zeros((3, fine.size * len(reach)))
-    tried[0] = np.outer(reach, fine).ravel()
+    defoci = np.zeros((3, (16 * STEPS + 1) * len(reach)))
+    defoci[0] = np.outer(reach, np.linspace(-1, 1, 16 * STEPS + 1)).ravel()
+    axis = np.linspace(-1, 1, STEPS + 1)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij")).reshape(3, -1)
+    grid = grid[:, np.hypot(grid[1], grid[2]) <= 1]
+    tried = np.concatenate([defoci, *(grid * size for size in reach[ASTIGMATIC:])], axis=1)
     scores = _scores(maps, overlaps.q_on_detector(), tried, overlaps)
     best = int(np.argmax(scores))
-    return float(tried[0, best]), float(scores[best])
+    return Candidate(*map(float, tried[:, best]), float(scores[best]))
+
+
+def gains_at(overlaps: Overlaps, candidate: Candidate) -> np.ndarray:
+    """(M,) log-likelihood that each frequency adds to the score of a candidate."""
+    maps, q = slope_maps(overlaps), overlaps.q_on_detector()
+    at = np.array([[candidate.C10], [candidate.C12a], [candidate.C12b]])
+    return np.array(
+        [_scores(maps[m : m + 1], q[:, m : m + 1], at, overlaps)[0] for m in range(len(maps))]
+    )
 
 
 def climbed(overlaps: Overlaps, start: Candidate) -> Candidate:

@@ -13,7 +13,7 @@ from recon.backend import CPU, Device, guarded, on_host
 from recon.calibration import Calibration
 from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
-from recon.overlaps import FARTHEST, FEWEST, NEAREST, Overlaps, margin, terms_at
+from recon.overlaps import FARTHEST, FEWEST, NEAREST, Overlaps
 
 FREQUENCIES = 2000
 """Frequencies that are kept, the strongest."""
@@ -55,6 +55,18 @@ class DiscEntries:
         steps = [1 / (n * s) for n, s in zip(self.scan_shape, sampling, strict=True)]
         return self.offsets * np.array(steps)[:, None]
 
+    @cached_property
+    def lit(self) -> np.ndarray:
+        """(K,) which pixels hold any electrons."""
+        return self.weights > 0
+
+    @cached_property
+    def whole(self):
+        """Number of each frequency's entries, and their power Σ |G|² / w, (M,) each."""
+        lit = self.lit
+        power = np.sum(np.abs(self.values[:, lit]) ** 2 / self.weights[lit], axis=1)
+        return np.full(len(power), float(np.count_nonzero(lit))), power
+
     def places(self, q) -> np.ndarray:
         """(2, n) int row and column in the transform's half plane of (2, n) frequencies."""
         sampling = self.calibration.scan_sampling
@@ -78,10 +90,16 @@ class DiscEntries:
         frame = calibration.k0, disc.width, calibration.wavelength, rotation_deg, transpose
         nothing = empty, np.empty((2, 0)), empty, empty, empty
         laid = Overlaps(*nothing, np.zeros(1, int), q, *frame)
-        # Entries are judged in the detector's frame.
-        axes = disc.k[:, None], laid.q_on_detector()[..., None]
-        right, left = terms_at(*axes, calibration.k0, margin(disc.width))
-        kept = (right | left) & (self.weights > 0)
+        # Entries are judged in the detector's frame; pixels that an edge cuts count in part.
+        axes = zip(disc.k[:, None], laid.q_on_detector()[..., None], strict=True)
+        (k_y, q_y), (k_x, q_x) = axes
+        right, left = (
+            np.clip(
+                (calibration.k0 - np.hypot(k_y - s * q_y, k_x - s * q_x)) / disc.width + 0.5, 0, 1
+            )
+            for s in (1, -1)
+        )
+        kept = (right + left > 0) & self.lit
         kept &= (kept.sum(axis=1) >= FEWEST)[:, None]
         frequency, plane = np.nonzero(kept)
         used = np.flatnonzero(kept.any(axis=1))
@@ -89,12 +107,13 @@ class DiscEntries:
         return Overlaps(
             self.values[frequency, plane],
             disc.k[:, plane],
-            right[kept].astype(float),
-            left[kept].astype(float),
+            right[kept],
+            left[kept],
             self.weights[plane],
             starts,
             q[:, used],
             *frame,
+            whole=tuple(part[used] for part in self.whole),
         )
 
 

@@ -8,9 +8,10 @@ the divergence of the centre of mass, which holds near focus alone.
 """
 
 from dataclasses import dataclass, replace
-from math import erf, nan, sqrt
+from math import erf, hypot, nan, sqrt
 
 import numpy as np
+from scipy.special import erfinv
 
 from recon.calibration import Calibration
 from recon.disc_entries import DiscEntries, disc_entries
@@ -19,7 +20,7 @@ from recon.events import ElectronEvents
 from recon.optics import Aberrations
 from recon.orientation import Orientation, find_orientation
 from recon.phase_model import flat_sums
-from recon.sideband_orientation import OrientationScore, rank_orientations, score_at
+from recon.sideband_orientation import ALIKE, OrientationScore, rank_orientations, score_at
 
 PIXELS_ACROSS = 12
 """Binned pixels over the disc's diameter: enough for the angle, and for most defoci."""
@@ -27,8 +28,15 @@ PIXELS_ACROSS = 12
 CLOSE_DEG = 8.0
 """Angles that the curl and the sidebands may be apart, and agree."""
 
-FINE_DEG = 2.0
-"""Standard error of the curl's angle up to which it is taken, where both agree."""
+LEAST_ERROR_DEG = 0.5
+"""Standard error below which no angle is believed: strong objects and coma turn either a little."""
+
+OVERSTATED = 5.0
+"""Share, inverse, of the tiles' log-likelihood that counts beside that of the curl: it is the best
+of many trials."""
+
+TOLD = 4.0
+"""Log-likelihood from which the state of the transpose is taken as told."""
 
 LEAST_TRANSFER = 0.1
 """Transfer, in units of the median, about which a frequency is held back from judging the sign."""
@@ -86,6 +94,11 @@ class OrientationSheet:
     by_curl : Orientation or None
     by_sidebands : OrientationScore or None
         What either says alone.
+    rotation_error : float
+        Standard error of the best rotation [deg], apart from the 180° of the sign; where curl and
+        sidebands disagree, as far as they are apart.
+    axes_sure : bool
+        Whether the state of the transpose is told by more than chance.
     statement : str
         All of this in a sentence or two.
     """
@@ -94,6 +107,8 @@ class OrientationSheet:
     agree: bool | None
     by_curl: Orientation | None
     by_sidebands: OrientationScore | None
+    rotation_error: float
+    axes_sure: bool
     statement: str
 
     @property
@@ -164,27 +179,67 @@ def sheet_of(
             raise Unfitted(" ".join(filter(None, (refusal, str(error))))) from None
         ranked = []
     by_sidebands = ranked[0] if ranked else None
-    best = by_sidebands or by_curl
     agree = _agree(by_curl, by_sidebands) if by_curl and by_sidebands else None
+    transpose, margin = _transpose(by_curl, ranked)
     candidates = []
-    for transpose in (best.transpose, not best.transpose):
+    for state in (transpose, not transpose):
+        angle, error = _angle(by_curl, ranked, state)
+        if state == transpose:
+            rotation_error = error
         for turned in (0, 90):
-            pair = _pair(entries, by_curl, ranked, transpose, turned)
+            pair = _pair(entries, by_curl, ranked, state, angle, turned)
             candidates += [replace(one, turned_deg=turned + 180 * n) for n, one in enumerate(pair)]
             tell(0.8 + 0.05 * len(candidates))
-    candidates.sort(key=lambda one: (one.transpose != best.transpose, one.turned_deg))
-    said = _sides(agree, by_curl, by_sidebands, refusal) + _sign(candidates[0])
-    return OrientationSheet(tuple(candidates), agree, by_curl, by_sidebands, said)
+    candidates.sort(key=lambda one: (one.transpose != transpose, one.turned_deg))
+    sure = margin > TOLD
+    said = _sides(agree, by_curl, by_sidebands, refusal)
+    said += _sign(candidates[0], rotation_error) + _axes_told(sure)
+    judged = agree, by_curl, by_sidebands, rotation_error, sure
+    return OrientationSheet(tuple(candidates), *judged, said)
 
 
-def _pair(entries, by_curl, ranked, transpose, turned):
-    """Two candidates 180° apart, the one with positive atoms first."""
-    curl, score = nan, None
+def _transpose(by_curl, ranked):
+    """The likelier state of the transpose, and the log-likelihood by which it is."""
+    favour = 0.0
+    if by_curl:
+        gap = float(erfinv(min(by_curl.transpose_confidence, 1 - 1e-12))) ** 2
+        favour += gap if by_curl.transpose else -gap
     if ranked:
-        score = next(score for score in ranked if score.transpose == transpose)
-        angle = score.rotation_deg
-    if by_curl and (not ranked or _finer(by_curl, score)):
-        angle = by_curl.best_angle(transpose)
+        swapped, straight = (_of(ranked, state).likelihood for state in (True, False))
+        favour += (swapped - straight) / OVERSTATED
+        if abs(favour) <= ALIKE / OVERSTATED:
+            return ranked[0].transpose, abs(favour)
+    elif not favour:
+        return by_curl.transpose, 0.0
+    return favour > 0, abs(favour)
+
+
+def _of(ranked, transpose) -> OrientationScore:
+    """The likeliest of one state of the transpose."""
+    return max((s for s in ranked if s.transpose == transpose), key=lambda s: s.likelihood)
+
+
+def _angle(by_curl, ranked, transpose):
+    """Best rotation up to 180° for one state of the transpose, and its standard error."""
+    if not ranked:
+        return by_curl.best_angle(transpose), max(by_curl.rotation_error, LEAST_ERROR_DEG)
+    score = _of(ranked, transpose)
+    angle, error = score.rotation_deg, max(score.error_deg, LEAST_ERROR_DEG)
+    if by_curl is None or by_curl.transpose != transpose:
+        return angle, error
+    other = max(by_curl.rotation_error, LEAST_ERROR_DEG)
+    off = (by_curl.best_angle(transpose) - angle + 90) % 180 - 90
+    if not _agree(by_curl, score):
+        return angle, max(error, abs(off))
+    # Of two that agree, the mean by their variances; as uncertain as they are apart beyond them.
+    share = error**2 / (error**2 + other**2)
+    both = error * other / hypot(error, other)
+    return angle + share * off, both * max(1.0, abs(off) / hypot(error, other))
+
+
+def _pair(entries, by_curl, ranked, transpose, angle, turned):
+    """Two candidates 180° apart, the one with positive atoms first."""
+    curl, score = nan, _of(ranked, transpose) if ranked else None
     if score and (turned or angle != score.rotation_deg):
         score = score_at(entries, angle + turned, transpose)
     angle += turned
@@ -250,12 +305,6 @@ def _agree(by_curl: Orientation, score: OrientationScore) -> bool:
     return abs(off) < CLOSE_DEG + 2 * by_curl.rotation_error
 
 
-def _finer(by_curl: Orientation, score: OrientationScore) -> bool:
-    """Whether the curl knows the angle better: near focus, the sidebands' phases tell little."""
-    fine = by_curl.rotation_error < FINE_DEG and by_curl.transpose == score.transpose
-    return fine and _agree(by_curl, score)
-
-
 def _axes(transpose) -> str:
     return "axes swapped" if transpose else "axes not swapped"
 
@@ -283,7 +332,7 @@ def _sides(agree, by_curl, by_sidebands, refusal) -> str:
     begin = {True: "Both agree: ", False: "They disagree: ", None: ""}[agree]
     text = begin + " and ".join(said) + " (up to 180°)"
     if agree is False:
-        text += "; the sidebands are taken"
+        text += "; what fits the tiles better is taken"
     if by_curl is None:
         text += f"; the centre of mass shows none ({refusal.rstrip('.')})"
     elif by_sidebands is None:
@@ -291,10 +340,15 @@ def _sides(agree, by_curl, by_sidebands, refusal) -> str:
     return text[0].upper() + text[1:] + ". "
 
 
-def _sign(best: OrientationCandidate) -> str:
+def _sign(best: OrientationCandidate, error: float) -> str:
+    angle = f"{best.rotation_deg:.1f}° ± {error:.1f}°"
     if abs(best.atoms_positive - 0.5) > SURE / 2:
-        return f"Best: {best.rotation_deg:.1f}°, at which atoms are positive."
+        return f"Best: {angle}, at which atoms are positive."
     return (
-        f"Best: {best.rotation_deg:.1f}°, but whether atoms are positive there is uncertain: turn "
+        f"Best: {angle}, but whether atoms are positive there is uncertain: turn "
         "by 180° if the contrast looks inverted."
     )
+
+
+def _axes_told(sure: bool) -> str:
+    return "" if sure else " Whether the axes are swapped is uncertain in this scan."

@@ -32,7 +32,8 @@ class Overlaps:
     k : (2, E) float64 array
         Scattering vector (ky, kx) of each entry in the detector's frame [1/Å].
     right, left : (E,) float64 arrays
-        1 where the first and where the second term of γ is there, 0 elsewhere.
+        1 where the first and where the second term of γ is there, 0 elsewhere; the share of a
+        pixel that an edge cuts.
     weights : (E,) float64 array
         Variance of each entry for independent electrons, N P(k).
     starts : (M + 1,) int64 array
@@ -57,6 +58,9 @@ class Overlaps:
     wavelength: float
     rotation_deg: float
     transpose: bool
+    whole: tuple | None = None
+    """Number of all entries of each frequency in the disc, and their power Σ |G|² / w, (M,) each:
+    what lies in no sideband is noise, and tells one orientation from another."""
     tables: dict = field(default_factory=dict, repr=False)
     """What follows from the geometry alone and every step of a fit wants."""
 
@@ -64,6 +68,14 @@ class Overlaps:
     def size(self) -> int:
         """Number of frequencies M."""
         return self.q.shape[1]
+
+    @property
+    def judged(self):
+        """Number of entries that each frequency is judged by, and their power, (M,) each."""
+        if self.whole is not None:
+            return self.whole
+        power = self.add_up(np.abs(self.values) ** 2 / self.weights)
+        return np.diff(self.starts).astype(float), power
 
     def add_up(self, terms) -> np.ndarray:
         """(..., M) sums over the entries of each frequency of (..., E) terms."""

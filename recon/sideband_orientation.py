@@ -7,15 +7,17 @@ opposite sign undo: it cannot be told from coherence, but from the sign of the a
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
 from recon.calibration import Calibration
 from recon.defocus_search import (
     Candidate,
+    best_of_few,
     climbed,
     first_order_candidates,
-    score_defocus,
+    gains_at,
     slope_maps,
 )
 from recon.disc_entries import DiscEntries, disc_entries
@@ -31,11 +33,18 @@ STEP_DEG = 6.0
 COARSE = 2
 """How much finer than a tile's resolution slopes are tabulated in the first trials."""
 
-FINALISTS = 2
+FINALISTS = 3
 """Angles of each state of the transpose that are refined."""
 
-ALIKE = 0.9
-"""Share of the best score from which a score is as good."""
+ALIKE = 12.0
+"""Log-likelihood by which two states of the transpose must differ to be compared by it."""
+
+SCATTER = 2.5
+"""How much more the angles of simulated scans scatter than their likelihood says: the best of many
+trials, looked up on a grid, with nothing free beyond the first order."""
+
+NEAR_DEG = 3.0
+"""Distance from the best angle at which the likelihood is compared for its error."""
 
 SIGNIFICANT = 8.0
 """Standard deviations of chance by which the best orientation must stand out."""
@@ -55,7 +64,11 @@ class OrientationScore:
     C10 : float
         Defocus term that goes with it [Å]; of the opposite sign 180° further.
     C12a, C12b : float
-        Twofold astigmatism that goes with it [Å], likewise; 0 where it was not looked for.
+        Twofold astigmatism that goes with it [Å], likewise.
+    likelihood : float
+        That log-likelihood ratio itself.
+    error_deg : float
+        Standard error of the angle; the distance of the angles tried where it was not refined.
     """
 
     rotation_deg: float
@@ -64,6 +77,8 @@ class OrientationScore:
     C10: float
     C12a: float = 0.0
     C12b: float = 0.0
+    likelihood: float = 0.0
+    error_deg: float = STEP_DEG
 
 
 def sideband_orientations(
@@ -117,10 +132,10 @@ def rank_orientations(entries: DiscEntries, progress=None) -> list[OrientationSc
             tell(0.6 + 0.4 * sum(map(len, refined.values())) / (2 * FINALISTS))
         else:
             rest.append(trial)
-    found = sorted([*refined[False], *refined[True]], key=lambda trial: -trial.score)
+    found = sorted([*refined[False], *refined[True]], key=_likelihood, reverse=True)
     # Of a scan laid with the wrong transpose, a defocus looks like an astigmatism of its size, and
     # only what lies in a sideband tells them apart: where that tells little, astigmatism is small.
-    alike = [one for one in found if one.score > ALIKE * found[0].score]
+    alike = [one for one in found if one.likelihood > found[0].likelihood - ALIKE]
     likely = min(alike, key=lambda one: np.hypot(one.C12a, one.C12b))
     if likely.transpose != found[0].transpose:
         found.remove(likely)
@@ -153,35 +168,62 @@ def _nothing(rotation_deg, transpose):
 
 def _scored(overlaps, found: Candidate) -> OrientationScore:
     coefficients = found.C10, found.C12a, found.C12b
-    score = float(found.score / np.sqrt(overlaps.size))
-    return OrientationScore(overlaps.rotation_deg, overlaps.transpose, score, *coefficients)
+    score, how = float(found.score / np.sqrt(overlaps.size)), (overlaps.rotation_deg,)
+    return OrientationScore(*how, overlaps.transpose, score, *coefficients, found.score)
 
 
 def _trial(entries, rotation_deg, transpose) -> OrientationScore:
-    """The best defocus for one orientation."""
+    """The best first-order aberrations for one orientation, coarsely."""
     overlaps = entries.laid(rotation_deg, transpose, FREQUENCIES)
     if overlaps.size < 3:
         return _nothing(rotation_deg, transpose)
-    defocus, score = score_defocus(slope_maps(overlaps, COARSE), overlaps)
-    return _scored(overlaps, Candidate(defocus, 0.0, 0.0, score))
+    return _scored(overlaps, best_of_few(slope_maps(overlaps, COARSE), overlaps))
 
 
 def _refined(entries, trial: OrientationScore) -> OrientationScore:
     """The best angle nearby, all first-order aberrations free."""
     best, reach = score_at(entries, trial.rotation_deg, trial.transpose), STEP_DEG
+    tried = [best]
     while reach > 0.2:
-        start = Candidate(best.C10, best.C12a, best.C12b, best.score)
+        start = Candidate(best.C10, best.C12a, best.C12b, best.likelihood)
         for turn in (-reach, reach):
             overlaps = entries.laid(best.rotation_deg + turn, trial.transpose, FREQUENCIES)
             if overlaps.size >= 3:
-                best = max(best, _scored(overlaps, climbed(overlaps, start)), key=_score)
+                tried.append(_scored(overlaps, climbed(overlaps, start)))
+        best = max(tried, key=_likelihood)
         reach /= 2
     # Half a turn takes the sign of the aberrations along.
     half_turns, rest = divmod(best.rotation_deg, 180)
     sign = (-1) ** half_turns
     coefficients = (sign * c for c in (best.C10, best.C12a, best.C12b))
-    return OrientationScore(rest, best.transpose, best.score, *coefficients)
+    figures = best.likelihood, _angle_error(entries, best)
+    return OrientationScore(rest, best.transpose, best.score, *coefficients, *figures)
 
 
-def _score(one: OrientationScore) -> float:
-    return one.score
+def _angle_error(entries, best: OrientationScore) -> float:
+    """Standard error of the best angle.
+
+    How the frequencies' slopes scatter about their common zero, over the curvature of their sum
+    (White, Econometrica 48, 817 (1980)): at few electrons the curvature alone promises too much.
+    """
+    gains, places = [], []
+    for turn in (-NEAR_DEG, 0.0, NEAR_DEG):
+        overlaps = entries.laid(best.rotation_deg + turn, best.transpose, FREQUENCIES)
+        if overlaps.size < 3:
+            return STEP_DEG
+        start = Candidate(best.C10, best.C12a, best.C12b, best.likelihood)
+        gains.append(gains_at(overlaps, climbed(overlaps, start) if turn else start))
+        places.append(overlaps.q[0] + 1j * overlaps.q[1])
+    # Few pixels of a sideband come and go with the angle, and a frequency with them.
+    common = reduce(np.intersect1d, places)
+    behind, here, ahead = (g[np.isin(p, common)] for g, p in zip(gains, places, strict=True))
+    curvature = (2 * here - behind - ahead).sum() / NEAR_DEG**2
+    slopes = (ahead - behind) / (2 * NEAR_DEG)
+    if not curvature > 0:
+        return STEP_DEG
+    scatter = np.sqrt(np.sum(slopes**2)) / curvature
+    return float(min(SCATTER * max(scatter, 1 / np.sqrt(curvature)), STEP_DEG))
+
+
+def _likelihood(one: OrientationScore) -> float:
+    return one.likelihood

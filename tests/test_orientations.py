@@ -30,7 +30,8 @@ def found():
         candidate(-102.0, True, curl=0.24),
         candidate(10.0, True, curl=float("nan"), coherence=float("nan")),
     )
-    sheet = OrientationSheet(candidates, False, None, None, "They disagree: -12° and -30°.")
+    judged = False, None, None, 6.0, True
+    sheet = OrientationSheet(candidates, *judged, "They disagree: -12° and -30°.")
     return Oriented(sheet, tuple(np.eye(8, dtype=np.float32) for _ in candidates))
 
 

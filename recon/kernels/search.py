@@ -9,7 +9,7 @@ from recon.kernels import parallel
 
 
 @parallel(fastmath=True)
-def slope_gains(values, weights, right, left, place, side, starts, origin, q, maps):
+def slope_gains(values, weights, right, left, place, side, starts, counts, powers, origin, q, maps):
     """Fill `maps` (M, S, S) float32 with the gain of each frequency for each slope of its phase.
 
     Parameters
@@ -17,7 +17,10 @@ def slope_gains(values, weights, right, left, place, side, starts, origin, q, ma
     values, weights : (E,) complex128, float64
         Entries G and their variances; those of frequency m are `starts[m]:starts[m + 1]`.
     right, left : (E,) float64
-        1 where the first and where the second term of γ is there.
+        1 where the first and where the second term of γ is there, less at an edge.
+    counts, powers : (M,) float64
+        Entries that each frequency is judged by, and Σ |G|² / w of them: those that are given, or
+        more, of which the others are taken for noise.
     place : (2, E) int64
         Row and column of each entry's pixel, from 0 to `side` - 1.
     origin : (2,) float64
@@ -39,13 +42,12 @@ def slope_gains(values, weights, right, left, place, side, starts, origin, q, ma
     for m in prange(starts.size - 1):
         first = np.zeros((side, size), np.complex128)
         second = np.zeros((side, size), np.complex128)
-        count = starts[m + 1] - starts[m]
-        power, all_weight, one, both = 0.0, 0.0, 0.0, 0.0
+        count, power = counts[m], powers[m]
+        all_weight, one, both = 0.0, 0.0, 0.0
         for e in range(starts[m], starts[m + 1]):
             value, weight = values[e], weights[e]
-            power += (value.real**2 + value.imag**2) / weight
             all_weight += weight
-            one += weight * (right[e] + left[e])
+            one += weight * (right[e] ** 2 + left[e] ** 2)
             both += weight * right[e] * left[e]
             row, column = place[0, e], place[1, e]
             for s in range(size):
