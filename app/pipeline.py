@@ -248,6 +248,7 @@ class Pipeline:
         """Make room for the next G, on the worker's thread: the picture stays, redraws wait."""
         self.prepared = None
         self._asked.pop("ready", None)
+        self.extras.stop()  # they hold what they are made of
 
     def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
         if not self.is_latest(SLOW, meter):
