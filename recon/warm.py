@@ -12,6 +12,7 @@ from recon.calibration import Calibration
 from recon.com import centre_of_mass, scan_deflection
 from recon.cropping import bin_scan, crop_detector, crop_scan
 from recon.datacube import bright_field, plane_counts
+from recon.defocus_search import first_order_candidates
 from recon.descan import Descan
 from recon.distortion import ScanDistortion, regrid
 from recon.dose import thin_events
@@ -24,6 +25,9 @@ from recon.health import health
 from recon.io import open_events, write_events
 from recon.masking import without
 from recon.optics import Aberrations
+from recon.overlaps import strongest_overlaps
+from recon.phase_model import flat_sums
+from recon.refinement import Refinement
 from recon.sideband_orientation import sideband_orientations
 from recon.ssb import MODES, object_transmission, single_sideband
 from recon.straighten import straighten
@@ -79,6 +83,10 @@ def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:
     single_sideband(g, Aberrations(), "draft")
     power_spectrum(g)
     gfunction_tiles(g, Aberrations(), strongest_frequencies(g, 1))
+    overlaps = strongest_overlaps(g)
+    first_order_candidates(overlaps)
+    flat_sums(overlaps, Aberrations())
+    Refinement(overlaps, ("C10",), Aberrations(), rotation=True).run([("C10",)])
     field = scan_deflection(centre_of_mass(there), calibration)
     integrate_com(field, calibration, iterations=2)
     integrate_com_direct(field, calibration)

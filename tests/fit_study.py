@@ -10,6 +10,7 @@ Not run by pytest, which has smaller versions in test_aberration_fit.py and test
 import os
 import sys
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -117,22 +118,39 @@ def virus():
 def orientation():
     from test_orientation_sheet import FOCUSES, laid
 
+    for copies in (4, 1):
+        verdicts = dict.fromkeys(("right", "said uncertain", "wrong"), 0)
+        for number, (focus, rotation, transpose) in enumerate(
+            product(FOCUSES, (-170.0, -100.0, -40.0, 25.0, 80.0), (False, True))
+        ):
+            how = focus, rotation, transpose, number // 2 % 2 == 1, number // 3 % 4, copies
+            events, calibration, (true, swapped) = laid(*how)
+            verdict, said = judged(events, calibration, true, swapped)
+            verdicts[verdict] += 1
+            if verdict != "right":
+                print(f"  {verdict}: {how}, {said} True: {true:g}°, {swapped}")
+        print(f"orientation of {12 * copies} atoms at 10³ e/Å²: {verdicts}", flush=True)
+
+
+def judged(events, calibration, true, swapped):
+    """Whether the best orientation is right, or what is wrong of it is said to be uncertain."""
     from recon.orientation_sheet import orientation_sheet
 
-    right = every = 0
-    for focus in FOCUSES:
-        for rotation in (-170.0, -100.0, -40.0, 25.0, 80.0):
-            for transpose in (False, True):
-                for along_y in (False, True):
-                    how = focus, rotation, transpose, along_y, every % 4
-                    events, calibration, (true, swapped) = laid(*how)
-                    best = orientation_sheet(events, calibration).best
-                    off = abs((best.rotation_deg - true + 180) % 360 - 180)
-                    good = best.transpose == swapped and off < 8
-                    right, every = right + good, every + 1
-                    if not good:
-                        print(f"  wrong: {how}, {best.statement}; true {true:g}°, {swapped}")
-    print(f"orientation at 10³ e/Å²: {right} of {every} right", flush=True)
+    try:
+        sheet = orientation_sheet(events, calibration)
+    except Unfitted as error:
+        return "said uncertain", str(error)
+    best = sheet.best
+    turn = (best.rotation_deg - true + 180) % 360 - 180
+    line = abs((turn + 90) % 180 - 90)
+    if best.transpose == swapped and abs(turn) < 8:
+        return "right", sheet.statement
+    if best.transpose != swapped:
+        uncertain = not sheet.axes_sure
+    else:
+        covered = line < max(3 * sheet.rotation_error, 2)
+        uncertain = covered and (abs(turn) < 90 or "uncertain: turn" in sheet.statement)
+    return "said uncertain" if uncertain else "wrong", sheet.statement
 
 
 if __name__ == "__main__":

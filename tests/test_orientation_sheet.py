@@ -25,19 +25,20 @@ FOCUSES = {
 
 
 @cache
-def atoms(focus, rotation):
-    """Intensities of a scan over atoms, without a transpose."""
+def atoms(focus, rotation, copies):
+    """Intensities of a scan over some dozens of atoms, without a transpose."""
     calibration = Calibration(80e3, 25.0, SAMPLING, CENTRE, RADIUS, rotation)
-    phase = sum(np.roll(scans.atoms_phase(SHAPE), (n, 7 * n), (0, 1)) for n in (0, 13, 29, 42))
+    moves = (0, 13, 29, 42)[:copies]
+    phase = sum(np.roll(scans.atoms_phase(SHAPE), (n, 7 * n), (0, 1)) for n in moves)
     return expected_intensities(phase, calibration, FOCUSES[focus], frame_shape=FRAME, subpixels=2)
 
 
-def laid(focus, rotation, transpose, along_y, quarters):
+def laid(focus, rotation, transpose, along_y, quarters, copies=4):
     """Electrons at 10³ e/Å², their calibration, and how that scan lies: (rotation, transpose).
 
     The detector's axes are swapped, the scan's are swapped, and frames are turned clockwise.
     """
-    expected, centre = atoms(focus, rotation), CENTRE
+    expected, centre = atoms(focus, rotation, copies), CENTRE
     if transpose:
         expected, centre = expected.swapaxes(2, 3), centre[::-1]
     if along_y:

@@ -37,6 +37,13 @@ def test_every_kernel_of_a_session_is_compiled():
         dpc.combine,
         dpc.measure,
         dpc.advance,
+        search.slope_gains,
+        search.score_matrices,
+        flatness.columns,
+        flatness.terms,
+        flatness.turning,
+        flatness.flat_sums,
+        fit.projections,
     ]
     assert all(kernel.compiled.signatures for kernel in used)
     assert ragged.gather.compiled.signatures
