@@ -7,6 +7,7 @@ from typing import Any
 from app.sums import ScanData, is_dense, tilt_corrected
 from recon.backend import on_host
 from recon.contrasts import optimum_bright_field
+from recon.errors import Unfitted
 from recon.halves import split_half
 from recon.prior_estimate import estimate_prior
 from recon.resolution import CRITERIA
@@ -74,13 +75,18 @@ def make(
     labels: dict[str, str] = {}
     parameters: dict[str, Any] = {"labels": labels}
     if asked.wiener:
-        prior = estimate_prior(g, aberrations)
-        results["ssb/phase_wiener"] = on_host(single_sideband(g, *how, prior))
-        parameters["wiener"] = {**asdict(prior), "statement": prior.statement}
-        labels["ssb/phase_wiener"] = (
-            f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
-            f"{prior.statement} The phase as measured is ssb/phase."
-        )
+        try:
+            prior = estimate_prior(g, aberrations)
+        except Unfitted as refusal:
+            # What else was asked for is not lost with it.
+            parameters["wiener"] = {"statement": f"{refusal} ssb/phase_wiener was left out."}
+        else:
+            results["ssb/phase_wiener"] = on_host(single_sideband(g, *how, prior))
+            parameters["wiener"] = {**asdict(prior), "statement": prior.statement}
+            labels["ssb/phase_wiener"] = (
+                f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
+                f"{prior.statement} The phase as measured is ssb/phase."
+            )
     if asked.obf:
         sideband, limit = choices.sideband, choices.band_limit
         results["ssb/obf"] = on_host(optimum_bright_field(g, aberrations, sideband, limit))

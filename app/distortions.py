@@ -8,7 +8,7 @@ from recon.descan import Descan, measure_descan
 from recon.disc import fit_disc
 from recon.distortion import ScanDistortion, regrid
 from recon.ellipse import Ellipse, fit_ellipse
-from recon.errors import Unfitted
+from recon.errors import DiscNotFound, Unfitted
 from recon.straighten import straighten, straighten_frames
 
 AUTO = "auto"
@@ -75,8 +75,7 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
 
     said, descan, ellipse = [], how.descan, None
     if AUTO in (how.descan, how.ellipse) and disc is None:
-        found = fit_disc(pattern)
-        disc = found.centre, found.radius
+        disc = _disc(events, pattern)
     if descan == AUTO:
         descan = _measured(lambda: measure_descan(events, *disc, progress), "descan", said)
     elif descan is not None:
@@ -101,6 +100,18 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
     if straight is events:
         return events, pattern, said
     return straight, on_host(pacbed(straight)), said
+
+
+def _disc(events, pattern):
+    """Centre and radius [px] that a fit finds, or that the file says where it finds none."""
+    try:
+        found = fit_disc(pattern)
+    except DiscNotFound:
+        known = tuple(events.metadata.get(name) for name in ("centre", "radius"))
+        if None in known:
+            raise
+        return known
+    return found.centre, found.radius
 
 
 def _measured(measure, name, said):

@@ -173,11 +173,3 @@ def entries_at(g: Sidebands, places):
     buffer = on_host(buffer)
     values = buffer[: 8 * size].view(np.complex64).reshape(count, planes)
     return values / np.float32(g.scale), buffer[8 * size :].reshape(count, planes)
-
-
-def frequency_at(g: Sidebands, q_y: float, q_x: float) -> tuple[int, int]:
-    """Row and column offset from DC nearest to a spatial frequency (q_y, q_x) [1/Å]."""
-    return tuple(
-        int(np.clip(round(q * n * s), -(n // 2), (n - 1) // 2))
-        for q, n, s in zip((q_y, q_x), g.scan_shape, g.calibration.scan_sampling, strict=True)
-    )

@@ -1,6 +1,7 @@
 """`livestem reconstruct --descan --ellipse --shear`: what is asked, done and said."""
 
 import json
+from dataclasses import replace
 from weakref import ref
 
 import h5py
@@ -12,7 +13,7 @@ from app.cli import main
 from app.distortions import Straightening, straightened, straightening
 from recon.descan import Descan, _fitted
 from recon.disc import fit_disc
-from recon.errors import Unfitted
+from recon.errors import DiscNotFound, Unfitted
 from recon.frames import of_array
 from recon.io import write_events
 from recon.simulate import truth
@@ -107,3 +108,16 @@ def test_what_is_said_of_a_disc_that_stays_contradicts_itself_in_no_case():
         _fitted(20 + 0.3 * noise, terms, np.ones(49), (20, 20))
     with pytest.raises(Unfitted, match=r"is less than 0\.1 px"):
         _fitted(20 + 0.01 * noise, terms, np.ones(49), (20, 20))
+
+
+def test_where_no_disc_can_be_fitted_the_files_own_is_taken(bent, monkeypatch):
+    def fails(pattern, start=None):
+        raise DiscNotFound("No disc stands out.")
+
+    monkeypatch.setattr("app.distortions.fit_disc", fails)
+    how = Straightening(descan="auto")
+    known = replace(bent, metadata={"centre": CALIBRATION.centre, "radius": CALIBRATION.radius})
+    _, _, said = straightened(known, pacbed(bent), how)
+    assert "The disc moves by up to" in said[0]
+    with pytest.raises(DiscNotFound):
+        straightened(replace(bent, metadata={}), pacbed(bent), how)

@@ -7,7 +7,7 @@ from recon.calibration import Calibration
 from recon.gfunction import sidebands_of_planes
 from recon.optics import Aberrations
 from recon.simulate import expected_intensities
-from recon.tiles import frequency_at, gfunction_tiles, power_spectrum, strongest_frequencies
+from recon.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 
 ABERRATIONS = Aberrations(C10=-90, C12a=25, C21b=400)
 SCAN = (40, 48)
@@ -145,8 +145,3 @@ def test_bad_counts_and_frequencies_are_refused(g):
         strongest_frequencies(g, 26)
     with pytest.raises(ValueError, match=r"Frequency \(21, 0\) lies outside"):
         gfunction_tiles(g, ABERRATIONS, [(21, 0)])
-
-
-def test_frequency_at_rounds_to_the_scans_grid(g):
-    sy, sx = g.calibration.scan_sampling
-    assert frequency_at(g, 5.2 / (40 * sy), -6.8 / (48 * sx)) == (5, -7)
