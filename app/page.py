@@ -168,7 +168,8 @@ class Page:
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
         self._watchers.clear()
-        for part in (self.panels, self.spectrum, self.tiles, *self.slots.values(), *self.features):
+        # Features first: one that draws as it ends would have a closed slot make a figure anew.
+        for part in (*self.features, self.panels, self.spectrum, self.tiles, *self.slots.values()):
             part.close()
         shell = self.shell, self.status, self.saving.saver, self.notices, self.sheet
         for part in (*shell, self.address):

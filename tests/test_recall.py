@@ -1,5 +1,8 @@
 """Undo, compare and presets as the page has them, without a browser."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from bokeh.document import Document
@@ -86,6 +89,20 @@ def test_a_held_picture_stays_while_the_live_one_goes_on(instrument, recall, ima
     press(recall, "compare")
     assert not recall.tools.comparing
     assert len(recall.held) == 0
+
+
+def test_a_session_that_ends_while_it_compares_is_forgotten(resting, image, monkeypatch):
+    monkeypatch.setattr("app.features.recall.at_rest", resting)
+    page = Page(StandIn, Catalogue(), {}, Document())
+    page.pipeline.subscribe(page.take)
+    publish_all(page, image)
+    feature = next(each for each in page.features if isinstance(each, Recall))
+    feature.compare()
+    gone = weakref.ref(page)
+    page.close()
+    del page, feature
+    gc.collect()
+    assert gone() is None
 
 
 def test_both_pictures_have_one_scale_until_that_is_switched_off(instrument, recall, image):
