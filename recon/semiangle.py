@@ -28,7 +28,7 @@ DETERMINED = 0.1
 SURE = 25.0
 """Log-likelihood by which another semi-angle must be better, to say that the given one is wrong."""
 
-CHECKED = (-0.75, -0.5, -0.3, -0.2, 0.2, 0.3, 0.5, 0.75)
+CHECKED = (-1.0, -0.75, -0.5, -0.3, -0.2, 0.2, 0.3, 0.5, 0.75, 1.0)
 """Logarithms of factors at which a semi-angle is checked."""
 
 PLAIN, AT_AN_END = 0.03, 0.15

@@ -65,11 +65,10 @@ def deviations(fit, truth):
     )
 
 
-@pytest.mark.parametrize("full", [False, True], ids=["sidebands", "with the triple overlap"])
 @pytest.mark.parametrize(
-    ("truth", "rotation", "transpose", "orders"),
-    [(LOW, -12.0, False, 2), (HIGH, 30.0, True, 3)],
-    ids=["second order", "third order, rotated and transposed"],
+    ("truth", "rotation", "transpose", "orders", "full"),
+    [(LOW, -12.0, False, 2, False), (HIGH, 30.0, True, 3, True)],
+    ids=["second order", "third order, rotated and transposed, with the triple overlap"],
 )
 def test_coefficients_come_back_within_their_errors(truth, rotation, transpose, orders, full):
     fits = [

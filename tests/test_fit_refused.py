@@ -16,14 +16,21 @@ from recon.semiangle import fit_semiangle
 from recon.simulate import sample_events
 
 
-def g_told(**told):
+def g_told(full=True, **told):
     """G of a scan with 25 mrad at 80 keV, of which something else is told."""
     events = sample_events(intensities(LOW, -12.0, False), 2e4 * STEP[0] * STEP[1], seed=0)
-    return build_sidebands(events, replace(calibration_of(-12.0), **told), 16, full=True)
+    return build_sidebands(events, replace(calibration_of(-12.0), **told), 16, full=full)
 
 
 @pytest.mark.parametrize(
-    "told", [{"energy": 300e3}, {"semiangle_cutoff": 32.5}, {"semiangle_cutoff": 17.5}], ids=str
+    "told",
+    [
+        {"energy": 300e3},
+        {"semiangle_cutoff": 17.5, "full": False},
+        {"semiangle_cutoff": 32.5},
+        {"semiangle_cutoff": 17.5},
+    ],
+    ids=str,
 )
 def test_a_misnamed_beam_is_refused(told):
     with pytest.raises(Unfitted, match=r"sidebands are not those of.*nothing was changed"):
