@@ -11,7 +11,7 @@ SPLIT = 1
 """Seed of the halves: another than that of thinning, or both would draw alike."""
 
 AT_LIMIT = 1.03
-"""Ratio of the resolution to the band limit's period below which they are the same."""
+"""Ratio of the resolution to the last ring's period below which they are the same."""
 
 PER_ANGSTROM = 10.0
 """1/Å in 1/nm."""
@@ -55,6 +55,9 @@ def correlated(context: Context) -> Chart:
         found = {name: halves.resolution(name) for name in found}
     lines = {"correlation": curve.correlation[inside]}
     lines |= {name: threshold(curve, name)[inside] for name in found}
+    # Up to where the scan's positions tell of every direction.
+    told = 0.5 / max(context.prepared.scan_sampling)
+    last = float(curve.q[inside][-1]), "band limit" if limit < told else "scan step"
     return Chart(
         PER_ANGSTROM * curve.q[inside],
         lines,
@@ -68,19 +71,19 @@ def correlated(context: Context) -> Chart:
         ),
         y_range=(min(-0.1, float(curve.correlation[inside].min(initial=0)) - 0.03), 1.06),
         periods=True,
-        statement=stated(found, limit),
+        statement=stated(found, *last),
     )
 
 
-def stated(found: dict[str, float | None], limit: float) -> str:
+def stated(found: dict[str, float | None], last: float, end: str) -> str:
     """The resolution in a few words: by the first criterion that gives one.
 
-    `limit` is the highest frequency that is kept [1/Å]: what correlates up to there may do so
-    further.
+    `last` is the frequency of the last ring [1/Å], and `end` what there is no other for: what
+    correlates up to there may do so further.
     """
     for name, period in found.items():
         if period is not None:
-            why = "band limit" if period * limit < AT_LIMIT else name
+            why = end if period * last < AT_LIMIT else name
             return f"resolution {length(period)} ({why})"
     return "no resolution"
 
