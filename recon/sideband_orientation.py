@@ -46,6 +46,9 @@ trials, looked up on a grid, with nothing free beyond the first order."""
 NEAR_DEG = 3.0
 """Distance from the best angle at which the likelihood is compared for its error."""
 
+CLEAR = 16.0
+"""Score up to which the best angle may be a chance neighbour of the true one, a step or two off."""
+
 SIGNIFICANT = 8.0
 """Standard deviations of chance by which the best orientation must stand out."""
 
@@ -222,6 +225,8 @@ def _angle_error(entries, best: OrientationScore) -> float:
     if not curvature > 0:
         return STEP_DEG
     scatter = np.sqrt(np.sum(slopes**2)) / curvature
+    if best.score < CLEAR:
+        return STEP_DEG
     return float(min(SCATTER * max(scatter, 1 / np.sqrt(curvature)), STEP_DEG))
 
 
