@@ -50,9 +50,7 @@ def correlated(context: Context) -> Chart:
     curve, limit = halves.curve, 2 * request.band_limit * g.calibration.k0
     # Nothing is kept beyond the band, where both halves are exactly 0.
     inside = curve.q <= limit
-    found = dict.fromkeys(("1/7", "half bit"))
-    if not halves.by_chance:
-        found = {name: halves.resolution(name) for name in found}
+    found = {name: halves.resolution(name) for name in ("1/7", "half bit")}
     lines = {"correlation": curve.correlation[inside]}
     lines |= {name: threshold(curve, name)[inside] for name in found}
     # Up to where the scan's positions tell of every direction.

@@ -34,23 +34,13 @@ class SplitHalf:
         return resolution(self.curve, criterion)
 
     @property
-    def by_chance(self) -> bool:
-        """Whether the halves agree no more than halves of nothing but noise do.
-
-        Where rings are small, those reach 1/7 as well.
-        """
-        return self.resolution("3 sigma") is None
-
-    @property
     def statement(self) -> str:
         """The resolution at each criterion in one sentence; that of noise is none."""
         found = {name: self.resolution(name) for name in CRITERIA}
         if not any(found.values()):
-            return "The two halves of the electrons do not agree at any spatial frequency."
-        if self.by_chance:
             return (
-                "The two halves of the electrons agree no more than halves of noise do: no ring of "
-                "low frequencies exceeds three standard deviations of chance."
+                "The two halves of the electrons agree at no spatial frequency more than halves "
+                "of noise do."
             )
         parts = (
             f"{name}: {'none' if period is None else f'{period:.3g} Å'}"

@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
+
+CHANCE = 0.01
+"""Cases of two images of noise in which some ring is taken for an agreement, at most."""
+
+HANN = 1 + 2 * (4 / 9 + 1 / 36)
+"""Frequencies along an axis that a Hann window makes one independent number of."""
 
 LEAST_WIDTH, MOST_RINGS = 2, 64
 """Of `ring_width`: pixels of the spectrum, and rings up to the limit."""
@@ -139,21 +146,38 @@ def threshold(curve: RingCorrelation, criterion: str = "1/7") -> np.ndarray:
     raise ValueError(f"The criterion is one of {', '.join(CRITERIA)}, not {criterion!r}.")
 
 
+def significant(curve: RingCorrelation) -> np.ndarray:
+    """(n,) bool: rings that two images of nothing but noise would hardly correlate in.
+
+    Fisher's transform of the correlation exceeds what all rings together reach by chance in
+    `CHANCE` of all cases. The window makes neighbouring frequencies share what they hold: of a
+    ring's 2 n real numbers, 2 n / 3.78 are independent, with Σ ρ² = 1 + 2 (4/9 + 1/36) along
+    each axis for a Hann window.
+    """
+    independent = 2 * curve.count / HANN**2
+    deviations = np.arctanh(np.clip(curve.correlation, -1, 1 - 1e-9)) * np.sqrt(independent)
+    return deviations > ndtri(1 - CHANCE / curve.q.size)
+
+
 def resolution(curve: RingCorrelation, criterion: str = "1/7") -> float | None:
     """Period [Å] down to which the halves agree; None where they do not agree at all.
 
     The last ring before the correlation first falls below the threshold for two rings in a row,
-    interpolated: a single ring between two lattice peaks holds nothing, and is no end.
+    interpolated: a single ring between two lattice peaks holds nothing, and is no end. It is
+    looked for from the first ring on that agrees beyond chance: a crystal holds nothing at low
+    frequencies.
     """
     limit = threshold(curve, criterion)
+    agrees = np.flatnonzero(significant(curve) & (curve.correlation >= limit) & (limit < 1))
+    if not agrees.size:
+        return None
     # A ring so small that nothing could pass says nothing.
     below = (curve.correlation < limit) & (limit < 1)
     lost = np.flatnonzero(below & np.append(below[1:], True))
+    lost = lost[lost > agrees[0]]
     if not lost.size:
         return float(1 / curve.q[-1])
     end = int(lost[0])
-    if not np.any(limit[:end] < 1):
-        return None
     above, under = (curve.correlation - limit)[end - 1 : end + 1]
     share = above / (above - under) if above > under else 0.0
     return float(1 / (curve.q[end - 1] + share * (curve.q[end] - curve.q[end - 1])))

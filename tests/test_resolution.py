@@ -78,6 +78,15 @@ def test_an_empty_ring_between_peaks_is_no_end():
     assert resolution(curve) == pytest.approx(1 / (0.5 + 0.1 * share))
 
 
+def test_a_crystal_that_holds_nothing_at_low_frequencies_is_resolved_all_the_same():
+    correlation = np.array([-0.2, 0.1, 0.05, 0.95, 0.9, 0.02, 0.01])
+    curve = RingCorrelation(
+        np.arange(1, 8) / 10, correlation, np.array([6, 12, 18, 24, 30, 36, 42])
+    )
+    share = (0.9 - 1 / 7) / (0.9 - 0.02)
+    assert resolution(curve) == pytest.approx(1 / (0.5 + 0.1 * share))
+
+
 def test_thresholds_are_the_published_ones():
     curve = RingCorrelation(np.ones(2), np.ones(2), np.array([100, 10**8]))
     np.testing.assert_allclose(threshold(curve), 1 / 7)

@@ -3,7 +3,7 @@
 from time import monotonic, sleep
 
 
-def wait_until(condition, timeout=10.0):
+def wait_until(condition, timeout=60.0):
     """Return as soon as `condition()` is true; fail after `timeout` seconds."""
     deadline = monotonic() + timeout
     while not condition():
