@@ -138,6 +138,8 @@ def fit_to_data(
     except Unfitted as refusal:
         record |= {"statement": str(refusal), "flatness_after": record["flatness_before"]}
         return Fitted(first, start, (), record)
+    # Beside what was set at first, not what an earlier fit here has found.
+    fit = replace(fit, flatness_before=record["flatness_before"])
     tell(1.0)
     record |= {
         "errors": fit.errors,

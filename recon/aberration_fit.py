@@ -59,8 +59,6 @@ class AberrationFit:
         Mean of the tiles' residual power over that of counting statistics.
     frequencies : int
         Frequencies that were looked at.
-    statement : str
-        All of this in a sentence.
     """
 
     aberrations: Aberrations
@@ -70,10 +68,22 @@ class AberrationFit:
     flatness_after: float
     misfit: float
     frequencies: int
-    statement: str
     rotation_deg: float | None = None
     rotation_error: float | None = None
     correlation: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def statement(self) -> str:
+        """All of this in words."""
+        said = (
+            f"{len(self.errors)} coefficients from {self.frequencies} frequencies: "
+            f"{100 * self.flatness_after:.0f} % of the tiles' power above noise is flat "
+            f"({100 * self.flatness_before:.0f} % before)."
+        )
+        if self.undetermined:
+            left = ", ".join(self.undetermined)
+            said += f" The data do not determine {left}: left as they were."
+        return said
 
 
 def coefficients_to(order: int) -> tuple[str, ...]:
@@ -232,13 +242,6 @@ def _report(fit: Refinement, start: Aberrations, undetermined) -> AberrationFit:
     flat_before = flatness_of(o, start)
     flat_after = flatness_of(o, fit.aberrations, fit.rotation_deg)
     misfit = float(np.mean(fit.sigma))
-    said = (
-        f"{len(fit.names)} coefficients from {o.size} frequencies: "
-        f"{100 * flat_after:.0f} % of the tiles' power above noise is flat "
-        f"({100 * flat_before:.0f} % before)."
-    )
-    if undetermined:
-        said += f" The data do not determine {', '.join(undetermined)}: left as they were."
     turned = (fit.rotation_deg, float(errors[-1] * units[-1])) if fit.rotation else (None, None)
     return AberrationFit(
         fit.aberrations,
@@ -248,7 +251,6 @@ def _report(fit: Refinement, start: Aberrations, undetermined) -> AberrationFit:
         flat_after,
         misfit,
         o.size,
-        said,
         *turned,
         correlation,
     )

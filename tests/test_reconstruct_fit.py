@@ -39,6 +39,7 @@ def test_aberrations_and_orientation_are_fitted(aberrated, tmp_path, capsys):
     assert fit["locked"] == ["C12b"]
     assert fit["undetermined"] == []
     assert fit["flatness_after"] > 0.5 > fit["flatness_before"]
+    assert f"({100 * fit['flatness_before']:.0f} % before)" in fit["statement"]
     turn = parameters["orientation"]
     assert turn["rotation_deg"] == parameters["calibration"]["rotation_deg"]
     assert turn["rotation_deg"] == pytest.approx(CALIBRATION.rotation_deg, abs=2)
