@@ -18,16 +18,12 @@ class Orientations(Feature):
         self.page = page
         self._found: Oriented | None = None
         self._dataset = ""
-        calibration = page.panels.calibration
-        at = 1 + [each["name"] for each in calibration.specs].index("turn")
         button = {
             "name": "orientations",
-            "kind": "button",
             "label": "Orientations…",
             "doc": "Eight ways of laying the scan on the detector, judged twice: choose one",
         }
-        calibration.specs = [*calibration.specs[:at], button, *calibration.specs[at:]]
-        calibration.on_press("orientations", self.ask)
+        page.panels.calibration.add_button("turn", button, self.ask)
         scan = page.experiment.scan
         self._watcher = (scan, scan.param.watch(self._mark, ["rotation_deg", "transpose"]))
 

@@ -44,16 +44,12 @@ class Semiangle(Feature):
 
     def __init__(self, page):
         self._page = page
-        calibration = page.panels.calibration
-        at = 1 + [each["name"] for each in calibration.specs].index("semiangle_mrad")
         button = {
             "name": "fit_semiangle",
-            "kind": "button",
             "label": "Semi-angle from the sidebands",
             "doc": "Focus first: a wrong defocus moves what is looked at",
         }
-        calibration.specs = [*calibration.specs[:at], button, *calibration.specs[at:]]
-        calibration.on_press("fit_semiangle", self.ask)
+        page.panels.calibration.add_button("semiangle_mrad", button, self.ask)
 
     def ask(self) -> None:
         """Have the semi-angle fitted."""

@@ -64,6 +64,12 @@ class Controls(pn.custom.JSComponent):
         watcher = state.param.watch(self._from_state, names)
         self._watchers.append((state, watcher))
 
+    def add_button(self, after: str, described: dict, action: Callable[[], None]) -> None:
+        """Put a button below the control `after`, with the name, label and doc of `described`."""
+        at = 1 + [each["name"] for each in self.specs].index(after)
+        self.specs = [*self.specs[:at], {"kind": "button"} | described, *self.specs[at:]]
+        self.on_press(described["name"], action)
+
     def on_press(self, name: str, action: Callable[[], None]) -> None:
         """Call `action` when the button `name` is pressed."""
         self._pressed[name] = action

@@ -74,6 +74,11 @@ DISPLAY = {
     "percentile_low": {"label": "Black below", "unit": "%", "kind": "entry"},
     "percentile_high": {"label": "White above", "unit": "%", "kind": "entry"},
 }
+TURN = {
+    "name": "turn",
+    "label": "Turn by 180°",
+    "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
+}
 BY_HAND = ("centre_y", "centre_x", "radius")
 
 
@@ -180,8 +185,7 @@ class Panels:
         self.upload.limit = getattr(catalogue, "upload_limit", Upload.limit)
         self.shape = ScanShape(scan)
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
-        self.calibration.specs = _with_turn(self.calibration.specs)
-        self.calibration.on_press("turn", self._turn)
+        self.calibration.add_button("rotation_deg", TURN, self._turn)
         self.statements = Text(css_classes=["statements"])
         self.crop = Controls.of(scan, CROP, CROP)
         self.detector = Controls.of(experiment.detector, DETECTOR, DETECTOR)
@@ -364,18 +368,6 @@ class Panels:
             group.close()
         self.shape.close()
         self.upload.close()
-
-
-def _with_turn(specs: list[dict]) -> list[dict]:
-    """`specs` with a button below the rotation: the curl alone leaves half a turn open."""
-    at = 1 + [each["name"] for each in specs].index("rotation_deg")
-    turn = {
-        "name": "turn",
-        "kind": "button",
-        "label": "Turn by 180°",
-        "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
-    }
-    return [*specs[:at], turn, *specs[at:]]
 
 
 def _suffixes() -> list[str]:
