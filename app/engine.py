@@ -158,7 +158,7 @@ class Engine:
 
             options = {} if self._demo_cache is None else {"cache": self._demo_cache}
             return lambda report: demo_events(progress=report, **options)
-        from recon.io.dense import open_scan
+        from recon.io import open_scan
 
         path = self.catalogue.path(reading.dataset)
         return lambda report: open_scan(path, progress=report, **reading.options())
