@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
-from app.sums import ScanData, orientations
 from recon.aberration_fit import coefficients_to, fit_aberrations
 from recon.calibration import Calibration
 from recon.errors import Unfitted
@@ -19,24 +18,27 @@ MOVED_DEG = 0.1
 """Fitted change of the rotation from which G is built again for it."""
 
 
-def found_orientation(scan: ScanData, calibration: Calibration, progress=None) -> dict[str, Any]:
+def orientation_record(sheet: OrientationSheet, refined=None) -> dict[str, Any]:
     """Rotation and transpose by curl and by sidebands, with both opinions.
 
-    Raises
-    ------
-    ValueError
-        If neither shows any.
+    Parameters
+    ----------
+    sheet : OrientationSheet
+    refined : (float, float), optional
+        Angle and its error [deg] that a fit of the aberrations has found since: it is the one
+        that is used.
     """
-    sheet = orientations(scan, calibration, progress)
     best = sheet.best
+    angle, error = refined or (best.rotation_deg, sheet.rotation_error)
     return {
-        "rotation_deg": float(best.rotation_deg),
+        "rotation_deg": float(angle),
+        "rotation_error": float(error),
         "transpose": bool(best.transpose),
         "atoms_positive": float(best.atoms_positive),
         "agree": sheet.agree,
         **_opinions(sheet),
         "candidates": [_plain(asdict(one)) for one in sheet.candidates],
-        "statement": sheet.statement,
+        "statement": sheet.stated(refined),
     }
 
 
@@ -89,7 +91,7 @@ def fit_to_data(
     orders: int,
     *,
     locked=(),
-    rotation: bool = False,
+    rotation_error: float | None = None,
     semiangle: bool = False,
     progress=None,
 ) -> Fitted:
@@ -104,8 +106,8 @@ def fit_to_data(
     start : Aberrations
     orders : int
     locked : collection of str
-    rotation : bool
-        Whether the angle is to be refined.
+    rotation_error : float, optional
+        Standard error of the calibration's angle [deg], where that is to be refined.
     semiangle : bool
         Whether the semi-angle is to be fitted, from the calibration's.
     progress : callable, optional
@@ -121,14 +123,16 @@ def fit_to_data(
     record = {"orders": orders, "locked": list(locked), "flatness_before": flatness(g, start)}
 
     def fitted(g, aberrations, progress):
-        options = {"locked": locked, "rotation": rotation, "progress": progress}
-        return fit_aberrations(g, aberrations, orders, **options)
+        known = calibration.rotation_deg, rotation_error
+        turning = {} if rotation_error is None else {"rotation": True, "known": known}
+        return fit_aberrations(g, aberrations, orders, locked=locked, **turning, progress=progress)
 
     first = g
     try:
         fit = fitted(g, start, lambda part: tell(0.5 * part))
-        if rotation and abs(fit.rotation_deg - calibration.rotation_deg) > MOVED_DEG:
-            g = build(replace(calibration, rotation_deg=fit.rotation_deg))
+        turned, turned_error = fit.rotation_deg, fit.rotation_error
+        if turned is not None and abs(turned - calibration.rotation_deg) > MOVED_DEG:
+            g = build(replace(calibration, rotation_deg=turned))
             fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
         if semiangle:
             record["semiangle"] = found = _semiangle(g, fit.aberrations)
@@ -144,10 +148,11 @@ def fit_to_data(
     record |= {
         "errors": fit.errors,
         "undetermined": list(fit.undetermined),
-        "flatness_after": flatness(g, fit.aberrations),
+        "remarks": list(fit.remarks),
+        "flatness_after": fit.flatness_after,
         "misfit": fit.misfit,
         "frequencies": fit.frequencies,
-        "rotation_error": fit.rotation_error,
+        "rotation_error": turned_error,
         "statement": fit.statement,
     }
     return Fitted(g, fit.aberrations, tuple(fit.errors), record)

@@ -11,7 +11,7 @@ from app.building import planned, required
 from app.config import limit_gpu
 from app.contrasts import Contrasts
 from app.distortions import Straightening, straightened
-from app.fitting import fit_to_data, found_orientation
+from app.fitting import fit_to_data, orientation_record
 from app.gauge import model
 from app.opening import contradictions
 from app.request import Geometry
@@ -22,6 +22,7 @@ from app.sums import (
     centre_of_mass,
     electrons,
     is_dense,
+    orientations,
     pacbed,
     presets,
     stated,
@@ -199,7 +200,7 @@ def _reconstruct(events, choices, device, report):
     deflection = centre_of_mass(events)
     report("Summing frames", 1.0)
     frame = {**geometry, "centre": disc["centre"], "radius": disc["radius"]}
-    turn = _orientation(sources, choices, events, frame, report)
+    turn, sheet = _orientation(sources, choices, events, frame, report)
     lying = {name: turn[name] for name in ("rotation_deg", "transpose")}
     calibration = Calibration(**frame, **lying)
     aberrations = _aberrations(sources, choices)
@@ -227,13 +228,15 @@ def _reconstruct(events, choices, device, report):
             aberrations,
             choices.orders,
             locked=choices.aberrations,
-            rotation=choices.rotation_deg == "auto",
+            rotation_error=turn.get("rotation_error"),
             semiangle=choices.fit_semiangle,
             progress=lambda part: report("Fitting aberrations", part),
         )
         sidebands, aberrations = fit.g, fit.aberrations
         calibration = sidebands.calibration
-        turn["rotation_deg"] = calibration.rotation_deg
+        if fit.record.get("rotation_error") is not None:
+            refined = calibration.rotation_deg, fit.record["rotation_error"]
+            turn = orientation_record(sheet, refined)
         sources.origin.update(dict.fromkeys(fit.names, FIT))
         if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
             sources.origin["semiangle_cutoff"] = FIT
@@ -363,18 +366,19 @@ def _fitted(pattern) -> dict[str, Any]:
     }
 
 
-def _orientation(sources: Sources, choices: Choices, events, frame, report) -> dict[str, Any]:
-    """Rotation and transpose: as given, as the file says, or from curl and sidebands."""
+def _orientation(sources: Sources, choices: Choices, events, frame, report):
+    """Rotation and transpose: as given, as the file says, or from curl and sidebands; and these."""
     if choices.rotation_deg == "auto":
-        found = found_orientation(
+        sheet = orientations(
             events, Calibration(**frame), lambda part: report("Finding the orientation", part)
         )
         sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
-        return found
-    return {
+        return orientation_record(sheet), sheet
+    turn = {
         "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
         "transpose": bool(sources.pick("transpose", choices.transpose, False)),
     }
+    return turn, None
 
 
 def _aberrations(sources: Sources, choices: Choices) -> Aberrations:

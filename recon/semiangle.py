@@ -111,8 +111,8 @@ def fit_semiangle(g: Sidebands, aberrations: Aberrations, *, progress=None) -> S
     return SemiangleFit(value, float(value * error), gain, said)
 
 
-def check_semiangle(g: Sidebands, aberrations: Aberrations) -> None:
-    """Refuse a semi-angle and energy with which sidebands are plainly not where they should be.
+def misplaced_sidebands(g: Sidebands, aberrations: Aberrations) -> str:
+    """That sidebands are plainly not where semi-angle and energy put them; empty if they may be.
 
     Parameters
     ----------
@@ -120,26 +120,30 @@ def check_semiangle(g: Sidebands, aberrations: Aberrations) -> None:
     aberrations : Aberrations
         As fitted with them.
 
-    Raises
-    ------
-    Unfitted
-        If apertures of another radius explain the tiles far better.
+    Notes
+    -----
+    Another radius must fit far better, and must leave at most half of what the strong tiles hold
+    unexplained: anything that is wrong in the model makes some other radius fit a little better.
     """
     overlaps = _entries(g, FREQUENCIES)
     if overlaps.size < 6:
-        return
+        return ""
     given, *others = (_laid(overlaps, np.exp(log), aberrations).judge() for log in (0.0, *CHECKED))
     likelihoods = [one.likelihood for one in others]
     best = int(np.argmax(likelihoods))
     gain = likelihoods[best] - given.likelihood
     share = AT_AN_END if best in (0, len(CHECKED) - 1) else PLAIN
-    if gain > max(SURE, share * given.likelihood):
-        told = g.calibration.semiangle_cutoff
-        raise Unfitted(
-            f"The sidebands are not those of {told:g} mrad at {g.calibration.energy / 1e3:g} keV: "
-            f"near {told / np.exp(CHECKED[best]):.2g} mrad they would fit far better. Check "
-            "energy, semi-angle and scan step; nothing was changed."
-        )
+    if gain <= max(SURE, share * given.likelihood):
+        return ""
+    left, less = (1 - one.run([FIRST_ORDER]).explained() for one in (given, others[best]))
+    if less > left / 2:
+        return ""
+    told = g.calibration.semiangle_cutoff
+    return (
+        f"The sidebands are not those of {told:g} mrad at {g.calibration.energy / 1e3:g} keV: "
+        f"near {told / np.exp(CHECKED[best]):.2g} mrad they would fit far better. Check "
+        "energy, semi-angle and scan step; nothing was changed."
+    )
 
 
 def _entries(g: Sidebands, count: int) -> Overlaps:
