@@ -38,6 +38,9 @@ determined."""
 ROTATION_ERROR = 3.0
 """Standard error of a rotation of which nothing else is said [deg]."""
 
+LOST = 0.002
+"""Flat share of the tiles' power that a turn may cost: less than is ever shown."""
+
 SIGNIFICANT = 4.0
 """Standard deviations by which tiles that took no part in a fit must be flatter than chance."""
 
@@ -215,10 +218,9 @@ def _turned(fit: Refinement, known) -> Refinement:
     errors, _, units = turned.errors()
     # Two of one variance, what is known and what the tiles say, make half of it.
     told = errors[-1] * units[-1] < known[1] / np.sqrt(2)
-    flatter = flatness_of(o, turned.aberrations, turned.rotation_deg) >= flatness_of(
-        o, fit.aberrations, fit.rotation_deg
-    )
-    return turned if told and flatter else fit
+    before = flatness_of(o, fit.aberrations, fit.rotation_deg)
+    lost = before - flatness_of(o, turned.aberrations, turned.rotation_deg)
+    return turned if told and lost < LOST else fit
 
 
 def _beginnings(overlaps: Overlaps, start, names, locked):

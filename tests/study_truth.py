@@ -161,9 +161,7 @@ def main():
                     f"  {scan} {dose:g} #{seed}: {turn}, {fit}; {line} [{took:.0f} s]", flush=True
                 )
             rows.append((scan, orders, dose, asked.seeds, turns, fits))
-    print(
-        "\n| scan | order | e/Å² | runs | orientation: right, said, wrong | fit: right, said, wrong |"
-    )
+    print("\n| scan | order | e/Å² | runs | orientation: right, said, wrong | fit |")
     print("|---|---|---|---|---|---|")
     for scan, orders, dose, runs, *verdicts in rows:
         each = (" | ".join(f"{v[RIGHT]}, {v[SAID]}, {v[WRONG]}" for v in verdicts),)
