@@ -12,7 +12,7 @@ from recon.flatness import flatness
 from recon.gfunction import Sidebands
 from recon.optics import Aberrations
 from recon.orientation_sheet import OrientationSheet
-from recon.semiangle import fit_semiangle
+from recon.semiangle import ROUNDS, STANDS, fit_semiangle, rescaled
 
 MOVED_DEG = 0.1
 """Fitted change of the rotation from which G is built again for it."""
@@ -122,23 +122,23 @@ def fit_to_data(
     locked = tuple(sorted(set(locked) & set(coefficients_to(orders))))
     record = {"orders": orders, "locked": list(locked), "flatness_before": flatness(g, start)}
 
-    def fitted(g, aberrations, progress):
+    def fitted(g, aberrations, progress=None, checked=True):
         known = calibration.rotation_deg, rotation_error
-        turning = {} if rotation_error is None else {"rotation": True, "known": known}
-        return fit_aberrations(g, aberrations, orders, locked=locked, **turning, progress=progress)
+        how = {"locked": locked, "rotation": rotation_error is not None, "known": known}
+        how |= {"checked": checked, "progress": progress}
+        return fit_aberrations(g, aberrations, orders, **how)
 
     first = g
     try:
-        fit = fitted(g, start, lambda part: tell(0.5 * part))
+        fit = fitted(g, start, lambda part: tell(0.4 * part), not semiangle)
         turned, turned_error = fit.rotation_deg, fit.rotation_error
         if turned is not None and abs(turned - calibration.rotation_deg) > MOVED_DEG:
             g = build(replace(calibration, rotation_deg=turned))
-            fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
+            fit = fitted(g, fit.aberrations, lambda part: tell(0.4 + 0.2 * part), not semiangle)
         if semiangle:
-            record["semiangle"] = found = _semiangle(g, fit.aberrations)
-            if found["semiangle_error"] is not None:
-                g = build(replace(g.calibration, semiangle_cutoff=found["semiangle_cutoff"]))
-                fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
+            g, fit, record["semiangle"] = _with_semiangle(
+                build, g, fit, fitted, lambda part: tell(0.6 + 0.4 * part)
+            )
     except Unfitted as refusal:
         record |= {"statement": str(refusal), "flatness_after": record["flatness_before"]}
         return Fitted(first, start, (), record)
@@ -158,12 +158,35 @@ def fit_to_data(
     return Fitted(g, fit.aberrations, tuple(fit.errors), record)
 
 
-def _semiangle(g: Sidebands, aberrations: Aberrations) -> dict[str, Any]:
-    """The semi-angle that the sidebands show [mrad], or the one that was given, and why."""
-    try:
-        found = fit_semiangle(g, aberrations)
-    except Unfitted as refusal:
-        value, error, said = g.calibration.semiangle_cutoff, None, str(refusal)
+def _with_semiangle(build, g: Sidebands, fit, fitted, tell):
+    """G, the fit and a record of the semi-angle that the sidebands show, or why it stays.
+
+    The aberrations and the semi-angle are fitted in turn until the latter stands.
+    """
+    given = g.calibration.semiangle_cutoff
+    found = None
+    for number in range(ROUNDS):
+        try:
+            before, found = found, fit_semiangle(g, fit.aberrations, build=build)
+        except Unfitted as refusal:
+            if found is None:
+                said = {"semiangle_cutoff": given, "semiangle_error": None}
+                return g, fitted(g, fit.aberrations), said | {"statement": str(refusal)}
+            raise
+        told = found.semiangle_cutoff
+        g_scale = told / g.calibration.semiangle_cutoff
+        g = build(replace(g.calibration, semiangle_cutoff=told))
+        tell((number + 0.5) / ROUNDS)
+        last = before and abs(told - before.semiangle_cutoff) < STANDS * found.error
+        fit = fitted(g, rescaled(fit.aberrations, g_scale), None, bool(last))
+        tell((number + 1) / ROUNDS)
+        if last:
+            break
     else:
-        value, error, said = found.semiangle_cutoff, found.error, found.statement
-    return {"semiangle_cutoff": value, "semiangle_error": error, "statement": said}
+        raise Unfitted(
+            f"Semi-angle and aberrations do not come to rest together (last {told:.2f} mrad): "
+            "nothing was changed."
+        )
+    said = f"Semi-angle {told:.2f} ± {found.error:.2f} mrad ({given:g} mrad given)."
+    known = {"semiangle_cutoff": told, "semiangle_error": found.error, "statement": said}
+    return g, fit, known

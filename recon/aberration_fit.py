@@ -110,6 +110,7 @@ def fit_aberrations(
     locked=(),
     rotation: bool = False,
     known: tuple[float, float] | None = None,
+    checked: bool = True,
     progress=None,
 ) -> AberrationFit:
     """Aberrations that make the tiles of G flat.
@@ -129,6 +130,9 @@ def fit_aberrations(
     known : (float, float), optional
         The rotation as it is known beforehand and its standard error [deg]; by default the
         calibration's, to `ROTATION_ERROR`.
+    checked : bool
+        Ask what else would explain the tiles, as `recon.causes.remarks_on`; not before the
+        semi-angle is fitted.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -201,7 +205,7 @@ def fit_aberrations(
         fit = _turned(fit, known or (overlaps.rotation_deg, ROTATION_ERROR))
     fit, undetermined = _determined(fit, start)
     tell(0.9)
-    remarks = remarks_on(g, fit, orders, locked)
+    remarks = remarks_on(g, fit, orders, locked) if checked else ()
     tell(1.0)
     return _report(g, fit, start, undetermined, remarks)
 
