@@ -38,6 +38,10 @@ determined."""
 ROTATION_ERROR = 3.0
 """Standard error of a rotation of which nothing else is said [deg]."""
 
+LEAST_FLAT, WORSE = 0.02, 0.01
+"""Flat share of the tiles' power that a fit must reach, and how much less than before that may be
+by chance."""
+
 LOST = 0.002
 """Flat share of the tiles' power that a turn may cost: less than is ever shown."""
 
@@ -206,8 +210,9 @@ def fit_aberrations(
     fit, undetermined = _determined(fit, start)
     tell(0.9)
     remarks = remarks_on(g, fit, orders, locked) if checked else ()
+    found = _report(g, fit, start, undetermined, remarks)
     tell(1.0)
-    return _report(g, fit, start, undetermined, remarks)
+    return found
 
 
 def _turned(fit: Refinement, known) -> Refinement:
@@ -278,6 +283,12 @@ def _report(g: Sidebands, fit: Refinement, start: Aberrations, undetermined, rem
     errors, correlation, units = fit.errors()
     flat_before = flatness(g, start)
     flat_after = flatness(g, fit.aberrations, fit.rotation_deg)
+    if flat_after < max(LEAST_FLAT, flat_before - WORSE):
+        said = (
+            f"What is set makes the tiles no less flat ({100 * flat_before:.0f} % of their power) "
+            f"than the best fit does ({100 * flat_after:.0f} %): nothing was changed."
+        )
+        raise Unfitted(" ".join((said, *remarks)))
     misfit = float(np.mean(fit.sigma))
     turned = (fit.rotation_deg, float(errors[-1] * units[-1])) if fit.rotation else (None, None)
     return AberrationFit(

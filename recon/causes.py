@@ -21,6 +21,9 @@ WEAK = 0.75
 """Share of the strong tiles' power that is flat at the right aberrations of a weak phase object, at
 least: of a phase of 0.3 rad rms it is 0.9, of 20 Å of SrTiO3 along its columns 0.6."""
 
+LEAST_FLAT = 0.1
+"""Share below which what was fitted is not the object: of 100 Å of SrTiO3 0.4 is flat."""
+
 FEWEST = 4
 """Strong tiles from which the object is judged."""
 
@@ -85,12 +88,21 @@ def remarks_on(g: Sidebands, fit: Refinement, orders: int, locked=()) -> tuple[s
             f"{further.name} by {further.moved:.0f} standard errors: fit to order {further.order}."
         )
     flat, count = _strong_and_flat(fit)
-    if count >= FEWEST and flat < WEAK:
+    if count < FEWEST:
+        flat = WEAK
+    held = f"of what the {count} strongest tiles hold, {100 * flat:.0f} % is flat at the best "
+    if flat < LEAST_FLAT:
+        raise Unfitted(
+            f"The tiles do not become flat: {held}aberrations. Something else than the object "
+            "makes them, such as frames without electrons or a beam current that changes, or "
+            "rotation or transpose is wrong; nothing was changed."
+        )
+    if flat < WEAK:
         remarks.append(
-            f"The object is too thick or too strong for a weak phase object: of what its {count} "
-            f"strongest tiles hold, {100 * flat:.0f} % is flat at the best aberrations, and their "
-            f"misfit is {fit.sigma.mean():.1f} times counting noise. Expect phases that are too "
-            "small, the more so at high frequencies."
+            "The object is too thick or too strong for a weak phase object, if rotation and "
+            f"transpose are right: {held}aberrations, and the misfit is {fit.sigma.mean():.1f} "
+            "times counting noise. Expect phases that are too small, the more so at high "
+            "frequencies."
         )
     return tuple(remarks)
 
