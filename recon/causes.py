@@ -14,7 +14,7 @@ from recon.errors import Unfitted
 from recon.flatness import flat_shares
 from recon.gfunction import Sidebands
 from recon.optics import COEFFICIENTS
-from recon.refinement import Refinement
+from recon.refinement import FARTHEST, Refinement
 from recon.semiangle import PLAIN, SURE, misplaced_sidebands
 
 WEAK = 0.75
@@ -76,6 +76,11 @@ def remarks_on(g: Sidebands, fit: Refinement, orders: int, locked=()) -> tuple[s
     if misplaced:
         raise Unfitted(misplaced)
     remarks = []
+    if fit.held:
+        remarks.append(
+            f"The tiles would turn the scan further than to {fit.rotation_deg:.1f}°, which is "
+            f"{FARTHEST:g} standard errors from {fit.rotation[0]:.1f}°: one of both is wrong."
+        )
     if told and further.moved > MOVED:
         if further.gain > PLAIN * fit.likelihood:
             raise Unfitted(
@@ -158,4 +163,5 @@ def _strong_and_flat(fit: Refinement) -> tuple[float, int]:
     if not strong.any():
         return 1.0, 0
     flat, signal, _ = flat_shares(fit.overlaps, fit.aberrations, fit.rotation_deg)
-    return float(flat[strong].sum() / signal[strong].sum()), int(np.count_nonzero(strong))
+    share = flat[strong].sum() / signal[strong].sum()
+    return float(np.clip(share, 0, 1)), int(np.count_nonzero(strong))

@@ -130,6 +130,14 @@ class Refinement:
                     break
         self.aberrations = model.aberrations(x)
 
+    @property
+    def held(self) -> bool:
+        """Whether the angle has come as far as it may."""
+        if self.rotation is None:
+            return False
+        known, error = self.rotation
+        return abs(self.rotation_deg - known) > (FARTHEST - 0.01) * error
+
     def _within(self, rotation_deg: float) -> float:
         """That angle, or the nearest that what is known beforehand allows."""
         known, error = self.rotation

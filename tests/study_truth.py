@@ -5,8 +5,9 @@
 FOLDER holds for each scan NAME.npy, (Sy, Sx, Ky, Kx) fractions of the electrons, and NAME.json
 with E_eV, alpha_rad, step [Å], theta_deg, transpose, aberrations [Å], and for thick objects dz [Å]
 and nslices. Electrons are drawn, disc, orientation and aberrations found as `livestem reconstruct
---rotation-deg auto --aberrations auto` does, and each answer is right (within 3 standard errors),
-said to be uncertain or refused, or wrong and used without a word, of which there may be none.
+--rotation-deg auto --aberrations auto` does, and each answer is right (within 3 standard errors;
+of n coefficients the farthest within what chance exceeds as seldom), said to be uncertain or
+refused, or wrong and used without a word, of which there may be none.
 Not run by pytest.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from scipy.stats import norm
 
 from app.fitting import fit_to_data, orientation_record
 from app.sums import build_g, orientations
@@ -88,7 +90,7 @@ def verdict_of_fit(fitted, truth, open_):
         )
         for n, z in off
     ]
-    if max(abs(z) for _, z in off) < SIGMAS:
+    if max(abs(z) for _, z in off) < norm.isf(norm.sf(SIGMAS) / len(off)):
         return RIGHT, far
     return (SAID if fitted.record["remarks"] else WRONG), far
 
