@@ -17,6 +17,9 @@ ROUNDS = 8
 CHI_SQUARE = 0.455
 """Median of a χ² of one degree of freedom."""
 
+RIM = 1
+"""Pixels within a disc's radius in which it begins to fall off."""
+
 _RING = np.ones((5, 5), bool)
 _RING[2, 2] = False
 
@@ -121,3 +124,37 @@ def dark_blocks(pattern, centre) -> np.ndarray:
     big = np.isin(labels, 1 + np.flatnonzero(sizes[1:] >= 4))
     dark[: h * b, : w * b] = np.kron(big, np.ones((b, b), bool))
     return dark
+
+
+def shadow(pattern, centre, radius) -> np.ndarray:
+    """(Ky, Kx) bool: patches of the bright-field disc with less than a tenth of what it has.
+
+    In the mean over a scan the disc is lit all over: a patch of four pixels or more that is dark
+    is covered, by a beam stop, or dead. The level of the disc is that of its brightest tenth, so
+    that most of it may be covered; at the rim, where it falls off, the median of the ring.
+
+    Parameters
+    ----------
+    pattern : (Ky, Kx) array
+        Counts, Poisson.
+    centre : (float, float)
+        Of the disc (y, x) [px].
+    radius : float
+        Its radius [px].
+    """
+    pattern = np.asarray(pattern, float)
+    y, x = (np.arange(n) - c for n, c in zip(pattern.shape, centre, strict=True))
+    r = np.hypot(y[:, None], x)
+    inside = r < radius - RIM
+    if not inside.any():
+        return inside
+    expected = np.where(inside, np.percentile(pattern[inside], 90), 0)
+    ring = np.floor(2 * (r - radius + RIM)).astype(int)
+    for number in range(2 * RIM):
+        here = ring == number
+        if here.any():
+            expected[here] = np.median(pattern[here])
+    few = special.gammaincc(pattern + 1, expected / 2) < FALSE_ALARMS / pattern.size
+    labels, number = ndimage.label(few & (pattern < 0.1 * expected), np.ones((3, 3)))
+    sizes = np.bincount(labels.ravel(), minlength=number + 1)
+    return np.isin(labels, 1 + np.flatnonzero(sizes[1:] >= 4))

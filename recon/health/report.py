@@ -8,7 +8,6 @@ from scipy import stats
 from recon import frames_sums, virtual
 from recon.backend import on_host
 from recon.com import centre_of_mass
-from recon.disc import DiscNotFound, fit_disc
 from recon.frames import DenseFrames
 from recon.health import outliers, pairs, pixels, trends
 from recon.health.finding import Finding, HealthReport
@@ -44,7 +43,7 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
     hot = pixels.hot_pixels(levels, scan.excluded)
     lit = np.where(hot, 0, levels.counts - levels.floor)
     centre, radius = _disc(lit, calibration)
-    single, sectors = pixels.dead_pixels(levels, hot, centre, scan.excluded)
+    single, sectors = pixels.dead_pixels(levels, hot, centre, radius, scan.excluded)
     keep = ~hot & ~levels.broken
     disc = virtual.annulus(scan.frame_shape, centre, 0, np.inf if radius is None else 1.3 * radius)
     if dense:
@@ -73,11 +72,7 @@ def _disc(pattern, calibration):
     """Centre and radius of the disc; the pattern's centre of mass and None without one."""
     if calibration is not None:
         return calibration.centre, calibration.radius
-    try:
-        disc = fit_disc(np.maximum(pattern, 0))
-        return disc.centre, disc.radius
-    except DiscNotFound:
-        return pixels.middle(pattern), None
+    return pixels.disc_of(pattern)
 
 
 def _beside(pattern, dark):
@@ -158,8 +153,8 @@ def _dead(levels, single, sectors):
         "dead sectors",
         {"share of the detector": (100 * float(sectors.mean()), "%")},
         "bad" if sectors.any() else "ok",
-        f"Blocks with {int(sectors.sum())} pixels have less than a tenth of what the rest has "
-        "at their scattering angle."
+        f"Patches with {int(sectors.sum())} pixels have less than a tenth of what the rest has "
+        "at their scattering angle, or in the disc."
         if sectors.any()
         else "No block of the detector is dark where its ring is lit.",
         "A sector, or a beam stop: COM and annular images are biased there; check the camera."
