@@ -4,6 +4,8 @@ Passes over events run where the events are; those over dense frames, which come
 by slab, on the CPU. G lies on the device either way.
 """
 
+from functools import cache
+
 import numpy as np
 
 from recon.events import ElectronEvents
@@ -88,15 +90,20 @@ def orientation(scan: ScanData, sampling, centre, radius):
     ValueError
         If neither shows one.
     """
-    from recon.orientation import estimate_orientation, find_orientation
+    from recon.orientation import DARK_FROM, estimate_orientation, find_orientation
     from recon.virtual import annulus
 
     if not is_dense(scan):
         return find_orientation(scan, sampling, centre, radius)
     found, refusals = [], []
+
+    @cache
+    def dark():
+        return annuli(scan, centre, {"dark": (DARK_FROM * radius, np.inf)})["dark"]
+
     for mask in (None, annulus(scan.frame_shape, centre, 0, radius)):
         try:
-            found.append(estimate_orientation(centre_of_mass(scan, mask), sampling))
+            found.append(estimate_orientation(centre_of_mass(scan, mask), sampling, dark))
         except ValueError as error:
             refusals.append(str(error))
     if not found:

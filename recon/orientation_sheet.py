@@ -258,7 +258,10 @@ def _pair(entries, by_curl, ranked, transpose, angle, turned):
 
 
 def _atoms_positive(entries, by_curl, score, angle, transpose) -> float:
-    """Confidence that atoms are positive at this angle, from the surer of both judges."""
+    """Confidence that atoms are positive at this angle, from the surer of both judges.
+
+    The dark field is asked where the curl leaves the sign open; what it says then counts alone.
+    """
     confidences = [0.5]
     if score:
         confidences.append((1 + erf(_skewness(entries, score) / sqrt(2))) / 2)
@@ -266,7 +269,10 @@ def _atoms_positive(entries, by_curl, score, angle, transpose) -> float:
         off = abs((angle - by_curl.rotation_deg + 180) % 360 - 180)
         if min(off, 180 - off) < 45:
             certain = by_curl.sign_confidence / 2
-            confidences.append(0.5 + certain if off < 90 else 0.5 - certain)
+            confidence = 0.5 + certain if off < 90 else 0.5 - certain
+            if by_curl.by_dark_field:
+                return confidence
+            confidences.append(confidence)
     return max(confidences, key=lambda confidence: abs(confidence - 0.5))
 
 
