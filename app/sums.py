@@ -121,7 +121,7 @@ def orientations(scan: ScanData, calibration, progress=None):
     """
     from recon.datacube import bright_field
     from recon.disc_entries import entries_of_planes
-    from recon.frames_sums import binned_planes
+    from recon.frames_sums import binned_planes, current_of_planes
     from recon.orientation_sheet import PIXELS_ACROSS, orientation_sheet, sheet_of
 
     if not is_dense(scan):
@@ -134,7 +134,9 @@ def orientations(scan: ScanData, calibration, progress=None):
         by_curl, refusal = None, str(error)
     disc = bright_field(calibration, scan.frame_shape, PIXELS_ACROSS, scan.excluded)
     planes, _ = binned_planes(scan, disc.lookup, disc.size, lambda part: tell(0.5 * part))
-    entries = entries_of_planes(lambda a, b: planes[a:b], scan.scan_shape, disc, calibration)
+    current = current_of_planes(planes, scan.scan_shape, calibration)
+    shape = scan.scan_shape
+    entries = entries_of_planes(lambda a, b: planes[a:b], shape, disc, calibration, current=current)
     return sheet_of(entries, by_curl, refusal, lambda part: tell(0.5 + 0.5 * part))
 
 

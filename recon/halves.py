@@ -6,6 +6,7 @@ import numpy as np
 
 from recon.backend import on_host
 from recon.calibration import Calibration
+from recon.current import beam_current
 from recon.dose import half_of_events
 from recon.events import ElectronEvents
 from recon.gfunction import Sidebands, build_sidebands
@@ -80,6 +81,7 @@ def split_half(
         G of all the electrons, where it is at hand: then one half is transformed alone, in about
         half the time, and the other's phase follows, since G is linear in the counts. To rounding
         in exact mode; in draft mode but for the halves' chance differences of the mean pattern.
+        Not used where noise of the beam's current is taken out.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -104,6 +106,10 @@ def split_half(
         _check_whole(whole, events, calibration, mode)
     tell = progress or (lambda fraction: None)
     how = aberrations, mode, sideband, band_limit
+    current = beam_current(events.counts, calibration) if whole is None else whole.current
+    if current is not None and current.noise:
+        # Of the halves more of it is taken out than of the whole: they do not add up.
+        whole = None
     number = 1 if whole is not None else 2
     phases, means = [], []
     for which in range(number):
@@ -117,6 +123,7 @@ def split_half(
             calibration,
             pixels_across,
             full=sideband == "full",
+            whole=current,
             progress=step(0.2, 0.95),
         )
         phases.append(on_host(single_sideband(g, *how)))
