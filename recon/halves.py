@@ -14,6 +14,9 @@ from recon.optics import Aberrations
 from recon.resolution import CRITERIA, RingCorrelation, resolution, ring_correlation, ring_width
 from recon.ssb import single_sideband
 
+AT_LIMIT = 1.03
+"""Ratio of the resolution to the last ring's period below which they are the same."""
+
 
 @dataclass(frozen=True, eq=False)
 class SplitHalf:
@@ -25,10 +28,13 @@ class SplitHalf:
         Correlation of the halves; its `snr` is that of all electrons together.
     phases : (2, Sy, Sx) float32 array
         Phases of the halves [rad], on the host.
+    end : str
+        What there are no further rings for.
     """
 
     curve: RingCorrelation
     phases: np.ndarray
+    end: str = "scan step"
 
     def resolution(self, criterion: str = "1/7") -> float | None:
         """Period [Å] down to which the halves agree; None where they do not agree at all."""
@@ -43,11 +49,19 @@ class SplitHalf:
                 "The two halves of the electrons agree at no spatial frequency more than halves "
                 "of noise do."
             )
-        parts = (
+        last = float(1 / self.curve.q[-1])
+        parts = [
             f"{name}: {'none' if period is None else f'{period:.3g} Å'}"
             for name, period in found.items()
+            if period is None or period > AT_LIMIT * last
+        ]
+        if len(parts) == len(found):
+            return f"Two halves of the electrons agree down to ({'; '.join(parts)})."
+        others = f" ({'; '.join(parts)})" if parts else ""
+        return (
+            f"Two halves of the electrons agree down to {last:.3g} Å{others}: the {self.end} is "
+            "the limit."
         )
-        return f"Two halves of the electrons agree down to ({'; '.join(parts)})."
 
 
 def split_half(
@@ -135,10 +149,13 @@ def split_half(
         rest = np.float32(whole.mean_counts - means[0])
         phases.append((both - phases[0] * np.float32(means[0])) / rest)
     steps = calibration.scan_sampling
-    width = ring_width(phases[0].shape, steps, 2 * band_limit * calibration.k0)
-    curve = ring_correlation(*phases, steps, width)
+    limit = 2 * band_limit * calibration.k0
+    # Nothing is kept beyond the band, where both halves are exactly 0.
+    curve = ring_correlation(*phases, steps, ring_width(phases[0].shape, steps, limit), limit)
     tell(1.0)
-    return SplitHalf(curve, np.stack(phases))
+    return SplitHalf(
+        curve, np.stack(phases), "band limit" if limit < 0.5 / max(steps) else "scan step"
+    )
 
 
 def _check_whole(whole, events, calibration, mode):

@@ -40,8 +40,9 @@ def test_the_correlation_is_that_of_the_object_and_its_counting_noise(scan):
         return np.fft.ifft2(truth + spread * white).real
 
     steps = calibration.scan_sampling
-    width = ring_width(SCAN, steps, 1.7 * calibration.k0)
-    draws = [ring_correlation(noisy(), noisy(), steps, width).correlation for _ in range(40)]
+    limit = 1.7 * calibration.k0
+    how = steps, ring_width(SCAN, steps, limit), limit
+    draws = [ring_correlation(noisy(), noisy(), *how).correlation for _ in range(40)]
     inside = found.curve.q < 1.6 * calibration.k0
     mean, deviation = (f(draws, axis=0)[inside] for f in (np.mean, np.std))
     assert mean[:3].min() > 0.8
@@ -112,4 +113,4 @@ def test_halves_of_noise_are_not_said_to_agree():
     clear = SplitHalf(ring_correlation(*same, (0.4, 0.4), 0.3), same)
     # To the last ring of four.
     last = 1 / clear.curve.q[-1]
-    assert f"agree down to (1/7: {last:.3g} Å; half bit: {last:.3g} Å" in clear.statement
+    assert f"agree down to {last:.3g} Å: the scan step is the limit" in clear.statement
