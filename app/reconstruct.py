@@ -26,7 +26,7 @@ from app.sums import (
     presets,
     stated,
 )
-from app.treating import finer, without_faults
+from app.treating import finer, left_in, without_faults
 from app.versions import versions
 from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
@@ -34,6 +34,7 @@ from recon.com import scan_deflection
 from recon.disc import fit_disc
 from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
 from recon.errors import DiscNotFound
+from recon.health import faulty_pixels
 from recon.io import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
@@ -183,9 +184,10 @@ def _reconstruct(events, choices, device, report):
         events.check_pixels()
         events = events.to_device(device)
     pattern = on_host(pacbed(events))
+    hot, dead = faulty_pixels(pattern, events.excluded)
     treatment = []
     if choices.mask_faulty:
-        events, pattern, treatment = without_faults(events, pattern)
+        events, pattern, treatment = without_faults(events, pattern, hot, dead)
     given = None if choices.centre is None else (choices.centre, choices.radius)
     how = choices.straightening
     events, pattern, straight = straightened(events, pattern, how, given, report)
@@ -273,6 +275,16 @@ def _reconstruct(events, choices, device, report):
         "electrons": electrons(events),
         "statement": stated(events),
         "treatment": [*treatment, *straight, *told],
+        "faulty_pixels": {
+            "hot": int(hot.sum()),
+            "dead": int(dead.sum()),
+            "statement": "" if choices.mask_faulty else left_in(hot, dead),
+        },
+        "current": sidebands.current and sidebands.current.record(),
+        "undersampling": {
+            "steps_per_nyquist": calibration.undersampling,
+            "statement": calibration.undersampled,
+        },
         "contradictions": contradictions(_given(choices, calibration), events.metadata),
         "calibration": asdict(calibration),
         "disc": disc,

@@ -259,6 +259,11 @@ def derive(
         shown["faults"] = reading
 
     made_of = (scan.key, calibration)
+    if calibration is not None and shown.get("current") != made_of:
+        current = prepared.sidebands.current
+        publish([("current", current.statement if current else "")])
+        shown["current"] = made_of
+
     if shown.get("com") != made_of:
         com = engine.com(scan, meter.begin("Centre of mass"))
         publish([("com", com_field(engine, scan, calibration, com, sampling))])

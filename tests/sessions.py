@@ -94,7 +94,12 @@ class FakeEngine:
     def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         self._call("sidebands", pixels, progress=progress)
         return SimpleNamespace(
-            entries=123, scan_shape=(2, 3), calibration=calibration, full=full, device=CPU
+            entries=123,
+            scan_shape=(2, 3),
+            calibration=calibration,
+            full=full,
+            device=CPU,
+            current=None,
         )
 
     def announcement(self, scan, calibration, pixels, full=False):

@@ -12,6 +12,8 @@ CONTRASTS = "Besides the phase"
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
 
+FOUND = "faulty_pixels", "undersampling", "current", "disc", "orientation"
+
 
 def reconstruct(
     file: Annotated[
@@ -379,7 +381,7 @@ def reconstruct(
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]
     if from_file:
         typer.echo(f"Taken from the file: {', '.join(from_file)}.")
-    for name in ("disc", "orientation", "fit", "wiener", "resolution", "device"):
+    for name in (*FOUND, "fit", "wiener", "resolution", "device"):
         if statement := (parameters.get(name) or {}).get("statement"):
             typer.echo(statement)
     fit = parameters["fit"] or {}
