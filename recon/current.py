@@ -35,6 +35,9 @@ CLIP = 3.0
 SMALLEST = 8
 """Positions along an axis without which a spectrum tells nothing."""
 
+CHI_SQUARE = 0.455
+"""Median of a χ² of one degree of freedom."""
+
 SLOW = 2
 """Frequencies along the fast axis, from 0, at which the current changes from row to row: noise of
 any size lives there, and hardly a specimen."""
@@ -56,11 +59,14 @@ class BeamCurrent:
     noise : float
         Relative standard deviation of the current from frame to frame; 0 where it is not told
         from counting noise.
+    rows : float
+        The same from row to row.
     """
 
     excess: np.ndarray
     empty: np.ndarray
-    noise: float
+    noise: float = 0.0
+    rows: float = 0.0
 
     @property
     def statement(self) -> str:
@@ -68,16 +74,19 @@ class BeamCurrent:
         said, number = [], int(self.empty.sum())
         if number:
             share = f"{number} of {self.empty.size} frames ({100 * self.empty.mean():.2g} %)"
-            are = (
-                "are empty: the mean pattern stands in for them"
-                if number > 1
-                else ("is empty: the mean pattern stands in for it")
-            )
-            said.append(f"{share} {are} in G.")
-        if self.noise:
+            stands = "are empty: the mean pattern stands in for them"
+            if number == 1:
+                stands = "is empty: the mean pattern stands in for it"
+            said.append(f"{share} {stands} in G.")
+        varies = [
+            f"{100 * size:.2g} % (rms) from {what} to {what}"
+            for size, what in ((self.noise, "frame"), (self.rows, "row"))
+            if size
+        ]
+        if varies:
             said.append(
-                f"The beam current varies by {100 * self.noise:.2g} % (rms) from frame to frame, "
-                "beyond counting noise: it is taken out of G, down to counting noise."
+                f"The beam current varies by {' and '.join(varies)}, beyond counting noise: it is "
+                "taken out of G, down to counting noise."
             )
         return " ".join(said)
 
@@ -86,6 +95,7 @@ class BeamCurrent:
         return {
             "empty_frames": int(self.empty.sum()),
             "current_noise": self.noise,
+            "current_noise_of_rows": self.rows,
             "statement": self.statement,
         }
 
@@ -134,8 +144,9 @@ def beam_current(
     totals is noise; that of the current is uneven along the fast axis at most, and is known for
     each column from the frequencies beyond 2 k0 in it. What exceeds it threefold at a frequency is
     the specimen's, and is taken out up to there alone; only what changes from row to row, and not
-    along it, is the current's in any size. Scans so coarse that hardly any
-    frequency lies beyond 2 k0 do not tell noise of the current.
+    along it, is the current's in any size. Scans so coarse that hardly any frequency lies beyond
+    2 k0 do not tell noise of frames. That of rows lies on the column of qx = 0 alone, up to the
+    highest qy, where a specimen's power is that of the columns beside it.
 
     Totals hold the noise of counting too. All of them taken out would leave G without noise where
     it is alike on the whole disc, and a fit finds its way there; so much is taken out that what is
@@ -143,20 +154,25 @@ def beam_current(
     """
     totals = np.asarray(totals, float)
     empty = empty_frames(totals, halves is None) if whole is None else whole.empty
-    noisy = min(totals.shape) >= SMALLEST and (whole is None or whole.noise > 0)
-    if empty.all() or not totals[~empty].any() or not (noisy or empty.any()):
+    if empty.all() or not totals[~empty].any():
         return None
     mean = totals[~empty].mean()
-    change, noise = _change(totals, empty), 0.0
-    if noisy:
+    change, found = _change(totals, empty), (0.0, 0.0)
+    spectrum = scipy.fft.rfft2(change)
+    spectrum[0, 0] = 0
+    shares = np.zeros(spectrum.shape)
+    if whole is not None:
+        found = whole.noise, whole.rows
+        shares[:, : None if whole.noise else bool(whole.rows)] = 1
+    elif min(totals.shape) >= SMALLEST:
         parts = None if halves is None else [_change(half, empty) for half in halves]
         counting = 1 / mean if halves is None else None
-        noise, change = _noise(change, parts, calibration, counting, whole)
-    if not noise and not empty.any():
+        found = _told(change, parts, calibration, counting, abs(spectrum), shares)
+    if not any(found) and not empty.any():
         return None
-    share = mean / totals.mean()
-    excess = np.where(empty, 0, share * (1 + (change if noise else 0))) - 1
-    return BeamCurrent(excess.astype(np.float32), empty, noise)
+    taken = scipy.fft.irfft2(spectrum * shares, change.shape)
+    excess = np.where(empty, 0, mean / totals.mean() * (1 + taken)) - 1
+    return BeamCurrent(excess.astype(np.float32), empty, *found)
 
 
 def _change(totals, empty):
@@ -176,45 +192,63 @@ def empty_frames(totals, counted: bool = True) -> np.ndarray:
     return empty & (np.exp(-typical) * totals.size < outliers.FALSE_ALARMS)
 
 
-def _noise(change, parts, calibration, counting, whole):
-    """Standard deviation of the current, 0 if it is not told; and the change to be taken out."""
-    shape = change.shape
-    window = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in shape))
+def _told(change, parts, calibration, counting, size, shares):
+    """Standard deviations of the current from frame to frame and row to row, 0 if not told.
+
+    Fills `shares` of the spectrum that is to be taken out, whose modulus is `size`.
+    """
+    window = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in change.shape))
 
     def spectrum(image):
-        """Its power is that of the image without a window, where that is noise."""
-        return scipy.fft.rfft2((image - image.mean()) * window) / sqrt(np.mean(window**2))
+        """Its power is that of the image, a variance, where that is noise."""
+        return scipy.fft.rfft2((image - image.mean()) * window) / sqrt(np.sum(window**2))
 
-    beyond = _beyond(shape, calibration)
+    power = np.abs(spectrum(change)) ** 2
+    rows = _of_rows(power, change)
+    if rows:
+        shares[:, 0] = 1
+    beyond = _beyond(change.shape, calibration)
     independent = beyond.sum() / HANN**2
     if independent < FEWEST:
-        return 0.0, change
-    power = np.where(beyond, np.abs(spectrum(change)) ** 2 / change.size, 0)
+        return 0.0, rows
+    power = np.where(beyond, power, 0)
     total = power.sum() / beyond.sum()
     if counting is None:
         first, second = (spectrum(part)[beyond] for part in parts)
-        counting = total - (first * second.conj()).real.mean() / change.size
+        counting = total - (first * second.conj()).real.mean()
     noise = sqrt(max(total - counting, 0))
-    if whole is not None:
-        return whole.noise, change
-    least = max(SURE * total / sqrt(independent), LEAST_EXCESS * counting, LEAST_NOISE**2)
-    if noise**2 <= least:
-        return 0.0, change
+    if noise**2 <= max(SURE * total / sqrt(independent), LEAST_EXCESS * counting, LEAST_NOISE**2):
+        return 0.0, rows
     number, sums = (_beside(a.sum(axis=0)) for a in (beyond, power))
     level = np.where(number >= FEW, sums / np.maximum(number, 1), total)
-    return noise, _taken(change, level, counting)
-
-
-def _taken(change, level, counting):
-    """The part of the change that is taken out, by the power of all noise in each column."""
-    spectrum = scipy.fft.rfft2(change)
-    spectrum[0, 0] = 0
     most = CLIP * np.sqrt(level * change.size)
-    clipped = np.minimum(1, most / np.maximum(np.abs(spectrum), 1e-300))
-    share = clipped * (1 - np.sqrt(np.minimum(counting / level, 1)))
-    share[:, :SLOW] = 1
-    spectrum *= share
-    return scipy.fft.irfft2(spectrum, change.shape)
+    shares[:] = np.minimum(1, most / np.maximum(size, 1e-300))
+    shares *= 1 - np.sqrt(np.minimum(counting / level, 1))
+    shares[:, :SLOW] = 1
+    return noise, rows
+
+
+def _of_rows(power, change):
+    """Standard deviation of the current from row to row; 0 if it is not told.
+
+    `power` is that of the change as noise, with a window, which spreads the column of qx = 0 over
+    the next. Lattice rows are few in the spectrum, an edge along the rows is one step from one to
+    the next: the median over either knows neither, and the smaller one counts.
+    """
+    columns = change.shape[1]
+    high = abs(np.fft.fftfreq(len(power))) > 0.25
+    # Of a real image ±qy are one at qx = 0; a median's error is 1 / ln 2 of a mean's.
+    independent = high.sum() / 2 / HANN
+    if independent < FEW / 2:
+        return 0.0
+    others = np.median(power[high, 3:9]) / np.log(2)
+    steps = np.diff(change.mean(axis=1))
+    own = np.median(power[high, 0]) / np.log(2)
+    own = min(own, columns * np.median(steps**2) / CHI_SQUARE / 2)
+    if own <= others * (1 + SURE / (np.log(2) * sqrt(independent))):
+        return 0.0
+    variance = (own - others) / columns
+    return sqrt(variance) if variance > LEAST_NOISE**2 else 0.0
 
 
 def _beyond(shape, calibration):
@@ -222,7 +256,10 @@ def _beyond(shape, calibration):
     steps = calibration.scan_sampling
     q_y, q_x = np.fft.fftfreq(shape[0], steps[0]), np.fft.rfftfreq(shape[1], steps[1])
     pixel = max(1 / (n * step) for n, step in zip(shape, steps, strict=True))
-    return np.hypot(q_y[:, None], q_x) > 2 * calibration.k0 + BESIDE * pixel
+    beyond = np.hypot(q_y[:, None], q_x) > 2 * calibration.k0 + BESIDE * pixel
+    # What changes from row to row is judged by itself.
+    beyond[:, :SLOW] = False
+    return beyond
 
 
 def _beside(columns):

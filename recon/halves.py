@@ -121,7 +121,7 @@ def split_half(
     tell = progress or (lambda fraction: None)
     how = aberrations, mode, sideband, band_limit
     current = beam_current(events.counts, calibration) if whole is None else whole.current
-    if current is not None and current.noise:
+    if current is not None and (current.noise or current.rows):
         # Of the halves more of it is taken out than of the whole: they do not add up.
         whole = None
     number = 1 if whole is not None else 2

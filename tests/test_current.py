@@ -260,3 +260,24 @@ def test_what_is_taken_out_leaves_the_sum_at_zero_frequency():
     current.take_out(transform, found.added(np))
     expected = before - before[:, :1, :1] * np.fft.rfft2(excess) / 16
     np.testing.assert_allclose(transform, expected, atol=1e-6)
+
+
+def test_noise_from_row_to_row_is_taken_out_too(expected, clean, monkeypatch):
+    rows = 1 + CURRENT * np.random.default_rng(9).normal(size=(SCAN[0], 1))
+    scan, truth = events(drawn(expected, rows)), phase()
+    g = g_of(scan)
+    assert g.current.noise == 0
+    assert g.current.rows == pytest.approx(rows.std(), rel=0.3)
+    assert "from row to row" in g.current.statement
+    assert error_of(g, truth) < 1.1 * error_of(g_of(events(clean)), truth)
+    monkeypatch.setattr(gfunction, "beam_current", lambda *args, **options: None)
+    assert error_of(g_of(scan), truth) > 1.3 * error_of(g, truth)
+
+
+def test_an_edge_along_the_rows_and_lattice_rows_are_no_noise_of_the_current():
+    y, x = np.indices((64, 72))
+    edge = 0.05 * (y > 30) + 0 * x
+    lattice = 0.05 * np.cos(2 * np.pi * y * 12 / 64) + 0.05 * np.cos(2 * np.pi * y * 20 / 64)
+    for mean in (30, 1000):
+        for change in (edge, lattice):
+            assert beam_current(totals(mean, change, shape=(64, 72)), CALIBRATION) is None
