@@ -282,7 +282,7 @@ def _reconstruct(events, choices, device, report):
         },
         "current": sidebands.current and sidebands.current.record(),
         "undersampling": {
-            "steps_per_nyquist": calibration.undersampling,
+            "step_over_nyquist": calibration.undersampling,
             "statement": calibration.undersampled,
         },
         "contradictions": contradictions(_given(choices, calibration), events.metadata),

@@ -13,6 +13,7 @@ from test_page import StandIn, summary
 from app.aside import Job
 from app.catalogue import Catalogue
 from app.checking import Checked, Faults
+from app.features.checking import Checking
 from app.page import Page
 from app.request import Reading, Treatment
 from app.service import ComputeService
@@ -155,6 +156,23 @@ def test_hot_pixels_are_offered_to_be_left_out_once(instrument):
 def test_a_detector_without_hot_pixels_is_not_talked_of(instrument, faults):
     instrument.pipeline.publish("faults", faults)
     assert instrument.notices.items == []
+
+
+def test_what_is_known_of_a_scan_stands_beside_the_check(instrument):
+    (checking,) = [f for f in instrument.features if isinstance(f, Checking)]
+    instrument.pipeline.publish("faults", Faults(Reading("demo"), 0, 171))
+    assert checking.controls.values["verdict"] == "171 dead pixels."
+    said = "4 of 100 frames (4 %) are empty: the mean pattern stands in for them in G."
+    instrument.pipeline.publish("current", said)
+    assert checking.controls.values["verdict"] == f"171 dead pixels. {said}"
+    assert [item[2] for item in instrument.notices.items] == [said]
+    # A figure that changes with the calibration is no news.
+    instrument.pipeline.publish("current", said.replace("4 %", "4.0 %"))
+    assert len(instrument.notices.items) == 1
+    instrument.pipeline.publish("health", CHECKED)
+    assert checking.controls.values["verdict"] == "2 things to look at"
+    assert Faults(Reading("demo"), 1, 0).words == "1 hot pixel"
+    assert Faults(Reading("demo"), 1, 2).words == "1 hot and 2 dead pixels"
 
 
 def test_the_corrections_say_what_they_found(instrument):
