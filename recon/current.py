@@ -101,7 +101,7 @@ class BeamCurrent:
 
     def added(self, xp):
         """(Sy, Qx) complex64: FFT(excess) over its value for a whole frame, 0 at q = 0; in `xp`."""
-        spectrum = scipy.fft.rfft2(self.excess) / np.float32(self.excess.size)
+        spectrum = _rfft2(self.excess) / np.float32(self.excess.size)
         spectrum[0, 0] = 0
         return xp.asarray(spectrum.astype(np.complex64))
 
@@ -157,22 +157,47 @@ def beam_current(
     if empty.all() or not totals[~empty].any():
         return None
     mean = totals[~empty].mean()
-    change, found = _change(totals, empty), (0.0, 0.0)
-    spectrum = scipy.fft.rfft2(change)
-    spectrum[0, 0] = 0
-    shares = np.zeros(spectrum.shape)
+    change, told = _change(totals, empty), _Told()
     if whole is not None:
-        found = whole.noise, whole.rows
-        shares[:, : None if whole.noise else bool(whole.rows)] = 1
+        told = _Told(whole.noise, whole.rows)
     elif min(totals.shape) >= SMALLEST:
         parts = None if halves is None else [_change(half, empty) for half in halves]
-        counting = 1 / mean if halves is None else None
-        found = _told(change, parts, calibration, counting, abs(spectrum), shares)
-    if not any(found) and not empty.any():
+        told = _told(change, parts, calibration, 1 / mean if halves is None else None)
+    if not (told.noise or told.rows or empty.any()):
         return None
-    taken = scipy.fft.irfft2(spectrum * shares, change.shape)
-    excess = np.where(empty, 0, mean / totals.mean() * (1 + taken)) - 1
-    return BeamCurrent(excess.astype(np.float32), empty, *found)
+    excess = np.where(empty, 0, mean / totals.mean() * (1 + told.of(change))) - 1
+    return BeamCurrent(excess.astype(np.float32), empty, told.noise, told.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """Standard deviations of the current, 0 if not told, and how much of them is taken out."""
+
+    noise: float = 0.0
+    rows: float = 0.0
+    level: np.ndarray | None = None
+    """(Qx,) power of all noise in each column; None where all of it is taken out."""
+    counting: float = 0.0
+
+    def of(self, change):
+        """(Sy, Sx) what is taken out of the change."""
+        if not self.noise and not self.rows:
+            return np.zeros_like(change)
+        spectrum = _rfft2(change)
+        spectrum[0, 0] = 0
+        if not self.noise:
+            spectrum[:, 1:] = 0
+        elif self.level is not None:
+            most = CLIP * np.sqrt(self.level * change.size)
+            shares = np.minimum(1, most / np.maximum(np.abs(spectrum), 1e-300))
+            shares *= 1 - np.sqrt(np.minimum(self.counting / self.level, 1))
+            shares[:, :SLOW] = 1
+            spectrum *= shares
+        return scipy.fft.irfft2(spectrum, change.shape, workers=-1)
+
+
+def _rfft2(image):
+    return scipy.fft.rfft2(image, workers=-1)
 
 
 def _change(totals, empty):
@@ -192,25 +217,21 @@ def empty_frames(totals, counted: bool = True) -> np.ndarray:
     return empty & (np.exp(-typical) * totals.size < outliers.FALSE_ALARMS)
 
 
-def _told(change, parts, calibration, counting, size, shares):
-    """Standard deviations of the current from frame to frame and row to row, 0 if not told.
-
-    Fills `shares` of the spectrum that is to be taken out, whose modulus is `size`.
-    """
+def _told(change, parts, calibration, counting) -> _Told:
+    """What the totals tell of the current beyond counting noise."""
     window = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in change.shape))
+    scale = sqrt(np.sum(window**2))
 
     def spectrum(image):
         """Its power is that of the image, a variance, where that is noise."""
-        return scipy.fft.rfft2((image - image.mean()) * window) / sqrt(np.sum(window**2))
+        return _rfft2((image - image.mean()) * window) / scale
 
     power = np.abs(spectrum(change)) ** 2
     rows = _of_rows(power, change)
-    if rows:
-        shares[:, 0] = 1
     beyond = _beyond(change.shape, calibration)
     independent = beyond.sum() / HANN**2
     if independent < FEWEST:
-        return 0.0, rows
+        return _Told(rows=rows)
     power = np.where(beyond, power, 0)
     total = power.sum() / beyond.sum()
     if counting is None:
@@ -218,14 +239,10 @@ def _told(change, parts, calibration, counting, size, shares):
         counting = total - (first * second.conj()).real.mean()
     noise = sqrt(max(total - counting, 0))
     if noise**2 <= max(SURE * total / sqrt(independent), LEAST_EXCESS * counting, LEAST_NOISE**2):
-        return 0.0, rows
+        return _Told(rows=rows)
     number, sums = (_beside(a.sum(axis=0)) for a in (beyond, power))
     level = np.where(number >= FEW, sums / np.maximum(number, 1), total)
-    most = CLIP * np.sqrt(level * change.size)
-    shares[:] = np.minimum(1, most / np.maximum(size, 1e-300))
-    shares *= 1 - np.sqrt(np.minimum(counting / level, 1))
-    shares[:, :SLOW] = 1
-    return noise, rows
+    return _Told(noise, rows, level, counting)
 
 
 def _of_rows(power, change):
