@@ -7,18 +7,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bokeh.document import Document
+from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events
 from sessions import CALIBRATED, FakeEngine, Session
 from test_page import StandIn, summary
 
 from app.aside import Job
 from app.catalogue import Catalogue
 from app.checking import Checked, Faults
+from app.engine import Engine
 from app.features.checking import Checking
 from app.page import Page
 from app.request import Reading, Treatment
 from app.service import ComputeService
+from app.state import Experiment
 from app.views import findings, plots
+from recon.events import from_frames
 from recon.health import Finding
+from recon.io import write_events
+from recon.simulate import truth
 
 HOT = np.zeros((20, 30), bool)
 HOT[4, 25] = True
@@ -212,3 +218,18 @@ def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():
     assert [faults.hot for faults in session.all("faults")][:1] == [0]
     session.pipeline.close()
     service.close()
+
+
+def test_a_session_tells_of_empty_frames_and_of_a_coarse_step(tmp_path):
+    events = weak_events(400, metadata=truth(CALIBRATION, ABERRATIONS))
+    frames = [f if n % 60 else f[:0] for n, f in enumerate(events.frames())]
+    spoiled = from_frames(frames, SCAN_SHAPE, FRAME_SHAPE, metadata=events.metadata)
+    write_events(tmp_path / "scan.npz", spoiled)
+    engine, service = Engine(Catalogue(tmp_path)), ComputeService()
+    session = Session(engine, service, Experiment("scan.npz")).start()
+    session.until(lambda: session.all("current"))
+    assert session.all("current")[-1].startswith("8 of 480 frames (1.7 %) are empty")
+    assert any("undersamples" in note for note in session.all("scan")[-1].notes)
+    session.pipeline.close()
+    service.close()
+    engine.close()
