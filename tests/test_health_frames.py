@@ -122,3 +122,19 @@ def test_a_mask_that_leaves_nothing_is_no_fault():
     events = scan(electrons=5)
     everything = replace(without(events, np.ones(FRAME, bool)))
     assert not health(everything).hot.any()
+
+
+@pytest.mark.parametrize("rows", [(8, 12), (9, 16), (0, 1)], ids=["a quarter", "the end", "a row"])
+@pytest.mark.parametrize("background", [0.0, 1.5])
+def test_rows_that_are_missing_are_empty_frames_and_no_drift(rows, background):
+    """With a background beside the disc, of which an empty frame has nothing either."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:16, :16]
+    mean = np.where(np.hypot(y - 7.5, x - 7.5) < 4, 60, background)
+    counts = rng.poisson(mean, (16, 20, 16, 16))
+    counts[slice(*rows)] = 0
+    found = health(of_array(counts.astype(np.uint16)))
+    missing = 20 * (rows[1] - rows[0])
+    assert found["frames"].values["empty or thin frames"] == (missing, "")
+    assert found["frames"].verdict == "bad"
+    assert found["beam current"].verdict == "ok"

@@ -8,6 +8,7 @@ from scipy import stats
 from recon import frames_sums, virtual
 from recon.backend import on_host
 from recon.com import centre_of_mass
+from recon.current import empty_frames
 from recon.frames import DenseFrames
 from recon.health import outliers, pairs, pixels, trends
 from recon.health.finding import Finding, HealthReport
@@ -48,16 +49,17 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
     disc = virtual.annulus(scan.frame_shape, centre, 0, np.inf if radius is None else 1.3 * radius)
     if dense:
         level = _beside(pattern, keep & ~disc) / scan.positions
-        totals, com = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
+        sums, totals, com = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
     else:
-        totals = scan.counts
+        sums = totals = scan.counts
         com = on_host(centre_of_mass(scan, keep & disc, lambda f: tell(0.3 + 0.3 * f)))
+    empty = empty_frames(sums, not dense)
     findings = [
         _layout(scan),
-        _frames(totals, not dense),
+        _frames(totals, empty, not dense),
         *_dead(levels, single, sectors),
         _hot(levels, hot, centre, radius),
-        _drift(totals),
+        _drift(totals, empty),
         _signal(totals) if dense else _dose(scan, calibration),
         _flyback(scan, totals, com),
         _descan(com, radius),
@@ -81,11 +83,11 @@ def _beside(pattern, dark):
 
 
 def _in_the_disc(frames, mask, level, progress):
-    """Sums and centres of mass over a mask, of what exceeds a level in each pixel."""
+    """Sums over a mask; and sums and centres of mass of what exceeds a level in each pixel."""
     sums, com = frames_sums.sums_and_centres(frames, mask, progress)
     places = np.argwhere(mask)
     if not level or not len(places):
-        return sums, com
+        return sums, sums, com
     above = sums - level * len(places)
     typical = np.median(above)
     lit = (above > 0.1 * typical) & (typical > 0)
@@ -93,7 +95,7 @@ def _in_the_disc(frames, mask, level, progress):
         flat = places.mean(0)[:, None, None]
         com = np.divide(com * sums - level * len(places) * flat, above, out=com.copy(), where=lit)
         com[:, ~lit] = com[:, lit].mean(1, keepdims=True)
-    return above, com
+    return sums, above, com
 
 
 def _layout(scan):
@@ -114,12 +116,11 @@ def _layout(scan):
     )
 
 
-def _frames(counts, counted):
-    dispersion = outliers.dispersion_of(counts, counted)
-    typical = float(np.median(counts))
-    # So many electrons that no frame of the scan is empty by chance.
-    empty = (counts == 0) & (np.exp(-typical / dispersion) * counts.size < outliers.FALSE_ALARMS)
-    empty |= outliers.too_few(counts, dispersion)
+def _frames(counts, empty, counted):
+    present = np.where(empty, np.median(counts[~empty]) if not empty.all() else 0, counts)
+    dispersion = outliers.dispersion_of(present, counted)
+    typical = float(np.median(present))
+    empty = empty | outliers.too_few(counts, dispersion)
     full = outliers.too_many(counts, dispersion)
     wrong = int(empty.sum() + full.sum())
     return Finding(
@@ -196,9 +197,12 @@ def _hot(levels, hot, centre, radius):
     )
 
 
-def _drift(counts):
-    rows = counts.mean(1)
-    mean = max(rows.mean(), 1e-9)
+def _drift(counts, empty):
+    # A row of which nothing is left tells nothing of the current.
+    rows = np.array(
+        [row[~lost].mean() for row, lost in zip(counts, empty, strict=True) if not lost.all()]
+    )
+    mean = max(rows.mean(), 1e-9) if rows.size else 1e-9
     slope, error = (float(100 * v / mean) for v in trends.trend(rows))
     sure = trends.beyond_chance(slope, error, rows.size) and abs(slope) > 2
     return Finding(
