@@ -50,18 +50,20 @@ class SplitHalf:
                 "of noise do."
             )
         last = float(1 / self.curve.q[-1])
+        ended = [name for name, period in found.items() if period and period < AT_LIMIT * last]
+        if len(ended) == len(found):
+            return (
+                f"Two halves of the electrons agree down to {last:.3g} Å: the {self.end} is the "
+                "limit."
+            )
         parts = [
             f"{name}: {'none' if period is None else f'{period:.3g} Å'}"
             for name, period in found.items()
-            if period is None or period > AT_LIMIT * last
+            if name not in ended
         ]
-        if len(parts) == len(found):
-            return f"Two halves of the electrons agree down to ({'; '.join(parts)})."
-        others = f" ({'; '.join(parts)})" if parts else ""
-        return (
-            f"Two halves of the electrons agree down to {last:.3g} Å{others}: the {self.end} is "
-            "the limit."
-        )
+        if ended:
+            parts.append(f"{' and '.join(ended)}: {last:.3g} Å, up to the {self.end}")
+        return f"Two halves of the electrons agree down to ({'; '.join(parts)})."
 
 
 def split_half(
