@@ -128,6 +128,18 @@ def test_a_device_takes_out_the_same(kind, request, monkeypatch):
     assert moved.current is there.current
 
 
+def test_a_device_takes_it_out_of_entries_and_shifted_images(lost, monkeypatch):
+    device = fake_gpu("cpu", monkeypatch).device
+    here = events(lost)
+    there = here.to_device(device)
+    found, expected = (disc_entries(each, CALIBRATION, 8).values for each in (there, here))
+    np.testing.assert_allclose(found, expected, atol=1e-4 * abs(expected).max())
+    found, expected = (
+        on_host(tilt_corrected(each, CALIBRATION, ABERRATIONS, 8).image) for each in (there, here)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def error_of(g, truth):
     found = on_host(single_sideband(g, ABERRATIONS, "exact", "both", 0.7))
     return np.std(found - found.mean() - truth)
