@@ -1,10 +1,11 @@
 """Frames of low counts as electron events, exactly."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from recon.events import ElectronEvents, Source
+from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.growing import Growing
 from recon.kernels import frames as kernels
@@ -58,7 +59,7 @@ def events_from_frames(frames: DenseFrames, progress=None) -> ElectronEvents:
         electrons.append(pixels)
         if progress is not None:
             progress((first + len(counts)) / frames.positions)
-    source = Source(frames.source.name, f"{frames.source.format}, low counts as events")
+    source = replace(frames.source, format=f"{frames.source.format}, low counts as events")
     return ElectronEvents(
         electrons.taken(),
         np.concatenate([[0], np.cumsum(sums)]),

@@ -88,6 +88,8 @@ def count(
     place = CPU if device == "auto" and not usual else choose(device)
     limit_gpu(place)
     frames = open_frames(raw, scan_shape=scan_shape)
+    for note in frames.source.notes:
+        typer.echo(note, err=True)
     references = {
         "dark": None if dark is None else _mean(dark),
         "gain": None if gain is None else _mean(gain),

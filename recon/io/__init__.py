@@ -17,7 +17,7 @@ from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
-from recon.io.dense import is_dense, open_frames, open_scan
+from recon.io.dense import hint, is_dense, names, open_frames, open_scan
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.side_files import with_side_file
@@ -172,9 +172,9 @@ def _reader_of(path):
     for reader in READERS:
         if reader.matches(path):
             return reader
-    raise UnreadableFile(
-        "the content is of no known format ({})".format(" or ".join(r.NAME for r in READERS))
-    )
+    events = ", ".join(r.NAME for r in READERS)
+    known = f"the content is of no known format of events ({events}) or of frames ({names()})"
+    raise UnreadableFile(hint(path) or known)
 
 
 def statement(scan: ElectronEvents | DenseFrames) -> str:

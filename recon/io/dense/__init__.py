@@ -1,6 +1,7 @@
 """Files of dense frames, each format a module with NAME, `matches(path)` and `read(path, asked)`.
 
-`read` gives an `Array`: how its frames fill a scan is settled here, for all formats alike.
+`read` gives an `Array`: how its frames fill a scan is settled there, for all formats alike. Some
+have `hint(path)`, a sentence for a file that is of no use alone.
 """
 
 import os
@@ -11,11 +12,22 @@ from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.frames_events import events_from_frames, takes_less_as_events
-from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
+from recon.io.dense import (
+    blo,
+    dectris,
+    dm_frames,
+    empad,
+    hdf5,
+    merlin,
+    mrc,
+    npy,
+    tvips,
+    zarr_arrays,
+)
 from recon.io.side_files import with_side_file
 from recon.io.words import sentence
 
-READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
+READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, merlin, dm_frames, mrc, tvips)
 """In the order in which they are asked: the surest sign first."""
 
 LARGEST_DETECTOR = 1 << 27
@@ -72,6 +84,20 @@ def is_dense(path) -> bool:
     return _reader_of(Path(path)) is not None
 
 
+def names() -> str:
+    """The formats of dense frames, in words."""
+    return ", ".join(reader.NAME for reader in READERS)
+
+
+def hint(path: Path) -> str | None:
+    """What belongs to a file that is half of a scan, in a sentence; None for any other."""
+    for reader in READERS:
+        look = getattr(reader, "hint", None)
+        if look is not None and path.is_file() and (found := look(path)):
+            return found
+    return None
+
+
 def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrames:
     """Dense frames of a file, read when they are needed.
 
@@ -101,8 +127,8 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
             raise UnreadableFile("this is not an ordinary file")
         reader = _reader_of(path)
         if reader is None:
-            names = ", ".join(r.NAME for r in READERS)
-            raise UnreadableFile(f"the content is of no known format of frames ({names})")
+            known = f"the content is of no known format of frames ({names()})"
+            raise UnreadableFile(hint(path) or known)
         frames = reader.read(path, scan_shape).frames(scan_shape, reference)
         if frames.frame_shape[0] * frames.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(

@@ -9,9 +9,10 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.apart import Apart, is_harmless
-from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.dense.arrays import Array, hyperspy
 from recon.io.dense.attributes import attribute, heap_is_sound
 from recon.io.dense.chunks import Chunks, is_ours
+from recon.io.dense.emd import axes_of, py4dstem
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
 MOST_OBJECTS = 100_000
@@ -125,9 +126,11 @@ def read(path: Path, asked=None) -> Array:
             )
         name = names[0]
         velox = name.startswith("/Data/Image/") and "Version" in file
-        said = _velox(file[name].parent) if velox else _said(file[name], heap_is_sound(path))
+        sound = not velox and heap_is_sound(path)
+        said = _velox(file[name].parent) if velox else _said(file[name], sound)
+        axes = () if velox else axes_of(file[name], sound)
         form = _form(file[name], velox)
-    return Array(Stored(path, name, frames_last=velox), path.name, form, said)
+    return Array(Stored(path, name, frames_last=velox), path.name, form, said, axes=axes)
 
 
 def _arrays(file):
@@ -158,22 +161,11 @@ def _form(dataset, velox):
 
 
 def _said(dataset, sound):
-    """What HyperSpy's axes and metadata, or EMD's dimensions, say of the scan."""
-    parent, said = dataset.parent, {}
-    axes = [parent.get(f"axis-{n}") for n in range(2)]
-    if all(isinstance(a, h5py.Group) for a in axes) and dataset.ndim == 4:
-        scales = [_plain(attribute(a, "scale", sound)) for a in axes]
-        said |= step(*scales, _text(attribute(axes[0], "units", sound)), "axes' scale")
-        instrument = parent.get("metadata/Acquisition_instrument/TEM")
-        if isinstance(instrument, h5py.Group):
-            said |= hyperspy(lambda name: _plain(attribute(instrument, name, sound)))
-    first = 0 if isinstance(parent.get("dim0"), h5py.Dataset) else 1
-    dims = [parent.get(f"dim{n}") for n in (first, first + 1)]
-    if dataset.ndim == 4 and all(isinstance(d, h5py.Dataset) and d.size > 1 for d in dims):
-        steps = [_plain(small(d, 1)) - _plain(small(d, 0)) for d in dims if d.ndim == 1]
-        unit = _text(attribute(dims[0], "units", sound)).strip("[]")
-        if len(steps) == 2:
-            said |= step(*steps, unit, f"{dims[0].name}, {dims[1].name}")
+    """What HyperSpy's metadata, or py4DSTEM's calibration, say of the scan."""
+    said = py4dstem(dataset, sound)
+    instrument = dataset.parent.get("metadata/Acquisition_instrument/TEM")
+    if isinstance(instrument, h5py.Group):
+        said |= hyperspy(lambda name: _plain(attribute(instrument, name, sound)))
     return said
 
 
@@ -204,7 +196,3 @@ def _plain(value):
         return float(np.asarray(value).item())
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _text(value):
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

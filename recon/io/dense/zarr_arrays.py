@@ -11,7 +11,9 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.apart import Apart
-from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.dense.arrays import Array, hyperspy
+from recon.io.dense.axes import Axis
+from recon.io.dense.emd import number
 
 NAME = "Zarr (HyperSpy, any array)"
 SIGNS = (".zgroup", ".zarray", "zarr.json")
@@ -117,7 +119,8 @@ def read(path: Path, asked=None) -> Array:
             "it is not clear which is the scan"
         )
     array, parent = of_size[0]
-    return Array(_Stored(array, path), path.name, NAME, _said(array, parent))
+    said, axes = _said(array, parent)
+    return Array(_Stored(array, path), path.name, NAME, said, axes=axes)
 
 
 def _arrays(root):
@@ -142,16 +145,19 @@ def _arrays(root):
 
 
 def _said(array, parent):
-    """What HyperSpy's axes and metadata say of the scan."""
-    if parent is None or array.ndim != 4:
-        return {}
+    """What HyperSpy's metadata say of the scan, and what it says of each axis."""
+    if parent is None:
+        return {}, ()
     try:
-        axes = [dict(parent[f"axis-{n}"].attrs) for n in range(2)]
+        found = [dict(parent[f"axis-{n}"].attrs) for n in range(array.ndim)]
     except (KeyError, TypeError, ValueError):
-        return {}
-    said = step(axes[0].get("scale"), axes[1].get("scale"), axes[0].get("units"), "axes' scale")
+        return {}, ()
+    axes = tuple(
+        Axis(str(a.get("name") or ""), number(a.get("scale")), str(a.get("units") or ""))
+        for a in found
+    )
     try:
         notes = dict(parent["metadata/Acquisition_instrument/TEM"].attrs)
     except (KeyError, TypeError, ValueError):
-        return said
-    return said | hyperspy(notes.get)
+        return {}, axes
+    return hyperspy(notes.get), axes

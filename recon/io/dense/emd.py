@@ -1,0 +1,105 @@
+"""Axes of an array in HDF5 files of HyperSpy and EMD, and py4DSTEM's calibration."""
+
+import h5py
+import numpy as np
+
+from recon.io.apart import is_harmless
+from recon.io.dense.attributes import attribute
+from recon.io.dense.axes import Axis, is_angular, plain
+
+MILLIRADIANS = {"mrad": 1.0, "rad": 1e3}
+
+
+def axes_of(dataset, sound: bool) -> tuple[Axis, ...]:
+    """Each axis of a dataset, from HyperSpy's groups or EMD's datasets beside it; or none.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    sound : bool
+        Whether text in the file's heap may be read: see `recon.io.dense.attributes`.
+    """
+    parent, count = dataset.parent, dataset.ndim
+    groups = [parent.get(f"axis-{n}") for n in range(count)]
+    if all(isinstance(group, h5py.Group) for group in groups):
+        return tuple(_of_group(group, sound) for group in groups)
+    first = 0 if isinstance(parent.get("dim0"), h5py.Dataset) else 1
+    dims = [parent.get(f"dim{n}") for n in range(first, first + count)]
+    if all(isinstance(dim, h5py.Dataset) for dim in dims):
+        return tuple(_of_dim(dim, sound) for dim in dims)
+    return ()
+
+
+def _of_group(group, sound):
+    return Axis(
+        text(attribute(group, "name", sound)),
+        number(attribute(group, "scale", sound)),
+        text(attribute(group, "units", sound)),
+    )
+
+
+def _of_dim(dim, sound):
+    scale = float("nan")
+    if dim.ndim == 1 and dim.size > 1 and is_harmless(dim):
+        scale = number(dim[1]) - number(dim[0])
+    return Axis(text(attribute(dim, "name", sound)), scale, text(attribute(dim, "units", sound)))
+
+
+def py4dstem(dataset, sound: bool) -> dict:
+    """Entries of py4DSTEM's calibration: semi-angle, and how the scan lies to the detector.
+
+    Its rotation takes a vector of the scan to one of the detector as ours does, its flip exchanges
+    their axes after that (`get_Qvector_from_Rvector` and `calibrate_bragg_peaks_rotation` of
+    `py4DSTEM.process.calibration.rotation`, where x is the row).
+    """
+    root = dataset.name.strip("/").split("/")[0]
+    found = dataset.file.get(f"{root}/metadatabundle/calibration")
+    if not isinstance(found, h5py.Group):
+        return {}
+
+    def value(name):
+        item = found.get(name)
+        if isinstance(item, h5py.Dataset) and item.size == 1 and is_harmless(item):
+            if item.dtype.kind == "O":
+                return item[()] if sound else None
+            return item[()]
+        return attribute(found, name, sound)
+
+    said = {}
+
+    def take(entry, name, given):
+        if np.isfinite(given):
+            said[entry] = (given, f"py4DSTEM: {name}")
+
+    take(
+        "semiangle_cutoff",
+        "convergence_semiangle_mrad",
+        number(value("convergence_semiangle_mrad")),
+    )
+    unit = text(value("Q_pixel_units"))
+    if "semiangle_cutoff" not in said and plain(unit) in MILLIRADIANS and is_angular(unit):
+        radius = number(value("probe_semiangle")) * number(value("Q_pixel_size"))
+        take("semiangle_cutoff", "probe_semiangle", radius * MILLIRADIANS[plain(unit)])
+    degrees = number(value("QR_rotation_degrees"))
+    if not np.isfinite(degrees):
+        degrees = np.degrees(number(value("QR_rotation")))
+    take("rotation_deg", "QR_rotation", float(degrees))
+    # Alone, the flip says nothing: it is False until someone measures both.
+    if "rotation_deg" in said:
+        take("transpose", "QR_flip", number(value("QR_flip")))
+    return said
+
+
+def number(value) -> float:
+    """A number; NaN if it is none."""
+    try:
+        return float(np.asarray(value).item())
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def text(value) -> str:
+    """Text; empty if there is none."""
+    if value is None:
+        return ""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
