@@ -53,7 +53,7 @@ def read(path: Path, asked=None) -> Array:
         NAME,
         digitalmicrograph.said_by(tags, "tags"),
         scan_shape=shape,
-        by="the tags",
+        by="a tag of it",
         axes=_axes(signal, stored.shape, digitalmicrograph.scan_is_first(tags, stored.shape)),
         axes_by="the scan axes' scale",
         either=True,

@@ -84,7 +84,7 @@ def read(path: Path, asked=None) -> Array:
     shape, by = _stated(hdr), beside.name if beside else "the file"
     told = _whole(hdr.get("frames in acquisition (number)"))
     if shape is None:
-        shape, by = _by_pauses(records) if index is None else None, "the frames' times"
+        shape, by = _by_pauses(records) if index is None else None, "the timing of the frames"
         if shape is not None and asked is None:
             notes += (
                 "Nothing states the scan's shape: it is taken from the pauses after every "

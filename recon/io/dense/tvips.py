@@ -74,11 +74,11 @@ def read(path: Path, asked=None) -> Array:
             "{} × {} pixels".format(*pixels[1])
         )
     stored, notes = records, records.cut()
-    asked = None if asked is None else pair(asked, "scan")
-    # Whoever asks for all of the frames gets them.
-    if before >= POSITION + 4 and (asked is None or asked[0] * asked[1] != frames):
+    size = None if asked is None else int(np.prod(pair(asked, "scan")))
+    if before >= POSITION + 4:
         index, more = _of_scan(_positions(records))
-        if index is not None:
+        # Whoever asks for all of the frames gets them.
+        if index is not None and (size != frames or size == index.size):
             stored, notes = Selected(records, index), notes + more
     said = {}
     if voltage := int(header["ht"]):
