@@ -18,6 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 from fuzzing import EXTREMES, _edited
+from merlin_files import hdr, mib
 from test_io_dense import (
     blo_file,
     dectris_file,
@@ -90,6 +91,11 @@ def empad(folder, data):
     return folder / "scan.xml"
 
 
+def merlin(folder, data):
+    hdr(folder / "scan.hdr", 6, 3)
+    return mib(folder / "scan.mib", data.reshape(6, 5, 7))
+
+
 FORMATS = {
     "npy": npy,
     "HDF5": hdf5,
@@ -106,6 +112,7 @@ FORMATS = {
     "Zarr, shards": coded("shards"),
     "TVIPS": tvips,
     "MRC": mrc,
+    "Merlin": merlin,
     "blockfile": bytes_of_blo,
     "EMPAD": empad,
     "Dectris": dectris_file,
