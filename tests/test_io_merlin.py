@@ -126,7 +126,7 @@ def test_one_frame_more_in_each_row_is_asked_and_never_sheared(tmp_path):
     assert shapes[0] == (8, 11)
     np.testing.assert_array_equal(whole(open_frames(path, scan_shape=(8, 11))), longer)
     insisted = open_frames(path, scan_shape=(8, 10))
-    assert "8 frames are left out. They also fill 8 × 11" in insisted.source.notes[0]
+    assert "the last 8 are left out. They also fill 8 × 11" in insisted.source.notes[0]
 
 
 def test_a_frame_beyond_the_last_is_left_out_with_a_word(tmp_path):
@@ -134,15 +134,23 @@ def test_a_frame_beyond_the_last_is_left_out_with_a_word(tmp_path):
     hdr(tmp_path / "scan.hdr", 80, 10)
     frames = open_frames(path)
     np.testing.assert_array_equal(whole(frames), SCAN)
-    assert "1 frame is left out" in frames.source.notes[0]
+    assert "the last one is left out" in frames.source.notes[0]
 
 
 def test_frames_that_were_lost_on_the_way_are_told_by_their_numbers(tmp_path):
     path = mib(tmp_path / "scan.mib", FRAMES[:40])
     more = mib(tmp_path / "more", FRAMES[42:], first=43)
     path.write_bytes(path.read_bytes() + more.read_bytes())
-    frames = open_frames(path, scan_shape=(6, 13))
-    assert "numbered 1 to 80, there are 78: 2 were lost" in frames.source.notes[0]
+    with pytest.raises(UnreadableFile, match="78 frames"):
+        open_frames(path)
+    hdr(tmp_path / "scan.hdr", 80, 10)
+    frames = open_frames(path)
+    expected = FRAMES.copy()
+    expected[40:42] = 0
+    np.testing.assert_array_equal(whole(frames), expected.reshape(SCAN.shape))
+    assert "numbered 1 to 80, there are 78: 2 were lost, and nothing" in frames.source.notes[0]
+    # Where the frames fill the scan, what lies between was never meant to be kept.
+    assert "lost" not in str(open_frames(path, scan_shape=(6, 13)).source.notes)
 
 
 @pytest.mark.parametrize("numbered", [True, False])
@@ -188,10 +196,10 @@ def test_raw_and_damaged_headers_are_named(tmp_path):
         (80, None, (8, 10), (8, 10), ()),
         (57, None, (8, 10), (5, 10), ("5 whole rows", "7 frames of an unfinished row")),
         (50, None, (8, 10), (5, 10), ("5 whole rows are taken.",)),
-        (57, (5, 10), (8, 10), (5, 10), ("7 frames are left out",)),
-        (81, None, (8, 10), (8, 10), ("1 frame is left out",)),
-        (81, (8, 10), None, (8, 10), ("1 frame is left out",)),
-        (160, (8, 10), (8, 10), (8, 10), ("80 frames are left out. They also fill 8 × 20",)),
+        (57, (5, 10), (8, 10), (5, 10), ("the last 7 are left out",)),
+        (81, None, (8, 10), (8, 10), ("the last one is left out",)),
+        (81, (8, 10), None, (8, 10), ("the last one is left out",)),
+        (160, (8, 10), (8, 10), (8, 10), ("the last 80 are left out. They also fill 8 × 20",)),
     ],
 )
 def test_a_scan_takes_whole_rows_of_the_stated_width(frames, asked, stated, shape, words):

@@ -92,7 +92,7 @@ def arranged(frames: int, asked=None, stated=None, by: str = "the file"):
     less = left < width and (asked is not None or frames % height)
     if frames > size and (less or asked == stated):
         return (height, width), (
-            f"The file holds {frames} frames for {scan}: {_frames(left)} left out."
+            f"The file holds {frames} frames for {scan}: {_last(frames - size)} left out."
             + _longer(frames, height),
         )
     if asked is not None:
@@ -113,6 +113,10 @@ def arranged(frames: int, asked=None, stated=None, by: str = "the file"):
 
 def _frames(number, more=""):
     return f"1 frame{more} is" if number == 1 else f"{number} frames{more} are"
+
+
+def _last(number):
+    return "the last one is" if number == 1 else f"the last {number} are"
 
 
 def _offered(shapes):

@@ -75,16 +75,17 @@ def read(path: Path, asked=None) -> Array:
             f"it is cut off within its first frame ({path.stat().st_size} of {record.itemsize} "
             "bytes)"
         )
-    if len(files) == 1:
-        notes += _lost(records, header)
     hdr, beside, doubt = _beside(path)
     notes += (*records.cut(), *doubt)
+    if index is None:
+        index, lost = _lost(records, asked or _stated(hdr))
+        notes += lost
     stored = records if index is None else Selected(records, index)
     number = stored.shape[0]
     shape, by = _stated(hdr), beside.name if beside else "the file"
     told = _whole(hdr.get("frames in acquisition (number)"))
     if shape is None:
-        shape, by = _by_pauses(records) if index is None else None, "the timing of the frames"
+        shape, by = None if index is not None else _by_pauses(records), "the timing of the frames"
         if shape is not None and asked is None:
             notes += (
                 "Nothing states the scan's shape: it is taken from the pauses after every "
@@ -181,18 +182,28 @@ def _start_of(file):
         return stream.read(512)
 
 
-def _lost(records, header):
-    """A sentence if the numbers of the frames say that some are missing."""
+def _lost(records, shape):
+    """Which frame each place holds, by their numbers, and a sentence, where some were lost.
+
+    None where the numbers run on, and where the frames fill the scan: then what lies between two
+    numbers was never meant to be kept, such as the flyback.
+    """
     frames = records.shape[0]
-    last = _parsed(records.head(frames - 1, 512)).number
-    missing = last - header.number + 1 - frames
+    first, last = (_parsed(records.head(n, 512)).number for n in (0, frames - 1))
+    span = last - first + 1
+    size = 0 if shape is None else shape[0] * shape[1]
     # Numbers of six digits begin anew after a million frames.
-    if missing <= 0 or last >= 999_999:
-        return ()
-    return (
-        f"The frames are numbered {header.number} to {last}, there are {frames}: {missing} were "
-        "lost, and what was recorded after them stands too early in the scan.",
-    )
+    if span <= frames or last >= 999_999 or frames == size:
+        return None, ()
+    told = f"The frames are numbered {first} to {last}, there are {frames}: {span - frames} "
+    if not frames < span <= size:
+        return None, (f"{told}were lost, and what follows them stands too early in the scan.",)
+    places = [_parsed(records.head(n, 512)).number - first for n in range(frames)]
+    if np.any(np.diff(places) <= 0):
+        return None, (f"{told}were lost, and the order of the others is not sure.",)
+    index = np.full(span, -1, np.int64)
+    index[places] = np.arange(frames)
+    return index, (f"{told}were lost, and nothing is counted at their positions.",)
 
 
 def _beside(path):

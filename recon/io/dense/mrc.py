@@ -73,12 +73,10 @@ def read(path: Path, asked=None) -> Array:
 
 
 def _order(start):
-    """Byte order, by the machine stamp; where it says nothing, that of a mode that makes sense."""
-    if start[212] == 0x11:
-        return ">"
-    if start[212] in (0x44, 0x41):
-        return "<"
-    return "<" if int.from_bytes(start[12:16], "little") < 128 else ">"
+    """Byte order, by the machine stamp, unless the mode makes sense in the other alone."""
+    stamped, other = "><" if start[212] == 0x11 else "<>"
+    modes = {order: int(np.frombuffer(start, f"{order}u4", 4)[3]) for order in "<>"}
+    return other if modes[stamped] >= 128 > modes[other] else stamped
 
 
 def _signed(start, order):

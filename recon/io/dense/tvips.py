@@ -18,6 +18,7 @@ from recon.io.scanning import pair
 
 NAME = "TVIPS"
 SUFFIXES = (".tvips", ".tvip")
+OPTIONS = {"skip_frames": "frames before the scan's first, where their headers do not tell"}
 HEADER = np.dtype(
     {
         "names": ["size", "version", "nx", "ny", "bits", "ht", "before"],
@@ -56,7 +57,7 @@ def hint(path: Path) -> str | None:
     return f"it goes on with a recording of TVIPS: choose {number[1]}000{path.suffix}"
 
 
-def read(path: Path, asked=None) -> Array:
+def read(path: Path, asked=None, skip_frames=None) -> Array:
     """The frames of the scan, without those before it and after it."""
     with open(path, "rb") as file:
         header = np.frombuffer(file.read(HEADER.itemsize), HEADER)[0]
@@ -75,11 +76,22 @@ def read(path: Path, asked=None) -> Array:
         )
     stored, notes = records, records.cut()
     size = None if asked is None else int(np.prod(pair(asked, "scan")))
-    if before >= POSITION + 4:
+    index, more = None, ()
+    if skip_frames is not None:
+        index, more = _from(skip_frames, frames, size)
+    elif before >= POSITION + 4:
         index, more = _of_scan(_positions(records))
         # Whoever asks for all of the frames gets them.
-        if index is not None and (size != frames or size == index.size):
-            stored, notes = Selected(records, index), notes + more
+        if index is not None and size == frames != index.size:
+            index = None
+    if index is not None:
+        stored, notes = Selected(records, index), notes + more
+    elif size is not None and size < frames:
+        raise UnreadableFile(
+            f"{frames} frames are more than the scan's {size}, and their headers do not say which "
+            "are the scan's: give the option skip_frames, the number of frames before the scan "
+            "(0 if there are none)"
+        )
     said = {}
     if voltage := int(header["ht"]):
         # In kV; but no microscope has a thousand of them.
@@ -101,6 +113,22 @@ def _parts(path):
             break
         parts.append((beside, 0))
     return parts
+
+
+def _from(skipped, frames, size):
+    """Which frame is at each position of a scan that begins after so many, and what is left out."""
+    whole = isinstance(skipped, int | float) and skipped == skipped // 1
+    if not whole or not 0 <= skipped < frames:
+        raise UnreadableFile(
+            f"skip_frames must be a whole number from 0 to {frames - 1}, not {str(skipped)[:40]}"
+        )
+    first = int(skipped)
+    last = frames if size is None else min(frames, first + size)
+    if first + frames - last == 0:
+        return np.arange(frames), ()
+    return np.arange(first, last), (
+        f"{first} frames before the scan and {frames - last} after it are left out.",
+    )
 
 
 def _positions(records):
