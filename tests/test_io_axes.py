@@ -1,5 +1,7 @@
 """Which axes are the scan's, and its step: by what a file says, not by how it is stored."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -180,6 +182,42 @@ def test_units_of_a_pattern_in_all_their_spellings(unit):
 @pytest.mark.parametrize("values", [(0, 1), (np.nan, 1), (np.inf, 1), ("a", 1), (None, 1)])
 def test_a_step_is_a_finite_length_along_both_axes(values):
     assert step(*values, "nm", "here") == {}
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_nion_swift_says_axes_and_energy_as_json(within, tmp_path):
+    calibrations = [{"scale": s, "units": u, "offset": -1} for s, u in UNITS.values()]
+    said = {"dimensional_calibrations": calibrations, "collection_dimension_count": 2}
+    said |= {"datum_dimension_count": 2, "metadata": {"instrument": {"high_tension": 6e4}}}
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["data"] = SCAN
+        text = json.dumps({"data_sources": [said]} if within else said)
+        file["data"].attrs["properties"] = text
+    frames = open_frames(tmp_path / "scan.h5")
+    np.testing.assert_array_equal(whole(frames), SCAN)
+    assert frames.metadata["scan_sampling"] == pytest.approx((0.3, 0.2))
+    assert frames.metadata["energy"] == 60e3
+
+
+@pytest.mark.parametrize("text", ["", "[1", "[]", "3", '{"data_sources": []}', "{}"])
+def test_properties_that_are_none_of_nions_say_nothing(text, tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["data"] = SCAN
+        file["data"].attrs["properties"] = text
+    frames = open_frames(tmp_path / "scan.h5")
+    assert (frames.scan_shape, frames.metadata) == ((2, 3), {})
+
+
+def test_labels_of_dimensions_tell_the_axes(tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["data"] = SCAN.transpose(2, 3, 0, 1)
+        for dimension, label in zip(file["data"].dims, ("ky", "kx", "y", "x"), strict=True):
+            dimension.label = label
+    np.testing.assert_array_equal(whole(open_frames(tmp_path / "scan.h5")), SCAN)
+    zarr = pytest.importorskip("zarr")
+    data, names = np.ascontiguousarray(SCAN.transpose(2, 3, 0, 1)), ("ky", "kx", "y", "x")
+    zarr.create_array(tmp_path / "scan.zarr", data=data, zarr_format=3, dimension_names=names)
+    np.testing.assert_array_equal(whole(open_frames(tmp_path / "scan.zarr")), SCAN)
 
 
 def py4dstem(path, **calibration):

@@ -1,4 +1,6 @@
-"""Axes of an array in HDF5 files of HyperSpy and EMD, and py4DSTEM's calibration."""
+"""Axes of an array in HDF5 files of HyperSpy, EMD and Nion Swift, and what else these say."""
+
+import json
 
 import h5py
 import numpy as np
@@ -11,7 +13,7 @@ MILLIRADIANS = {"mrad": 1.0, "rad": 1e3}
 
 
 def axes_of(dataset, sound: bool) -> tuple[Axis, ...]:
-    """Each axis of a dataset, from HyperSpy's groups or EMD's datasets beside it; or none.
+    """Each axis of a dataset, from HyperSpy's groups, EMD's datasets, or attributes; or none.
 
     Parameters
     ----------
@@ -27,7 +29,42 @@ def axes_of(dataset, sound: bool) -> tuple[Axis, ...]:
     dims = [parent.get(f"dim{n}") for n in range(first, first + count)]
     if all(isinstance(dim, h5py.Dataset) for dim in dims):
         return tuple(_of_dim(dim, sound) for dim in dims)
-    return ()
+    labels = np.ravel(attribute(dataset, "DIMENSION_LABELS", sound))
+    if labels.size == count and any(map(text, labels)):
+        return tuple(Axis(text(label)) for label in labels)
+    return _of_nion(nion(dataset, sound), count)
+
+
+def nion(dataset, sound: bool) -> dict:
+    """What Nion Swift says of a dataset, as JSON in an attribute; empty if it is none of its."""
+    try:
+        said = json.loads(text(attribute(dataset, "properties", sound)))
+        if isinstance(said, dict) and isinstance(said.get("data_sources"), list):
+            said = said["data_sources"][0]
+    except (ValueError, RecursionError, IndexError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def high_tension(properties: dict) -> dict:
+    """The entry of the beam energy from what `nion` gives."""
+    found = properties.get("metadata")
+    for name in ("instrument", "high_tension"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return {} if found is None else {"energy": (found, "Nion: instrument.high_tension")}
+
+
+def _of_nion(properties, count):
+    scales = properties.get("dimensional_calibrations")
+    if not isinstance(scales, list) or len(scales) != count:
+        return ()
+    scales = [scale if isinstance(scale, dict) else {} for scale in scales]
+    collection = properties.get("collection_dimension_count") == 2
+    names = ("y", "x", "ky", "kx") if collection and count == 4 else ("",) * count
+    return tuple(
+        Axis(name, number(scale.get("scale")), str(scale.get("units") or ""))
+        for name, scale in zip(names, scales, strict=True)
+    )
 
 
 def _of_group(group, sound):

@@ -12,7 +12,7 @@ from recon.io.apart import Apart, is_harmless
 from recon.io.dense.arrays import Array, hyperspy
 from recon.io.dense.attributes import attribute, heap_is_sound
 from recon.io.dense.chunks import Chunks, is_ours
-from recon.io.dense.emd import axes_of, py4dstem
+from recon.io.dense.emd import axes_of, high_tension, nion, py4dstem
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
 MOST_OBJECTS = 100_000
@@ -161,8 +161,8 @@ def _form(dataset, velox):
 
 
 def _said(dataset, sound):
-    """What HyperSpy's metadata, or py4DSTEM's calibration, say of the scan."""
-    said = py4dstem(dataset, sound)
+    """What HyperSpy, py4DSTEM or Nion Swift say of the scan."""
+    said = py4dstem(dataset, sound) | high_tension(nion(dataset, sound))
     instrument = dataset.parent.get("metadata/Acquisition_instrument/TEM")
     if isinstance(instrument, h5py.Group):
         said |= hyperspy(lambda name: _plain(attribute(instrument, name, sound)))

@@ -145,13 +145,13 @@ def _arrays(root):
 
 
 def _said(array, parent):
-    """What HyperSpy's metadata say of the scan, and what it says of each axis."""
-    if parent is None:
-        return {}, ()
+    """What HyperSpy's metadata say of the scan, and what it, or Zarr, says of each axis."""
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    named = tuple(Axis(str(name or "")) for name in names)
     try:
         found = [dict(parent[f"axis-{n}"].attrs) for n in range(array.ndim)]
     except (KeyError, TypeError, ValueError):
-        return {}, ()
+        return {}, named
     axes = tuple(
         Axis(str(a.get("name") or ""), number(a.get("scale")), str(a.get("units") or ""))
         for a in found
