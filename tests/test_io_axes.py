@@ -9,7 +9,7 @@ from dm_files import image, write_dm
 
 from recon.errors import ScanUnknown, UnreadableFile
 from recon.io import open_frames
-from recon.io.dense.axes import Axis, is_angular, scan_first, step
+from recon.io.dense.axes import Axis, is_angular, scan_first, step, told
 
 SCAN = np.arange(2 * 3 * 5 * 7, dtype="<u2").reshape(2, 3, 5, 7)
 """(y, x, ky, kx)."""
@@ -176,7 +176,38 @@ def test_what_is_no_length_is_no_step(unit):
 def test_units_of_a_pattern_in_all_their_spellings(unit):
     assert is_angular(unit)
     axes = [Axis(unit=unit)] * 2 + [Axis(unit="nm")] * 2
-    assert scan_first(axes, (5, 7, 2, 3)) == (2, 3, 0, 1)
+    assert scan_first(axes, (5, 7, 2, 3)) == ((2, 3, 0, 1), ())
+
+
+@pytest.mark.parametrize(
+    ("units", "order"),
+    [
+        (("mrad", "mrad", "nm"), (2, 0, 1)),
+        (("mrad", "mrad", "s"), (2, 0, 1)),
+        (("", "mrad", "mrad"), (0, 1, 2)),
+        (("", "", "nm"), None),
+        (("nm", "", "nm", ""), None),
+        (("", "", "nm", "nm"), (2, 3, 0, 1)),
+        (("nm", "1/nm", "nm", "1/nm"), (0, 2, 1, 3)),
+        (("nm", "nm", "nm", "nm"), None),
+    ],
+)
+def test_two_units_of_one_kind_side_by_side_tell_the_axes_and_a_stray_one_does_not(units, order):
+    assert told([Axis(unit=unit) for unit in units], len(units)) == order
+
+
+def test_a_dm_file_whose_axes_nothing_tells_apart_is_doubted(tmp_path):
+    square = np.arange(3**4, dtype="<u2").reshape(3, 3, 3, 3)
+    frames = open_frames(write_dm(tmp_path / "a.dm4", image(square, (1.0,) * 4, "")))
+    np.testing.assert_array_equal(whole(frames), square)
+    assert "which axes are the scan's" in frames.source.notes[0]
+
+
+def test_positions_that_are_not_evenly_spaced_give_no_step(tmp_path):
+    path = emd(tmp_path, BY_NAME)
+    with h5py.File(path, "a") as file:
+        file["signals/scan/dim2"][...] = [0, 0.2, 0.7]
+    assert "scan_sampling" not in open_frames(path).metadata
 
 
 @pytest.mark.parametrize("values", [(0, 1), (np.nan, 1), (np.inf, 1), ("a", 1), (None, 1)])

@@ -84,7 +84,7 @@ class Array:
             return self._made(stored, (1, int(np.prod(shape[:-2]))), self.said)
         axes = self.axes if len(self.axes) == len(shape) else (Axis(),) * len(shape)
         asked = None if asked is None else pair(asked, "scan")
-        order = scan_first(axes, shape, asked, self.either)
+        order, doubt = scan_first(axes, shape, asked, self.either)
         if order != tuple(range(len(shape))):
             stored = Reordered(stored, order)
         shape = tuple(shape[n] for n in order)
@@ -98,7 +98,7 @@ class Array:
         scan_shape = shape[:2] if asked is None else fill(number, asked)
         y, x = (axes[n] for n in order[:2])
         said = step(y.scale, x.scale, (y.unit, x.unit), self.axes_by) | self.said
-        notes = (*contradicted(shape[:2], asked), *backwards((y, x)))
+        notes = (*contradicted(shape[:2], asked), *doubt, *backwards((y, x)))
         return self._made(stored, scan_shape, said, notes)
 
     def _made(self, stored, scan_shape, said, notes=()):

@@ -136,7 +136,32 @@ def step(y, x, unit, origin) -> dict:
     return {"scan_sampling": (tuple(values), origin)}
 
 
-def scan_first(axes, shape, asked=None, either: bool = False) -> tuple[int, ...]:
+def told(axes, count: int) -> tuple[int, ...] | None:
+    """The order in which axes are (y, x, ky, kx), or (frame, ky, kx); None where nothing tells.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        One for each dimension, in the order stored.
+    count : int
+        Of dimensions.
+    """
+    for tell in ("kind", "named"):
+        kinds = [getattr(axis, tell) for axis in axes]
+        for this, number in (("detector", 2), ("scan", count - 2)):
+            if kinds.count(this) != number:
+                continue
+            found = [n for n in range(count) if kinds[n] == this]
+            rest = [n for n in range(count) if kinds[n] != this]
+            # One stray unit is no statement, and neither are two far apart.
+            if None in kinds and (number == 1 or found[1] != found[0] + 1):
+                continue
+            scan, detector = (found, rest) if this == "scan" else (rest, found)
+            return (*_rows_first(scan, axes), *_rows_first(detector, axes))
+    return None
+
+
+def scan_first(axes, shape, asked=None, either: bool = False):
     """The order in which the axes of an array are (y, x, ky, kx), or (frame, ky, kx).
 
     Parameters
@@ -150,30 +175,31 @@ def scan_first(axes, shape, asked=None, either: bool = False) -> tuple[int, ...]
     either : bool
         Whether files of this format are known in both orders.
 
+    Returns
+    -------
+    order : tuple of int
+    notes : tuple of str
+        A sentence if nothing tells it.
+
     Raises
     ------
     ScanUnknown
-        If they are, and nothing tells which this is; the shapes are those of either order.
+        If nothing tells it, and it is known in both; the shapes are those of either.
     """
     count = len(shape)
-    axes = axes if len(axes) == count else [Axis()] * count
-    for tell in ("kind", "named"):
-        told = [getattr(axis, tell) for axis in axes]
-        for this, number in (("scan", count - 2), ("detector", 2)):
-            if told.count(this) == number:
-                found = [n for n in range(count) if told[n] == this]
-                rest = [n for n in range(count) if told[n] != this]
-                # One stray unit is no statement.
-                if None in told and (count == 3 or found not in ([0, 1], [2, 3])):
-                    continue
-                scan, detector = (found, rest) if this == "scan" else (rest, found)
-                return (*_rows_first(scan, axes), *_rows_first(detector, axes))
-    stored = tuple(range(count))
-    if count != 4 or shape[:2] == shape[2:]:
-        return stored
-    behind = (2, 3, 0, 1)
+    order = told(axes, count) if len(axes) == count else None
+    if order is not None:
+        return order, ()
+    stored, behind = tuple(range(count)), (2, 3, 0, 1)
+    if count != 4:
+        return stored, ()
+    if shape[:2] == shape[2:]:
+        doubt = (
+            "Nothing in the file says which axes are the scan's: the first two are taken for it."
+        )
+        return stored, (doubt,) if either else ()
     if asked is not None:
-        return behind if tuple(asked) == shape[2:] != shape[:2] else stored
+        return behind if tuple(asked) == shape[2:] else stored, ()
     if either:
         raise ScanUnknown(
             "the array of {} × {} × {} × {} does not say which of its axes are the scan's: is it "
@@ -182,7 +208,7 @@ def scan_first(axes, shape, asked=None, either: bool = False) -> tuple[int, ...]
             ),
             (shape[:2], shape[2:]),
         )
-    return stored
+    return stored, ()
 
 
 def _rows_first(pair, axes):

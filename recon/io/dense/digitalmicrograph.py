@@ -119,8 +119,8 @@ def scan_is_first(image: dict, shape) -> bool | None:
         Of the array.
     """
     swapped = _part(image, "ImageTags", "Meta Data").get("Data Order Swapped")
-    if isinstance(swapped, bool | int):
-        return bool(swapped)
+    if isinstance(swapped, bool | int | str):
+        return str(swapped).lower() in ("true", "1")
     stated = scan_shape(image)[0]
     if len(shape) != 4 or shape[:2] == shape[2:] or stated not in (shape[:2], shape[2:]):
         return None

@@ -9,6 +9,8 @@ from recon.io.apart import is_harmless
 from recon.io.dense.attributes import attribute
 from recon.io.dense.axes import Axis, is_angular, plain
 
+LARGEST_DIM = 1 << 16
+"""Positions along an axis that are looked at."""
 MILLIRADIANS = {"mrad": 1.0, "rad": 1e3}
 
 
@@ -77,8 +79,10 @@ def _of_group(group, sound):
 
 def _of_dim(dim, sound):
     scale = float("nan")
-    if dim.ndim == 1 and dim.size > 1 and is_harmless(dim):
-        scale = number(dim[1]) - number(dim[0])
+    if dim.ndim == 1 and 1 < dim.size <= LARGEST_DIM and dim.dtype.kind in "iuf":
+        steps = np.diff(dim[:].astype(float)) if is_harmless(dim) else np.array([scale])
+        # Of positions that are not evenly spaced, none is the step.
+        scale = number(steps[0]) if np.allclose(steps, steps[0], rtol=1e-3) else scale
     return Axis(text(attribute(dim, "name", sound)), scale, text(attribute(dim, "units", sound)))
 
 
