@@ -164,7 +164,7 @@ def test_units_of_length_in_all_their_spellings(unit, length):
     assert not is_angular(unit)
 
 
-@pytest.mark.parametrize("unit", ["", None, "px", "pixels", "<undefined>", "1/nm", "s", "mrad"])
+@pytest.mark.parametrize("unit", ["", None, "px", "pixels", "<undefined>", "1/nm", "1/s", "mrad"])
 def test_what_is_no_length_is_no_step(unit):
     assert step(1, 1, unit, "here") == {}
 
@@ -187,7 +187,9 @@ def test_units_of_a_pattern_in_all_their_spellings(unit):
         (("", "mrad", "mrad"), (0, 1, 2)),
         (("", "", "nm"), None),
         (("nm", "", "nm", ""), None),
-        (("", "", "nm", "nm"), (2, 3, 0, 1)),
+        (("nm", "nm", "", ""), (0, 1, 2, 3)),
+        (("mrad", "mrad", "", ""), (2, 3, 0, 1)),
+        (("", "", "nm", "nm"), None),  # a pattern calibrated as an image?
         (("nm", "1/nm", "nm", "1/nm"), (0, 2, 1, 3)),
         (("nm", "nm", "nm", "nm"), None),
     ],

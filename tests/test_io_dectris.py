@@ -81,10 +81,17 @@ def test_triggers_and_images_in_the_master_file_tell_rows(tmp_path):
     assert frames.source.notes == ("The master file speaks of 9 frames, there are 6.",)
 
 
-def test_the_detectors_pixel_mask_leaves_pixels_out_of_every_sum(tmp_path):
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_detectors_pixel_mask_leaves_pixels_out_of_every_sum(compressed, tmp_path):
     mask = np.zeros((5, 7), np.uint32)
     mask[1, 2], mask[4, 6] = 1, 16
     path = parts(tmp_path, 4, 2, pixel_mask=mask)
+    if compressed:
+        plugin = pytest.importorskip("hdf5plugin")
+        with h5py.File(path, "a") as file:
+            group = file["entry/instrument/detector/detectorSpecific"]
+            del group["pixel_mask"]
+            group.create_dataset("pixel_mask", data=mask, chunks=(5, 7), **plugin.Bitshuffle())
     frames = open_frames(path)
     np.testing.assert_array_equal(frames.excluded, mask != 0)
     np.testing.assert_array_equal(whole(frames), np.where(mask, 0, DATA))

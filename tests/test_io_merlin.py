@@ -174,6 +174,9 @@ def test_files_whose_frames_are_numbered_on_are_one_scan_and_others_are_not(tmp_
     for number, start in enumerate((0, 30, 60)):
         mib(tmp_path / f"a{number}.mib", FRAMES[start : start + 30], first=start + 1)
         mib(tmp_path / f"b{number}.mib", FRAMES[:30])
+    # Others of such a name are none of them.
+    (tmp_path / "a3.mib").write_bytes(b"MQ1,damaged")
+    mib(tmp_path / "a4.mib", FRAMES[:1], code="U08", first=81)
     frames = open_frames(tmp_path / "a1.mib", scan_shape=(8, 10))
     np.testing.assert_array_equal(whole(frames), SCAN)
     assert "through 3 files" in frames.source.notes[0]

@@ -23,6 +23,13 @@ LENGTHS = {
 }
 """Units of length [Å], as `plain` writes them."""
 
+ANGLES = {
+    *("rad", "mrad", "µrad", "μrad", "urad", "deg", "degree", "degrees", "°"),
+    *("radian", "radians", "milliradian", "milliradians"),
+}
+INVERSE = re.compile(r"1/(.+)|(.+?)(?:(?:\^|\*\*)?\(?-1\)?|⁻¹)")
+"""One over a unit, in its spellings."""
+
 OF_SCAN = re.compile(r"(scan|nav|real|r|s)?[ _-]?([xy])|scan[ _-]?(width|height)")
 OF_DETECTOR = re.compile(r"(diff|detector|signal|sig|k|q|d)[ _-]?([xy])|(width|height)")
 OF_PY4DSTEM = re.compile("[RQ]_?[xy]")
@@ -100,13 +107,8 @@ def is_angular(unit) -> bool:
     """Whether a unit is that of a diffraction pattern: an angle, or one over a length."""
     text = unicodedata.normalize("NFC", str(unit or "")).strip("[] ").lower()
     text = text.replace("_", "").replace(" ", "")
-    return (
-        text.startswith("1/")
-        or "rad" in text
-        or text in ("deg", "degree", "degrees", "°")
-        or text.endswith(("^-1", "^(-1)", "**-1", "⁻¹"))
-        or (text.endswith("-1") and LENGTHS.get(plain(text[:-2])) is not None)
-    )
+    over = INVERSE.fullmatch(text)
+    return text in ANGLES or (over is not None and factor(over[1] or over[2]) is not None)
 
 
 def step(y, x, unit, origin) -> dict:
@@ -153,8 +155,11 @@ def told(axes, count: int) -> tuple[int, ...] | None:
                 continue
             found = [n for n in range(count) if kinds[n] == this]
             rest = [n for n in range(count) if kinds[n] != this]
-            # One stray unit is no statement, and neither are two far apart.
+            # One stray unit is no statement, nor are two far apart; and lengths alone on the axes
+            # behind may well be those of a pattern that was calibrated as an image.
             if None in kinds and (number == 1 or found[1] != found[0] + 1):
+                continue
+            if None in kinds and this == "scan" and found[0] != 0:
                 continue
             scan, detector = (found, rest) if this == "scan" else (rest, found)
             return (*_rows_first(scan, axes), *_rows_first(detector, axes))

@@ -73,7 +73,7 @@ def read(path: Path, asked=None) -> Array:
         if dwell is not None:
             said["dwell_time"] = (dwell, "frame_time")
         counts = [_entry(file, f"{DETECTOR}/detectorSpecific/{n}") for n in ("ntrigger", "nimages")]
-        mask = _mask(file)
+        mask = _mask(file, path)
     if not parts:
         raise UnreadableFile("the master file links to no frames")
     there = [part.is_file() for part, _ in parts]
@@ -150,15 +150,14 @@ def _number_last(name):
     return (name[: number.start()], int(number[0])) if number else (name, -1)
 
 
-def _mask(file):
+def _mask(file, path):
     """Detector pixels that are told to be faulty; None if none is told."""
     found = file.get(f"{DETECTOR}/detectorSpecific/pixel_mask", file.get(f"{DETECTOR}/pixel_mask"))
     if not isinstance(found, h5py.Dataset) or found.ndim != 2 or found.dtype.kind not in "biu":
         return None
     if found.size > LARGEST_MASK:
         return None
-    values = small(found, np.s_[:, :])
-    return None if values is None else values != 0
+    return Stored(path, found.name)[: found.shape[0], : found.shape[1]] != 0
 
 
 def _entry(file, name):

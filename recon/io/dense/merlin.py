@@ -77,12 +77,12 @@ def read(path: Path, asked=None) -> Array:
         )
     hdr, beside, doubt = _beside(path)
     notes += (*records.cut(), *doubt)
+    shape, by = _stated(hdr), beside.name if beside else "the file"
     if index is None:
-        index, lost = _lost(records, asked or _stated(hdr))
+        index, lost = _lost(records, asked or shape)
         notes += lost
     stored = records if index is None else Selected(records, index)
     number = stored.shape[0]
-    shape, by = _stated(hdr), beside.name if beside else "the file"
     told = _whole(hdr.get("frames in acquisition (number)"))
     if shape is None:
         shape, by = None if index is not None else _by_pauses(records), "the timing of the frames"
@@ -138,48 +138,59 @@ def _series(path, header, size):
     found = {}
     for other in path.parent.iterdir():
         number = like.fullmatch(other.name)
-        # A link is none of them, wherever it leads.
-        if number and stat.S_ISREG(other.lstat().st_mode):
-            found[int(number[1])] = other
-    if len(found) < 2 or path not in found.values():
+        if number and (count := _counted(other, header, size)):
+            found[int(number[1])] = (other, *count)
+    if len(found) < 2 or path not in (file for file, *_ in found.values()):
         return alone
     if path.stat().st_size // size == 1:
-        numbers = sorted(n for n, file in found.items() if file.stat().st_size // size == 1)
-        files = [found[n] for n in numbers]
-        counted = [_parsed(_start_of(file)).number for file in files]
-        # By the frames' own numbers, unless each file's begin anew.
-        if len(set(counted)) == len(files):
-            files = [file for _, file in sorted(zip(counted, files, strict=True))]
-            numbers = sorted(counted)
-        places = np.array(numbers) - numbers[0]
-        index = np.full(int(places[-1]) + 1, -1)
-        if index.size > 2 * len(files):
-            return alone
-        index[places] = np.arange(len(files))
-        missing = index.size - len(files)
-        notes = (f"The scan is of {len(files)} files, one a frame.",)
-        if missing:
-            lack = "1 frame of it has" if missing == 1 else f"{missing} frames of it have"
-            notes += (f"{lack} no file, and nothing is counted there.",)
-        return files, index if missing else None, notes
+        return _one_a_frame({n: part for n, part in found.items() if part[2] == 1}) or alone
     files, here, expected = [], False, None
-    for _, file in sorted(found.items()):
-        first = _parsed(_start_of(file)).number
+    for _, (file, first, frames) in sorted(found.items()):
         if files and first != expected:
             if here:
                 break
             files = []
         files.append(file)
-        here = here or file == path
-        expected = first + file.stat().st_size // size
+        here, expected = here or file == path, first + frames
     if not here or len(files) < 2:
         return alone
     return files, None, (f"The frames are numbered on through {len(files)} files.",)
 
 
-def _start_of(file):
-    with open(file, "rb") as stream:
-        return stream.read(512)
+def _counted(file, header, size):
+    """Number of the first frame, and how many there are, in a file like another; else None."""
+    # A link is none of a series, wherever it leads.
+    if not stat.S_ISREG(file.lstat().st_mode):
+        return None
+    try:
+        with open(file, "rb") as stream:
+            other = _parsed(stream.read(512))
+    except (OSError, UnreadableFile):
+        return None
+    if (other.length, other.shape, other.code) != (header.length, header.shape, header.code):
+        return None
+    return other.number, file.stat().st_size // size
+
+
+def _one_a_frame(found):
+    """As `_series`, for files of one frame, by the numbers in their names; None if too few."""
+    files, numbers = [part[0] for _, part in sorted(found.items())], sorted(found)
+    counted = [part[1] for _, part in sorted(found.items())]
+    # By the frames' own numbers, unless each file's begin anew.
+    if len(set(counted)) == len(files):
+        files = [file for _, file in sorted(zip(counted, files, strict=True))]
+        numbers = sorted(counted)
+    places = np.array(numbers) - numbers[0]
+    missing = int(places[-1]) + 1 - len(files)
+    if len(files) < 2 or missing > len(files):
+        return None
+    notes = (f"The scan is of {len(files)} files, one a frame.",)
+    if not missing:
+        return files, None, notes
+    index = np.full(int(places[-1]) + 1, -1)
+    index[places] = np.arange(len(files))
+    lack = "1 frame of it has" if missing == 1 else f"{missing} frames of it have"
+    return files, index, (*notes, f"{lack} no file, and nothing is counted there.")
 
 
 def _lost(records, shape):
