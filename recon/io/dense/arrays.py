@@ -45,7 +45,7 @@ class Array:
     excluded : (Ky, Kx) bool array, optional
         Detector pixels that count for nothing.
     beside : sequence of Path
-        Other files that frames are read from.
+        Other files that were read, but for those of `Records`, which looks after its own.
     notes : tuple of str
         Sentences of doubt, and of what is left out.
     """

@@ -99,7 +99,7 @@ def read(path: Path, asked=None) -> Array:
         said,
         shape,
         description.name,
-        beside=(raw, description),
+        beside=(description,),
         notes=records.cut(),
     )
 

@@ -97,8 +97,8 @@ def read(path: Path, asked=None) -> Array:
     exposure = _seconds(header)
     if exposure is not None:
         said["dwell_time"] = (exposure, "header of the first frame")
-    beside = [*files, *([beside] if beside else [])]
-    return Array(stored, path.name, NAME, said, shape, by, beside=beside, notes=notes)
+    described = [beside] if beside else []
+    return Array(stored, path.name, NAME, said, shape, by, beside=described, notes=notes)
 
 
 def _start(path):

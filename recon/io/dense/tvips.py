@@ -66,8 +66,7 @@ def read(path: Path, asked=None, skip_frames=None) -> Array:
         raise UnreadableFile(f"a header of {before} bytes before each frame: it is damaged")
     pixels = (f"<u{header['bits'] // 8}", (int(header["ny"]), int(header["nx"])))
     record = np.dtype([("before", f"V{before}"), ("frame", *pixels)])
-    parts = _parts(path)
-    records = Records(parts, record)
+    records = Records(_parts(path), record)
     frames = records.shape[0]
     if frames < 1:
         raise UnreadableFile(
@@ -96,8 +95,7 @@ def read(path: Path, asked=None, skip_frames=None) -> Array:
     if voltage := int(header["ht"]):
         # In kV; but no microscope has a thousand of them.
         said["energy"] = (voltage * 1e3 if voltage < 1000 else voltage * 1.0, "header HT")
-    beside = [part for part, _ in parts]
-    return Array(stored, path.name, NAME, said, beside=beside, notes=notes)
+    return Array(stored, path.name, NAME, said, notes=notes)
 
 
 def _parts(path):
