@@ -175,12 +175,15 @@ class Catalogue:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _walk(self) -> list[tuple[str, Path]]:
+        # A page that opens no folder waits for none of this.
+        from recon.io.dense.merlin import without_followers
+
         found = []
         for folder, below, names in os.walk(self._root, followlinks=False):
             here = Path(folder)
             depth = len(here.relative_to(self._root).parts)
             below[:] = sorted(n for n in below if not n.startswith(".") and depth + 1 < DEPTH)
-            for short in sorted(names):
+            for short in without_followers(here, sorted(names)):
                 path = here / short
                 if short.startswith(".") or not readable(path):
                     continue

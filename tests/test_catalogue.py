@@ -1,7 +1,9 @@
 import os
 import socket
 
+import numpy as np
 import pytest
+from merlin_files import mib
 
 from app.catalogue import DEMO, SUFFIXES, Catalogue
 from app.config import settings_from
@@ -37,6 +39,15 @@ def test_the_demonstration_is_always_on_offer(root):
 def test_scans_truly_inside_the_folder_are_offered(root):
     names = [entry.id for entry in Catalogue(root).entries()]
     assert names == [DEMO, "one.h5", "stays.h5", "a/two.HDF5", "a/b/three.npz"]
+
+
+def test_a_scan_of_one_file_a_frame_is_one_entry(root):
+    for number in range(1, 13):
+        mib(root / "a" / f"frames_{number}.mib", np.ones((1, 2, 2)), first=number)
+        mib(root / "a" / f"scan_{number}.mib", np.ones((4, 2, 2)))
+    names = [entry.id for entry in Catalogue(root).entries()]
+    assert [name for name in names if "frames" in name] == ["a/frames_1.mib"]
+    assert sum("scan_" in name for name in names) == 12
 
 
 def test_names_stand_for_files(root):

@@ -11,7 +11,7 @@ from app.cli import app
 from recon.errors import ScanUnknown, UnreadableFile
 from recon.events import ElectronEvents
 from recon.io import open_frames, open_scan
-from recon.io.dense import filling
+from recon.io.dense import filling, merlin
 
 SCAN = np.arange(8 * 10 * 3 * 5).reshape(8, 10, 3, 5) % 4099
 """8 × 10 frames of 3 × 5 pixels, all different."""
@@ -162,6 +162,8 @@ def test_a_scan_of_one_file_a_frame_is_opened_by_any_of_them(numbered, tmp_path)
         frames = open_frames(tmp_path / f"scan_{opened}.mib")
         np.testing.assert_array_equal(whole(frames), SCAN)
         assert "80 files, one a frame" in frames.source.notes[0]
+    listed = sorted(entry.name for entry in tmp_path.iterdir())
+    assert merlin.without_followers(tmp_path, listed) == ["scan.hdr", "scan_1.mib"]
     (tmp_path / "scan_34.mib").unlink()
     frames = open_frames(tmp_path / "scan_1.mib")
     expected = FRAMES.copy()
@@ -181,6 +183,9 @@ def test_files_whose_frames_are_numbered_on_are_one_scan_and_others_are_not(tmp_
     np.testing.assert_array_equal(whole(frames), SCAN)
     assert "through 3 files" in frames.source.notes[0]
     assert open_frames(tmp_path / "b1.mib", scan_shape=(3, 10)).source.notes == ()
+    # Scans of a name and a number are listed each.
+    listed = sorted(entry.name for entry in tmp_path.iterdir())
+    assert merlin.without_followers(tmp_path, listed) == listed
 
 
 def test_raw_and_damaged_headers_are_named(tmp_path):

@@ -18,6 +18,7 @@ from recon.io.dense.records import Records
 
 NAME = "Merlin .mib"
 TYPES = {"U08": ">u1", "U16": ">u2", "U32": ">u4", "U64": ">u8"}
+SERIES = re.compile(r"(.*?)\d+\.mib", re.IGNORECASE)
 LONGEST_HEADER = 1 << 14
 """Bytes."""
 LARGEST_SIDE = 1 << 14
@@ -155,6 +156,49 @@ def _series(path, header, size):
     if not here or len(files) < 2:
         return alone
     return files, None, (f"The frames are numbered on through {len(files)} files.",)
+
+
+def without_followers(folder: Path, names) -> list[str]:
+    """Names of files, of which those of one frame each but for a number stand for all of theirs.
+
+    Parameters
+    ----------
+    folder : Path
+    names : iterable of str
+        Of files in it; in this order the first of a series stays.
+    """
+    kept, seen = [], {}
+    for name in names:
+        series = SERIES.fullmatch(name)
+        if series is None:
+            kept.append(name)
+            continue
+        size = _size(folder / name)
+        if series[1] not in seen:
+            seen[series[1]] = size if _is_one_frame(folder / name) else None
+            kept.append(name)
+        elif seen[series[1]] != size:
+            kept.append(name)
+    return kept
+
+
+def _size(path):
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return -1
+
+
+def _is_one_frame(path):
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with open(path, "rb") as file:
+            header = _parsed(file.read(512))
+    except (OSError, UnreadableFile):
+        return False
+    pixel = np.dtype(TYPES.get(header.code, "u1")).itemsize
+    return path.stat().st_size == header.length + pixel * header.shape[0] * header.shape[1]
 
 
 def _counted(file, header, size):
