@@ -94,6 +94,17 @@ def test_names_alone_tell_which_axes_are_the_scans(write, tmp_path):
     assert "scan_sampling" not in frames.metadata
 
 
+@pytest.mark.parametrize("write", [hspy, zspy, emd])
+def test_a_scale_of_1_on_all_axes_is_a_default_and_no_step(write, tmp_path):
+    frames = open_frames(write(tmp_path, BY_NAME, {n: (1.0, u) for n, (_, u) in UNITS.items()}))
+    assert "scan_sampling" not in frames.metadata
+    assert "scale of 1" in frames.source.notes[0]
+    one = dict.fromkeys("yx", (1.0, "nm"))
+    (tmp_path / "b").mkdir()
+    frames = open_frames(write(tmp_path / "b", BY_NAME, UNITS | one))
+    assert frames.metadata["scan_sampling"] == (10.0, 10.0)
+
+
 @pytest.mark.parametrize("write", [hspy, zspy, emd, dm4])
 def test_a_negative_scale_is_a_step_and_a_doubt(write, tmp_path):
     path = write(tmp_path, BY_NAME, UNITS | {"y": (-0.03, "nm")})

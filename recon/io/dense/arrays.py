@@ -97,9 +97,13 @@ class Array:
             return self._made(stored, scan_shape, self.said, notes)
         scan_shape = shape[:2] if asked is None else fill(number, asked)
         y, x = (axes[n] for n in order[:2])
-        said = step(y.scale, x.scale, (y.unit, x.unit), self.axes_by) | self.said
-        notes = (*contradicted(shape[:2], asked), *doubt, *backwards((y, x)))
-        return self._made(stored, scan_shape, said, notes)
+        found = step(y.scale, x.scale, (y.unit, x.unit), self.axes_by)
+        if found and all(axis.scale == 1 for axis in axes):
+            found, unset = {}, ("All axes have a scale of 1, as where none was set: no scan step.",)
+        else:
+            unset = backwards((y, x))
+        notes = (*contradicted(shape[:2], asked), *doubt, *unset)
+        return self._made(stored, scan_shape, found | self.said, notes)
 
     def _made(self, stored, scan_shape, said, notes=()):
         source = Source(self.name, self.format, notes=(*notes, *self.notes))

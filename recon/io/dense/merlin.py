@@ -253,7 +253,7 @@ def _lost(records, shape):
     told = f"The frames are numbered {first} to {last}, there are {frames}: {span - frames} "
     if not frames < span <= size:
         return None, (f"{told}were lost, and what follows them stands too early in the scan.",)
-    places = [_parsed(records.head(n, 512)).number - first for n in range(frames)]
+    places = [_parsed(head).number - first for head in records.heads(512)]
     if np.any(np.diff(places) <= 0):
         return None, (f"{told}were lost, and the order of the others is not sure.",)
     index = np.full(span, -1, np.int64)
@@ -323,7 +323,7 @@ def _by_pauses(records):
     looked = min(number, TIMED)
     if looked < 4:
         return None
-    times = [_time(records.head(n, 512)) for n in range(looked)]
+    times = [_time(head) for head in records.heads(512, 0, looked)]
     if None in times:
         return None
     times = np.array(times, "datetime64[ns]").astype(np.int64)

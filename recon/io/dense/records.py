@@ -4,6 +4,7 @@ Files are opened for each read, and read rather than mapped: one that is cut off
 meanwhile ends in a sentence.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +73,18 @@ class Records:
 
     def head(self, number: int, length: int) -> bytes:
         """The first bytes of a record."""
-        file = int(np.searchsorted(self.starts, number, side="right")) - 1
-        path, offset, *_ = self.files[file]
-        with open(path, "rb") as stream:
-            stream.seek(offset + (number - int(self.starts[file])) * self.record.itemsize)
-            return stream.read(length)
+        return next(self.heads(length, number, number + 1))
+
+    def heads(self, length: int, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+        """The first bytes of one record after the other."""
+        last = self.shape[0] if last is None else last
+        for file in self._files(first, last):
+            path, offset, *_ = self.files[file]
+            start, stop = int(self.starts[file]), int(self.starts[file + 1])
+            with open(path, "rb", buffering=0) as stream:
+                for number in range(max(first, start), min(last, stop)):
+                    stream.seek(offset + (number - start) * self.record.itemsize)
+                    yield stream.read(length)
 
     def cut(self) -> tuple[str, ...]:
         """A sentence if the last frame is not whole."""

@@ -132,8 +132,8 @@ def _from(skipped, frames, size):
 def _positions(records):
     """The number of its position in each frame's header."""
     found = np.zeros(records.shape[0], np.int64)
-    for number in range(len(found)):
-        found[number] = int.from_bytes(records.head(number, POSITION + 4)[POSITION:], "little")
+    for number, head in enumerate(records.heads(POSITION + 4)):
+        found[number] = int.from_bytes(head[POSITION:], "little")
     return found
 
 
