@@ -143,10 +143,10 @@ class Engine:
         """(Ky, Kx) bool masks of the detector's hot and dead pixels, before anything is done."""
         from recon.health import faulty_pixels
 
-        pattern = self.pacbed(self.scan(reading, Region(), progress=progress), progress)
-        return self.store.get(
-            ("faults", self._events_key(reading)), lambda report: faulty_pixels(pattern), progress
-        )
+        scan = self.scan(reading, Region(), progress=progress)
+        pattern, known = self.pacbed(scan, progress), scan.events.excluded
+        key = ("faults", self._events_key(reading))
+        return self.store.get(key, lambda report: faulty_pixels(pattern, known), progress)
 
     def _events_key(self, reading):
         stamp = self.catalogue.stamp(reading.dataset)

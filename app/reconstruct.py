@@ -271,6 +271,7 @@ def _reconstruct(events, choices, device, report):
         "scan_shape": list(events.scan_shape),
         "frame_shape": list(events.frame_shape),
         "electrons": electrons(events),
+        "pixels_left_out": 0 if events.excluded is None else int(events.excluded.sum()),
         "statement": stated(events),
         "treatment": [*treatment, *straight, *told],
         "contradictions": contradictions(_given(choices, calibration), events.metadata),

@@ -97,7 +97,7 @@ def without_faults(events: ScanData, pattern):
     from recon.health import faulty_pixels
     from recon.masking import without
 
-    hot, dead = faulty_pixels(pattern)
+    hot, dead = faulty_pixels(pattern, events.excluded)
     events = without(events, hot | dead)
     return events, np.where(hot | dead, 0, pattern), [left_out(hot, dead)]
 

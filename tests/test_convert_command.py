@@ -81,11 +81,16 @@ def test_dense_frames_of_low_counts_become_events_exactly(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "words"),
-    [("f4", "float32 with no whole numbers"), ("u1", "uint8 with counts so high")],
+    ("value", "dtype", "words"),
+    [
+        (0.5, "f4", "holds 0.5: counts are whole numbers"),
+        (100, "f4", "Frames hold 7200 counts each, so many"),
+        (100, "u1", "Frames hold 7200 counts each, so many"),
+        (-1, "i2", "holds -1: counts are not below zero"),
+    ],
 )
-def test_frames_that_are_no_electrons_are_refused(tmp_path, capsys, dtype, words):
-    np.save(tmp_path / "frames.npy", np.full((5, 6, 8, 9), 100, dtype))
+def test_frames_that_are_no_electrons_are_refused(tmp_path, capsys, value, dtype, words):
+    np.save(tmp_path / "frames.npy", np.full((5, 6, 8, 9), value, dtype))
     said = refused(capsys, tmp_path / "frames.npy", tmp_path / "out.h5")
     assert words in said
     assert "`livestem count`" in said

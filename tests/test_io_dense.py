@@ -209,7 +209,8 @@ def test_low_counts_open_as_events_and_high_ones_as_frames(tmp_path):
     events = open_scan(npy(tmp_path, low))
     assert isinstance(events, ElectronEvents)
     assert events.electrons == low.sum()
-    for data in (low + 9, low.astype(np.float32)):
+    assert open_scan(npy(tmp_path, low.astype(np.float32))).electrons == low.sum()
+    for data in (low + 9, low.astype(np.float32) + 0.5):
         frames = open_scan(npy(tmp_path, data))
         assert isinstance(frames, DenseFrames)
         np.testing.assert_array_equal(whole(frames), data)

@@ -118,15 +118,12 @@ def _resumed(source, target, reading, report, hear):
 def _counted(scan, source):
     """The scan if it consists of electrons; else `ValueError` with what to do."""
     from recon.events import ElectronEvents
+    from recon.frames_events import reason_against
 
     if isinstance(scan, ElectronEvents):
         return scan
-    why = (
-        "counts so high, or below zero, that events would not hold them in less room"
-        if scan.dtype.kind in "bui"
-        else "no whole numbers"
-    )
+    why = reason_against(scan) or " ".join(scan.source.notes)
     raise ValueError(
-        f"{source} holds frames of {scan.dtype} with {why}: they are no events. If a camera wrote "
-        "them raw, `livestem count` finds the electrons."
+        f"{source} holds frames of {scan.dtype} that are no events. {why} If a camera wrote them "
+        "raw, `livestem count` finds the electrons."
     )

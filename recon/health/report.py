@@ -115,7 +115,7 @@ def _layout(scan):
         values,
         "look" if source.notes else "ok",
         " ".join([f"{source.format}, {FLYBACK[source.flyback]}.", *source.notes]),
-        "Check the scan's shape against the microscope's." if source.notes else "",
+        "Check that this is what the microscope did." if source.notes else "",
     )
 
 

@@ -5,12 +5,14 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
-from recon.frames_events import events_from_frames, takes_less_as_events
+from recon.frames_events import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
+from recon.gaps import without_gaps
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
 from recon.io.side_files import with_side_file
 from recon.io.words import sentence
@@ -23,6 +25,9 @@ LARGEST_DETECTOR = 1 << 27
 
 LARGEST_SCAN = 1 << 28
 """Positions; a row of them takes 2 GB."""
+
+FEW = 1 << 20
+"""Electrons for which there is always room."""
 
 
 def open_scan(
@@ -61,10 +66,16 @@ def open_scan(
         )
     if options := sorted(name for name, value in options.items() if value is not None):
         raise UnreadableFile(f"{path.name}: frames know no option {', '.join(options)}.")
-    frames = open_frames(path, scan_shape=scan_shape)
+    tell = progress or (lambda fraction: None)
+    frames = open_frames(path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part))
     if not takes_less_as_events(frames):
         return frames
-    return events_from_frames(frames, progress=progress)
+    try:
+        most = max(frames.nbytes // EVENT_BYTES, FEW)
+        return events_from_frames(frames, lambda part: tell(0.5 + 0.5 * part), most)
+    except NoCounts as refusal:
+        notes = *frames.source.notes, f"{refusal} They are used as dense frames."
+        return replace(frames, source=replace(frames.source, notes=notes))
 
 
 def is_dense(path) -> bool:
@@ -72,8 +83,8 @@ def is_dense(path) -> bool:
     return _reader_of(Path(path)) is not None
 
 
-def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrames:
-    """Dense frames of a file, read when they are needed.
+def open_frames(path, *, scan_shape=None, reference: bool = False, progress=None) -> DenseFrames:
+    """Dense frames of a file, read when they are needed; those of real numbers once before.
 
     Parameters
     ----------
@@ -83,6 +94,13 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
         Scan positions, in place of what the file says.
     reference : bool
         For dark or gain references: the frames need not be a scan, and one image will do.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    DenseFrames
+        Without values that are no numbers, see `recon.gaps`; of a reference, as stored.
 
     Raises
     ------
@@ -112,7 +130,7 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
             raise UnreadableFile(
                 "no scan has {} × {} positions: the file is damaged".format(*frames.scan_shape)
             )
-        return frames if reference else with_side_file(frames, path)
+        return frames if reference else with_side_file(without_gaps(frames, progress), path)
     except Cancelled:
         raise
     except MemoryError as error:
