@@ -8,7 +8,7 @@ from typing import Any
 
 from app import contrasts
 from app.building import planned, required
-from app.config import limit_gpu
+from app.config import limit_gpu, limit_threads, threads_from
 from app.contrasts import Contrasts
 from app.distortions import Straightening, straightened
 from app.fitting import fit_to_data, found_orientation
@@ -163,6 +163,7 @@ def reconstruct(
     choices.contrasts.check(events, choices.mode)
     device, failure = choose(choices.device), None
     limit_gpu(device)
+    limit_threads(threads_from())
     try:
         return _reconstruct(events, choices, device, report)
     except DeviceError as error:

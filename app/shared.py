@@ -2,13 +2,12 @@
 
 import atexit
 import logging
-import os
 import sys
 from dataclasses import dataclass
 from functools import cache
 
 from app.catalogue import Catalogue
-from app.config import Settings, settings
+from app.config import Settings, limit_threads, settings
 from app.engine import Engine
 from app.service import ComputeService
 from recon.backend import CPU, choose, limit_memory, why_not_gpu
@@ -39,12 +38,7 @@ def build(chosen: Settings) -> Shared:
     DeviceError
         If the owner wants a GPU and there is none.
     """
-    if chosen.threads is not None:
-        import numba
-
-        # Read once, before the first kernel starts the threads.
-        os.environ["NUMBA_NUM_THREADS"] = str(chosen.threads)
-        numba.config.reload_config()
+    limit_threads(chosen.threads)
     # A redraw's thread gets its turn within a millisecond of being asked for, not five.
     sys.setswitchinterval(1e-3)
     device, why_cpu = choose(chosen.device), None

@@ -77,7 +77,7 @@ def count(
         if source is not None and not source.is_dir():
             options.input_file(source)
     options.events_file(output, source=raw)
-    from app.config import limit_gpu
+    from app.config import limit_gpu, limit_threads, threads_from
     from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames
     from recon.counting_thresholds import Thresholds
@@ -87,6 +87,7 @@ def count(
     usual = method == "maximum" and common == "none"
     place = CPU if device == "auto" and not usual else choose(device)
     limit_gpu(place)
+    limit_threads(threads_from())
     frames = open_frames(raw, scan_shape=scan_shape)
     references = {
         "dark": None if dark is None else _mean(dark),
