@@ -102,6 +102,10 @@ def test_what_a_format_needs_to_be_told_and_what_is_lost(tmp_path, capsys):
     files.write(tmp_path / "a.tpx3", [files.chunk([files.hit(*hit) for hit in hits])])
     source, target = tmp_path / "a.tpx3", tmp_path / "a.h5"
     assert "give the dwell_time" in refused(capsys, source, target, "--scan-shape", "3,4")
+    twice = "--dwell-time-us", "1", "--option", "dwell_time=1e-6"
+    assert "given twice" in refused(capsys, source, target, "--scan-shape", "3,4", *twice)
+    by_number = tmp_path / "by_number.npz"
+    printed(capsys, source, by_number, "--scan-shape", "3,4", "--dwell-time-us", "1")
     told = "--scan-shape", "3,4", "--option", "dwell_time=1e-6"
     found, said = printed(capsys, source, target, *told, "--option", "cluster_window_ns=0")
     assert found[2] == "12"

@@ -220,6 +220,6 @@ def test_the_command_goes_on_after_a_kill(tmp_path, capsys):
     assert main(["convert", str(tmp_path / "scan.npy"), str(tmp_path / "out.npz")]) == 0
     assert capsys.readouterr().out.split()[-1] == out.split()[-1]
     assert main([*command, "--option", "dwell_time=1e-6"]) == 2
-    assert "frames know no option dwell_time" in capsys.readouterr().err
+    assert "knows no option dwell_time" in capsys.readouterr().err
     assert main([*command[:2], str(tmp_path / "out.h5"), "--resume"]) == 2
     assert "only a raw CSR file (.toml)" in capsys.readouterr().err

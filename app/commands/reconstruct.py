@@ -114,8 +114,8 @@ def reconstruct(
         typer.Option(
             "--option",
             metavar="NAME=VALUE",
-            help="What else the file's format needs to be told, such as `trigger=tdc1 rising`; "
-            "may be repeated.",
+            help="What else the file's format needs to be told, such as `dataset=/path` of an HDF5 "
+            "file with several arrays or `trigger=tdc1 rising`; may be repeated.",
             rich_help_panel=EXPERIMENT,
         ),
     ] = None,
@@ -321,9 +321,7 @@ def reconstruct(
     if aberrations is None and (orders is not None or fit_semiangle):
         option = "--orders" if orders is not None else "--fit-semiangle"
         raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
-    known = options.told(told)
-    if dwell_time_us is not None:
-        known["dwell_time"] = dwell_time_us * 1e-6
+    known = options.reading(told, dwell_time_us)
     from app.contrasts import Contrasts
     from app.distortions import straightening
     from app.reconstruct import Choices, reconstruct_file

@@ -22,6 +22,7 @@ from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.side_files import with_side_file
 from recon.io.sparse import events_from_sparse
+from recon.io.told import checked
 from recon.io.words import sentence
 
 __all__ = [
@@ -80,7 +81,7 @@ def open_events(
             keep_flyback=keep_flyback,
             scan_shape=None if scan_shape is None else pair(scan_shape, "scan"),
             progress=progress,
-            **_checked(options, reader),
+            **checked(options, reader),
         )
         events = with_side_file(events, path)
         if events.frame_shape[0] * events.frame_shape[1] > LARGEST_DETECTOR:
@@ -145,18 +146,6 @@ def losses(path, events: ElectronEvents) -> tuple[str, ...]:
             "which: their electrons would just be missing."
         )
     return tuple(sentences)
-
-
-def _checked(options, reader):
-    """The options that were given, all of them known to the reader."""
-    given = {name: value for name, value in options.items() if value is not None}
-    unknown = sorted(set(given) - set(reader.OPTIONS))
-    if unknown:
-        known = ", ".join(reader.OPTIONS) or "none"
-        raise UnreadableFile(
-            f"{reader.NAME} knows no option {', '.join(unknown)} (its options: {known})"
-        )
-    return given
 
 
 def _reader_of(path):

@@ -15,6 +15,7 @@ from recon.frames_events import EVENT_BYTES, NoCounts, events_from_frames, takes
 from recon.gaps import without_gaps
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
 from recon.io.side_files import with_side_file
+from recon.io.told import checked
 from recon.io.words import sentence
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
@@ -41,8 +42,10 @@ def open_scan(
         Electron events or dense frames; recognised by content.
     scan_shape : (Sy, Sx), optional
         Scan positions, in place of what the file says.
-    keep_flyback, **options
+    keep_flyback
         For files of events, as for `recon.io.open_events`.
+    **options
+        As for `recon.io.open_events` or `open_frames`.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -64,10 +67,10 @@ def open_scan(
         return open_events(
             path, scan_shape=scan_shape, keep_flyback=keep_flyback, progress=progress, **options
         )
-    if options := sorted(name for name, value in options.items() if value is not None):
-        raise UnreadableFile(f"{path.name}: frames know no option {', '.join(options)}.")
     tell = progress or (lambda fraction: None)
-    frames = open_frames(path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part))
+    frames = open_frames(
+        path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part), **options
+    )
     if not takes_less_as_events(frames):
         return frames
     try:
@@ -83,7 +86,9 @@ def is_dense(path) -> bool:
     return _reader_of(Path(path)) is not None
 
 
-def open_frames(path, *, scan_shape=None, reference: bool = False, progress=None) -> DenseFrames:
+def open_frames(
+    path, *, scan_shape=None, reference: bool = False, progress=None, **options
+) -> DenseFrames:
     """Dense frames of a file, read when they are needed; those of real numbers once before.
 
     Parameters
@@ -96,6 +101,9 @@ def open_frames(path, *, scan_shape=None, reference: bool = False, progress=None
         For dark or gain references: the frames need not be a scan, and one image will do.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
+    **options
+        What only this format needs to be told, such as the `dataset` of an HDF5 file with several:
+        see the reader's OPTIONS. Those that are None count as not given.
 
     Returns
     -------
@@ -121,7 +129,8 @@ def open_frames(path, *, scan_shape=None, reference: bool = False, progress=None
         if reader is None:
             names = ", ".join(r.NAME for r in READERS)
             raise UnreadableFile(f"the content is of no known format of frames ({names})")
-        frames = reader.read(path, scan_shape).frames(scan_shape, reference)
+        found = reader.read(path, scan_shape, **checked(options, reader))
+        frames = found.frames(scan_shape, reference)
         if frames.frame_shape[0] * frames.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*frames.frame_shape)

@@ -37,6 +37,8 @@ class Array:
         in the units of `recon.io.metadata`.
     scan_shape : (Sy, Sx), optional
         What the file says of how three dimensions fill a scan.
+    notes : tuple of str
+        Sentences of doubt about what the file holds.
     """
 
     stored: Any
@@ -44,6 +46,7 @@ class Array:
     format: str
     said: dict = field(default_factory=dict)
     scan_shape: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
 
     def frames(self, asked=None, reference: bool = False) -> DenseFrames:
         """The frames as a scan; of any number, in a single row, for a `reference`.
@@ -64,7 +67,7 @@ class Array:
             )
         number = int(np.prod(shape[:-2]))
         stated = shape[:2] if len(shape) == 4 else self.scan_shape
-        notes = () if reference else contradicted(stated, asked)
+        notes = () if reference else (*self.notes, *contradicted(stated, asked))
         source = Source(self.name, self.format, notes=notes)
         if reference:
             scan_shape = (1, number)

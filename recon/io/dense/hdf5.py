@@ -11,7 +11,11 @@ from recon.errors import UnreadableFile
 from recon.io.apart import Apart, is_harmless
 from recon.io.dense.arrays import Array, hyperspy, step
 from recon.io.dense.attributes import attribute, heap_is_sound
+from recon.io.dense.choosing import MOST_NAMED, OPTIONS, Found, chosen
 from recon.io.dense.chunks import Chunks, is_ours
+from recon.io.dense.hdf5_missing import Unwritten, check_sources
+
+__all__ = ["NAME", "OPTIONS", "Stored", "matches", "read", "small"]
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
 MOST_OBJECTS = 100_000
@@ -51,6 +55,7 @@ class Stored:
             shape, self.dtype = dataset.shape, dataset.dtype
             self.chunks = Chunks(dataset, path.stat().st_size) if is_ours(dataset) else None
             harmless = self.chunks is not None or is_harmless(dataset)
+            self.unwritten = Unwritten(dataset)
         self.apart = None if harmless else Apart()
         self.stored = shape
         self.shape = (*shape[2:], *shape[:2]) if frames_last else shape
@@ -62,7 +67,7 @@ class Stored:
         ranges = [part.indices(n)[:2] for part, n in zip(index, self.shape, strict=True)]
         if self.frames_last:
             ranges = [*ranges[-2:], *ranges[:-2]]
-        found = self._read(ranges)
+        found = self.unwritten.empty(self._read(ranges), ranges)
         return np.moveaxis(found, (0, 1), (-2, -1)) if self.frames_last else found
 
     def _read(self, ranges):
@@ -110,28 +115,23 @@ class _opened:
         raise UnreadableFile(f"the file is damaged or truncated (HDF5 says: {error})") from error
 
 
-def read(path: Path, asked=None) -> Array:
-    """The largest array of three or four dimensions in the file."""
+def read(path: Path, asked=None, dataset=None) -> Array:
+    """The largest array of three or four dimensions in the file, or the `dataset` of a name."""
     with _opened(path) as file:
-        found = _arrays(file)
-        if not found:
-            raise UnreadableFile("the HDF5 file has no array of three or four dimensions")
-        largest = max(size for size, _ in found)
-        names = [name for size, name in found if size == largest]
-        if len(names) > 1:
-            raise UnreadableFile(
-                f"{len(names)} arrays in the HDF5 file are equally large "
-                f"({', '.join(names[:4])}): it is not clear which is the scan"
-            )
-        name = names[0]
+        name, notes = chosen(_arrays(file, dataset), dataset, "HDF5 file", lambda: _links(file))
+        found = file[name]
+        notes += check_sources(found, path)
         velox = name.startswith("/Data/Image/") and "Version" in file
-        said = _velox(file[name].parent) if velox else _said(file[name], heap_is_sound(path))
-        form = _form(file[name], velox)
-    return Array(Stored(path, name, frames_last=velox), path.name, form, said)
+        said = _velox(found.parent) if velox else _said(found, heap_is_sound(path))
+        form, scan_shape = _form(found, velox), _stem(file, found)
+    stored = Stored(path, name, frames_last=velox)
+    if stored.unwritten.note:
+        notes += (stored.unwritten.note,)
+    return Array(stored, path.name, form, said, scan_shape, notes)
 
 
-def _arrays(file):
-    """(size, name) of each dataset that frames could be in."""
+def _arrays(file, asked=None):
+    """Each array in the file, and one that a link in the file leads to, where it is asked for."""
     found, seen = [], 0
 
     def look(name, item):
@@ -139,12 +139,42 @@ def _arrays(file):
         seen += 1
         if seen > MOST_OBJECTS:
             return True
-        if isinstance(item, h5py.Dataset) and item.ndim in (3, 4) and item.dtype.kind in "buif":
-            found.append((item.size, f"/{name}"))
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            found.append(Found(f"/{name}", item.shape, item.dtype))
         return None
 
     file.visititems(look)
+    if asked is not None:
+        item = file.get(str(asked))
+        if isinstance(item, h5py.Dataset) and item.file.filename == file.filename:
+            found.append(Found("/" + str(asked).strip("/"), item.shape, item.dtype))
     return found
+
+
+def _links(file):
+    """Links of the file that lead out of it, or nowhere, in words."""
+    found, seen = [], 0
+
+    def look(name, link):
+        nonlocal seen
+        seen += 1
+        if isinstance(link, h5py.ExternalLink):
+            found.append(f"/{name}, a link to {link.path} of {link.filename}: open that file")
+        elif isinstance(link, h5py.SoftLink) and file.get(name) is None:
+            found.append(f"/{name}, a link to {link.path}, which is not there")
+        return True if seen > MOST_OBJECTS or len(found) > MOST_NAMED else None
+
+    file.visititems_links(look)
+    return found[:MOST_NAMED]
+
+
+def _stem(file, dataset):
+    """(Sy, Sx) of the images that stempy keeps beside a stack of frames; None where none fit."""
+    images = file.get("stem/images")
+    if dataset.ndim != 3 or not isinstance(images, h5py.Dataset) or images.ndim not in (2, 3):
+        return None
+    shape = images.shape[-2:]
+    return shape if shape[0] * shape[1] == dataset.shape[0] else None
 
 
 def _form(dataset, velox):

@@ -12,6 +12,9 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.io.apart import Apart
 from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.dense.choosing import OPTIONS, Found, chosen
+
+__all__ = ["NAME", "OPTIONS", "matches", "read"]
 
 NAME = "Zarr (HyperSpy, any array)"
 SIGNS = (".zgroup", ".zarray", "zarr.json")
@@ -92,8 +95,8 @@ def _codecs(array):
     return found
 
 
-def read(path: Path, asked=None) -> Array:
-    """The largest array of three or four dimensions in the store."""
+def read(path: Path, asked=None, dataset=None) -> Array:
+    """The largest array of three or four dimensions in the store, or the `dataset` of a name."""
     try:
         import zarr
     except ImportError as error:
@@ -106,27 +109,21 @@ def read(path: Path, asked=None) -> Array:
         raise
     except Exception as error:
         raise UnreadableFile(f"the store is damaged (Zarr says: {error})") from error
-    if not found:
-        raise UnreadableFile("the Zarr store has no array of three or four dimensions")
-    largest = max(int(np.prod(array.shape)) for array, _ in found)
-    of_size = [(a, p) for a, p in found if int(np.prod(a.shape)) == largest]
-    if len(of_size) > 1:
-        names = ", ".join(array.path for array, _ in of_size[:4])
-        raise UnreadableFile(
-            f"{len(of_size)} arrays in the Zarr store are equally large ({names}): "
-            "it is not clear which is the scan"
-        )
-    array, parent = of_size[0]
-    return Array(_Stored(array, path), path.name, NAME, _said(array, parent))
+    by_name = {f"/{array.path.strip('/')}": (array, parent) for array, parent in found}
+    arrays = [
+        Found(name, array.shape, np.dtype(array.dtype)) for name, (array, _) in by_name.items()
+    ]
+    name, notes = chosen(arrays, dataset, "Zarr store")
+    array, parent = by_name[name]
+    return Array(_Stored(array, path), path.name, NAME, _said(array, parent), notes=notes)
 
 
 def _arrays(root):
-    """(array, group that holds it) for each array that frames could be in."""
+    """(array, group that holds it) for each array."""
     import zarr
 
     if isinstance(root, zarr.Array):
-        if root.ndim in (3, 4):
-            yield root, None
+        yield root, None
         return
     waiting, seen = [root], 0
     while waiting:
@@ -137,7 +134,7 @@ def _arrays(root):
                 return
             if isinstance(item, zarr.Group):
                 waiting.append(item)
-            elif item.ndim in (3, 4):
+            else:
                 yield item, group
 
 
