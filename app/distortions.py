@@ -1,5 +1,6 @@
 """Distortions of patterns and scan, taken out of a scan as `livestem reconstruct` is asked to."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.sums import ScanData, is_dense, pacbed
@@ -7,7 +8,7 @@ from recon.backend import on_host
 from recon.descan import Descan, measure_descan
 from recon.disc import fit_disc
 from recon.distortion import ScanDistortion, regrid
-from recon.ellipse import Ellipse, fit_ellipse
+from recon.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.errors import DiscNotFound, Unfitted
 from recon.straighten import straighten, straighten_frames
 
@@ -74,9 +75,8 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
             report("Straightening", fraction)
 
     said, descan, ellipse = [], how.descan, None
-    if AUTO in (how.descan, how.ellipse) and disc is None:
-        disc = _disc(events, pattern)
     if descan == AUTO:
+        disc = disc or _disc(events, pattern)
         descan = _measured(lambda: measure_descan(events, *disc, progress), "descan", said)
     elif descan is not None:
         said.append("The descan given was taken out.")
@@ -87,7 +87,7 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
         del still
         ellipse = _measured(lambda: fit_ellipse(even, disc), "ellipse", said)
     elif how.ellipse is not None:
-        centre = disc[0] if disc else fit_disc(pattern).centre
+        centre = disc[0] if disc else rough_centre(pattern)
         ellipse = Ellipse(*how.ellipse, tuple(centre))
         said.append("The ellipticity given was taken out.")
     if is_dense(events):
@@ -108,9 +108,12 @@ def _disc(events, pattern):
         found = fit_disc(pattern)
     except DiscNotFound:
         known = tuple(events.metadata.get(name) for name in ("centre", "radius"))
-        if None in known:
-            raise
-        return known
+        if None not in known:
+            return known
+        with suppress(DiscNotFound, Unfitted):
+            ellipse = fit_ellipse(pattern)
+            return ellipse.ellipse.centre, ellipse.radius
+        raise
     return found.centre, found.radius
 
 

@@ -73,7 +73,7 @@ def test_dense_frames_and_bad_words_are_refused(bent, tmp_path, capsys):
     for words, sentence in (
         (["--descan", "some"], "is not a number"),
         (["--descan", "1,2,3"], "ten numbers"),
-        (["--ellipse", "3,10"], "ratio from 1 to 2"),
+        (["--ellipse", "5,10"], "ratio from 1 to 4"),
         (["--shear", "9"], "are covered by all of them"),
     ):
         assert main([*command, *words]) == 2

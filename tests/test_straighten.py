@@ -297,7 +297,7 @@ def test_it_stops_on_request_and_refuses_nonsense(scan):
             work()
     with pytest.raises(ValueError, match="five finite coefficients along x"):
         Descan((0,) * 5, (0, 0, 0, 0, np.nan))
-    with pytest.raises(ValueError, match=r"lies between 1 and 2, not 0\.9"):
+    with pytest.raises(ValueError, match=r"lies between 1 and 4, not 0\.9"):
         Ellipse(0.9, 0.0, (0.0, 0.0))
     with pytest.raises(ValueError, match="seed is a whole number"):
         straighten(scan, DESCAN, seed=-1)

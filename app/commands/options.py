@@ -147,9 +147,9 @@ def ellipse(text: str):
     if name in ("auto", "none"):
         return name
     values = [number(part) for part in _parts(text)]
-    if len(values) != 2 or not 1 <= values[0] <= 2:
+    if len(values) != 2 or not 1 <= values[0] <= 4:
         raise typer.BadParameter(
-            f"{text!r} is neither auto, none nor RATIO,DEGREES with a ratio from 1 to 2."
+            f"{text!r} is neither auto, none nor RATIO,DEGREES with a ratio from 1 to 4."
         )
     return tuple(values)
 
