@@ -37,9 +37,7 @@ def test_an_ellipse_is_found_whatever_its_ratio(ratio, angle, inside):
 
 @pytest.mark.parametrize("ratio", [2.0, 3.0])
 def test_a_circle_that_does_not_fit_is_told_to_be_an_ellipse(ratio):
-    with pytest.raises(
-        DiscNotFound, match="an ellipse of ratio .* its long axis at 90°"
-    ) as refused:
+    with pytest.raises(DiscNotFound, match="its long axis at 90") as refused:
         fit_disc(pattern(ratio, 90.0))
     told = float(str(refused.value).split("of ratio ")[1].split()[0])
     assert told == pytest.approx(ratio, rel=0.02)

@@ -238,3 +238,17 @@ def test_images_of_stempy_give_a_stack_its_shape(images, tmp_path):
         file["stem/images"] = np.zeros((1, 3, 5))
     with pytest.raises(UnreadableFile, match="20 frames"):
         open_frames(tmp_path / "raw.h5")
+
+
+def test_matlab_is_refused_by_name_or_its_order_of_axes_said(tmp_path):
+    io = pytest.importorskip("scipy.io")
+    io.savemat(tmp_path / "old.mat", {"a": DATA})
+    for opened in (open_scan, open_frames):
+        with pytest.raises(UnreadableFile, match=r"a MATLAB file of version 5, .* -v7\.3"):
+            opened(tmp_path / "old.mat")
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+        file["a"] = DATA
+        file["a"].attrs["MATLAB_class"] = np.bytes_("uint16")
+    frames = open_scan(tmp_path / "new.mat")
+    np.testing.assert_array_equal(whole(frames), DATA)
+    assert "its array of 7 × 6 × 5 × 4 is taken for (kx, ky, x, y)" in frames.source.notes[0]

@@ -22,7 +22,7 @@ from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.side_files import with_side_file
 from recon.io.sparse import events_from_sparse
-from recon.io.told import checked
+from recon.io.told import checked, refuse_matlab
 from recon.io.words import sentence
 
 __all__ = [
@@ -161,6 +161,7 @@ def _reader_of(path):
     for reader in READERS:
         if reader.matches(path):
             return reader
+    refuse_matlab(path)
     raise UnreadableFile(
         "the content is of no known format ({})".format(" or ".join(r.NAME for r in READERS))
     )

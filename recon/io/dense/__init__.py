@@ -15,7 +15,7 @@ from recon.frames_events import EVENT_BYTES, NoCounts, events_from_frames, takes
 from recon.gaps import without_gaps
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
 from recon.io.side_files import with_side_file
-from recon.io.told import checked
+from recon.io.told import checked, refuse_matlab
 from recon.io.words import sentence
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
@@ -127,6 +127,7 @@ def open_frames(
             raise UnreadableFile("this is not an ordinary file")
         reader = _reader_of(path)
         if reader is None:
+            refuse_matlab(path)
             names = ", ".join(r.NAME for r in READERS)
             raise UnreadableFile(f"the content is of no known format of frames ({names})")
         found = reader.read(path, scan_shape, **checked(options, reader))

@@ -120,7 +120,7 @@ def read(path: Path, asked=None, dataset=None) -> Array:
     with _opened(path) as file:
         name, notes = chosen(_arrays(file, dataset), dataset, "HDF5 file", lambda: _links(file))
         found = file[name]
-        notes += check_sources(found, path)
+        notes += check_sources(found, path) + _matlab(found)
         velox = name.startswith("/Data/Image/") and "Version" in file
         said = _velox(found.parent) if velox else _said(found, heap_is_sound(path))
         form, scan_shape = _form(found, velox), _stem(file, found)
@@ -166,6 +166,18 @@ def _links(file):
 
     file.visititems_links(look)
     return found[:MOST_NAMED]
+
+
+def _matlab(dataset):
+    """A note on the order of axes, which MATLAB reverses in its files."""
+    if "MATLAB_class" not in dataset.attrs:
+        return ()
+    sizes = [str(size) for size in dataset.shape]
+    return (
+        f"MATLAB wrote it: its array of {' × '.join(sizes[::-1])} is taken for (kx, ky, x, y), or "
+        f"(kx, ky, frames), so that frames have {sizes[-2]} × {sizes[-1]} pixels. If that is not "
+        "so, permute it there.",
+    )
 
 
 def _stem(file, dataset):
