@@ -7,6 +7,13 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.frames import DenseFrames
 
+SAMPLE = 16
+"""Frames that are looked at for pixels with a mark in place of a count."""
+
+FEW = 0.01
+"""Share of 16-bit pixels that may have the largest number in all frames before it is taken for a
+camera that is saturated."""
+
 MOST = 0.05
 """Share of the frames that may lack a pixel's value; beyond it the pixel is left out of all."""
 
@@ -17,7 +24,9 @@ def without_gaps(frames: DenseFrames, progress=None) -> DenseFrames:
     Parameters
     ----------
     frames : DenseFrames
-        Real numbers are read once, and once more if something is missing; integers lack nothing.
+        Real numbers are read once, and once more if something is missing. Of unsigned integers
+        some are read, for pixels that have the largest number of their type in all of them: they
+        are saturated, or it is a mark.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -34,7 +43,7 @@ def without_gaps(frames: DenseFrames, progress=None) -> DenseFrames:
         If no number is left, or frames cannot be read.
     """
     if frames.dtype.kind != "f":
-        return frames
+        return _without_marks(frames) if frames.dtype.kind == "u" else frames
     tell = progress or (lambda fraction: None)
     size = frames.frame_shape[0] * frames.frame_shape[1]
     lacking = np.zeros(frames.positions, np.int64)
@@ -65,6 +74,27 @@ def without_gaps(frames: DenseFrames, progress=None) -> DenseFrames:
         excluded = excluded | frames.excluded
     source = replace(frames.source, notes=notes)
     return replace(frames, load=load, excluded=excluded, source=source)
+
+
+def _without_marks(frames):
+    if frames.dtype.itemsize < 2 or frames.positions < SAMPLE:
+        return frames
+    mark, bad = np.iinfo(frames.dtype).max, np.ones(frames.frame_shape, bool)
+    for index in np.linspace(0, frames.positions - 1, SAMPLE).astype(int):
+        bad &= frames.read(index, index + 1)[0] == mark
+        if not bad.any():
+            return frames
+    if bad.all() or (frames.dtype.itemsize == 2 and bad.mean() > FEW):
+        return frames
+    number = int(bad.sum())
+    verb = "holds" if number == 1 else "hold"
+    note = (
+        f"{number} of {bad.size} detector pixels {verb} {mark} in all frames, no count but a mark: "
+        "left out of every sum."
+    )
+    excluded = bad if frames.excluded is None else bad | frames.excluded
+    source = replace(frames.source, notes=(*frames.source.notes, note))
+    return replace(frames, excluded=excluded, source=source)
 
 
 def _missing(frames, tell):

@@ -88,6 +88,25 @@ def test_what_lacks_nothing_is_left_as_it_is_and_nothing_at_all_is_refused():
         without_gaps(of_array(np.full((2, 2, 4, 4), np.nan)))
 
 
+@pytest.mark.parametrize("dtype", [">u2", "u4", "u8"])
+def test_a_pixel_that_always_has_the_largest_number_is_marked(dtype):
+    spoiled, mark = patterns().astype(dtype), np.iinfo(dtype).max
+    spoiled[:, :, 3, 4] = mark
+    spoiled[2, 3, 7, 8] = mark
+    frames = without_gaps(of_array(spoiled))
+    assert np.argwhere(frames.excluded).tolist() == [[3, 4]]
+    assert f"1 of 272 detector pixels holds {mark} in all frames" in frames.source.notes[0]
+
+
+def test_a_disc_that_is_saturated_stays():
+    spoiled = patterns().astype("u2")
+    spoiled[:, :, 5:10, 6:11] = 65535
+    frames = of_array(spoiled)
+    assert without_gaps(frames) is frames
+    low = of_array(np.full((20, 20, 4, 4), 255, np.uint8))
+    assert without_gaps(low) is low
+
+
 def test_low_counts_around_a_hole_become_events_that_know_of_it(tmp_path):
     spoiled = np.random.default_rng(1).poisson(0.1, (*SCAN, *DETECTOR)).astype("f4")
     spoiled[:, :, 5, 6] = np.nan
