@@ -60,14 +60,14 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
     Raises
     ------
     ValueError
-        If no disc is found, or dense frames are to be moved by parts of a pixel or a step.
+        If no disc is found, or the rows of dense frames are to be put straight.
     """
     if how == Straightening():
         return events, pattern, []
-    if is_dense(events) and (how.ellipse or how.shear):
+    if is_dense(events) and how.shear:
         raise ValueError(
-            "A round disc and straight rows need single electrons, which dense frames do not hold: "
-            "count them first (`livestem count`)."
+            "Straight rows need single electrons, which dense frames do not hold: count them first "
+            "(`livestem count`)."
         )
 
     def progress(fraction):
@@ -81,7 +81,7 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
     elif descan is not None:
         said.append("The descan given was taken out.")
     if how.ellipse == AUTO:
-        still = straighten(events, descan, progress=progress)
+        still = _straight(events, descan, None, progress)
         even = pattern if still is events else on_host(pacbed(still))
         # Makes room for the scan that is kept.
         del still
@@ -90,16 +90,19 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
         centre = disc[0] if disc else rough_centre(pattern)
         ellipse = Ellipse(*how.ellipse, tuple(centre))
         said.append("The ellipticity given was taken out.")
-    if is_dense(events):
-        straight = straighten_frames(events, descan)
-    else:
-        straight = straighten(events, descan, ellipse, progress)
+    straight = _straight(events, descan, ellipse, progress)
     if how.shear:
         straight = regrid(straight, ScanDistortion(shear=how.shear), progress)
         said.append(f"The shear given, {how.shear:g} steps a row, was taken out.")
     if straight is events:
         return events, pattern, said
     return straight, on_host(pacbed(straight)), said
+
+
+def _straight(events, descan, ellipse, progress):
+    if is_dense(events):
+        return straighten_frames(events, descan, ellipse)
+    return straighten(events, descan, ellipse, progress)
 
 
 def _disc(events, pattern):

@@ -66,7 +66,7 @@ def test_numbers_are_taken_as_given(bent):
 
 def test_dense_frames_and_bad_words_are_refused(bent, tmp_path, capsys):
     frames = of_array(np.ones((8, 8, 5, 5), np.uint8))
-    with pytest.raises(ValueError, match="need single electrons"):
+    with pytest.raises(ValueError, match="Straight rows need single electrons"):
         straightened(frames, np.ones((5, 5)), straightening("none", "none", 0.1))
     write_events(tmp_path / "bent.npz", bent)
     command = ["reconstruct", str(tmp_path / "bent.npz"), "-o", str(tmp_path / "out.h5"), *BEAM]

@@ -5,10 +5,13 @@ import pytest
 
 from app.cli import main
 from recon.disc import fit_disc
-from recon.ellipse import fit_ellipse, rough_centre
+from recon.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.errors import DiscNotFound, Unfitted
 from recon.events import from_frames
+from recon.frames import of_array
+from recon.frames_sums import centre_of_mass, pacbed
 from recon.io import write_events
+from recon.straighten import straighten_frames
 
 
 def pattern(ratio, angle_deg, radius=9.0, centre=(23.3, 24.1), inside=200.0, outside=2.0, seed=0):
@@ -91,3 +94,48 @@ def test_the_command_makes_a_disc_of_long_pixels_round(asked, tmp_path, capsys):
     # Of half axes 8 and 4, the circle of the same area.
     radius = float(said.split("Disc of radius ")[1].split()[0])
     assert radius == pytest.approx(np.sqrt(32), abs=0.2)
+
+
+def frames_of(ratio, angle, number=6):
+    cube = np.stack([pattern(ratio, angle, seed=n, centre=(23 + n / 9, 24)) for n in range(number)])
+    return of_array(cube.astype("u2").reshape(2, 3, 48, 50))
+
+
+@pytest.mark.parametrize(("ratio", "angle"), [(1.2, 20.0), (2.0, 90.0)])
+def test_dense_frames_are_made_round_too(ratio, angle):
+    frames, ellipse = frames_of(ratio, angle), Ellipse(ratio, angle, (23.3, 24.1))
+    round_ = straighten_frames(frames, None, ellipse)
+    assert (round_.dtype, round_.scan_shape) == (np.float32, (2, 3))
+    before, after = pacbed(frames), pacbed(round_)
+    # But for the background beside it, of which some leaves the detector.
+    assert after.sum() == pytest.approx(before.sum(), rel=0.04)
+    disc = fit_disc(after)
+    assert disc.radius == pytest.approx(9.0, abs=0.2)
+    # The disc's centre moves as any point does: c + M (k - c).
+    disc_only = np.hypot(*(np.mgrid[:48, :50] - np.array(disc.centre)[:, None, None])) < 12
+    moved = centre_of_mass(round_, disc_only).reshape(2, -1)
+    place = np.stack([23 + np.arange(6) / 9, np.full(6, 24.0)])
+    centre = np.array(ellipse.centre)[:, None]
+    np.testing.assert_allclose(moved, centre + ellipse.matrix @ (place - centre), atol=0.15)
+
+
+def test_an_even_pattern_stays_even_and_one_that_is_round_stays_as_it_is():
+    even = of_array(np.full((1, 1, 40, 40), 7, np.uint8))
+    made = straighten_frames(even, None, Ellipse(1.7, 30.0, (19.5, 19.5))).read(0, 1)[0]
+    np.testing.assert_allclose(made[12:28, 12:28], 7, rtol=1e-5)
+    flat = np.add.outer(2.0 * np.arange(20), 3.0 * np.arange(20))
+    ramp = of_array(flat[None, None])
+    made = straighten_frames(ramp, None, Ellipse(1.0, 0.0, (9.0, 9.0))).read(0, 1)[0]
+    np.testing.assert_allclose(made[1:-1, 1:-1], flat[1:-1, 1:-1], rtol=1e-5)
+
+
+def test_what_is_left_out_of_dense_frames_stays_out_where_it_goes():
+    holes = np.zeros((48, 50), bool)
+    holes[23, 33] = True
+    frames = straighten_frames(
+        of_array(np.ones((1, 1, 48, 50)), excluded=holes), None, Ellipse(2.0, 0.0, (23.0, 24.0))
+    )
+    # The pixel lies 9 to the right of the centre: it comes to 9 / √2.
+    where = np.argwhere(frames.excluded)
+    assert (abs(where - [23, 24 + 9 / np.sqrt(2)]) < 2.5).all()
+    assert (frames.read(0, 1)[0][16:30, 16:32][~frames.excluded[16:30, 16:32]] > 0.99).all()
