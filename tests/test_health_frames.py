@@ -171,6 +171,12 @@ def test_rows_without_an_electron_are_found_where_single_frames_may_be_empty():
     assert dose == pytest.approx(2, rel=0.1)
 
 
+def test_sums_below_zero_are_not_taken_for_many_electrons():
+    data = np.random.default_rng(0).normal(-5, 1, (9, 10, 12, 12)).astype(np.float32)
+    data[4] = 0
+    assert health(of_array(data))["frames"].values["empty frames"] == (0, "")
+
+
 @pytest.mark.parametrize("judge", [outliers.too_many, outliers.too_few])
 def test_a_map_is_judged_alike_in_strips_and_as_a_whole(judge, monkeypatch):
     rng = np.random.default_rng(5)

@@ -127,6 +127,15 @@ def test_frames_that_were_never_written_are_empty_and_counted(fill, how, tmp_pat
     assert health(frames)["frames"].values["empty frames"] == (7, "")
 
 
+def test_the_end_of_a_chunk_that_was_begun_is_empty_too(tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        stored = file.create_dataset("a", SHAPE, "i2", chunks=(2, 5, 3, 7), fillvalue=-1)
+        stored[0] = DATA[0]
+    expected = np.zeros(SHAPE)
+    expected[0] = DATA[0]
+    np.testing.assert_array_equal(whole(open_scan(tmp_path / "scan.h5")), expected)
+
+
 def test_an_array_that_was_never_written_is_said(tmp_path):
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file.create_dataset("a", SHAPE, "u2")

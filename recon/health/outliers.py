@@ -134,7 +134,7 @@ def empty(counts, nothing, dispersion: float = 1.0) -> np.ndarray:
     ):
         if none.any() and not none.all():
             least = typical(sums, ~none, 5) / dispersion
-            if sums.size * np.exp(-least) < FALSE_ALARMS:
+            if sums.size * np.exp(-max(least, 0.0)) < FALSE_ALARMS:
                 found |= none
     return found
 

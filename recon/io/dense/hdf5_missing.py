@@ -182,4 +182,6 @@ class Unwritten:
                 for (first, last), n in zip(ranges, self._chunks, strict=True)
             )
             found[self._missing[np.ix_(*places)]] = 0
+            # Of the chunk that was begun last, some frames were not.
+            found[(found == self._fill).all(axis=(-2, -1))] = 0
         return found
