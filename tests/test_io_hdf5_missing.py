@@ -105,6 +105,26 @@ def test_a_source_that_is_cut_short_is_named(parts, tmp_path):
         open_scan(path)
 
 
+def test_rows_of_electrons_in_a_file_that_is_away_are_missed(tmp_path):
+    rows = h5py.vlen_dtype(np.uint32)
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        stored = file.create_dataset("frames", (6,), rows)
+        for number in range(6):
+            stored[number] = np.arange(number, dtype=np.uint32)
+    layout = h5py.VirtualLayout((6,), rows)
+    layout[:] = h5py.VirtualSource("rows.h5", "frames", (6,), rows)
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        group = file.create_group("electron_events")
+        frames = group.create_virtual_dataset("frames", layout)
+        frames.attrs["Ny"], frames.attrs["Nx"] = 3, 3
+        positions = group.create_dataset("scan_positions", data=np.arange(6))
+        positions.attrs["Ny"], positions.attrs["Nx"] = 2, 3
+        file.attrs["livestem_flyback"] = False
+    (tmp_path / "rows.h5").unlink()
+    with pytest.raises(UnreadableFile, match=r"its frames, rows\.h5, are not beside it"):
+        open_scan(tmp_path / "scan.h5")
+
+
 def test_what_no_source_stands_for_is_said(parts, tmp_path):
     path = virtual(tmp_path / "scan.h5", parts[:3], fill=9)
     assert open_frames(path).source.notes == ("25.0% of /data is of no file and reads 9.",)

@@ -13,7 +13,7 @@ from recon.io.dense.arrays import Array, hyperspy, step
 from recon.io.dense.attributes import attribute, heap_is_sound
 from recon.io.dense.choosing import MOST_NAMED, OPTIONS, Found, chosen
 from recon.io.dense.chunks import Chunks, is_ours
-from recon.io.dense.hdf5_missing import Unwritten, check_sources
+from recon.io.hdf5_missing import Unwritten, check_sources
 
 __all__ = ["NAME", "OPTIONS", "Stored", "matches", "read", "small"]
 
