@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from conftest import SCAN, lattice_scan
@@ -24,7 +25,10 @@ def files(scans):
     for frame, pixels in zip(frames, events.frames(), strict=True):
         np.add.at(frame, pixels, 1)
     frames[0, 0] += 1e-3
-    np.save(scans / "frames.npy", frames.reshape(*SCAN, 40, 40))
+    frames = frames.reshape(*SCAN, 40, 40)
+    np.save(scans / "frames.npy", frames)
+    with h5py.File(scans / "two.h5", "w") as file:
+        file["thin"], file["thick"] = frames, frames[::-1]
 
 
 def shot(page, name):
@@ -59,3 +63,18 @@ def test_frames_are_reconstructed_like_events(files, open_page):
     assert it.words("facts").endswith("40 × 40 px")
     it.page.get_by_text("frames of 40 × 40 pixels (float32)").wait_for(timeout=5_000)
     shot(it.page, "frames")
+
+
+def test_one_of_two_arrays_is_chosen_and_another_after_it(files, open_page):
+    it = open_page(f"dataset=two.h5&{CALIBRATED}")
+    choice = it.page.get_by_label("Array", exact=True)
+    choice.wait_for(timeout=60_000)
+    assert "2 arrays in the HDF5 file are equally large" in it.notices()[0]
+    shot(it.page, "arrays-asks")
+    choice.select_option("/thin")
+    thin = it.exact()
+    assert thin["shape"] == list(SCAN)
+    it.until(lambda: "array=%2Fthin" in it.page.url or "array=/thin" in it.page.url)
+    choice.select_option("/thick")
+    it.page.get_by_text("HDF5, array /thick").wait_for(timeout=60_000)
+    shot(it.page, "arrays-chosen")
