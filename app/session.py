@@ -57,6 +57,7 @@ def template(page: Page) -> pn.Template:
     """The page's parts in their places."""
     made = pn.Template(asset("page.html"), items=page.roots(), location=True)
     made.add_variable("livestem_style", asset("style.css"))
+    made.add_variable("livestem_connection", asset("connection.js"))
     made.add_variable("livestem_icon", data_url("image/svg+xml", asset("favicon.svg").encode()))
     made.add_variable("livestem_wheel", picture_of_wheel())
     made.add_variable("livestem_theme", page.experiment.display.theme)

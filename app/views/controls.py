@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import panel as pn
 import param
 
+from app.link import keys_of
 from app.views.assets import asset
 
 
@@ -117,6 +118,8 @@ def spec(state: param.Parameterized, name: str) -> dict:
     if label.endswith(")") and " (" in label:
         label, unit = label[:-1].rsplit(" (", 1)
     common = {"name": name, "label": label, "doc": parameter.doc or ""}
+    if key := keys_of(type(state)).get(name):
+        common["key"] = key  # in the page's address
     if isinstance(parameter, param.Boolean):
         return common | {"kind": "switch"}
     if isinstance(parameter, param.Selector):
