@@ -15,6 +15,7 @@
 
   const Plain = window.WebSocket
   let socket = null
+  let greeted = false // by the server, over this socket; before that it understands nothing
   let heard_at = Date.now() // when the server last said anything
   let said_at = 0 // when the page first said something after that
   let asked_at = 0 // when the server was asked to say something
@@ -29,6 +30,7 @@
       super(...args)
       if (!/\/ws(\?|$)/.test(this.url)) return
       socket = this
+      greeted = false
       heard_at = Date.now()
       this.addEventListener("message", hear)
       this.addEventListener("close", () => { if (socket === this) closed() })
@@ -47,6 +49,7 @@
   }
 
   function hear() {
+    greeted = true
     heard_at = Date.now()
     said_at = asked_at = 0
     if (lost?.how === "silent") found()
@@ -54,6 +57,7 @@
 
   function ask() {
     asked_at = Date.now()
+    if (!greeted) return
     const header = {msgid: `beat-${asked_at}`, msgtype: "SERVER-INFO-REQ"}
     for (const part of [header, {}, {}]) Plain.prototype.send.call(socket, JSON.stringify(part))
   }
@@ -72,7 +76,7 @@
     const silent = now - heard_at
     // What was waiting for an answer before the clock slept says nothing about now.
     if (slept || (!asked_at && (silent > QUIET || (said_at && now - said_at > UNANSWERED)))) ask()
-    else if (asked_at && now - asked_at > PATIENCE) lose("silent")
+    else if (asked_at && now - asked_at > (greeted ? PATIENCE : LONG)) lose("silent")
   }
 
   // ---- lost and found ----
