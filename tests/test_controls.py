@@ -42,7 +42,7 @@ def test_a_moving_slider_is_heard_after_16_ms():
     from panel.reactive import Syncable
 
     assert Syncable._debounce == 50
-    assert Controls._debounce == 16
+    assert Controls()._debounce == 16
 
 
 def test_buttons_press():

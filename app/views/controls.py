@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import panel as pn
 import param
 
+from app.hands import hands
 from app.link import keys_of
 from app.views.assets import asset
 
@@ -28,8 +29,13 @@ class Controls(pn.custom.JSComponent):
     _esm = asset("controls.js")
     _stylesheets = [asset("controls.css")]  # noqa: RUF012 - Panel declares it so
 
-    # Panel waits 50 ms before it looks at a change; a hand on a slider sees that.
-    _debounce = 16
+    # Nobody is shown that Panel is busy, and a hand would have it say so 60 times a second.
+    _busy__ignore = ("values",)
+
+    @property
+    def _debounce(self) -> int:
+        # Panel waits 50 ms before it looks at a change; a hand on a slider sees that.
+        return hands.wait_ms()
 
     def __init__(self, specs: Iterable[dict] = (), **params):
         if params.get("layout") == "line":
@@ -89,6 +95,8 @@ class Controls(pn.custom.JSComponent):
             }
             if not changed:
                 continue
+            if pn.state.curdoc is not None:
+                hands.move(pn.state.curdoc)
             try:
                 state.param.update(**changed)
             except ValueError:
