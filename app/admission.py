@@ -14,10 +14,13 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from threading import local
 from weakref import WeakSet
 
 from bokeh.settings import settings
 from panel.io.state import set_curdoc
+
+from app.hands import hands
 
 MOST_WAITING = 6
 """Pages of one client that may wait to be made, or be in the making."""
@@ -25,13 +28,14 @@ MOST_WAITING = 6
 AGAIN_S = 5
 """After how long a page that was refused asks again."""
 
-REST = 0.5
-"""Time between two pages, as a part of that which the first took: what is open goes on in it."""
+REST = 2.0
+"""Time in which a page's making rests while a hand moves, for each second that it has computed."""
 
 _log = logging.getLogger(__name__)
 _makers = ThreadPoolExecutor(1, "livestem-page")
 _writers = ThreadPoolExecutor(1, "livestem-document")
 _made = WeakSet()
+_making = local()
 
 
 def is_made(doc) -> bool:
@@ -72,7 +76,7 @@ def _prepare() -> None:
 def _make(application, doc) -> None:
     from app.session import open_page
 
-    start = time.thread_time()
+    _making.since = time.thread_time()
     try:
         with set_curdoc(doc):
             application._set_session_prefix(doc)
@@ -82,8 +86,21 @@ def _make(application, doc) -> None:
         _log.debug("A page could not be made aside.", exc_info=True)
     else:
         _made.add(doc)
-    if not _makers._work_queue.empty():
-        time.sleep(REST * (time.thread_time() - start))
+    give_way()
+
+
+def give_way() -> None:
+    """Let pages that are dragged go first; called between the parts of a page that is made aside.
+
+    Threads that compute take turns at the interpreter's lock, and that of a drag, which often
+    waits for something else, would get less than its half.
+    """
+    since = getattr(_making, "since", None)
+    if since is None:  # another thread, on which nobody waits for a page
+        return
+    if hands.count():
+        time.sleep(REST * (time.thread_time() - since))
+    _making.since = time.thread_time()
 
 
 def _write_documents_aside() -> None:

@@ -24,13 +24,17 @@ class Hands:
         """Note that a control of a page (any object of its own) was moved."""
         self._moved[page] = monotonic()
 
-    def wait_ms(self) -> int:
-        """How long a control waits for the next value before it takes one over [ms]."""
+    def count(self) -> int:
+        """How many pages these are."""
         recent = monotonic() - RESTS_S
         for page, when in list(self._moved.items()):
             if when < recent:
                 self._moved.pop(page, None)
-        return FIRST_MS + EACH_MS * max(1, len(self._moved))
+        return len(self._moved)
+
+    def wait_ms(self) -> int:
+        """How long a control waits for the next value before it takes one over [ms]."""
+        return FIRST_MS + EACH_MS * max(1, self.count())
 
 
 hands = Hands()

@@ -16,8 +16,8 @@ QUICK, DERIVED, SLOW, DOSE = "quick", "derived", "slow", "dose"
 EXTRA, ASIDE = "extra", "aside"
 LANES = {QUICK: 2, DERIVED: 2, SLOW: 4, DOSE: 1, EXTRA: 2, ASIDE: 2}
 """Threads of each lane. quick: redraws, milliseconds, of two pages at once. derived: DPC and sums,
-up to seconds. slow: reading, simulating, building G. dose: drafts of another dose. extra: what is shown at rest.
-aside: what was asked for once, such as a fit."""
+up to seconds. slow: reading, simulating, building G. dose: drafts of another dose. extra: what is
+shown at rest. aside: what was asked for once, such as a fit."""
 
 Done = Callable[[object, BaseException | None, float], None]
 Gate = Callable[[], float]

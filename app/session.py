@@ -5,7 +5,7 @@ from html import escape
 
 import panel as pn
 
-from app.admission import is_made
+from app.admission import give_way, is_made
 from app.page import Page
 from app.pipeline import Pipeline
 from app.presets import Presets
@@ -64,6 +64,10 @@ class Bench(pn.Template):
 
     def __repr__(self) -> str:
         return "livestem"
+
+    def _apply_root(self, name, model, tags) -> None:
+        give_way()  # Panel calls this with every part
+        super()._apply_root(name, model, tags)
 
 
 def template(page: Page) -> pn.Template:

@@ -11,7 +11,7 @@ from bokeh.document import Document
 from servers import served
 
 from app import admission, session
-from app.admission import MOST_WAITING, is_made, make_pages_aside
+from app.admission import MOST_WAITING, give_way, is_made, make_pages_aside
 
 
 class FakeApplication:
@@ -69,6 +69,28 @@ def test_a_page_that_could_not_be_made_aside_is_left_to_bokeh(application, monke
     context = SimpleNamespace(_document=Document())
     asyncio.run(application.on_session_created(context))
     assert not is_made(context._document)
+
+
+@pytest.mark.parametrize("moving", [0, 3])
+def test_making_a_page_rests_only_while_a_hand_moves(application, monkeypatch, moving):
+    rests = []
+
+    def open_page():
+        sum(range(200_000))  # takes some time of the processor
+        give_way()
+
+    monkeypatch.setattr(session, "open_page", open_page)
+    monkeypatch.setattr(admission.hands, "count", lambda: moving)
+    monkeypatch.setattr(admission.time, "sleep", rests.append)
+    asyncio.run(application.on_session_created(SimpleNamespace(_document=Document())))
+    assert bool(rests) == bool(moving)
+    assert all(rest > 0 for rest in rests)
+
+
+def test_nobody_else_gives_way(monkeypatch):
+    monkeypatch.setattr(admission.hands, "count", lambda: 3)
+    monkeypatch.setattr(admission.time, "sleep", lambda seconds: pytest.fail("it slept"))
+    give_way()
 
 
 def test_of_one_client_only_so_many_pages_wait(tmp_path):

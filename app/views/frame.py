@@ -8,6 +8,7 @@ import holoviews.plotting.bokeh
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
 
+from app.admission import give_way
 from app.display import Extent
 from app.views.assets import asset
 
@@ -81,6 +82,7 @@ class Frame(pn.viewable.Viewer):
         self.pointer = ColumnDataSource({"x": [float("nan")], "y": [float("nan")]})
         self._prepare(fig, link, zoom)
         self.pane = pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0, min_height=60)
+        give_way()  # a figure takes a tenth of what a page does
 
     def _prepare(self, fig, link, zoom):
         # y runs downwards: the first row of a scan is on top, and a positive angle looks clockwise.
