@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from recon.backend import amount
-from recon.errors import Cancelled, UnreadableFile
+from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
@@ -22,6 +22,7 @@ from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.side_files import with_side_file
 from recon.io.sparse import events_from_sparse
+from recon.io.unchanged import Unchanged
 from recon.io.words import sentence
 
 __all__ = [
@@ -75,20 +76,22 @@ def open_events(
     progress = progress or (lambda fraction: None)
     try:
         reader = _reader_of(path)
-        events = reader.read(
-            path,
-            keep_flyback=keep_flyback,
-            scan_shape=None if scan_shape is None else pair(scan_shape, "scan"),
-            progress=progress,
-            **_checked(options, reader),
-        )
+        beside = libertem_csr.files(path) if reader is libertem_csr else ()
+        with Unchanged(path, *beside):
+            events = reader.read(
+                path,
+                keep_flyback=keep_flyback,
+                scan_shape=None if scan_shape is None else pair(scan_shape, "scan"),
+                progress=progress,
+                **_checked(options, reader),
+            )
         events = with_side_file(events, path)
         if events.frame_shape[0] * events.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*events.frame_shape)
             )
         events.check_pixels()
-    except Cancelled:
+    except (Cancelled, Changed):
         raise
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error

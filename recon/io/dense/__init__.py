@@ -5,14 +5,16 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
-from recon.errors import Cancelled, UnreadableFile
+from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.frames_events import events_from_frames, takes_less_as_events
 from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
 from recon.io.side_files import with_side_file
+from recon.io.unchanged import Unchanged
 from recon.io.words import sentence
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
@@ -103,7 +105,11 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
         if reader is None:
             names = ", ".join(r.NAME for r in READERS)
             raise UnreadableFile(f"the content is of no known format of frames ({names})")
-        frames = reader.read(path, scan_shape).frames(scan_shape, reference)
+        files = Unchanged(path)
+        with files:
+            array = reader.read(path, scan_shape)
+            frames = array.frames(scan_shape, reference)
+        frames = _of_unchanged(files.also(array.beside), frames)
         if frames.frame_shape[0] * frames.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*frames.frame_shape)
@@ -113,12 +119,23 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
                 "no scan has {} × {} positions: the file is damaged".format(*frames.scan_shape)
             )
         return frames if reference else with_side_file(frames, path)
-    except Cancelled:
+    except (Cancelled, Changed):
         raise
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{path.name or path}: {sentence(error)}") from error
+
+
+def _of_unchanged(files, frames):
+    """The same frames, none of which is of files that were changed after they were opened."""
+    load = frames.load
+
+    def guarded(first, last):
+        with files:
+            return load(first, last)
+
+    return replace(frames, load=guarded)
 
 
 def _reader_of(path):

@@ -1,6 +1,8 @@
 """An array of frames in a file, with what the file says of it; and that in our units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from recon.events import Source
 from recon.frames import DenseFrames, of_array
 from recon.io.metadata import known_metadata
 from recon.io.scanning import contradicted, fill
+from recon.io.slabs import FileArray
 
 LENGTHS = {"å": 1.0, "a": 1.0, "ang": 1.0, "angstrom": 1.0, "ångström": 1.0, "pm": 1e-2} | {
     "nm": 10.0,
@@ -29,7 +32,7 @@ class Array:
     ----------
     stored : array
         Anything with `shape` and `dtype` that is sliced along its first one or two dimensions:
-        (Ky, Kx), (F, Ky, Kx) or (Sy, Sx, Ky, Kx).
+        (Ky, Kx), (F, Ky, Kx) or (Sy, Sx, Ky, Kx). Of a mapped file no page is touched: it is read.
     name, format : str
         Of the file.
     said : dict
@@ -37,6 +40,8 @@ class Array:
         in the units of `recon.io.metadata`.
     scan_shape : (Sy, Sx), optional
         What the file says of how three dimensions fill a scan.
+    beside : sequence of Path
+        Other files that frames are read from.
     """
 
     stored: Any
@@ -44,6 +49,7 @@ class Array:
     format: str
     said: dict = field(default_factory=dict)
     scan_shape: tuple[int, int] | None = None
+    beside: Sequence[Path] = ()
 
     def frames(self, asked=None, reference: bool = False) -> DenseFrames:
         """The frames as a scan; of any number, in a single row, for a `reference`.
@@ -54,6 +60,8 @@ class Array:
             If the array has other dimensions, or its frames do not fill the scan.
         """
         shape, stored = tuple(int(n) for n in self.stored.shape), self.stored
+        if isinstance(stored, np.memmap):
+            stored = FileArray.of(stored)
         if len(shape) == 2 and reference:
             stored = _Single(stored)
             shape = (1, *shape)

@@ -33,7 +33,7 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, asked=None) -> Array:
-    """The frames, memory-mapped."""
+    """The frames."""
     with open(path, "rb") as file:
         start = file.read(HEADER.itemsize)
     if len(start) < HEADER.itemsize:

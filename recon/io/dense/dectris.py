@@ -81,7 +81,8 @@ def read(path: Path, asked=None) -> Array:
     if not parts:
         raise UnreadableFile("the master file links to no frames")
     more, shape = _beside(path)
-    return Array(_Frames(parts), path.name, NAME, said | more, shape)
+    beside = {part for part, _ in parts}
+    return Array(_Frames(parts), path.name, NAME, said | more, shape, beside=beside)
 
 
 def _entry(file, name):

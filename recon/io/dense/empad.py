@@ -56,7 +56,7 @@ def _parsed(path):
 
 
 def read(path: Path, asked=None) -> Array:
-    """The frames, memory-mapped, without the two rows that are no image."""
+    """The frames, without the two rows that are no image."""
     description = _description(path)
     if description is None:
         raise UnreadableFile("no .xml file beside it describes it")
@@ -78,7 +78,8 @@ def read(path: Path, asked=None) -> Array:
             f"{description.name} speaks of {shape[0]} × {shape[1]} frames, {raw.name} holds "
             f"{frames}: was the scan stopped early? Give the scan shape as (rows, columns)."
         )
-    return Array(stored, path.name, NAME, _said(root, shape, description.name), shape)
+    said = _said(root, shape, description.name)
+    return Array(stored, path.name, NAME, said, shape, beside=(raw, description))
 
 
 def _said(root, shape, name):

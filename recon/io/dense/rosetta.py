@@ -10,6 +10,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.io.dense import digitalmicrograph
 from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.mapped import unharmed
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Format:
         logging.getLogger("rsciio").setLevel(logging.CRITICAL)
         with _told(self.NAME), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            signals = reader(str(path), **options)
+            with unharmed():
+                signals = reader(str(path), **options)
             signals = [s for s in signals if np.ndim(s["data"]) in (3, 4)]
         if not signals:
             raise UnreadableFile("the file holds no frames of a scan, only single images")
@@ -74,7 +77,10 @@ class Format:
         axes = sorted(signal["axes"], key=lambda a: a.get("index_in_array", 0))
         data, axes = _scan_first(signal["data"], axes)
         said |= _said(signal, axes)
-        return Array(_Lazy(data, self.NAME), path.name, self.NAME, said)
+        # TVIPS goes on in files with higher numbers.
+        beside = path.parent.glob(f"{escape(path.stem[:-3])}*{path.suffix}")
+        beside = sorted(beside) if self.plugin == "tvips" else ()
+        return Array(_Lazy(data, self.NAME), path.name, self.NAME, said, beside=beside)
 
 
 class _told:
@@ -105,7 +111,7 @@ class _Lazy:
         self.data, self.name, self.shape, self.dtype = data, name, data.shape, data.dtype
 
     def __getitem__(self, index):
-        with _told(self.name):
+        with _told(self.name), unharmed():
             part = self.data[index]
             # Slabs are read by one thread, beside the work on the one before.
             return part.compute(scheduler="synchronous") if hasattr(part, "compute") else part

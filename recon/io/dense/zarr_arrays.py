@@ -117,7 +117,9 @@ def read(path: Path, asked=None) -> Array:
             "it is not clear which is the scan"
         )
     array, parent = of_size[0]
-    return Array(_Stored(array, path), path.name, NAME, _said(array, parent))
+    # Of a folder: what is written anew with the array.
+    described = [path / array.path / name for name in SIGNS] if path.is_dir() else []
+    return Array(_Stored(array, path), path.name, NAME, _said(array, parent), beside=described)
 
 
 def _arrays(root):
