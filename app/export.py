@@ -15,6 +15,7 @@ from app.gauge import model
 from app.opening import settled_sources
 from app.request import Request
 from app.sums import electrons
+from app.uploads import EXPORTS
 from app.work import Prepared, usable_sideband
 from recon.io.results import write_results, write_tiff
 
@@ -56,7 +57,7 @@ def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind:
         raise ValueError(f"A file is saved as {' or '.join(KINDS)}, not as {kind}.")
     suffix, media_type = KINDS[kind]
     title = engine.title(request.reading.dataset)
-    with TemporaryDirectory(prefix="livestem-") as folder:
+    with TemporaryDirectory(prefix=EXPORTS) as folder:
         path = Path(folder) / f"results{suffix}"
         if kind == "tiff":
             write_tiff(

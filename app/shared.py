@@ -11,7 +11,9 @@ from app.catalogue import Catalogue
 from app.config import Settings, settings
 from app.engine import Engine
 from app.service import ComputeService
+from app.uploads import remove_leftovers
 from recon.backend import CPU, choose, limit_memory, why_not_gpu
+from recon.io import atomic
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def build(chosen: Settings) -> Shared:
     if device is CPU and chosen.device == "auto":
         why_cpu = why_not_gpu()
         logging.getLogger(__name__).warning("The CPU does the work. %s", why_cpu)
+    remove_leftovers()
+    for folder in filter(None, (chosen.results, chosen.cache)):
+        atomic.remove_leftovers(folder)
     catalogue = Catalogue(chosen.data, upload_limit=chosen.upload)
     engine = Engine(
         catalogue,

@@ -167,11 +167,11 @@ class Panels:
     experiment : Experiment
     catalogue : Catalogue
         The scans on offer.
-    on_file : callable
-        `on_file(name, content)` takes a file that was sent from the browser's computer.
+    on_problem : callable
+        `on_problem(sentence)` where a file from the browser's computer is refused.
     """
 
-    def __init__(self, experiment: Experiment, catalogue, on_file: Callable[[str, bytes], None]):
+    def __init__(self, experiment: Experiment, catalogue, on_problem: Callable[[str], None]):
         self.experiment, self.catalogue = experiment, catalogue
         scan, aberrations = experiment.scan, experiment.aberrations
         self._truth: Aberrations | None = None
@@ -181,8 +181,8 @@ class Panels:
             ["dataset"],
             {"dataset": {"kind": "choice", "bare": True, "options": self._datasets()}},
         )
-        self.upload = Upload(on_file, accept=",".join(_suffixes()), sizing_mode="stretch_width")
-        self.upload.limit = getattr(catalogue, "upload_limit", Upload.limit)
+        accepted = {"accept": ",".join(_suffixes()), "sizing_mode": "stretch_width"}
+        self.upload = Upload(catalogue, self._uploaded, on_problem, **accepted)
         self.shape = ScanShape(scan)
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
         self.calibration.add_button("rotation_deg", TURN, self._turn)
@@ -356,6 +356,9 @@ class Panels:
                 "focus_foot",
             )
         }
+
+    def _uploaded(self, dataset: str) -> None:
+        self.experiment.scan.dataset = dataset
 
     def close(self) -> None:
         """End the ties to the state."""

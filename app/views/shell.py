@@ -1,6 +1,8 @@
 """What frames the instrument: status line, notices, the tie between page and browser."""
 
+from base64 import b64decode
 from collections.abc import Callable
+from contextlib import contextmanager
 
 import panel as pn
 import param
@@ -144,51 +146,79 @@ class Notices(_Part):
 
 
 class Upload(_Part):
-    """Sends a file in pieces that fit a websocket's messages.
+    """Sends a file in pieces that fit a websocket's messages; none is kept in memory.
 
-    `on_file(name, content)` is called with the whole; what it raises is the caller's to show.
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Takes files as they arrive.
+    on_file : callable
+        `on_file(dataset)` with the name of one that has arrived in full.
+    on_problem : callable
+        `on_problem(sentence)` where one is refused.
     """
 
     accept = param.String("", doc="Suffixes that the browser offers, such as .h5,.npz")
     received = param.Integer(0, doc="Bytes that have arrived; the browser then sends the next.")
     transfer = param.Integer(0, doc="Number of the transfer that `received` belongs to.")
-
-    limit = 4 << 30
-    """Bytes that are taken."""
+    refused = param.Integer(0, doc="Number of the last transfer that was not taken.")
 
     _esm = asset("upload.js")
 
-    def __init__(self, on_file: Callable[[str, bytes], None], **params):
+    def __init__(self, catalogue, on_file: Callable, on_problem: Callable, **params):
         super().__init__(**params)
-        self._on_file = on_file
-        self._content = bytearray()
+        self._catalogue, self._on_file, self._on_problem = catalogue, on_file, on_problem
+        self._upload = None
         self.on("begin", self._begin)
         self.on("piece", self._piece)
 
     def _begin(self, message):
-        self._content = bytearray()
-        self.param.update(transfer=int(message.get("transfer", 0)), received=0)
+        transfer, name, size = (message.get(field) for field in ("transfer", "name", "size"))
+        if (type(transfer), type(name), type(size)) != (int, str, int):
+            return
+        self._drop()
+        self.param.update(transfer=transfer, received=0)
+        with self._told():
+            self._upload = self._catalogue.begin_upload(name, size)
 
     def _piece(self, message):
-        from base64 import b64decode
+        upload, data = self._upload, message.get("data")
+        awaited = upload is not None and type(data) is str
+        if not awaited or (message.get("transfer"), message.get("at")) != (
+            self.transfer,
+            upload.size,
+        ):
+            return
+        try:
+            piece = b64decode(data)
+        except ValueError:  # no base 64: no browser of ours sent it
+            return
+        with self._told():
+            upload.write(piece)
+            self.received = upload.size
+            if message.get("last") is True:
+                self._upload = None
+                self._on_file(self._catalogue.end_upload(upload))
 
-        if message.get("transfer") != self.transfer or message.get("at") != len(self._content):
-            return
-        self._content += b64decode(message["data"])
-        if len(self._content) > self.limit:
-            # Whoever takes files refuses one of that size, and says so.
-            too_much, self._content, self.transfer = bytes(self._content), bytearray(), 0
-            self._on_file(str(message["name"]), too_much)
-            return
-        self.received = len(self._content)
-        if message.get("last"):
-            content, self._content = bytes(self._content), bytearray()
-            self._on_file(str(message["name"]), content)
+    @contextmanager
+    def _told(self):
+        """Have the browser send no more of what is refused."""
+        try:
+            yield
+        except ValueError as error:
+            self._drop()
+            self.refused = self.transfer
+            self._on_problem(str(error))
+
+    def _drop(self):
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.drop()
 
     def close(self) -> None:
-        """Answer no more, and forget what has arrived."""
+        """Answer no more, and remove what has arrived of a file."""
         super().close()
-        self._content = bytearray()
+        self._drop()
 
 
 class Saver(_Part):
