@@ -348,8 +348,7 @@ def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
 
 
 def test_an_upload_that_is_no_scan_is_refused(instrument):
-    begin = {"does": "begin", "transfer": 1, "name": "picture.jpg", "size": 9}
-    instrument.panels.upload._handle_msg(begin)
+    instrument.panels.upload._begin({"transfer": 1, "name": "picture.jpg", "size": 9})
     assert "picture.jpg" in instrument.notices.items[0][2]
 
 
