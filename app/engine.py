@@ -160,8 +160,10 @@ class Engine:
             return lambda report: demo_events(progress=report, **options)
         from recon.io import open_scan
 
-        path = self.catalogue.path(reading.dataset)
-        return lambda report: open_scan(path, progress=report, **reading.options())
+        # The look at what the file would open takes its time, too: once for all who wait for it.
+        return lambda report: open_scan(
+            self.catalogue.path(reading.dataset), progress=report, **reading.options()
+        )
 
     # ---- sums and calibration ----
 

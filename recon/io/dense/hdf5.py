@@ -12,9 +12,9 @@ from recon.io.apart import Apart, is_harmless
 from recon.io.dense.arrays import Array, hyperspy, step
 from recon.io.dense.attributes import attribute, heap_is_sound
 from recon.io.dense.chunks import Chunks, is_ours
+from recon.io.hdf5_walk import visit
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
-MOST_OBJECTS = 100_000
 LARGEST_TEXT = 1 << 22
 
 
@@ -132,18 +132,13 @@ def read(path: Path, asked=None) -> Array:
 
 def _arrays(file):
     """(size, name) of each dataset that frames could be in."""
-    found, seen = [], 0
+    found = []
 
     def look(name, item):
-        nonlocal seen
-        seen += 1
-        if seen > MOST_OBJECTS:
-            return True
         if isinstance(item, h5py.Dataset) and item.ndim in (3, 4) and item.dtype.kind in "buif":
             found.append((item.size, f"/{name}"))
-        return None
 
-    file.visititems(look)
+    visit(file, look)
     return found
 
 
