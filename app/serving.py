@@ -134,8 +134,10 @@ def run(served: Served) -> None:
     from panel.config import config
 
     import app
+    from app.connections import TIMEOUTS, bound
     from app.ready import prepare
 
+    bound()
     if served.login is not None:
         _prepare_login(config, keys, served.login)
 
@@ -143,7 +145,7 @@ def run(served: Served) -> None:
         def customize_kwargs(self, args, server_kwargs):
             kwargs = super().customize_kwargs(args, server_kwargs)
             kwargs["transforms"] = [_with_headers()]
-            kwargs["http_server_kwargs"] = {"max_body_size": LARGEST_REQUEST}
+            kwargs["http_server_kwargs"] = {"max_body_size": LARGEST_REQUEST, **TIMEOUTS}
             if served.login is not None:
                 kwargs["auth_provider"] = _guard(config, served.login)
             return kwargs

@@ -139,7 +139,10 @@ class Apart:
     def _some(self, source, room, deadline):
         """What could be read into the beginning of `room`; at least one byte."""
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([source], [], [], left)[0]:
+        # Unlike `select`, it takes descriptors of any number.
+        answer = select.poll()
+        answer.register(source, select.POLLIN)
+        if left <= 0 or not answer.poll(1e3 * left):
             raise UnreadableFile(
                 f"reading it took longer than {self.patience_s:g} s and was stopped: it is damaged"
             )
