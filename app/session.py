@@ -28,7 +28,7 @@ def open_page() -> Page | None:
         return None
 
     def make_pipeline(experiment, post):
-        return Pipeline(experiment, parts.engine, parts.service, post)
+        return Pipeline(experiment, parts.engine, parts.service, post, user=pn.state.user)
 
     cache = parts.settings.cache
     presets = Presets(cache and cache / "presets", pn.state.user)

@@ -324,6 +324,7 @@ def sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         name = os.path.basename(str(error.filename or ""))
-        return f"{error.strerror or error}{f': {name}' if name else ''}."
+        why = error.strerror or str(error).rstrip(".")
+        return f"{why}{f': {name}' if name else ''}."
     logging.getLogger(__name__).error("Unexpected failure", exc_info=error)
     return f"This failed unexpectedly ({type(error).__name__}: {error}); the log has the details."

@@ -282,7 +282,9 @@ def test_a_copy_is_kept_where_the_server_wants_one(session, tmp_path, caplog):
     (copy,) = session.engine.results.iterdir()
     assert copy.read_bytes() == saved.data
     session.engine.results = copy
-    assert session.pipeline.export("tiff").filename == saved.filename
+    again = session.pipeline.export("tiff")
+    assert again.filename == saved.filename
+    assert again.warning.startswith("No copy was kept in the server's folder of results: ")
     assert "No copy was kept" in caplog.text
 
 
