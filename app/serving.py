@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.keys import Keys, kept_keys
-from app.login import Provider, Users, guard
+from app.login import Provider, Users
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")
@@ -134,7 +134,11 @@ def run(served: Served) -> None:
     from panel.config import config
 
     import app
+    from app.guard import lock_pages
+    from app.quiet import quieten
     from app.ready import prepare
+
+    lock_pages()
 
     if served.login is not None:
         _prepare_login(config, keys, served.login)
@@ -150,6 +154,7 @@ def run(served: Served) -> None:
 
         def customize_server(self, server):
             server = super().customize_server(server)
+            quieten(server.io_loop)
             own = "localhost" if server.address in EVERYWHERE else server.address
             url = f"http://{own}:{server.port}{server.prefix}/app"
             served.say(f"livestem is at {url} (Ctrl-C ends it)")
@@ -190,6 +195,7 @@ def _prepare_login(config, keys: Keys, login) -> None:
 
 
 def _guard(config, login):
+    from app.guard import guard
     from app.health import visitor
 
     return guard(

@@ -46,7 +46,9 @@ def test_a_copy_tells_who_saved_what_and_when(tmp_path, made):
     assert re.fullmatch(r"scan_results_\d{8}-\d{6}\.h5", keep(made, folder, "scan_results").name)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "..", "x" * 500, "薄膜" * 99, "é\0\n", ""])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a/b", "..", "x" * 500, "薄膜" * 99, "é\0\n", ""]
+)
 def test_no_name_leads_out_of_the_folder(tmp_path, made, name):
     folder = tmp_path / "results"
     assert keep(made, folder, name, name).parent == folder

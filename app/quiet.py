@@ -1,0 +1,58 @@
+"""A log of what an owner can do something about: people who come and go leave no line in it."""
+
+import logging
+from contextlib import suppress
+
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
+
+GONE = (WebSocketClosedError, StreamClosedError)
+"""What a write ends in when somebody has closed a page."""
+NORMAL = ("Failed sending message as connection was closed", "was scheduled to discard but came")
+"""What Bokeh and Panel say when that happens."""
+TALKERS = ("bokeh.server.views.ws", "bokeh.server.contexts", "panel.io.document")
+
+
+def quieten(io_loop) -> None:
+    """Leave out of the log what is normal on a server whose loop is `io_loop`."""
+    loop = io_loop.asyncio_loop
+
+    def tell(loop, context):
+        # Such as "Task exception was never retrieved" of a message to a page that was left.
+        if not isinstance(context.get("exception"), GONE):
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(tell)
+    for name in TALKERS:
+        logging.getLogger(name).addFilter(is_news)
+    # A stranger's wrong addresses are the stranger's, and would fill the log; failures (5xx) stay.
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line is about anything but a page that was left."""
+    return not any(words in record.getMessage() for words in NORMAL)
+
+
+class Heedless:
+    """A stream to which one can write though nobody reads it any more.
+
+    Bokeh says that it stops before it does: where standard output is closed, it never would.
+    """
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write out what can be written."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
