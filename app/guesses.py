@@ -16,8 +16,8 @@ FREE = 5
 """Wrong tries at a name, from one address, before a wait."""
 MANY = 50
 """Wrong tries from an address, at whatever names, after which each name has one try."""
-LONGEST = 60.0
-"""Longest wait [s]; each wrong try doubles it."""
+FIRST, LONGEST = 4.0, 60.0
+"""The first wait, and the longest [s]; each wrong try doubles it."""
 FORGOTTEN = 3600.0
 """Tries at a name are forgotten after so long [s]."""
 LEAK = 20.0
@@ -51,7 +51,7 @@ class Guesses:
         free = 1 if self._of(address, now) > MANY else FREE
         if tries < free:
             return 0.0
-        return max(0.0, last + min(LONGEST, 2.0 ** min(tries - free, 30)) - now)
+        return max(0.0, last + min(LONGEST, FIRST * 2.0 ** min(tries - free, 30)) - now)
 
     def begin(self, name: str, address: str) -> bool:
         """Count a try, as a wrong one until `right` is called: so many at once are many.

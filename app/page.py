@@ -101,7 +101,9 @@ class Page:
         display = self.experiment.display
         self.spectrum.on_pick = self.pick
         self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
-        self.shell.on("painted", lambda message: self.pipeline.acknowledge(message["number"]))
+        self.shell.on(
+            "painted", lambda message: self.pipeline.acknowledge(message["number"]), number=int
+        )
         self.shell.on("theme", self._set_theme)
         self.status.on("cancel", lambda message: self._cancel())
         self.status.on("retry", lambda message: self._retry())

@@ -1,7 +1,9 @@
 """A log of what an owner can do something about: people who come and go leave no line in it."""
 
 import logging
+import os
 from contextlib import suppress
+from pathlib import Path
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
@@ -11,6 +13,15 @@ GONE = (WebSocketClosedError, StreamClosedError)
 NORMAL = ("Failed sending message as connection was closed", "was scheduled to discard but came")
 """What Bokeh and Panel say when that happens."""
 TALKERS = ("bokeh.server.views.ws", "bokeh.server.contexts", "panel.io.document")
+
+FAULTS = (
+    "bokeh.server.protocol_handler",
+    "bokeh.server.views.ws",
+    "panel.reactive",
+    "tornado.application",
+)
+"""Who tells that a message of a page could not be dealt with, with a traceback."""
+OURS = str(Path(__file__).parent)
 
 
 def quieten(io_loop) -> None:
@@ -25,6 +36,8 @@ def quieten(io_loop) -> None:
     loop.set_exception_handler(tell)
     for name in TALKERS:
         logging.getLogger(name).addFilter(is_news)
+    for name in FAULTS:
+        logging.getLogger(name).addFilter(in_one_line)
     # A stranger's wrong addresses are the stranger's, and would fill the log; failures (5xx) stay.
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
 
@@ -32,6 +45,30 @@ def quieten(io_loop) -> None:
 def is_news(record: logging.LogRecord) -> bool:
     """Whether a line is about anything but a page that was left."""
     return not any(words in record.getMessage() for words in NORMAL)
+
+
+def in_one_line(record: logging.LogRecord) -> bool:
+    """Spare the traceback of what a page sent that nobody could make sense of.
+
+    Where our own code was at work, it is a fault of ours, and is told in full.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    unanswered = record.name == "tornado.application" and "callback" not in record.getMessage()
+    if error is None or unanswered or os.environ.get("LIVESTEM_DEBUG") or _is_ours(error):
+        return True
+    what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    record.msg, record.args = "A message from a page made no sense: %s", (what,)
+    record.exc_info = record.exc_text = None
+    return True
+
+
+def _is_ours(error: BaseException) -> bool:
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.startswith(OURS):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 class Heedless:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-import panel as pn
 import param
 
 from app.views.assets import asset
+from app.views.component import Component, finite
 
 
-class Controls(pn.custom.JSComponent):
+class Controls(Component):
     """A group of controls, drawn by one script from descriptions.
 
     Each number has a slider with a typed value, its unit and a reset. Arrow keys move it by a
@@ -23,6 +23,8 @@ class Controls(pn.custom.JSComponent):
     hidden = param.List([], doc="Names of the controls that are not shown now.")
     locked = param.List([], doc="Names that are locked, among those that a control's `lock` lists.")
     layout = param.Selector(default="stack", objects=["stack", "line"])
+
+    heard = ("values", "locked")
 
     _esm = asset("controls.js")
     _stylesheets = [asset("controls.css")]  # noqa: RUF012 - Panel declares it so
@@ -81,21 +83,22 @@ class Controls(pn.custom.JSComponent):
 
     def _to_state(self, event):
         for state in set(self._states.values()):
-            changed = {
-                name: value
-                for name, value in event.new.items()
-                if self._states.get(name) is state and getattr(state, name) != value
-            }
-            if not changed:
-                continue
+            of_it = {n: value for n, value in event.new.items() if self._states.get(n) is state}
             try:
-                state.param.update(**changed)
-            except ValueError:
+                changed = {n: value for n, value in of_it.items() if getattr(state, n) != value}
+                for name, value in changed.items():
+                    numeric = isinstance(state.param[name], param.Number)
+                    if numeric and value is not None and finite(value) is None:
+                        raise ValueError("no number")  # such as NaN, which is beyond no bound
+                if changed:
+                    state.param.update(**changed)
+            except (ValueError, TypeError, OverflowError):
                 # What the browser may send is checked by the state; it shows what stands there.
-                self.values = self.values | {name: getattr(state, name) for name in changed}
+                self.values = self.values | {name: getattr(state, name) for name in of_it}
 
     def _handle_msg(self, message):
-        action = self._pressed.get(message.get("press") if isinstance(message, dict) else None)
+        name = message.get("press") if isinstance(message, dict) else None
+        action = self._pressed.get(name) if isinstance(name, str) else None
         if action is not None:
             action()
 
@@ -103,6 +106,7 @@ class Controls(pn.custom.JSComponent):
         """End the tie to the state."""
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
+        super().close()
         self._watchers.clear()
         self._pressed.clear()
 

@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from app.coefficients import AberrationState, reaches
 from app.state import Experiment
+from app.views.component import finite
 from app.views.controls import Controls, spec
 from app.views.scan_shape import ScanShape
 from app.views.shell import Upload
@@ -133,8 +134,9 @@ class PolarControls(Controls):
             size, angle = self._aberrations.polar(term.name)
             values[term.name] = _rounded(size)
             # The angle of nothing is kept, so that a size can be dialled up along it.
-            if term.m and (size or f"phi{term.n}{term.m}" not in values):
-                values[f"phi{term.n}{term.m}"] = _rounded(angle)
+            phi = f"phi{term.n}{term.m}"
+            if term.m and (size or finite(values.get(phi)) is None):
+                values[phi] = _rounded(angle)
         if values != self.values:
             self._following = True
             try:
@@ -148,11 +150,18 @@ class PolarControls(Controls):
         for term in getattr(self, "_terms", ()):
             phi = f"phi{term.n}{term.m}"
             if any(event.old.get(n) != event.new.get(n) for n in (term.name, phi)):
-                size, angle = event.new[term.name], event.new.get(phi, 0.0)
+                size = finite(event.new.get(term.name))
+                angle = finite(event.new.get(phi, 0.0))
+                if None in (size, angle):
+                    self._read()
+                    continue
                 old_size, old_angle = self._aberrations.polar(term.name)
                 near = abs(size - old_size) < 1e-6 and abs(angle - old_angle) < 1e-6
                 if not near:
-                    self._aberrations.set_polar(term.name, size, angle)
+                    try:
+                        self._aberrations.set_polar(term.name, size, angle)
+                    except ValueError:  # beyond what it may be
+                        self._read()
 
 
 def _rounded(value: float) -> float:

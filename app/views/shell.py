@@ -1,33 +1,20 @@
 """What frames the instrument: status line, notices, the tie between page and browser."""
 
+from base64 import b64decode
 from collections.abc import Callable
 
-import panel as pn
 import param
 
 from app.views.assets import asset
+from app.views.component import Component
 
 
-class _Part(pn.custom.JSComponent):
+class _Part(Component):
     _stylesheets = [asset("shell.css")]  # noqa: RUF012 - Panel declares it so
     __abstract = True
 
     def __init__(self, **params):
         super().__init__(**({"margin": 0} | params))
-        self._actions: dict[str, Callable] = {}
-
-    def on(self, name: str, action: Callable) -> None:
-        """Call `action(message)` for the browser's message `name`."""
-        self._actions[name] = action
-
-    def _handle_msg(self, message):
-        action = self._actions.get(message.get("does") if isinstance(message, dict) else None)
-        if action is not None:
-            action(message)
-
-    def close(self) -> None:
-        """Answer no more."""
-        self._actions.clear()
 
 
 class Shell(_Part):
@@ -104,8 +91,8 @@ class Notices(_Part):
         super().__init__(**params)
         self._count = 0
         self._offers: dict[int, Callable[[], None]] = {}
-        self.on("dismiss", lambda message: self.dismiss(message.get("number")))
-        self.on("accept", lambda message: self._accept(message.get("number")))
+        self.on("dismiss", lambda message: self.dismiss(message["number"]), number=int)
+        self.on("accept", lambda message: self._accept(message["number"]), number=int)
 
     def add(self, sentence: str, kind: str = "error", offer=None) -> int:
         """Show a sentence; one that stands there already moves to the end.
@@ -162,28 +149,29 @@ class Upload(_Part):
         super().__init__(**params)
         self._on_file = on_file
         self._content = bytearray()
-        self.on("begin", self._begin)
-        self.on("piece", self._piece)
+        self.on("begin", self._begin, transfer=int)
+        self.on("piece", self._piece, transfer=int, at=int, name=str, data=str)
 
     def _begin(self, message):
         self._content = bytearray()
-        self.param.update(transfer=int(message.get("transfer", 0)), received=0)
+        self.param.update(transfer=message["transfer"], received=0)
 
     def _piece(self, message):
-        from base64 import b64decode
-
-        if message.get("transfer") != self.transfer or message.get("at") != len(self._content):
+        if message["transfer"] != self.transfer or message["at"] != len(self._content):
             return
-        self._content += b64decode(message["data"])
+        try:
+            self._content += b64decode(message["data"])
+        except ValueError:  # no base 64
+            return
         if len(self._content) > self.limit:
             # Whoever takes files refuses one of that size, and says so.
             too_much, self._content, self.transfer = bytes(self._content), bytearray(), 0
-            self._on_file(str(message["name"]), too_much)
+            self._on_file(message["name"], too_much)
             return
         self.received = len(self._content)
         if message.get("last"):
             content, self._content = bytes(self._content), bytearray()
-            self._on_file(str(message["name"]), content)
+            self._on_file(message["name"], content)
 
     def close(self) -> None:
         """Answer no more, and forget what has arrived."""
