@@ -71,6 +71,15 @@ def _is_ours(error: BaseException) -> bool:
     return False
 
 
+def open_standard_streams() -> None:
+    """Open what was closed of the three: the next file would else get, and be, what is written."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
 class Heedless:
     """A stream to which one can write though nobody reads it any more.
 

@@ -2,13 +2,16 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
+import requests
 from scans import SCAN_SHAPE, weak_events, write_4dcamera
 from servers import ROOT, served
+from waiting import wait_until
 
 from app.keys import read_keys
 
@@ -93,3 +96,36 @@ def test_a_server_is_told_to_stop_before_it_listens(tmp_path):
     rest, _ = process.communicate(timeout=60)
     assert process.returncode in (0, 130)
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize("how", ["nobody reads", "closed", "full"])
+def test_a_server_stops_though_it_cannot_say_so(tmp_path, how):
+    """Bokeh says that it stops before it does, be it to a pipe that nobody reads."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "serve", "--no-open", "--port", str(port)]
+    closed = {"nobody reads": "", "closed": " <&- >&- 2>&-", "full": " >/dev/full"}[how]
+    process = subprocess.Popen(
+        ["sh", "-c", f'exec "$@"{closed}', "sh", *command],
+        cwd=ROOT,
+        env={**os.environ, "LIVESTEM_CACHE": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.stdout.close()
+        wait_until(lambda: answers(port) or process.poll() is not None, timeout=120)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port):
+    try:
+        return requests.get(f"http://localhost:{port}/app/metadata", timeout=60).ok
+    except requests.RequestException:
+        return False

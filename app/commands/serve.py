@@ -190,9 +190,10 @@ def _say(sentence: str) -> None:
 
 def _run(served) -> None:
     """Serve; what keeps the server from starting has been said."""
-    from app.quiet import Heedless
+    from app.quiet import Heedless, open_standard_streams
     from app.serving import run
 
+    open_standard_streams()
     if sys.stdout is not None:
         sys.stdout = Heedless(sys.stdout)
     try:
