@@ -1,8 +1,9 @@
 """A browser without a browser: it gets a page, opens its websocket, and sends what it likes."""
 
+import asyncio
 import json
 import re
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from urllib.parse import urlsplit
 
@@ -47,6 +48,14 @@ async def socket(url: str, token: str, cookies=None):
         yield Wire(connection)
     finally:
         connection.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_end(connection), 30)
+
+
+async def _end(connection) -> None:
+    """Wait until the other end has closed too, so that no half of a socket is left."""
+    while await connection.read_message() is not None:
+        pass
 
 
 class Wire:
