@@ -347,37 +347,6 @@ def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
     assert (saver.filename, saver.data, saver.serial) == ("a.h5", b"all", 1)
 
 
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (OSError(28, "No space left on device"), "No space left on device."),
-        (OSError("a.h5 was not written: the disk is full."), "a.h5 was not written: the disk is"),
-        (DeviceError("The GPU holds 4 GB, and 5 GB are needed."), "5 GB are needed."),
-        (MemoryError(), "not enough memory"),
-    ],
-)
-def test_why_a_file_could_not_be_made_is_told(instrument, monkeypatch, error, said):
-    def fail(kind):
-        raise error
-
-    monkeypatch.setattr(instrument.saving, "_post", lambda function: function())
-    monkeypatch.setattr(instrument.pipeline, "export", fail)
-    instrument.saving.saver.busy = True
-    instrument.saving.export("hdf5")
-    assert said in instrument.notices.items[0][2]
-    assert ".." not in instrument.notices.items[0][2]
-    assert not instrument.saving.saver.busy
-
-
-def test_that_no_copy_was_kept_is_told_beside_the_download(instrument, monkeypatch):
-    made = SimpleNamespace(filename="a.h5", data=b"all", warning="No copy was kept.")
-    monkeypatch.setattr(instrument.saving, "_post", lambda function: function())
-    monkeypatch.setattr(instrument.pipeline, "export", lambda kind: made)
-    instrument.saving.export("hdf5")
-    assert instrument.notices.items[0][2] == "No copy was kept."
-    assert instrument.saving.saver.serial == 1
-
-
 def test_an_upload_that_is_no_scan_is_refused(instrument):
     instrument._uploaded("picture.jpg", b"")
     assert "picture.jpg" in instrument.notices.items[0][2]

@@ -37,10 +37,7 @@ async def send_junk(url):
         for _, parts in fragments():
             async with socket(url, token) as other:
                 await other.begin()
-                for part in parts:
-                    await other.connection.write_message(part, binary=isinstance(part, bytes))
-                # An answer, or the end of that websocket.
-                await other.connection.read_message()
+                await other.send(parts)
                 broken += 1
         # The session is the same, and the page that stands open is not disturbed.
         kind, content = await wire.ask("PULL-DOC-REQ", {})

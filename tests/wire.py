@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClosedError, websocket_connect
 
 _numbers = count(1)
 
@@ -88,6 +88,13 @@ class Wire:
             header, content = await self.receive()
             if header.get("reqid") == number:
                 return header["msgtype"], content
+
+    async def send(self, parts) -> None:
+        """Send parts of a message as they are; wait for an answer, or for the end of the socket."""
+        with suppress(WebSocketClosedError):  # at the first of them that is none
+            for part in parts:
+                await self.connection.write_message(part, binary=isinstance(part, bytes))
+        await self.connection.read_message()
 
     async def begin(self) -> dict:
         """Take the document of the page, as JSON."""
