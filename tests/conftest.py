@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import surroundings
 
 try:
     from hypothesis import settings
@@ -13,6 +14,22 @@ else:
     # The first example of a test may wait for a kernel to be compiled; each launches all cores.
     settings.register_profile("livestem", deadline=None, max_examples=40)
     settings.load_profile("livestem")
+
+
+def pytest_configure():
+    """Before anything is imported that would read the settings."""
+    surroundings.take_settings_back()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settled(tmp_path_factory):
+    """The same surroundings in each process that runs tests, whoever started it and from where."""
+    surroundings.let_children_be_stopped()
+    os.environ["LIVESTEM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    guard = surroundings.end_children_with_this_process()
+    yield
+    guard.stdin.close()
+    guard.wait()
 
 
 @pytest.fixture(scope="session")
