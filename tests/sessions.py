@@ -33,7 +33,7 @@ class FakeEngine:
 
     def _call(self, name, *details, progress=None):
         self.calls.append((name, *details))
-        while name in self.hold and not self.hold[name].wait(0.002):
+        while (held := self.hold.get(name)) and not held.wait(0.002):
             if progress:
                 progress(0.5)
         if name in self.fail:

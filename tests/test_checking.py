@@ -9,6 +9,7 @@ import pytest
 from bokeh.document import Document
 from sessions import CALIBRATED, FakeEngine, Session
 from test_page import StandIn, summary
+from waiting import PATIENCE_S
 
 from app.aside import Job
 from app.catalogue import Catalogue
@@ -180,7 +181,7 @@ def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():
     session = Session(FakeEngine({"demo": CALIBRATED, "bare": {}}), service).start()
     session.rest()
     hold = Event()
-    job = Job("health", "Checking", lambda c: hold.wait(5), about=lambda request: request.reading)
+    job = Job("health", "Checking", lambda c: hold.wait(PATIENCE_S), about=lambda request: request.reading)
     session.pipeline.aside.perform(job)
     session.experiment.treatment.mask_faulty = True
     hold.set()

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, weak_phase
 from sessions import Session
+from waiting import PATIENCE_S
 
 import recon.io
 from app.catalogue import Catalogue
@@ -70,7 +71,7 @@ def test_a_scan_is_in_memory_once(engine, monkeypatch):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert len(reads) == 1
     assert all(events is found[0] for events in found)
     assert engine.scan(READING, Region()).events is found[0]

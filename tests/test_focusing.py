@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from sessions import CALIBRATED, FakeEngine, Session
+from waiting import PATIENCE_S
 
 from app.focusing import FitFound, adopt, fit_job
 from app.history import History
@@ -84,7 +85,7 @@ def session(monkeypatch):
 
     def fit(g, start, orders, *, locked, rotation, progress):
         made.calls.append((g, start, orders, locked, rotation))
-        assert made.go.wait(5)
+        assert made.go.wait(PATIENCE_S)
         return FIT
 
     monkeypatch.setattr("recon.aberration_fit.fit_aberrations", fit)
