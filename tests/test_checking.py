@@ -181,7 +181,9 @@ def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():
     session = Session(FakeEngine({"demo": CALIBRATED, "bare": {}}), service).start()
     session.rest()
     hold = Event()
-    job = Job("health", "Checking", lambda c: hold.wait(PATIENCE_S), about=lambda request: request.reading)
+    job = Job(
+        "health", "Checking", lambda c: hold.wait(PATIENCE_S), about=lambda request: request.reading
+    )
     session.pipeline.aside.perform(job)
     session.experiment.treatment.mask_faulty = True
     hold.set()

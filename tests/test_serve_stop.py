@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from scans import SCAN_SHAPE, weak_events, write_4dcamera
 from servers import ROOT, served
+from waiting import PATIENCE_S
 
 from app.keys import read_keys
 
@@ -53,9 +53,9 @@ def test_uploads_and_sessions_are_gone_when_the_server_was_told_to_stop(tmp_path
         try:
             assert session.stdout.readline() == "open\n"
             process.send_signal(signal.SIGTERM)
-            rest, _ = process.communicate(timeout=30)
+            rest, _ = process.communicate(timeout=PATIENCE_S)
         finally:
-            session.communicate("\n", timeout=60)
+            session.communicate("\n", timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "Traceback" not in rest
     assert list(folder.iterdir()) == []
@@ -77,19 +77,32 @@ sys.stdin.readline()
 """
 
 
+BEGUN = """
+import app.cli, app.config
+
+settings_from = app.config.settings_from
+
+def begun(environment):
+    print("begun", flush=True)
+    return settings_from(environment)
+
+app.config.settings_from = begun
+app.cli.run()
+"""
+
+
 def test_a_server_is_told_to_stop_before_it_listens(tmp_path):
     """As a container's first process it has no other handler than its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "import app.cli, sys; print(1, flush=True); app.cli.run()", "serve"],
+        [sys.executable, "-c", BEGUN, "serve"],
         cwd=ROOT,
         env={**os.environ, "LIVESTEM_CACHE": str(tmp_path), "LIVESTEM_PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout.readline() == "1\n"
-    time.sleep(0.5)
+    assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode in (0, 130)
     assert "Traceback" not in rest
