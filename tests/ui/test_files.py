@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SCAN, lattice_scan
 from eer_files import CODES, encode, tiff
+from samples import SCAN, lattice_scan
 
 CALIBRATED = "energy=80&angle=25&step=0.6&rotation=0&defocus=40"
 
@@ -36,7 +36,7 @@ def test_a_file_without_a_scan_shape_is_opened_by_one_click(files, open_page):
     it = open_page(f"dataset=lattice.eer&{CALIBRATED}")
     rows, columns = SCAN
     choice = it.page.get_by_role("button", name=f"{rows} × {columns}", exact=True)
-    choice.wait_for(timeout=60_000)
+    choice.wait_for()
     assert f"{rows * columns} frames" in it.notices()[0]
     assert it.typed("dwell_us").count() == 0 or not it.typed("dwell_us").is_visible()
     shot(it.page, "eer-asks")
@@ -56,5 +56,5 @@ def test_frames_are_reconstructed_like_events(files, open_page):
     scale = np.abs(expected["values"]).max()
     np.testing.assert_allclose(made["values"], expected["values"], atol=1e-3 * scale)
     assert it.words("facts").endswith("40 × 40 px")
-    it.page.get_by_text("frames of 40 × 40 pixels (float32)").wait_for(timeout=5_000)
+    it.page.get_by_text("frames of 40 × 40 pixels (float32)").wait_for()
     shot(it.page, "frames")

@@ -62,7 +62,7 @@ def test_hot_pixels_are_found_and_left_out_at_a_click(open_page, faulty):
     page = instrument.page
     page.get_by_role("button", name="Check the scan").click()
     card = page.locator(".card[data-key='hot pixels']")
-    card.wait_for(timeout=60_000)
+    card.wait_for()
     assert "spoils results" in card.inner_text()
     # The worst comes first; the offer is answered by the sheet.
     assert page.locator(".sheet .card").first.get_attribute("data-key") == "hot pixels"
@@ -111,12 +111,11 @@ def test_a_lattice_calibrates_wrong_scan_steps_and_one_undo_takes_it_back(open_p
     instrument.until(lambda: not banner.is_visible())
     page.get_by_role("button", name="Calibrate on a lattice").click()
     banner.wait_for()
-    page.wait_for_timeout(500)
     # (row, column) cycles over the scan, drawn where the wrong steps put them [1/nm].
     for row, column in ((0, 8), (8, 4)):
+        instrument.settled()
         q = 10 * column / (64 * 0.5), 10 * row / (72 * 0.75)
         page.mouse.click(*page.evaluate(FIGURE_AT, ["spectrum", *q]))
-        page.wait_for_timeout(300)
     page.get_by_text("Enter the spacings under Calibration.").wait_for()
     assert "frequencies=" not in page.url
     instrument.enter("spacing_1", str(8 * STEP))

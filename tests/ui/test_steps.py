@@ -34,7 +34,7 @@ def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
     instrument.typed("C12a").press_sequentially("12")
     page.keyboard.press("Control+z")
     page.keyboard.press("Escape")
-    page.wait_for_timeout(200)
+    instrument.settled()
     assert instrument.number("C12a") == 7
     instrument.typed("C12a").focus()
     page.keyboard.press("Control+z")
@@ -69,7 +69,6 @@ def test_two_states_side_by_side_zoom_together(open_page):
     page.mouse.move(b["x"] + b["width"] / 3, b["y"] + b["height"] / 2)
     for _ in range(6):
         page.mouse.wheel(0, -120)
-        page.wait_for_timeout(30)
 
     def same_part():
         live, held = instrument.picture(), instrument.picture("held image")
@@ -78,7 +77,7 @@ def test_two_states_side_by_side_zoom_together(open_page):
             [live[e] for e in ("start", "end", "top", "bottom")], abs=0.01
         )
 
-    instrument.until(same_part, seconds=20)
+    instrument.until(same_part)
     page.locator(".held-head [data-does=swap]").click()
     instrument.until(lambda: instrument.number() == 0)
     page.locator(".held-head [data-does=drop]").click()
