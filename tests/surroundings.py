@@ -65,9 +65,9 @@ def end_children_with_this_process():
     return guard
 
 
-def marked(mark):
-    """Numbers of the processes with that mark."""
-    word = f"{MARK}={mark}".encode()
+def marked(mark, name=MARK):
+    """Numbers of the processes with that mark in their environment."""
+    word = f"{name}={mark}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if word in (folder / "environ").read_bytes().split(b"\0"):
