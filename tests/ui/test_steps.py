@@ -41,12 +41,12 @@ def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
     instrument.until(lambda: instrument.number("C12a") == 0)
     page.keyboard.press("Control+z")
     instrument.until(lambda: instrument.number() == 0)
-    assert undo.is_disabled()
+    instrument.until(undo.is_disabled)
     redo.click()
     instrument.until(lambda: instrument.number() == dragged)
     page.keyboard.press("Control+y")
     instrument.until(lambda: instrument.number("C12a") == 7)
-    assert redo.is_disabled()
+    instrument.until(redo.is_disabled)
     instrument.exact()
 
 
@@ -112,7 +112,7 @@ def test_a_preset_is_there_after_a_reload_and_is_asked_for_before_it_is_lost(ope
     menu.click()
     name.fill("in focus")
     save.click()
-    assert save.inner_text() == "Overwrite"
+    instrument.until(lambda: save.inner_text() == "Overwrite")
     page.locator(".presets [data-kind=settings]").click()
     save.click()
     instrument.until(lambda: page.locator(".presets .load b").inner_text() == "All but the scan")
