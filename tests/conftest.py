@@ -7,12 +7,18 @@ import pytest
 import surroundings
 
 try:
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 except ImportError:  # on a machine that has what `recon` needs and no more
     pass
 else:
     # The first example of a test may wait for a kernel to be compiled; each launches all cores.
-    settings.register_profile("livestem", deadline=None, max_examples=40)
+    # How long the making of examples takes says what else the machine does.
+    settings.register_profile(
+        "livestem",
+        deadline=None,
+        max_examples=40,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     settings.load_profile("livestem")
 
 

@@ -36,7 +36,7 @@ from test_io_dense import (
 from recon.errors import UnreadableFile
 from recon.io.dense import open_frames
 
-PATIENCE_S = 90
+PATIENCE_S = 600
 """Beyond which an input counts as a hang; a child that reads has 60 s, the others take none."""
 MEMORY = 2 << 30
 """Resident bytes that the process may ever have had, compiled kernels and libraries included."""
