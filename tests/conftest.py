@@ -25,6 +25,8 @@ else:
 def pytest_configure():
     """Before anything is imported that would read the settings."""
     surroundings.take_settings_back()
+    if sentence := surroundings.want_of_room():
+        raise pytest.UsageError(sentence)
 
 
 @pytest.fixture(scope="session", autouse=True)

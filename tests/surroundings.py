@@ -5,9 +5,11 @@ they are gone, however they ended, it ends what they started and what that has s
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +25,8 @@ OTHERS = {
     *("pythonwarnings", "pythonoptimize"),
 }
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+ROOM = 1 << 30
+"""Bytes that the tests write, at most, before they are done with them."""
 MARK = "LIVESTEM_TEST_RUN"
 """In the environment of all that the tests start, and only there."""
 
@@ -33,6 +37,18 @@ def take_settings_back():
         known = name.startswith(SETTINGS) and not name.startswith(KEPT)
         if known or name.lower() in OTHERS:
             del os.environ[name]
+
+
+def want_of_room():
+    """A sentence where the disk has no room for what the tests write, or None."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free >= ROOM:
+        return None
+    return (
+        f"The tests write up to {ROOM / 1e9:.1f} GB, but {folder} has {free / 1e9:.2f} GB: "
+        "set TMPDIR to a folder with more."
+    )
 
 
 def let_children_be_stopped():

@@ -5,12 +5,17 @@ from servers import served
 from waiting import PATIENCE_S
 
 
-@pytest.fixture
-def locked(scans, tmp_path):
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("locked")
+
+
+@pytest.fixture(scope="module")
+def locked(scans, cache):
     """Address of the page, for anna alone."""
-    (tmp_path / "users.json").write_text('{"anna": "right"}')
-    arguments = [scans, "--login", tmp_path / "users.json"]
-    with served(*arguments, LIVESTEM_CACHE=str(tmp_path)) as (_, found):
+    (cache / "users.json").write_text('{"anna": "right"}')
+    arguments = [scans, "--login", cache / "users.json"]
+    with served(*arguments, LIVESTEM_CACHE=str(cache)) as (_, found):
         yield found[0]
 
 
@@ -34,7 +39,7 @@ def browser(chromium):
     context.close()
 
 
-def test_the_locked_page_works_in_a_browser_after_a_login(locked, browser, tmp_path):
+def test_the_locked_page_works_in_a_browser_after_a_login(locked, browser, cache):
     page, problems, outside = browser
     page.goto(f"{locked}?dataset=lattice.npz")
     page.get_by_label("Name").fill("anna")
@@ -53,7 +58,7 @@ def test_the_locked_page_works_in_a_browser_after_a_login(locked, browser, tmp_p
     page.locator(".presets input").fill("mine")
     page.locator(".presets .save").click()
     page.locator(".presets .load", has_text="mine").wait_for()
-    (kept,) = (tmp_path / "presets").glob("*.json")
+    (kept,) = (cache / "presets").glob("*.json")
     assert kept.name.startswith("anna-")
     # Nothing was kept from the page by the headers that lock it.
     assert problems == []
