@@ -5,8 +5,8 @@ What holds costs no time, however long the limit; only what never comes waits fo
 
 from time import monotonic, sleep
 
-PATIENCE_S = 300.0
-"""Beyond which something will never come."""
+PATIENCE_S = 600.0
+"""Beyond which something will never come; a fresh clone compiles its kernels within it."""
 
 
 def wait_until(condition, timeout=PATIENCE_S):
