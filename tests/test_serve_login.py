@@ -70,7 +70,10 @@ def site(tmp_path_factory):
     users.write_text(f"anna:{bcrypt.hashpw(b'right', bcrypt.gensalt(4)).decode()}\n")
     settings = {"LIVESTEM_CACHE": str(folder), "LIVESTEM_PREFIX": "stem"}
     with served("--login", users, **settings) as (_, found):
-        yield Site(found[0], folder, str(users))
+        made = Site(found[0], folder, str(users))
+        # The first page takes longer than the health check has patience, on a busy machine.
+        assert made.get(cookies=made.cookie("anna")).ok
+        yield made
 
 
 @pytest.mark.parametrize("path", ["/app", "/app/autoload.js?bokeh-autoload-element=1", "/"])
@@ -168,7 +171,9 @@ def oauth(tmp_path_factory):
         "PANEL_OAUTH_SECRET": "our-secret",
     }
     with served(**given) as (_, found):
-        yield Site(found[0], folder, given["LIVESTEM_LOGIN"])
+        made = Site(found[0], folder, given["LIVESTEM_LOGIN"])
+        assert made.get(cookies=made.cookie("anna")).ok
+        yield made
 
 
 def test_a_stranger_is_sent_to_the_provider(oauth):
