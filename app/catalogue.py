@@ -5,16 +5,11 @@ links are followed) or is a file that was uploaded to this process. See `app/jai
 """
 
 import os
-import re
-import secrets
-import shutil
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import mkdtemp
-from threading import Lock
 
 from app.jail import Outside, check_contents, resolve_inside
+from app.uploads import Refused, Upload, Uploads, short_name
 
 DEMO = "demo"
 
@@ -49,17 +44,13 @@ class Catalogue:
     root : Path, optional
         Folder with scans, looked through four levels deep, or one file.
     upload_limit : int
-        Bytes of uploads that are kept; the oldest go when there is no room for a new one. 0 takes
-        none.
+        Bytes of uploads, see `app.uploads`. 0 takes none.
     """
 
     def __init__(self, root: Path | None = None, *, upload_limit: int = 4 << 30):
         self._root = None if root is None else Path(root).resolve(strict=True)
-        self._uploads: Path | None = None
-        self.upload_limit = upload_limit
-        self._kept: OrderedDict[str, int] = OrderedDict()
+        self.uploads = Uploads(upload_limit)
         self._checked: dict[Path, tuple] = {}
-        self._lock = Lock()
 
     @property
     def default(self) -> str:
@@ -101,8 +92,8 @@ class Catalogue:
         """The file of that name, and the folder that it lies in."""
         refusal = ValueError(f"“{_clip(name)}” is not among the scans that this server offers.")
         first, _, rest = name.partition("/")
-        if first == UPLOAD and self._uploads is not None:
-            base, name = self._uploads, rest
+        if first == UPLOAD and self.uploads.folder is not None:
+            base, name = self.uploads.folder, rest
         elif first == UPLOAD or self._root is None:
             raise refusal
         elif self._root.is_file():
@@ -127,60 +118,44 @@ class Catalogue:
         """What changes when the file behind `name` is another one; keys what was read from it."""
         return DEMO if name == DEMO else _stamp(self._inside(name)[0])
 
-    def add_upload(self, filename: str, content: bytes) -> str:
-        """Keep an uploaded file while there is room, and no longer than the process lives.
-
-        Its name cannot be guessed.
+    def begin_upload(self, filename: str, size: int = 0) -> Upload:
+        """Take a file that a browser sends, and says to have `size` bytes.
 
         Raises
         ------
         ValueError
             If no reader takes files of this suffix, or it is too large, or cannot be kept.
         """
-        short = _short(filename)
+        short = short_name(filename)
         if not short or not readable(Path(short)):
             known = ", ".join(sorted(suffixes()))
-            raise ValueError(f"“{_clip(short)}” is not a scan: choose a file that ends in {known}.")
-        if len(content) > self.upload_limit:
-            raise ValueError(
-                f"“{_clip(short)}” is larger than the {self.upload_limit / 1e9:.3g} GB that this "
-                "server takes: ask its owner to put the file into its folder."
-                if self.upload_limit
-                else "This server takes no files: ask its owner to put yours into its folder."
-            )
-        token = secrets.token_hex(12)
-        with self._lock:
-            while self._kept and sum(self._kept.values()) + len(content) > self.upload_limit:
-                shutil.rmtree(self._uploads / self._kept.popitem(last=False)[0], ignore_errors=True)
-            self._kept[token] = len(content)
-        try:
-            with self._lock:
-                if self._uploads is None:
-                    self._uploads = Path(mkdtemp(prefix="livestem-")).resolve()
-                folder = self._uploads / token
-                folder.mkdir()
-            (folder / short).write_bytes(content)
-        except OSError as error:
-            with self._lock:
-                self._kept.pop(token, None)
-            raise ValueError(f"“{_clip(short)}” could not be kept: {error.strerror}.") from error
-        return f"{UPLOAD}/{token}/{short}"
+            raise Refused(f"“{_clip(short)}” is not a scan: choose a file that ends in {known}.")
+        return self.uploads.begin(short, size)
+
+    def end_upload(self, upload: Upload) -> str:
+        """The name of a file that has arrived in full; `ValueError` if it cannot be kept."""
+        return f"{UPLOAD}/{upload.finish()}"
+
+    def add_upload(self, filename: str, content: bytes) -> str:
+        """Keep a whole file, as if it had arrived in one piece."""
+        upload = self.begin_upload(filename, len(content))
+        upload.write(content)
+        return self.end_upload(upload)
 
     def close(self) -> None:
         """Delete what was uploaded."""
-        with self._lock:
-            folder, self._uploads = self._uploads, None
-            self._kept.clear()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        self.uploads.close()
 
     def _walk(self) -> list[tuple[str, Path]]:
+        # A page that opens no folder waits for none of this.
+        from recon.io.dense.merlin import without_followers
+
         found = []
         for folder, below, names in os.walk(self._root, followlinks=False):
             here = Path(folder)
             depth = len(here.relative_to(self._root).parts)
             below[:] = sorted(n for n in below if not n.startswith(".") and depth + 1 < DEPTH)
-            for short in sorted(names):
+            for short in without_followers(here, sorted(names)):
                 path = here / short
                 if short.startswith(".") or not readable(path):
                     continue
@@ -208,14 +183,6 @@ def readable(path: Path) -> bool:
 def _stamp(path: Path) -> tuple:
     found = path.stat()
     return str(path), found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _short(filename: str) -> str:
-    """The last part of a file's name from a browser, fit for any disk."""
-    name = PurePosixPath(filename.replace("\\", "/")).name
-    name = re.sub(r"[^\w .()+,=@-]", "_", name).lstrip(". ")
-    stem, suffix = Path(name).stem, Path(name).suffix
-    return f"{stem.encode()[:150].decode(errors='ignore')}{suffix}" if len(suffix) < 10 else name
 
 
 def _clip(text: str, length: int = 60) -> str:

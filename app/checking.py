@@ -8,6 +8,7 @@ from app.finding import onto_whole_detector
 from app.measuring import Measured, descan_of, ellipse_of
 from app.request import Reading, Region, Treatment
 from app.sums import is_dense
+from app.treating import counted_faults
 from recon.health import Finding
 
 LEAST_DESCAN = 0.1
@@ -47,6 +48,11 @@ class Faults:
     reading: Reading
     hot: int
     dead: int
+
+    @property
+    def words(self) -> str:
+        """Such as "3 hot and 40 dead pixels"; empty if there are none."""
+        return counted_faults(self.hot, self.dead)
 
 
 def check(context) -> Checked:

@@ -77,17 +77,11 @@ class Comparing:
 
     def drop(self) -> None:
         """End the comparison; the live state stays."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
-        self._swapping = False
-        if self.held is None:
-            return
-        held, self.held, self._moment = self.held, None, None
-        self.live.reference = None
-        self.live.draw()
-        held.close()
-        self._told()
+        held = self._let_go()
+        if held is not None:
+            self.live.draw()
+            held.close()
+            self._told()
 
     def swap(self) -> None:
         """Make A the live state, as one step, and hold B: once B has been computed."""
@@ -121,9 +115,19 @@ class Comparing:
             self.held.take(topic, value)
 
     def close(self) -> None:
-        """End the comparison with the page."""
-        self._told = lambda: None
-        self.drop()
+        """End the comparison with the page: nobody is told, and nothing is drawn any more."""
+        held = self._let_go()
+        if held is not None:
+            held.close()
+
+    def _let_go(self) -> HeldSlot | None:
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        self._swapping = False
+        held, self.held, self._moment = self.held, None, None
+        self.live.reference = None
+        return held
 
     def _changed(self, *events) -> None:
         if self._one and (not self._taken or self.history.experiment.filling == FOUND):

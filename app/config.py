@@ -27,7 +27,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from recon.backend import DEVICES, Device, limit_memory
+from recon.backend import CPU, DEVICES, Device, limit_memory
+from recon.kernels import threads, use_threads
 
 ON, OFF = ("1", "on", "true", "yes"), ("0", "off", "false", "no")
 
@@ -71,9 +72,6 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     if data is not None and not data.exists():
         raise ValueError(f"LIVESTEM_DATA names {data}, which does not exist.")
     memory = _number(environment, "LIVESTEM_MEMORY_GB")
-    threads = _number(environment, "LIVESTEM_THREADS")
-    if threads is not None and (threads != int(threads) or threads < 1):
-        raise ValueError(f"LIVESTEM_THREADS must be a whole number from 1, not {threads:g}.")
     device = environment.get("LIVESTEM_DEVICE", "").strip().lower() or "auto"
     if device not in DEVICES:
         raise ValueError(f"LIVESTEM_DEVICE is one of {', '.join(DEVICES)}, not “{device}”.")
@@ -84,12 +82,33 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         results=path("LIVESTEM_RESULTS"),
         cache=path("LIVESTEM_CACHE") or user_cache_path("livestem"),
         memory=int(memory * 1e9) if memory is not None else _physical_memory() // 2,
-        threads=None if threads is None else int(threads),
+        threads=threads_from(environment),
         device=device,
         gpu_memory=_bytes(gpu_memory),
         gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
         upload=4 * 10**9 if upload is None else int(upload * 1e9),
     )
+
+
+def threads_from(environment: Mapping[str, str] = os.environ) -> int | None:
+    """What LIVESTEM_THREADS says; None for all cores.
+
+    Raises
+    ------
+    ValueError
+        If the variable makes no sense.
+    """
+    number = _number(environment, "LIVESTEM_THREADS")
+    if number is not None and (number != int(number) or number < 1):
+        raise ValueError(f"LIVESTEM_THREADS must be a whole number from 1, not {number:g}.")
+    return None if number is None else int(number)
+
+
+def limit_threads(number: int | None) -> None:
+    """Have the CPU's work done by so many threads; None changes nothing."""
+    if number is not None:
+        use_threads(number)
+        CPU.fft_options["workers"] = threads()
 
 
 def limit_gpu(device: Device, environment: Mapping[str, str] = os.environ) -> None:

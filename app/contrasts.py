@@ -1,7 +1,7 @@
 """What `livestem reconstruct` writes besides the phase when asked to, each under its label."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.sums import ScanData, is_dense, tilt_corrected
@@ -82,7 +82,11 @@ def make(
             parameters["wiener"] = {"statement": f"{refusal} ssb/phase_wiener was left out."}
         else:
             results["ssb/phase_wiener"] = on_host(single_sideband(g, *how, prior))
-            parameters["wiener"] = {**asdict(prior), "statement": prior.statement}
+            parameters["wiener"] = {
+                **asdict(replace(prior, peaks=())),
+                "peaks": len(prior.peaks),
+                "statement": prior.statement,
+            }
             labels["ssb/phase_wiener"] = (
                 f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
                 f"{prior.statement} The phase as measured is ssb/phase."

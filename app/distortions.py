@@ -1,5 +1,6 @@
 """Distortions of patterns and scan, taken out of a scan as `livestem reconstruct` is asked to."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.sums import ScanData, is_dense, pacbed
@@ -7,7 +8,7 @@ from recon.backend import on_host
 from recon.descan import Descan, measure_descan
 from recon.disc import fit_disc
 from recon.distortion import ScanDistortion, regrid
-from recon.ellipse import Ellipse, fit_ellipse
+from recon.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.errors import DiscNotFound, Unfitted
 from recon.straighten import straighten, straighten_frames
 
@@ -59,14 +60,14 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
     Raises
     ------
     ValueError
-        If no disc is found, or dense frames are to be moved by parts of a pixel or a step.
+        If no disc is found, or the rows of dense frames are to be put straight.
     """
     if how == Straightening():
         return events, pattern, []
-    if is_dense(events) and (how.ellipse or how.shear):
+    if is_dense(events) and how.shear:
         raise ValueError(
-            "A round disc and straight rows need single electrons, which dense frames do not hold: "
-            "count them first (`livestem count`)."
+            "Straight rows need single electrons, which dense frames do not hold: count them first "
+            "(`livestem count`)."
         )
 
     def progress(fraction):
@@ -74,26 +75,22 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
             report("Straightening", fraction)
 
     said, descan, ellipse = [], how.descan, None
-    if AUTO in (how.descan, how.ellipse) and disc is None:
-        disc = _disc(events, pattern)
     if descan == AUTO:
+        disc = disc or _disc(events, pattern)
         descan = _measured(lambda: measure_descan(events, *disc, progress), "descan", said)
     elif descan is not None:
         said.append("The descan given was taken out.")
     if how.ellipse == AUTO:
-        still = straighten(events, descan, progress=progress)
+        still = _straight(events, descan, None, progress)
         even = pattern if still is events else on_host(pacbed(still))
         # Makes room for the scan that is kept.
         del still
         ellipse = _measured(lambda: fit_ellipse(even, disc), "ellipse", said)
     elif how.ellipse is not None:
-        centre = disc[0] if disc else fit_disc(pattern).centre
+        centre = disc[0] if disc else rough_centre(pattern)
         ellipse = Ellipse(*how.ellipse, tuple(centre))
         said.append("The ellipticity given was taken out.")
-    if is_dense(events):
-        straight = straighten_frames(events, descan)
-    else:
-        straight = straighten(events, descan, ellipse, progress)
+    straight = _straight(events, descan, ellipse, progress)
     if how.shear:
         straight = regrid(straight, ScanDistortion(shear=how.shear), progress)
         said.append(f"The shear given, {how.shear:g} steps a row, was taken out.")
@@ -102,15 +99,24 @@ def straightened(events: ScanData, pattern, how: Straightening, disc=None, repor
     return straight, on_host(pacbed(straight)), said
 
 
+def _straight(events, descan, ellipse, progress):
+    if is_dense(events):
+        return straighten_frames(events, descan, ellipse)
+    return straighten(events, descan, ellipse, progress)
+
+
 def _disc(events, pattern):
     """Centre and radius [px] that a fit finds, or that the file says where it finds none."""
     try:
         found = fit_disc(pattern)
     except DiscNotFound:
         known = tuple(events.metadata.get(name) for name in ("centre", "radius"))
-        if None in known:
-            raise
-        return known
+        if None not in known:
+            return known
+        with suppress(DiscNotFound, Unfitted):
+            ellipse = fit_ellipse(pattern)
+            return ellipse.ellipse.centre, ellipse.radius
+        raise
     return found.centre, found.radius
 
 

@@ -143,10 +143,10 @@ class Engine:
         """(Ky, Kx) bool masks of the detector's hot and dead pixels, before anything is done."""
         from recon.health import faulty_pixels
 
-        pattern = self.pacbed(self.scan(reading, Region(), progress=progress), progress)
-        return self.store.get(
-            ("faults", self._events_key(reading)), lambda report: faulty_pixels(pattern), progress
-        )
+        scan = self.scan(reading, Region(), progress=progress)
+        pattern, known = self.pacbed(scan, progress), scan.events.excluded
+        key = ("faults", self._events_key(reading))
+        return self.store.get(key, lambda report: faulty_pixels(pattern, known), progress)
 
     def _events_key(self, reading):
         stamp = self.catalogue.stamp(reading.dataset)
@@ -160,8 +160,10 @@ class Engine:
             return lambda report: demo_events(progress=report, **options)
         from recon.io import open_scan
 
-        path = self.catalogue.path(reading.dataset)
-        return lambda report: open_scan(path, progress=report, **reading.options())
+        # The look at what the file would open takes its time, too: once for all who wait for it.
+        return lambda report: open_scan(
+            self.catalogue.path(reading.dataset), progress=report, **reading.options()
+        )
 
     # ---- sums and calibration ----
 

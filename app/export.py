@@ -1,20 +1,19 @@
 """What is shown as a file to keep: calibrated TIFF, or HDF5 with all results and parameters."""
 
 import logging
-import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from app.copies import keep
 from app.gauge import model
 from app.opening import settled_sources
 from app.request import Request
 from app.sums import electrons
+from app.uploads import EXPORTS
+from app.versions import versions
 from app.work import Prepared, usable_sideband
 from recon.io.results import write_results, write_tiff
 
@@ -29,9 +28,18 @@ class Export:
     filename: str
     data: bytes
     media_type: str
+    warning: str = ""
+    """Why no copy was kept on the server, in a sentence."""
 
 
-def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind: str) -> Export:
+def export(
+    engine,
+    prepared: Prepared,
+    request: Request,
+    sources: Mapping,
+    kind: str,
+    user: str | None = None,
+) -> Export:
     """The exact results for a request as a file.
 
     Parameters
@@ -46,6 +54,8 @@ def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind:
         Where each calibration value came from.
     kind : str
         "tiff" (SSB phase, 32-bit, calibrated) or "hdf5" (all results, all parameters).
+    user : str, optional
+        Who saves it, where people log in: a part of the copy's name.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind:
         raise ValueError(f"A file is saved as {' or '.join(KINDS)}, not as {kind}.")
     suffix, media_type = KINDS[kind]
     title = engine.title(request.reading.dataset)
-    with TemporaryDirectory(prefix="livestem-") as folder:
+    with TemporaryDirectory(prefix=EXPORTS) as folder:
         path = Path(folder) / f"results{suffix}"
         if kind == "tiff":
             write_tiff(
@@ -70,9 +80,15 @@ def export(engine, prepared: Prepared, request: Request, sources: Mapping, kind:
                 parameters(prepared, request, sources),
             )
         stem = f"{title}_phase" if kind == "tiff" else f"{title}_results"
+        warning = ""
         if engine.results is not None:
-            _keep(path, Path(engine.results) / f"{stem}_{datetime.now():%Y%m%d-%H%M%S}{suffix}")
-        return Export(f"{stem}{suffix}", path.read_bytes(), media_type)
+            try:
+                keep(path, Path(engine.results), stem, user)
+            except OSError as error:  # the download goes on
+                logging.getLogger(__name__).error("No copy was kept in LIVESTEM_RESULTS: %s", error)
+                why = (error.strerror or str(error)).lower()
+                warning = f"No copy was kept in the server's folder of results: {why}."
+        return Export(f"{stem}{suffix}", path.read_bytes(), media_type, warning)
 
 
 def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
@@ -124,10 +140,7 @@ def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[s
         "dpc": asdict(request.dpc),
         "device": {"used": device.name, "name": model(device)},
         "sources": settled_sources(sources, found),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("livestem", "numpy", "scipy", "numba", "h5py")},
-        },
+        "versions": versions(),
     }
 
 
@@ -135,15 +148,6 @@ def _dose(request: Request) -> str:
     """What of the electrons is in a file that cannot hold all parameters."""
     share, draw = request.treatment.dose_share, request.treatment.draw
     return "" if share == 1 else f", {100 * share:g} % of its electrons (draw {draw})"
-
-
-def _keep(path: Path, copy: Path) -> None:
-    """Keep a copy on the server; that it cannot be kept does not stop the download."""
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    except OSError:
-        logging.getLogger(__name__).exception("No copy was kept in LIVESTEM_RESULTS.")
 
 
 def _phase(engine, prepared, request):

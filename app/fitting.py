@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
-from app.sums import ScanData, orientations
 from recon.aberration_fit import coefficients_to, fit_aberrations
 from recon.calibration import Calibration
 from recon.errors import Unfitted
@@ -13,30 +12,33 @@ from recon.flatness import flatness
 from recon.gfunction import Sidebands
 from recon.optics import Aberrations
 from recon.orientation_sheet import OrientationSheet
-from recon.semiangle import fit_semiangle
+from recon.semiangle import ROUNDS, STANDS, fit_semiangle, rescaled
 
 MOVED_DEG = 0.1
 """Fitted change of the rotation from which G is built again for it."""
 
 
-def found_orientation(scan: ScanData, calibration: Calibration, progress=None) -> dict[str, Any]:
+def orientation_record(sheet: OrientationSheet, refined=None) -> dict[str, Any]:
     """Rotation and transpose by curl and by sidebands, with both opinions.
 
-    Raises
-    ------
-    ValueError
-        If neither shows any.
+    Parameters
+    ----------
+    sheet : OrientationSheet
+    refined : (float, float), optional
+        Angle and its error [deg] that a fit of the aberrations has found since: it is the one
+        that is used.
     """
-    sheet = orientations(scan, calibration, progress)
     best = sheet.best
+    angle, error = refined or (best.rotation_deg, sheet.rotation_error)
     return {
-        "rotation_deg": float(best.rotation_deg),
+        "rotation_deg": float(angle),
+        "rotation_error": float(error),
         "transpose": bool(best.transpose),
         "atoms_positive": float(best.atoms_positive),
         "agree": sheet.agree,
         **_opinions(sheet),
         "candidates": [_plain(asdict(one)) for one in sheet.candidates],
-        "statement": sheet.statement,
+        "statement": sheet.stated(refined),
     }
 
 
@@ -89,7 +91,7 @@ def fit_to_data(
     orders: int,
     *,
     locked=(),
-    rotation: bool = False,
+    rotation_error: float | None = None,
     semiangle: bool = False,
     progress=None,
 ) -> Fitted:
@@ -104,8 +106,8 @@ def fit_to_data(
     start : Aberrations
     orders : int
     locked : collection of str
-    rotation : bool
-        Whether the angle is to be refined.
+    rotation_error : float, optional
+        Standard error of the calibration's angle [deg], where that is to be refined.
     semiangle : bool
         Whether the semi-angle is to be fitted, from the calibration's.
     progress : callable, optional
@@ -120,21 +122,23 @@ def fit_to_data(
     locked = tuple(sorted(set(locked) & set(coefficients_to(orders))))
     record = {"orders": orders, "locked": list(locked), "flatness_before": flatness(g, start)}
 
-    def fitted(g, aberrations, progress):
-        options = {"locked": locked, "rotation": rotation, "progress": progress}
-        return fit_aberrations(g, aberrations, orders, **options)
+    def fitted(g, aberrations, progress=None, checked=True):
+        known = calibration.rotation_deg, rotation_error
+        how = {"locked": locked, "rotation": rotation_error is not None, "known": known}
+        how |= {"checked": checked, "progress": progress}
+        return fit_aberrations(g, aberrations, orders, **how)
 
     first = g
     try:
-        fit = fitted(g, start, lambda part: tell(0.5 * part))
-        if rotation and abs(fit.rotation_deg - calibration.rotation_deg) > MOVED_DEG:
-            g = build(replace(calibration, rotation_deg=fit.rotation_deg))
-            fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
+        fit = fitted(g, start, lambda part: tell(0.4 * part), not semiangle)
+        turned, turned_error = fit.rotation_deg, fit.rotation_error
+        if turned is not None and abs(turned - calibration.rotation_deg) > MOVED_DEG:
+            g = build(replace(calibration, rotation_deg=turned))
+            fit = fitted(g, fit.aberrations, lambda part: tell(0.4 + 0.2 * part), not semiangle)
         if semiangle:
-            record["semiangle"] = found = _semiangle(g, fit.aberrations)
-            if found["semiangle_error"] is not None:
-                g = build(replace(g.calibration, semiangle_cutoff=found["semiangle_cutoff"]))
-                fit = fitted(g, fit.aberrations, lambda part: tell(0.5 + 0.5 * part))
+            g, fit, record["semiangle"] = _with_semiangle(
+                build, g, fit, fitted, lambda part: tell(0.6 + 0.4 * part)
+            )
     except Unfitted as refusal:
         record |= {"statement": str(refusal), "flatness_after": record["flatness_before"]}
         return Fitted(first, start, (), record)
@@ -144,21 +148,45 @@ def fit_to_data(
     record |= {
         "errors": fit.errors,
         "undetermined": list(fit.undetermined),
-        "flatness_after": flatness(g, fit.aberrations),
+        "remarks": list(fit.remarks),
+        "flatness_after": fit.flatness_after,
         "misfit": fit.misfit,
         "frequencies": fit.frequencies,
-        "rotation_error": fit.rotation_error,
+        "rotation_error": turned_error,
         "statement": fit.statement,
     }
     return Fitted(g, fit.aberrations, tuple(fit.errors), record)
 
 
-def _semiangle(g: Sidebands, aberrations: Aberrations) -> dict[str, Any]:
-    """The semi-angle that the sidebands show [mrad], or the one that was given, and why."""
-    try:
-        found = fit_semiangle(g, aberrations)
-    except Unfitted as refusal:
-        value, error, said = g.calibration.semiangle_cutoff, None, str(refusal)
+def _with_semiangle(build, g: Sidebands, fit, fitted, tell):
+    """G, the fit and a record of the semi-angle that the sidebands show, or why it stays.
+
+    The aberrations and the semi-angle are fitted in turn until the latter stands.
+    """
+    given = g.calibration.semiangle_cutoff
+    found = None
+    for number in range(ROUNDS):
+        try:
+            before, found = found, fit_semiangle(g, fit.aberrations, build=build)
+        except Unfitted as refusal:
+            if found is None:
+                said = {"semiangle_cutoff": given, "semiangle_error": None}
+                return g, fitted(g, fit.aberrations), said | {"statement": str(refusal)}
+            raise
+        told = found.semiangle_cutoff
+        g_scale = told / g.calibration.semiangle_cutoff
+        g = build(replace(g.calibration, semiangle_cutoff=told))
+        tell((number + 0.5) / ROUNDS)
+        last = before and abs(told - before.semiangle_cutoff) < STANDS * found.error
+        fit = fitted(g, rescaled(fit.aberrations, g_scale), None, bool(last))
+        tell((number + 1) / ROUNDS)
+        if last:
+            break
     else:
-        value, error, said = found.semiangle_cutoff, found.error, found.statement
-    return {"semiangle_cutoff": value, "semiangle_error": error, "statement": said}
+        raise Unfitted(
+            f"Semi-angle and aberrations do not come to rest together (last {told:.2f} mrad): "
+            "nothing was changed."
+        )
+    said = f"Semi-angle {told:.2f} ± {found.error:.2f} mrad ({given:g} mrad given)."
+    known = {"semiangle_cutoff": told, "semiangle_error": found.error, "statement": said}
+    return g, fit, known

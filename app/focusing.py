@@ -32,13 +32,16 @@ class FitFound:
     before : Aberrations
         What was set before.
     flat_before, flat_after : float
-        `recon.flatness.flatness` of what was and of what is found, by the G that was fitted.
-    flat_shown : float
-        The same of what is found, by the G that is shown.
+        `recon.flatness.flatness` of what was and of what is found, by the G that is shown: the
+        figure that the status line goes on to say.
+    flat_full : float
+        The same of what is found, by the G that was fitted, with the triple overlap.
     misfit : float
         Mean of the tiles' residual power over that of counting statistics.
     frequencies : int
         Object frequencies that were looked at.
+    remarks : tuple of str
+        Why the values may be worse than their errors say.
     """
 
     values: dict[str, float]
@@ -49,9 +52,10 @@ class FitFound:
     before: Aberrations
     flat_before: float
     flat_after: float
-    flat_shown: float
+    flat_full: float
     misfit: float
     frequencies: int
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, fit, before: Aberrations, flat: tuple[float, float, float]):
@@ -76,6 +80,7 @@ class FitFound:
             *flat,
             fit.misfit,
             fit.frequencies,
+            fit.remarks,
         )
 
     @property
@@ -89,7 +94,7 @@ class FitFound:
     @property
     def better_full(self) -> bool:
         """Whether the triple overlap, which is not shown, shows the object better."""
-        return self.flat_after - self.flat_shown > WORTH_SHOWING
+        return self.flat_full - self.flat_after > WORTH_SHOWING
 
     @property
     def rows(self) -> list[tuple[str, str, str]]:
@@ -108,13 +113,16 @@ class FitFound:
 
     @property
     def remark(self) -> str:
-        """Which coefficients the scan leaves open, and what is not shown."""
-        said = []
+        """What is wrong with the fit, which coefficients stay open, and what is not shown."""
+        said = list(self.remarks)
         if self.undetermined:
             names = ", ".join("defocus" if n == "C10" else n for n in self.undetermined)
             said.append(f"Not determined by this scan, left as set: {names}.")
         if self.better_full:
-            said.append("At this defocus the triple overlap holds most of what there is.")
+            said.append(
+                "At this defocus the triple overlap, which is not shown, holds most of what there "
+                f"is: with it {_percent(self.flat_full)} % is flat."
+            )
         return " ".join(said)
 
     def is_set(self, aberrations: AberrationState) -> bool:
@@ -142,8 +150,8 @@ def fit_job(state: FitState) -> Job:
             fit = fit_aberrations(
                 g, start, orders, locked=locked, rotation=rotation, progress=meter
             )
-            flat = flatness(g, start), flatness(g, fit.aberrations)
-            return fit, (*flat, flatness(shown, fit.aberrations))
+            after = (flatness(each, fit.aberrations, fit.rotation_deg) for each in (shown, g))
+            return fit, (flatness(shown, start), *after)
 
         fit, flat = on_device(context, g, work)
         return FitFound.of(fit, start, flat)

@@ -9,6 +9,7 @@ from app.results import DeviceState
 from app.store import bytes_of
 from app.sums import is_dense
 from recon.backend import CPU, Device, amount, describe, memory
+from recon.kernels import threads
 
 EVERY_S = 1.0
 """The driver is asked no more often than this, however many sessions redraw."""
@@ -83,10 +84,8 @@ class Gauge:
 def model(device: Device) -> str:
     """What a device is called, such as "NVIDIA H200", or "CPU, 2 threads"."""
     if device is CPU:
-        import numba
-
-        threads = numba.get_num_threads()
-        return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
+        number = threads()
+        return f"CPU, {number} {'thread' if number == 1 else 'threads'}"
     try:
         return describe(device).partition(",")[0]
     except Exception:

@@ -14,6 +14,8 @@ import stat
 import tomllib
 from pathlib import Path, PurePosixPath
 
+from recon.errors import UnreadableFile
+
 LONGEST_TOML = 1 << 22
 """[bytes] of a description; what is longer is cut, and then refused by every reader of TOML."""
 
@@ -141,12 +143,14 @@ def _texts(value):
 def _check_hdf5(path: Path) -> None:
     import h5py
 
+    from recon.io.hdf5_walk import visit
+
     if not h5py.is_hdf5(path):
         return
     found = []
 
-    def look_at_link(name, info):
-        if info.type not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+    def look_at_link(name, link):
+        if link.type != h5py.h5l.TYPE_SOFT:
             found.append(name)
             return True
         return None
@@ -155,19 +159,19 @@ def _check_hdf5(path: Path) -> None:
         if isinstance(item, h5py.Dataset) and (
             item.external or (item.is_virtual and _sources(item) - {"."})
         ):
-            found.append(name.encode())
+            found.append(name)
             return True
         return None
 
     try:
         with h5py.File(path, "r") as file:
-            file.id.links.visit(look_at_link, info=True)
-            if not found:
-                file.visititems(look_at_object)
+            visit(file, look_at_object, look_at_link)
+    except UnreadableFile as error:
+        raise Outside(f"{path.name} cannot be looked through: {error}.") from error
     except Exception as error:  # h5py reports damage under any name
         raise Outside(f"{path.name} is damaged: it cannot be looked through.") from error
     if found:
-        name = _clip(found[0].decode("utf-8", "replace"))
+        name = _clip(found[0].encode("utf-8", "replace").decode())
         raise Outside(
             f"{path.name} keeps “{name}” in another file: "
             "a server opens nothing but the file itself. Copy its contents into one file."

@@ -6,6 +6,7 @@ A link carries no path: `dataset` is a name of the catalogue. Values are taken o
 parameter they are meant for accepts them.
 """
 
+from functools import cache
 from math import isfinite
 
 import param
@@ -137,6 +138,16 @@ def parameters() -> dict[str, tuple[str, str]]:
                 key = f"{part}_{name}" if part in PREFIXED else SHORT.get(name, name)
                 keys[key] = (part, name)
     return keys
+
+
+@cache
+def keys_of(kind: type) -> dict[str, str]:
+    """Parameter -> key in the URL, for the parts of an experiment that are of this class."""
+    return {
+        name: key
+        for key, (part, name) in parameters().items()
+        if Experiment.param[part].class_ is kind
+    }
 
 
 def default(state, name):

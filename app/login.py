@@ -8,27 +8,37 @@
 | azure:*                         | everyone to whom the provider gives a token                   |
 
 The password file is either that of `htpasswd -B` (a line `name:hash` for each, bcrypt), or JSON as
-Panel's own login takes it ({"name": "password"}, in plain text). Panel does the rest: the form,
-the signed cookie, OAuth.
+Panel's own login takes it ({"name": "password"}, in plain text). `app.guard` does the rest.
+
+Names are compared as they are, but for the two ways (NFC, NFD) in which Unicode writes one letter:
+whatever else made two of them equal, case above all, would let in whom nobody named.
 """
 
 import hmac
 import json
 import os
+import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlencode
+from unicodedata import normalize
 
 BCRYPT = ("$2a$", "$2b$", "$2y$")
+HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+COST = 12
+"""Of the hashes that is advised: a guess then takes a fifth of a second."""
 # Of a password nobody has: an unknown name takes as long to refuse as a known one.
 NOBODY = "$2b$12$waTOxU0FDbJRwdr5FdH39uwZ8PtVCJc9Ia.kVh5hBeBXKv/fsRuqm"
 PROVIDERS = "auth0 auth_code azure azurev2 bitbucket generic github gitlab google okta"
 """As Panel calls them. It is not asked: Bokeh, which it imports, must find the keys set."""
 WAY_OUT = "pip install 'livestem[login]'"
 
-_one_at_a_time = ThreadPoolExecutor(1, thread_name_prefix="livestem-login")
+
+def same_name(name: str) -> str:
+    """A name in the one form (NFC) in which names are compared."""
+    return normalize("NFC", name)
 
 
 @dataclass(frozen=True)
@@ -45,26 +55,32 @@ class Users:
 
     def admits(self, name: str) -> bool:
         """Whether someone of that name may come in, once the password was right."""
-        return name in self.passwords
+        return same_name(name) in self.passwords
 
     def match(self, name: str, password: str) -> bool:
-        """Whether it is that person's password."""
-        known = self.passwords.get(name, NOBODY if self.hashed else "")
-        if known.startswith(BCRYPT):
-            from bcrypt import checkpw
+        """Whether it is that person's password.
 
-            try:
-                right = checkpw(password.encode(), known.encode())
-            except ValueError:  # beyond the 72 bytes that bcrypt looks at
-                return False
-        else:
-            right = hmac.compare_digest(password.encode(), known.encode())
-        return right and name in self.passwords
+        One hash of each cost that is in the file is compared, whoever it is, so that the time
+        does not tell who is known.
+        """
+        own, secret = self.passwords.get(same_name(name)), password.encode()
+        right = False
+        for cost in self.costs:
+            theirs = own is not None and cost_of(own) == cost
+            right |= _is(secret, own if theirs else f"{NOBODY[:4]}{cost:02}{NOBODY[6:]}") and theirs
+        if own is not None and cost_of(own) is None:
+            right = hmac.compare_digest(sha256(secret).digest(), sha256(own.encode()).digest())
+        return right
+
+    @cached_property
+    def costs(self) -> tuple[int, ...]:
+        """The costs of the file's hashes, each once: 2ᶜ is the work of one guess."""
+        return tuple(sorted({cost_of(known) for known in self.passwords.values()} - {None}))
 
     @property
     def hashed(self) -> bool:
         """Whether the file holds no password in plain text."""
-        return all(known.startswith(BCRYPT) for known in self.passwords.values())
+        return all(cost_of(known) is not None for known in self.passwords.values())
 
     def __repr__(self):
         return f"Users({len(self.passwords)})"  # never into a log
@@ -81,7 +97,7 @@ class Provider:
 
     def admits(self, name: str) -> bool:
         """Whether that account may come in."""
-        name = name.casefold()
+        name = same_name(name)
         return any(
             p == "*" or (name.endswith(p) and name != p if p.startswith("@") else name == p)
             for p in self.people
@@ -133,7 +149,7 @@ def read_users(path: Path) -> Users:
             if not line.strip() or line.startswith("#"):
                 continue
             name, _, known = line.strip().partition(":")
-            if not known.startswith(BCRYPT):
+            if cost_of(known) is None:
                 raise ValueError(
                     f"Line {number} of {path} is not a name and a bcrypt hash: "
                     "make it with `htpasswd -B`."
@@ -141,8 +157,8 @@ def read_users(path: Path) -> Users:
             passwords[name] = known
     if not passwords or "" in passwords:
         raise ValueError(f"{path} holds no one's password, or one without a name.")
-    users = Users(passwords)
-    if any(known.startswith(BCRYPT) for known in passwords.values()):
+    users = Users({same_name(name.strip()): known for name, known in passwords.items()})
+    if users.costs:
         try:
             import bcrypt  # noqa: F401
         except ImportError:
@@ -157,7 +173,7 @@ def _provider(name: str, people: str, environment: Mapping[str, str]) -> Provide
         raise ValueError(
             f"LIVESTEM_LOGIN is neither a file nor a provider of OAuth ({PROVIDERS}), but “{name}”."
         )
-    admitted = tuple(p.strip().casefold() for p in people.split(",") if p.strip())
+    admitted = tuple(same_name(p.strip()) for p in people.split(",") if p.strip())
     if not admitted:
         raise ValueError(
             f"Say whom {name} may send: LIVESTEM_LOGIN={name}:anna,ben or "
@@ -177,70 +193,19 @@ def _provider(name: str, people: str, environment: Mapping[str, str]) -> Provide
     return Provider(name, admitted)
 
 
-def guard(login: Users | Provider, *, also: str, **templates):
-    """Bokeh's guardian of every page, file and websocket of the server.
+def cost_of(known: str) -> int | None:
+    """The cost of a bcrypt hash; None of what is none, such as a password in plain text."""
+    found = HASH.fullmatch(known)
+    return int(found[1]) if found else None
 
-    Parameters
-    ----------
-    login : Users or Provider
-        Who is let in; somebody known who is not gets "403 Forbidden".
-    also : str
-        The health check's name, which is let in too.
-    templates : path-like
-        `login_template`, `logout_template`, `error_template`, as Panel's providers take them.
-    """
-    from panel.auth import BasicAuthProvider, BasicLoginHandler, OAuthProvider
-    from tornado.ioloop import IOLoop
-    from tornado.web import HTTPError
 
-    def admitted(user):
-        # A cookie lives longer than a place on the list.
-        if user is not None and user != also and not login.admits(user):
-            raise HTTPError(403, reason="This account may not use this server")
-        return user
+def _is(secret: bytes, known: str) -> bool:
+    from bcrypt import checkpw
 
-    class OAuth(OAuthProvider):
-        @property
-        def get_user_async(self):
-            inner = super().get_user_async
-
-            async def get_user(handler):
-                return admitted(await inner(handler))
-
-            return get_user
-
-    class PasswordForm(BasicLoginHandler):
-        async def post(self):
-            name, password = (self.get_argument(n, "") for n in ("username", "password"))
-            # Slow on purpose, so not on the thread that serves everyone; and one guess at a time.
-            self._right = await IOLoop.current().run_in_executor(
-                _one_at_a_time, login.match, name, password
-            )
-            if self._right:
-                super().post()
-                return
-            said = {"error": "Invalid username or password!"}
-            if where := self.get_cookie("next_url"):
-                said["next"] = where  # Panel's own answer forgets it, and with it a shared link
-            self.redirect(f"{self.request.path}?{urlencode(said)}")
-
-        def _validate(self, username, password):
-            return self._right
-
-    class Passwords(BasicAuthProvider):
-        @property
-        def get_user(self):
-            inner = super().get_user
-            return lambda handler: admitted(inner(handler))
-
-        @property
-        def login_handler(self):
-            form = super().login_handler
-            PasswordForm._login_endpoint = form._login_endpoint
-            PasswordForm._login_template = form._login_template
-            return PasswordForm
-
-    return (Passwords if isinstance(login, Users) else OAuth)(**templates)
+    try:
+        return checkpw(secret, known.encode())
+    except ValueError:  # beyond the 72 bytes that bcrypt looks at
+        return False
 
 
 def _why(error: Exception) -> str:

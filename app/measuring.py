@@ -4,6 +4,7 @@ Both are measured in the whole scan: a part of it, or fewer of its electrons, ar
 what all of them tell.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +35,8 @@ def descan_of(engine, whole, progress: Report | None = None) -> Measured:
     from recon.descan import measure_descan
 
     def measure(report):
-        disc = _disc(engine, whole)
         try:
-            fit = measure_descan(whole.events, disc.centre, disc.radius, report)
+            fit = measure_descan(whole.events, *_disc(engine, whole), report)
         except Unfitted as error:
             return Measured(None, str(error))
         return Measured(fit, fit.statement)
@@ -55,12 +55,11 @@ def ellipse_of(engine, whole, descan=None, progress: Report | None = None) -> Me
     from recon.ellipse import fit_ellipse
 
     def measure(report):
-        disc = _disc(engine, whole)
-        pattern = engine.pacbed(whole)
+        disc, pattern = _disc(engine, whole), engine.pacbed(whole)
         if descan is not None:
             pattern = pacbed(_moved(whole.events, descan, None, report))
         try:
-            fit = fit_ellipse(pattern, (disc.centre, disc.radius))
+            fit = fit_ellipse(pattern, disc)
         except Unfitted as error:
             return Measured(None, str(error))
         return Measured(fit, fit.statement)
@@ -94,12 +93,18 @@ def straightened(engine, whole, treatment: Treatment, progress: Report) -> tuple
 
 
 def _disc(engine, whole):
+    """Centre (y, x) and radius [px] of a circle, or of an ellipse where that does not fit."""
     from recon.disc import fit_disc
+    from recon.ellipse import fit_ellipse
 
     pattern = engine.pacbed(whole)
     try:
-        return engine.store.get(("disc", whole.key), lambda report: fit_disc(pattern))
+        disc = engine.store.get(("disc", whole.key), lambda report: fit_disc(pattern))
+        return disc.centre, disc.radius
     except DiscNotFound as error:
+        with suppress(DiscNotFound, Unfitted):
+            found = fit_ellipse(pattern)
+            return found.ellipse.centre, found.radius
         raise ValueError(f"Descan and the disc's shape are measured by its rim. {error}") from error
 
 

@@ -10,9 +10,6 @@ from recon.backend import on_host
 SPLIT = 1
 """Seed of the halves: another than that of thinning, or both would draw alike."""
 
-AT_LIMIT = 1.03
-"""Ratio of the resolution to the last ring's period below which they are the same."""
-
 PER_ANGSTROM = 10.0
 """1/Å in 1/nm."""
 
@@ -47,17 +44,12 @@ def correlated(context: Context) -> Chart:
             progress=context.meter,
         )
     )
-    curve, limit = halves.curve, 2 * request.band_limit * g.calibration.k0
-    # Nothing is kept beyond the band, where both halves are exactly 0.
-    inside = curve.q <= limit
+    curve = halves.curve
     found = {name: halves.resolution(name) for name in ("1/7", "half bit")}
-    lines = {"correlation": curve.correlation[inside]}
-    lines |= {name: threshold(curve, name)[inside] for name in found}
-    # Up to where the scan's positions tell of every direction.
-    told = 0.5 / max(context.prepared.scan_sampling)
-    last = float(curve.q[inside][-1]), "band limit" if limit < told else "scan step"
+    lines = {"correlation": curve.correlation}
+    lines |= {name: threshold(curve, name) for name in found}
     return Chart(
-        PER_ANGSTROM * curve.q[inside],
+        PER_ANGSTROM * curve.q,
         lines,
         "spatial frequency (1/nm)",
         "ring correlation",
@@ -67,9 +59,9 @@ def correlated(context: Context) -> Chart:
             for name, period in found.items()
             if period is not None
         ),
-        y_range=(min(-0.1, float(curve.correlation[inside].min(initial=0)) - 0.03), 1.06),
+        y_range=(min(-0.1, float(curve.correlation.min(initial=0)) - 0.03), 1.06),
         periods=True,
-        statement=stated(found, *last),
+        statement=stated(found, float(curve.q[-1]), halves.end),
     )
 
 
@@ -79,6 +71,8 @@ def stated(found: dict[str, float | None], last: float, end: str) -> str:
     `last` is the frequency of the last ring [1/Å], and `end` what there is no other for: what
     correlates up to there may do so further.
     """
+    from recon.halves import AT_LIMIT
+
     for name, period in found.items():
         if period is not None:
             why = end if period * last < AT_LIMIT else name

@@ -251,7 +251,11 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
             if s
         ),
         found=stated(whole),
-        notes=(*whole.source.notes, *contradictions(request.geometry, whole.metadata)),
+        notes=(
+            *whole.source.notes,
+            *contradictions(request.geometry, whole.metadata),
+            *filter(None, [found.calibration and found.calibration.undersampled]),
+        ),
         origins=origins(whole.metadata),
         corrections={step.control: step.short for step in scan.steps},
         corrected=tuple(step.sentence for step in scan.steps),

@@ -91,7 +91,7 @@ class Page:
         self.sheet = Sheet()
         for view in (self.tiles, self.spectrum):
             view.pane.styles = {"visibility": "hidden"}  # axes of nothing
-        self.panels = Panels(self.experiment, catalogue, self._uploaded)
+        self.panels = Panels(self.experiment, catalogue, self.notices.add)
         self.features = tuple(make(self) for make in features())
         self._connect()
 
@@ -101,7 +101,9 @@ class Page:
         display = self.experiment.display
         self.spectrum.on_pick = self.pick
         self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
-        self.shell.on("painted", lambda message: self.pipeline.acknowledge(message["number"]))
+        self.shell.on(
+            "painted", lambda message: self.pipeline.acknowledge(message["number"]), number=int
+        )
         self.shell.on("theme", self._set_theme)
         self.status.on("cancel", lambda message: self._cancel())
         self.status.on("retry", lambda message: self._retry())
@@ -299,14 +301,6 @@ class Page:
         """Make a file of what is shown, and hand it to the browser."""
         slot = self.slots["slot_main"]
         self.saving.save(kind, slot.view.figure, slot.named)
-
-    def _uploaded(self, name: str, content: bytes) -> None:
-        try:
-            dataset = self.catalogue.add_upload(name, content)
-        except (ValueError, OSError) as error:
-            self.notices.add(str(error))
-        else:
-            self.experiment.scan.dataset = dataset
 
     def _set_theme(self, message) -> None:
         if message.get("theme") in ("dark", "light"):

@@ -69,7 +69,9 @@ class Pipeline:
         settle: float = 0.15,
         window: int = 2,
         patience: float = 1.0,
+        user: str | None = None,
     ):
+        self.user = user
         self.experiment, self.engine, self.service = experiment, engine, service
         self._settle = settle
         self._frames = FrameWindow(window, patience)
@@ -165,7 +167,12 @@ class Pipeline:
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
         return export(
-            self.engine, prepared, prepared.with_(request), dict(self._scan.sources), kind
+            self.engine,
+            prepared,
+            prepared.with_(request),
+            dict(self._scan.sources),
+            kind,
+            self.user,
         )
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -70,6 +71,8 @@ class Presets:
 
     def __init__(self, folder: Path | None, user: str | None = None):
         self._path = None if folder is None else folder / f"{_file_name(user)}.json"
+        if folder is not None:
+            _shut(folder)
 
     def all(self) -> dict[str, Preset]:
         """By name, in alphabetical order."""
@@ -100,8 +103,9 @@ class Presets:
         if self._path is None:
             raise PresetError("This server keeps no presets.")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with _one_at_a_time, open(self._path.with_suffix(".lock"), "a") as lock:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            locked = self._path.with_suffix(".lock")
+            with _one_at_a_time, open(locked, "a", opener=_own) as lock:
                 if fcntl is not None:
                     fcntl.flock(lock, fcntl.LOCK_EX)  # let go of when the file is closed
                 presets = self._read()
@@ -136,7 +140,7 @@ class Presets:
         draft = self._path.with_name(f".{self._path.name}-{secrets.token_hex(8)}")
         content = {"presets": {name: asdict(preset) for name, preset in presets.items()}}
         try:
-            with open(draft, "x", encoding="utf-8") as file:
+            with open(draft, "x", encoding="utf-8", opener=_own) as file:
                 json.dump(content, file, ensure_ascii=False, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
@@ -161,6 +165,18 @@ def checked_name(name: str) -> str:
     if not name.isprintable():
         raise PresetError("The name holds characters that cannot be printed.")
     return name
+
+
+def _shut(folder: Path) -> None:
+    """Keep other users of the machine out of a folder that an earlier version left open."""
+    with suppress(OSError):  # not there yet, or not ours; what is written is ours alone
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
+
+
+def _own(path, flags) -> int:
+    """Open a file that only its owner can read."""
+    return os.open(path, flags, 0o600)
 
 
 def _preset(entry) -> Preset:

@@ -15,6 +15,7 @@ OF_THE_SCAN = frozenset(
         "scan_columns",
         "dwell_us",
         "trigger",
+        "array",
         "scan_step_y",
         "scan_step_x",
         "fit_disc",

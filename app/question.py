@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from app.request import Reading
-from recon.errors import ScanUnknown
+from recon.errors import ArrayUnknown, ScanUnknown
 
-FIELDS = ("scan_rows", "scan_columns", "dwell_us", "trigger")
+FIELDS = ("scan_rows", "scan_columns", "dwell_us", "trigger", "array")
 """Parameters of `app.state.ScanState` that answer."""
 
 NO_TRIGGER = "none"
@@ -21,13 +21,17 @@ class Question:
     """(rows, columns) that would fit, the likeliest first."""
     timed: bool = False
     """Whether the time at each position is wanted as well."""
+    arrays: tuple[tuple[str, str], ...] = ()
+    """(name, size in words) of the arrays to choose from; empty where that is not the question."""
 
 
 def question_of(error: BaseException | None) -> Question | None:
     """The question that a refusal asks; None for any other error."""
     said = error
-    while error is not None and not isinstance(error, ScanUnknown):
+    while error is not None and not isinstance(error, ArrayUnknown | ScanUnknown):
         error = error.__cause__
+    if isinstance(error, ArrayUnknown):
+        return Question(str(said), arrays=error.arrays)
     return None if error is None else Question(str(said), error.shapes, error.timed)
 
 
@@ -40,6 +44,7 @@ def reading_of(scan) -> Reading:
         None if None in shape else shape,
         None if scan.dwell_us is None else scan.dwell_us * 1e-6,
         None if scan.trigger == NO_TRIGGER else scan.trigger,
+        scan.array or None,
     )
 
 
@@ -53,6 +58,7 @@ def show(scan, reading: Reading) -> None:
         scan_columns=columns,
         dwell_us=None if reading.dwell_time is None else float(f"{reading.dwell_time * 1e6:.12g}"),
         trigger=reading.trigger or NO_TRIGGER,
+        array=reading.array or "",
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from app import contrasts
 from app.building import planned, required
-from app.config import limit_gpu
+from app.config import limit_gpu, limit_threads, threads_from
 from app.contrasts import Contrasts
 from app.distortions import Straightening, straightened
-from app.fitting import fit_to_data, found_orientation
+from app.fitting import fit_to_data, orientation_record
 from app.gauge import model
 from app.opening import contradictions
 from app.request import Geometry
@@ -22,11 +22,12 @@ from app.sums import (
     centre_of_mass,
     electrons,
     is_dense,
+    orientations,
     pacbed,
     presets,
     stated,
 )
-from app.treating import finer, without_faults
+from app.treating import finer, left_in, without_faults
 from app.versions import versions
 from recon.backend import CPU, DeviceError, choose, on_host
 from recon.calibration import Calibration
@@ -34,6 +35,7 @@ from recon.com import scan_deflection
 from recon.disc import fit_disc
 from recon.dpc import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
 from recon.errors import DiscNotFound
+from recon.health import faulty_pixels
 from recon.io import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
@@ -163,6 +165,7 @@ def reconstruct(
     choices.contrasts.check(events, choices.mode)
     device, failure = choose(choices.device), None
     limit_gpu(device)
+    limit_threads(threads_from())
     try:
         return _reconstruct(events, choices, device, report)
     except DeviceError as error:
@@ -183,9 +186,10 @@ def _reconstruct(events, choices, device, report):
         events.check_pixels()
         events = events.to_device(device)
     pattern = on_host(pacbed(events))
+    hot, dead = faulty_pixels(pattern, events.excluded)
     treatment = []
     if choices.mask_faulty:
-        events, pattern, treatment = without_faults(events, pattern)
+        events, pattern, treatment = without_faults(events, pattern, hot, dead)
     given = None if choices.centre is None else (choices.centre, choices.radius)
     how = choices.straightening
     events, pattern, straight = straightened(events, pattern, how, given, report)
@@ -199,7 +203,7 @@ def _reconstruct(events, choices, device, report):
     deflection = centre_of_mass(events)
     report("Summing frames", 1.0)
     frame = {**geometry, "centre": disc["centre"], "radius": disc["radius"]}
-    turn = _orientation(sources, choices, events, frame, report)
+    turn, sheet = _orientation(sources, choices, events, frame, report)
     lying = {name: turn[name] for name in ("rotation_deg", "transpose")}
     calibration = Calibration(**frame, **lying)
     aberrations = _aberrations(sources, choices)
@@ -227,13 +231,15 @@ def _reconstruct(events, choices, device, report):
             aberrations,
             choices.orders,
             locked=choices.aberrations,
-            rotation=choices.rotation_deg == "auto",
+            rotation_error=turn.get("rotation_error"),
             semiangle=choices.fit_semiangle,
             progress=lambda part: report("Fitting aberrations", part),
         )
         sidebands, aberrations = fit.g, fit.aberrations
         calibration = sidebands.calibration
-        turn["rotation_deg"] = calibration.rotation_deg
+        if fit.record.get("rotation_error") is not None:
+            refined = calibration.rotation_deg, fit.record["rotation_error"]
+            turn = orientation_record(sheet, refined)
         sources.origin.update(dict.fromkeys(fit.names, FIT))
         if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
             sources.origin["semiangle_cutoff"] = FIT
@@ -271,8 +277,19 @@ def _reconstruct(events, choices, device, report):
         "scan_shape": list(events.scan_shape),
         "frame_shape": list(events.frame_shape),
         "electrons": electrons(events),
+        "pixels_left_out": 0 if events.excluded is None else int(events.excluded.sum()),
         "statement": stated(events),
         "treatment": [*treatment, *straight, *told],
+        "faulty_pixels": {
+            "hot": int(hot.sum()),
+            "dead": int(dead.sum()),
+            "statement": "" if choices.mask_faulty else left_in(hot, dead),
+        },
+        "current": sidebands.current and sidebands.current.record(),
+        "undersampling": {
+            "step_over_nyquist": calibration.undersampling,
+            "statement": calibration.undersampled,
+        },
         "contradictions": contradictions(_given(choices, calibration), events.metadata),
         "calibration": asdict(calibration),
         "disc": disc,
@@ -363,18 +380,19 @@ def _fitted(pattern) -> dict[str, Any]:
     }
 
 
-def _orientation(sources: Sources, choices: Choices, events, frame, report) -> dict[str, Any]:
-    """Rotation and transpose: as given, as the file says, or from curl and sidebands."""
+def _orientation(sources: Sources, choices: Choices, events, frame, report):
+    """Rotation and transpose: as given, as the file says, or from curl and sidebands; and these."""
     if choices.rotation_deg == "auto":
-        found = found_orientation(
+        sheet = orientations(
             events, Calibration(**frame), lambda part: report("Finding the orientation", part)
         )
         sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
-        return found
-    return {
+        return orientation_record(sheet), sheet
+    turn = {
         "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
         "transpose": bool(sources.pick("transpose", choices.transpose, False)),
     }
+    return turn, None
 
 
 def _aberrations(sources: Sources, choices: Choices) -> Aberrations:

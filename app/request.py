@@ -24,10 +24,12 @@ class Reading:
     """Time at each position [s], for a recording that knows no positions."""
     trigger: str | None = None
     """Edge that begins a line of such a recording."""
+    array: str | None = None
+    """Name of an array in a file of several."""
 
     def options(self) -> dict[str, Any]:
         """What the reader of the file is to be told."""
-        told = {"dwell_time": self.dwell_time, "trigger": self.trigger}
+        told = {"dwell_time": self.dwell_time, "trigger": self.trigger, "dataset": self.array}
         keep = {"auto": None, "keep": True, "drop": False}[self.keep_flyback]
         told = {name: value for name, value in told.items() if value is not None}
         return {"keep_flyback": keep, "scan_shape": self.scan_shape} | told

@@ -22,6 +22,7 @@
 | flatness | `Flatness`, at rest                                               |
 | device   | `DeviceState`                                                     |
 | faults   | `app.checking.Faults`, once for a scan                            |
+| current  | str, sentences on empty frames and the beam's current, or empty   |
 | question | `app.question.Question`, or None once it is answered              |
 
 Arrays are C-contiguous, read by the views and never written. `scan_sampling` is (y, x) [Å] of the

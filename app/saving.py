@@ -1,10 +1,10 @@
 """What the save menu makes: a figure as it is seen, or a file computed exactly."""
 
-import logging
 from collections.abc import Callable
 from threading import Thread
 
 from app.views.shell import Saver
+from app.work import sentence
 
 
 class Saving:
@@ -37,12 +37,15 @@ class Saving:
         try:
             made = self.pipeline.export(kind)
         except Exception as error:
-            sentence = str(error) if isinstance(error, ValueError) else ""
-            if not sentence:
-                logging.getLogger(__name__).exception("Saving failed.")
-            self._post(lambda: self._failed(sentence or "The file could not be made."))
+            why = sentence(error)
+            self._post(lambda: self._failed(why))
         else:
-            self._post(lambda: self.saver.hand_over(made.filename, bytes(made.data)))
+            self._post(lambda: self._made(made))
+
+    def _made(self, made) -> None:
+        self.saver.hand_over(made.filename, bytes(made.data))
+        if made.warning:
+            self._refuse(made.warning)
 
     def _failed(self, sentence: str) -> None:
         self.saver.busy = False

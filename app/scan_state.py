@@ -43,6 +43,9 @@ class ScanState(param.Parameterized):
         objects=[NO_TRIGGER, "tdc1 rising", "tdc1 falling", "tdc2 rising", "tdc2 falling"],
         label="Line trigger",
     )
+    array = param.String(
+        "", label="Array", doc="Asked for where several arrays in a file may be the scan."
+    )
     energy_kev = param.Number(
         None,
         bounds=(1, 3000),

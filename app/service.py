@@ -2,22 +2,27 @@
 
 Every session owns one pending place in each lane. A new job replaces the one that waits there and
 keeps its place in the queue; so a drag never queues, and the last value is always worked on.
-Lanes have their own threads: a redraw never waits behind the reading of a file.
+Lanes have their own threads: a redraw never waits behind the reading of a file. In the slow lane
+nobody waits on a thread for what another session has begun (`app.waiting`).
 """
 
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from threading import Condition, Lock, Thread
 from time import monotonic, perf_counter
 
+from app.store import UnderWay, Wait, not_waiting
+from app.waiting import Waiting
+
 QUICK, DERIVED, SLOW, DOSE = "quick", "derived", "slow", "dose"
 EXTRA, ASIDE = "extra", "aside"
-LANES = {QUICK: 1, DERIVED: 2, SLOW: 4, DOSE: 1, EXTRA: 2, ASIDE: 2}
-"""Threads of each lane. quick: redraws, milliseconds. derived: DPC and sums, up to seconds.
-slow: reading, simulating, building G. dose: drafts of another dose. extra: what is shown at rest.
-aside: what was asked for once, such as a fit."""
+LANES = {QUICK: 2, DERIVED: 2, SLOW: 4, DOSE: 1, EXTRA: 2, ASIDE: 2}
+"""Threads of each lane. quick: redraws, milliseconds, of two pages at once. derived: DPC and sums,
+up to seconds. slow: reading, simulating, building G. dose: drafts of another dose. extra: what is
+shown at rest. aside: what was asked for once, such as a fit."""
 
 Done = Callable[[object, BaseException | None, float], None]
 Gate = Callable[[], float]
@@ -28,6 +33,8 @@ class _Job:
     work: Callable[[], object]
     done: Done
     not_before: float
+    landed: tuple[Wait, ...] = ()
+    """What it has waited for, without a thread."""
 
 
 class ComputeService:
@@ -48,6 +55,7 @@ class ComputeService:
         self._busy: dict[str, set[Hashable]] = {name: set() for name in lanes}
         self._gates: dict[Hashable, Gate] = {}
         self._closed = False
+        self._waiting = Waiting()
         self._threads = [
             Thread(target=self._serve, args=(lane,), name=f"livestem-{lane}-{n}", daemon=True)
             for lane, count in lanes.items()
@@ -131,26 +139,49 @@ class ComputeService:
                 jobs.clear()
             for woken in self._woken.values():
                 woken.notify_all()
+        self._waiting.close(timeout)
         for thread in self._threads:
             thread.join(timeout)
 
     def _serve(self, lane: str) -> None:
         while (taken := self._take(lane)) is not None:
-            session, job = taken
-            result, error, start = None, None, perf_counter()
-            try:
-                result = job.work()
-            except BaseException as raised:  # a worker outlives whatever a job does
-                error = raised
-            try:
-                job.done(result, error, perf_counter() - start)
-            except Exception:
-                logging.getLogger(__name__).exception("A result could not be handed over.")
+            self._do(lane, *taken)
             # A thread that waits must not keep alive what a session has long closed.
-            del taken, job, result, error
-            with self._lock:
-                self._busy[lane].discard(session)
-                self._woken[lane].notify_all()
+            del taken
+
+    def _do(self, lane, session, job):
+        result, error, start = None, None, perf_counter()
+        try:
+            with not_waiting(job.landed) if lane == SLOW else nullcontext():
+                result = job.work()
+        except UnderWay as under_way:
+            wait = under_way.wait
+            self._waiting.add(wait, lambda failed: self._landed(lane, session, job, wait, failed))
+            return
+        except BaseException as raised:  # a worker outlives whatever a job does
+            error = raised
+        self._end(lane, session, job, result, error, perf_counter() - start)
+
+    def _landed(self, lane, session, job, wait, error):
+        """Go on with a job whose wait is over, unless it was stopped or another took its place."""
+        if error is not None:
+            self._end(lane, session, job, None, error, 0.0)
+            return
+        with self._lock:
+            self._busy[lane].discard(session)
+            if not self._closed and session not in self._pending[lane]:
+                self._pending[lane][session] = replace(job, landed=(*job.landed, wait))
+                self._pending[lane].move_to_end(session, last=False)
+            self._woken[lane].notify_all()
+
+    def _end(self, lane, session, job, result, error, seconds):
+        try:
+            job.done(result, error, seconds)
+        except Exception:
+            logging.getLogger(__name__).exception("A result could not be handed over.")
+        with self._lock:
+            self._busy[lane].discard(session)
+            self._woken[lane].notify_all()
 
     def _take(self, lane: str) -> tuple[Hashable, _Job] | None:
         """Wait for a job that may run; None when the service is closed."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.keys import Keys, kept_keys
-from app.login import Provider, Users, guard
+from app.login import Provider, Users
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")
@@ -134,7 +134,13 @@ def run(served: Served) -> None:
     from panel.config import config
 
     import app
+    from app.connections import TIMEOUTS, bound
+    from app.guard import lock_pages
+    from app.quiet import quieten
     from app.ready import prepare
+
+    bound()
+    lock_pages()
 
     if served.login is not None:
         _prepare_login(config, keys, served.login)
@@ -143,13 +149,14 @@ def run(served: Served) -> None:
         def customize_kwargs(self, args, server_kwargs):
             kwargs = super().customize_kwargs(args, server_kwargs)
             kwargs["transforms"] = [_with_headers()]
-            kwargs["http_server_kwargs"] = {"max_body_size": LARGEST_REQUEST}
+            kwargs["http_server_kwargs"] = {"max_body_size": LARGEST_REQUEST, **TIMEOUTS}
             if served.login is not None:
                 kwargs["auth_provider"] = _guard(config, served.login)
             return kwargs
 
         def customize_server(self, server):
             server = super().customize_server(server)
+            quieten(server.io_loop)
             own = "localhost" if server.address in EVERYWHERE else server.address
             url = f"http://{own}:{server.port}{server.prefix}/app"
             served.say(f"livestem is at {url} (Ctrl-C ends it)")
@@ -190,6 +197,7 @@ def _prepare_login(config, keys: Keys, login) -> None:
 
 
 def _guard(config, login):
+    from app.guard import guard
     from app.health import visitor
 
     return guard(

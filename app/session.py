@@ -5,6 +5,7 @@ from html import escape
 
 import panel as pn
 
+from app.admission import give_way, is_made
 from app.page import Page
 from app.pipeline import Pipeline
 from app.presets import Presets
@@ -18,8 +19,11 @@ def open_page() -> Page | None:
     """Make the page of the current session and serve it.
 
     Where the server's settings make no sense here, such as a GPU that is wanted and absent, the
-    page is one sentence, and the result None.
+    page is one sentence, and the result None; so it is where the page has been made already.
     """
+    if is_made(pn.state.curdoc):
+        return None
+    pn.extension(template=None)
     try:
         parts = shared()
     except (DeviceError, ValueError) as error:
@@ -28,13 +32,15 @@ def open_page() -> Page | None:
         return None
 
     def make_pipeline(experiment, post):
-        return Pipeline(experiment, parts.engine, parts.service, post)
+        return Pipeline(experiment, parts.engine, parts.service, post, user=pn.state.user)
 
     cache = parts.settings.cache
     presets = Presets(cache and cache / "presets", pn.state.user)
     page = Page(make_pipeline, parts.catalogue, query(), presets=presets)
     pn.state.on_session_destroyed(page.close)
-    template(page).servable(title="livestem")
+    # Bokeh goes through a document's models whenever a part is added: once for all is enough.
+    with pn.state.curdoc.models.freeze():
+        template(page).servable(title="livestem")
     pn.state.onload(page.start)
     return page
 
@@ -53,10 +59,22 @@ def query() -> dict[str, str]:
     }
 
 
+class Bench(pn.Template):
+    """The page's template; in words it is short, as Panel asks for them with every part."""
+
+    def __repr__(self) -> str:
+        return "livestem"
+
+    def _apply_root(self, name, model, tags) -> None:
+        give_way()  # Panel calls this with every part
+        super()._apply_root(name, model, tags)
+
+
 def template(page: Page) -> pn.Template:
     """The page's parts in their places."""
-    made = pn.Template(asset("page.html"), items=page.roots(), location=True)
+    made = Bench(asset("page.html"), items=page.roots(), location=True)
     made.add_variable("livestem_style", asset("style.css"))
+    made.add_variable("livestem_connection", asset("connection.js"))
     made.add_variable("livestem_icon", data_url("image/svg+xml", asset("favicon.svg").encode()))
     made.add_variable("livestem_wheel", picture_of_wheel())
     made.add_variable("livestem_theme", page.experiment.display.theme)

@@ -2,16 +2,17 @@
 
 import atexit
 import logging
-import os
 import sys
 from dataclasses import dataclass
 from functools import cache
 
 from app.catalogue import Catalogue
-from app.config import Settings, settings
+from app.config import Settings, limit_threads, settings
 from app.engine import Engine
 from app.service import ComputeService
+from app.uploads import remove_leftovers
 from recon.backend import CPU, choose, limit_memory, why_not_gpu
+from recon.io import atomic
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,7 @@ def build(chosen: Settings) -> Shared:
     DeviceError
         If the owner wants a GPU and there is none.
     """
-    if chosen.threads is not None:
-        import numba
-
-        # Read once, before the first kernel starts the threads.
-        os.environ["NUMBA_NUM_THREADS"] = str(chosen.threads)
-        numba.config.reload_config()
+    limit_threads(chosen.threads)
     # A redraw's thread gets its turn within a millisecond of being asked for, not five.
     sys.setswitchinterval(1e-3)
     device, why_cpu = choose(chosen.device), None
@@ -52,6 +48,9 @@ def build(chosen: Settings) -> Shared:
     if device is CPU and chosen.device == "auto":
         why_cpu = why_not_gpu()
         logging.getLogger(__name__).warning("The CPU does the work. %s", why_cpu)
+    remove_leftovers()
+    for folder in filter(None, (chosen.results, chosen.cache)):
+        atomic.remove_leftovers(folder)
     catalogue = Catalogue(chosen.data, upload_limit=chosen.upload)
     engine = Engine(
         catalogue,

@@ -6,9 +6,9 @@ only when every one of them has cancelled.
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from threading import Event, RLock, Thread
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass
+from threading import Event, RLock, Thread, local
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -17,8 +17,38 @@ from recon.errors import Cancelled
 
 Report = Callable[[float], None]
 
-_POLL_S = 0.05
+POLL_S = 0.05
 _MISSING = object()
+_here = local()
+
+
+class UnderWay(BaseException):
+    """Raised within `not_waiting` instead of waiting for what another thread has asked for.
+
+    Attributes
+    ----------
+    wait : Wait
+    """
+
+    def __init__(self, wait: "Wait"):
+        super().__init__("under way")
+        self.wait = wait
+
+
+@contextmanager
+def not_waiting(landed):
+    """Have this thread wait for nothing that another has begun: `Store.get` raises `UnderWay`.
+
+    Parameters
+    ----------
+    landed : sequence of Wait
+        What was waited for without it, and is there now: given, or raised, without a look.
+    """
+    _here.landed = {wait.key: wait for wait in landed}
+    try:
+        yield
+    finally:
+        _here.landed = None
 
 
 class Store:
@@ -92,26 +122,29 @@ class Store:
         ------
         Exception
             Whatever `compute` or `progress` raised.
+        UnderWay
+            Within `not_waiting`, if another thread has asked for it before.
         """
+        landed = getattr(_here, "landed", None)
         with self._lock:
             value = self._find(key)
             if value is not _MISSING:
                 return value
             flight = self._flights.get(key)
-            if flight is None:
+            if landed and key in landed:
+                flight = landed[key].flight
+            elif flight is None:
                 flight = self._flights[key] = _Flight()
                 Thread(target=self._run, args=(key, flight, compute), daemon=True).start()
+            elif landed is not None and progress is not None:
+                flight.waiting += 1
+                raise UnderWay(Wait(self, key, flight, progress))
             flight.waiting += 1
         try:
-            while not flight.done.wait(_POLL_S if progress else None):
+            while not flight.done.wait(POLL_S if progress else None):
                 progress(flight.fraction)
         except BaseException:
-            with self._lock:
-                flight.waiting -= 1
-                if not flight.waiting:
-                    flight.abandoned = True
-                    if self._flights.get(key) is flight:
-                        del self._flights[key]
+            self._leave(key, flight)
             raise
         if flight.error is None:
             return flight.value
@@ -121,6 +154,15 @@ class Store:
             # Or the error would hold this frame, and the frame the error, with all that lay on the
             # device where it was raised.
             del flight
+
+    def _leave(self, key, flight):
+        """Wait for a computation no longer; stop it if nobody else does."""
+        with self._lock:
+            flight.waiting -= 1
+            if not flight.waiting:
+                flight.abandoned = True
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
 
     def close(self) -> None:
         """Stop what is under way, and forget everything."""
@@ -232,6 +274,33 @@ class _Flight:
         self.fraction = 0.0
         self.waiting = 0
         self.abandoned = False
+
+
+@dataclass(frozen=True, eq=False)
+class Wait:
+    """For a computation that is under way, without a thread that does."""
+
+    store: Store
+    key: Hashable
+    flight: _Flight
+    progress: Report
+
+    def over(self) -> bool:
+        """Whether it has ended; told of its fraction else.
+
+        Raises
+        ------
+        Exception
+            Whatever `progress` raised: it is not waited for any more.
+        """
+        if self.flight.done.is_set():
+            return True
+        try:
+            self.progress(self.flight.fraction)
+        except BaseException:
+            self.store._leave(self.key, self.flight)
+            raise
+        return False
 
 
 def arrays_in(value) -> Iterator:

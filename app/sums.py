@@ -4,6 +4,8 @@ Passes over events run where the events are; those over dense frames, which come
 by slab, on the CPU. G lies on the device either way.
 """
 
+from functools import cache
+
 import numpy as np
 
 from recon.events import ElectronEvents
@@ -88,15 +90,20 @@ def orientation(scan: ScanData, sampling, centre, radius):
     ValueError
         If neither shows one.
     """
-    from recon.orientation import estimate_orientation, find_orientation
+    from recon.orientation import DARK_FROM, estimate_orientation, find_orientation
     from recon.virtual import annulus
 
     if not is_dense(scan):
         return find_orientation(scan, sampling, centre, radius)
     found, refusals = [], []
+
+    @cache
+    def dark():
+        return annuli(scan, centre, {"dark": (DARK_FROM * radius, np.inf)})["dark"]
+
     for mask in (None, annulus(scan.frame_shape, centre, 0, radius)):
         try:
-            found.append(estimate_orientation(centre_of_mass(scan, mask), sampling))
+            found.append(estimate_orientation(centre_of_mass(scan, mask), sampling, dark))
         except ValueError as error:
             refusals.append(str(error))
     if not found:
@@ -114,7 +121,7 @@ def orientations(scan: ScanData, calibration, progress=None):
     """
     from recon.datacube import bright_field
     from recon.disc_entries import entries_of_planes
-    from recon.frames_sums import binned_planes
+    from recon.frames_sums import binned_planes, current_of_planes
     from recon.orientation_sheet import PIXELS_ACROSS, orientation_sheet, sheet_of
 
     if not is_dense(scan):
@@ -127,7 +134,9 @@ def orientations(scan: ScanData, calibration, progress=None):
         by_curl, refusal = None, str(error)
     disc = bright_field(calibration, scan.frame_shape, PIXELS_ACROSS, scan.excluded)
     planes, _ = binned_planes(scan, disc.lookup, disc.size, lambda part: tell(0.5 * part))
-    entries = entries_of_planes(lambda a, b: planes[a:b], scan.scan_shape, disc, calibration)
+    current = current_of_planes(planes, scan.scan_shape, calibration)
+    shape = scan.scan_shape
+    entries = entries_of_planes(lambda a, b: planes[a:b], shape, disc, calibration, current=current)
     return sheet_of(entries, by_curl, refusal, lambda part: tell(0.5 + 0.5 * part))
 
 

@@ -92,14 +92,26 @@ def _as_a_whole(engine, reading, treatment, progress) -> tuple[ScanData, list[St
     return events, done
 
 
-def without_faults(events: ScanData, pattern):
+def without_faults(events: ScanData, pattern, hot, dead):
     """The scan and its PACBED without hot and dead pixels, and what was left out, in sentences."""
-    from recon.health import faulty_pixels
     from recon.masking import without
 
-    hot, dead = faulty_pixels(pattern)
     events = without(events, hot | dead)
     return events, np.where(hot | dead, 0, pattern), [left_out(hot, dead)]
+
+
+def left_in(hot, dead) -> str:
+    """What is to be said of faulty pixels that take part, and how they are left out; or nothing."""
+    found = counted_faults(hot.sum(), dead.sum())
+    if not found:
+        return ""
+    return f"The detector has {found} in every sum: --mask-hot leaves such pixels out."
+
+
+def counted_faults(hot: int, dead: int) -> str:
+    """Such as "3 hot and 40 dead pixels"; empty if there are none."""
+    kinds = [f"{int(n)} {kind}" for n, kind in ((hot, "hot"), (dead, "dead")) if n]
+    return f"{' and '.join(kinds)} pixel{'s' if hot + dead > 1 else ''}" if kinds else ""
 
 
 def finer(events: ScanData, disc: dict, factor: int | str, pixels_across: int):

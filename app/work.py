@@ -259,6 +259,11 @@ def derive(
         shown["faults"] = reading
 
     made_of = (scan.key, calibration)
+    if calibration is not None and shown.get("current") != made_of:
+        current = prepared.sidebands.current
+        publish([("current", current.statement if current else "")])
+        shown["current"] = made_of
+
     if shown.get("com") != made_of:
         com = engine.com(scan, meter.begin("Centre of mass"))
         publish([("com", com_field(engine, scan, calibration, com, sampling))])
@@ -324,6 +329,7 @@ def sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         name = os.path.basename(str(error.filename or ""))
-        return f"{error.strerror or error}{f': {name}' if name else ''}."
+        why = error.strerror or str(error).rstrip(".")
+        return f"{why}{f': {name}' if name else ''}."
     logging.getLogger(__name__).error("Unexpected failure", exc_info=error)
     return f"This failed unexpectedly ({type(error).__name__}: {error}); the log has the details."

@@ -2,7 +2,7 @@
 //
 // spec: {name, kind: "number" | "entry" | "choice" | "segments" | "switch" | "button" | "heading",
 //        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole, log,
-//        lock, primary, half}
+//        lock, primary, half, key: in the page's address}
 //
 // `lock` names what the lock beside a number stands for; `locked` holds what of it is locked.
 
@@ -53,6 +53,7 @@ export function render({model}) {
   function set(name, value) {
     if (model.values[name] === value) return
     model.values = {...model.values, [name]: value}
+    window.livestem_changed?.(model.specs.find((spec) => spec.name === name)?.key, value)
     rows[name]?.show(value)
   }
 

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from recon.causes import remarks_on
 from recon.defocus_search import first_order_candidates
 from recon.errors import Unfitted
-from recon.flatness import flatness_of
+from recon.flatness import flatness, flatness_of
 from recon.gfunction import Sidebands
 from recon.optics import COEFFICIENTS, Aberrations
 from recon.overlaps import Overlaps, strongest_overlaps
 from recon.phase_model import flat_sums
 from recon.refinement import TINY, Refinement
-from recon.semiangle import check_semiangle
 
 FREQUENCIES = 400
 """Frequencies that are looked at, the strongest."""
@@ -34,6 +34,16 @@ BEGINNINGS, FINALISTS = 5, 2
 UNDETERMINED = 0.5
 """Standard error, as phase at the edge of the aperture [rad], beyond which a coefficient is not
 determined."""
+
+ROTATION_ERROR = 3.0
+"""Standard error of a rotation of which nothing else is said [deg]."""
+
+LEAST_FLAT, WORSE = 0.02, 0.01
+"""Flat share of the tiles' power that a fit must reach, and how much less than before that may be
+by chance."""
+
+LOST = 0.002
+"""Flat share of the tiles' power that a turn may cost: less than is ever shown."""
 
 SIGNIFICANT = 4.0
 """Standard deviations by which tiles that took no part in a fit must be flatter than chance."""
@@ -59,6 +69,8 @@ class AberrationFit:
         Mean of the tiles' residual power over that of counting statistics.
     frequencies : int
         Frequencies that were looked at.
+    remarks : tuple of str
+        Why the values may be worse than their errors say, as `recon.causes.remarks_on`.
     """
 
     aberrations: Aberrations
@@ -71,6 +83,7 @@ class AberrationFit:
     rotation_deg: float | None = None
     rotation_error: float | None = None
     correlation: np.ndarray | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = ()
 
     @property
     def statement(self) -> str:
@@ -83,7 +96,7 @@ class AberrationFit:
         if self.undetermined:
             left = ", ".join(self.undetermined)
             said += f" The data do not determine {left}: left as they were."
-        return said
+        return " ".join((said, *self.remarks))
 
 
 def coefficients_to(order: int) -> tuple[str, ...]:
@@ -100,6 +113,8 @@ def fit_aberrations(
     *,
     locked=(),
     rotation: bool = False,
+    known: tuple[float, float] | None = None,
+    checked: bool = True,
     progress=None,
 ) -> AberrationFit:
     """Aberrations that make the tiles of G flat.
@@ -114,7 +129,14 @@ def fit_aberrations(
     locked : collection of str
         Coefficients that keep their value.
     rotation : bool
-        Fit the scan's rotation too, beginning from the calibration's.
+        Fit the scan's rotation too, where the tiles tell more of it than is known already: in
+        focus they tell nothing.
+    known : (float, float), optional
+        The rotation as it is known beforehand and its standard error [deg]; by default the
+        calibration's, to `ROTATION_ERROR`.
+    checked : bool
+        Ask what else would explain the tiles, as `recon.causes.remarks_on`; not before the
+        semi-angle is fitted.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -182,11 +204,32 @@ def fit_aberrations(
             f"deviations; {SIGNIFICANT:g} are needed)."
         )
     stages = [first, *further]
-    fit = Refinement(overlaps, names, best, rotation, tell=tell).run([*stages, names])
+    fit = Refinement(overlaps, names, best, tell=tell).run([*stages, names])
+    if rotation:
+        fit = _turned(fit, known or (overlaps.rotation_deg, ROTATION_ERROR))
     fit, undetermined = _determined(fit, start)
-    check_semiangle(g, fit.aberrations)
+    tell(0.9)
+    remarks = remarks_on(g, fit, orders, locked) if checked else ()
+    found = _report(g, fit, start, undetermined, remarks)
     tell(1.0)
-    return _report(fit, start, undetermined)
+    return found
+
+
+def _turned(fit: Refinement, known) -> Refinement:
+    """The fit with the rotation as one more unknown, or as it is where that tells nothing.
+
+    With a phase near none the tiles hardly depend on the angle, and it would follow the noise.
+    """
+    o = fit.overlaps
+    turned = Refinement(
+        o, fit.names, fit.aberrations, known, fit.sigma, fit.rotation_deg, tell=fit.tell
+    ).run([fit.names] * 2)
+    errors, _, units = turned.errors()
+    # Two of one variance, what is known and what the tiles say, make half of it.
+    told = errors[-1] * units[-1] < known[1] / np.sqrt(2)
+    before = flatness_of(o, fit.aberrations, fit.rotation_deg)
+    lost = before - flatness_of(o, turned.aberrations, turned.rotation_deg)
+    return turned if told and lost < LOST else fit
 
 
 def _beginnings(overlaps: Overlaps, start, names, locked):
@@ -236,11 +279,16 @@ def _determined(fit: Refinement, start: Aberrations):
         fit = Refinement(fit.overlaps, names, *begun).run([names] * 2)
 
 
-def _report(fit: Refinement, start: Aberrations, undetermined) -> AberrationFit:
+def _report(g: Sidebands, fit: Refinement, start: Aberrations, undetermined, remarks):
     errors, correlation, units = fit.errors()
-    o = fit.overlaps
-    flat_before = flatness_of(o, start)
-    flat_after = flatness_of(o, fit.aberrations, fit.rotation_deg)
+    flat_before = flatness(g, start)
+    flat_after = flatness(g, fit.aberrations, fit.rotation_deg)
+    if flat_after < max(LEAST_FLAT, flat_before - WORSE):
+        said = (
+            f"What is set makes the tiles no less flat ({100 * flat_before:.0f} % of their power) "
+            f"than the best fit does ({100 * flat_after:.0f} %): nothing was changed."
+        )
+        raise Unfitted(" ".join((said, *remarks)))
     misfit = float(np.mean(fit.sigma))
     turned = (fit.rotation_deg, float(errors[-1] * units[-1])) if fit.rotation else (None, None)
     return AberrationFit(
@@ -250,7 +298,8 @@ def _report(fit: Refinement, start: Aberrations, undetermined) -> AberrationFit:
         flat_before,
         flat_after,
         misfit,
-        o.size,
+        fit.overlaps.size,
         *turned,
         correlation,
+        remarks,
     )

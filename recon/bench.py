@@ -130,9 +130,9 @@ def run(scan=(1024, 1024), pixels=18, electrons_per_frame=50.0, progress=None) -
 
 def _threads() -> int:
     """Threads that kernels run on."""
-    from numba import get_num_threads
+    from recon.kernels import threads
 
-    return get_num_threads()
+    return threads()
 
 
 def _redraws(g) -> dict:

@@ -10,6 +10,9 @@ from recon.optics import electron_wavelength
 LARGEST_DETECTOR = 1e6
 """Pixels along a side; no camera has as many."""
 
+UNDERSAMPLED = 1.05
+"""Scan step over Nyquist's from which it is told: below, hardly a frequency is folded."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -81,6 +84,25 @@ class Calibration:
     def k0(self) -> float:
         """Radius of the aperture, semi-angle / wavelength [1/Å]."""
         return self.semiangle_cutoff * 1e-3 / self.wavelength
+
+    @property
+    def undersampling(self) -> float:
+        """Coarser scan step over Nyquist's of this aperture, 1 / 4 k0.
+
+        Intensities hold frequencies up to 2 k0.
+        """
+        return 4 * self.k0 * max(self.scan_sampling)
+
+    @property
+    def undersampled(self) -> str:
+        """A sentence where the scan folds frequencies back; else empty."""
+        if self.undersampling < UNDERSAMPLED:
+            return ""
+        return (
+            f"The scan undersamples: its step of {max(self.scan_sampling):.3g} Å is "
+            f"{self.undersampling:.2g} × above Nyquist of this aperture, {0.25 / self.k0:.3g} Å, "
+            "and what is finer is folded onto coarser waves."
+        )
 
     @property
     def angular_sampling(self) -> float:

@@ -8,7 +8,6 @@ says how many pixels 1/spacing is: no aberration moves them.
 from dataclasses import dataclass
 from math import degrees, hypot, pi
 
-import numba
 import numpy as np
 from scipy import optimize
 
@@ -16,6 +15,7 @@ from recon.calibration import Calibration
 from recon.errors import Unfitted
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
+from recon.kernels import threads
 from recon.kernels.demodulate import demodulate
 from recon.lattice import Peak
 from recon.optics import Aberrations
@@ -234,7 +234,7 @@ def _sums(events, weights, window, tell):
     events.check_pixels()
     total = np.zeros((3, window.size))
     for first, last in events.batches(BATCH):
-        partial = np.zeros((numba.get_num_threads(), 3, window.size))
+        partial = np.zeros((threads(), 3, window.size))
         demodulate(events.pixels, events.offsets, first, last, weights, window.lookup, partial)
         total += partial.sum(axis=0)
         tell(last / events.positions)

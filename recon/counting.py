@@ -8,7 +8,6 @@ is nearly Gaussian. A pixel's value is
 with the dark reference and the response of each pixel to equal light, its median taken as one.
 """
 
-import numba
 import numpy as np
 
 from recon.backend import CPU, Device, guarded, on_host
@@ -17,6 +16,7 @@ from recon.counting_thresholds import Thresholds, estimate_thresholds
 from recon.events import ElectronEvents, Source
 from recon.frames import DenseFrames, of_array
 from recon.growing import Growing
+from recon.kernels import threads
 
 METHODS = ("maximum", "cluster")
 """What one electron is: each local maximum (3 × 3), or all connected pixels together."""
@@ -166,7 +166,7 @@ def count_electrons(
 def _count_slab(slab, settings, room, device):
     """Electrons of each frame and part, and their pixels and places part by part, on the host."""
     # On a GPU, each frame is a part.
-    parts = PARTS * numba.get_num_threads() if device is CPU else len(slab)
+    parts = PARTS * threads() if device is CPU else len(slab)
     xp = device.xp
     raw = xp.asarray(slab)
     while True:

@@ -22,6 +22,9 @@ SHARES = (0.03, 0.15, 0.35, 0.55, 0.75)
 """Parts of all electrons, of which the faintest pixel tries for the level of the disc: a bright
 structure inside the disc misleads the first, a halo or dark counts the last. A small disc may
 hold too few of the electrons for either: its own brightness is tried as well."""
+GOOD = "good fit."
+LONG = 1.4
+"""Ratio of the axes from which on an ellipse is not taken for a circle that fits badly."""
 LARGE = 500
 """Detectors of twice as many pixels are binned to about as many, to look for the disc."""
 
@@ -83,6 +86,25 @@ def fit_disc(pacbed, start=None) -> Disc:
     overlap, nor a halo, nor uneven illumination pull the circle. Weights are those of counting,
     with an allowance for structure, and a robust loss bounds what any pixel can do.
     """
+    pattern = checked_pattern(pacbed)
+    # It imports this.
+    from recon.ellipse import ellipse_instead
+
+    try:
+        disc = fit_circle(pattern, start)
+    except DiscNotFound as error:
+        raise DiscNotFound(f"{error}{ellipse_instead(pattern)}") from None
+    if not disc.statement.endswith(GOOD) and (said := ellipse_instead(pattern, LONG)):
+        (y, x), radius = disc.centre, disc.radius
+        raise DiscNotFound(
+            f"No disc: a circle, of {radius:.1f} px radius at ({y:.1f}, {x:.1f}), misses its rim. "
+            f"Give centre and radius instead.{said}"
+        )
+    return disc
+
+
+def checked_pattern(pacbed) -> np.ndarray:
+    """(Ky, Kx) float64 counts of a pattern, without single hot pixels; see `fit_disc`."""
     pattern = np.asarray(on_host(pacbed), np.float64)
     if pattern.ndim != 2:
         raise ValueError(f"A pattern is a 2-D array of counts, not {pattern.ndim}-D.")
@@ -102,7 +124,11 @@ def fit_disc(pacbed, start=None) -> Disc:
             f"No disc: the pattern holds {pattern.sum():.0f} electrons, and a fit needs at least "
             f"{FEWEST_ELECTRONS}. Give centre and radius instead."
         )
-    pattern = _without_hot_pixels(pattern)
+    return _without_hot_pixels(pattern)
+
+
+def fit_circle(pattern, start=None) -> Disc:
+    """`fit_disc` of a pattern that was checked, without a word on what it may be instead."""
     refused = None
     for centre, radius in [start] if start else _starts_of_any_size(pattern):
         try:
@@ -138,8 +164,14 @@ def _starts_of_any_size(pattern):
     return _starts(pattern)
 
 
-def _starts(pattern):
-    """Rough discs (centre, radius), the most promising first."""
+def smoothed(pattern):
+    """A pattern so smooth that half a disc's level tells it from chance, and levels to try.
+
+    Raises
+    ------
+    DiscNotFound
+        If it is flat.
+    """
     for width in (0.0, 1.0, 2.0, 4.0, 8.0):
         smooth = ndimage.gaussian_filter(pattern, width) if width else pattern
         levels = _electron_quantiles(smooth, SHARES)
@@ -147,18 +179,26 @@ def _starts(pattern):
         if np.median(levels) * max(1.0, 4 * np.pi * width**2) > 40:
             break
     _refuse_flat(pattern, max(2.0, 2 * width))
-    levels = [*levels, smooth.max()]
+    return smooth, [*levels, smooth.max()]
+
+
+def bright_spots(smooth, levels):
+    """(area, mask) of the largest spot above half of each level."""
     floor = np.percentile(smooth, 10)
-    found, specks = [], []
     for level in levels:
         labels, number = ndimage.label(smooth > (level + floor) / 2)
-        if not number:
-            continue
-        areas = np.bincount(labels.ravel())[1:]
-        largest = int(areas.argmax()) + 1
-        centre = ndimage.center_of_mass(labels == largest)
-        if areas[largest - 1] < 2 * np.pi:
-            specks.append((*centre, np.sqrt(areas[largest - 1] / np.pi)))
+        if number:
+            areas = np.bincount(labels.ravel())[1:]
+            yield int(areas.max()), labels == int(areas.argmax()) + 1
+
+
+def _starts(pattern):
+    """Rough discs (centre, radius), the most promising first."""
+    found, specks = [], []
+    for area, spot in bright_spots(*smoothed(pattern)):
+        centre = ndimage.center_of_mass(spot)
+        if area < 2 * np.pi:
+            specks.append((*centre, np.sqrt(area / np.pi)))
             continue
         score, radius = _steepest_radius(pattern, centre)
         found.append((score, centre, radius))

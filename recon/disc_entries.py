@@ -11,6 +11,7 @@ import numpy as np
 
 from recon.backend import CPU, Device, guarded, on_host
 from recon.calibration import Calibration
+from recon.current import BeamCurrent, beam_current, take_out
 from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
 from recon.overlaps import FARTHEST, FEWEST, NEAREST, Overlaps
@@ -143,7 +144,9 @@ def disc_entries(
     def planes(start, stop):
         return plane_counts(events, disc.lookup, start, stop)
 
-    return entries_of_planes(planes, events.scan_shape, disc, calibration, events.device, progress)
+    current = beam_current(events.counts, calibration)
+    how = events.device, progress, current
+    return entries_of_planes(planes, events.scan_shape, disc, calibration, *how)
 
 
 @guarded
@@ -154,6 +157,7 @@ def entries_of_planes(
     calibration: Calibration,
     device: Device = CPU,
     progress=None,
+    current: BeamCurrent | None = None,
 ) -> DiscEntries:
     """The strongest frequencies of binned planes.
 
@@ -169,11 +173,14 @@ def entries_of_planes(
     rows, columns = scan_shape
     batch = max(1, BATCH_BYTES // (8 * rows * columns))
     starts = range(0, disc.size, batch)
+    added = current and current.added(device.xp)
     keep = device is CPU and 4 * rows * columns * disc.size <= KEPT_BYTES
 
     def transform(start):
         part = device.xp.asarray(planes(start, min(start + batch, disc.size)))
-        return device.fft.rfft2(part.astype(np.float32), **device.fft_options)
+        transform = device.fft.rfft2(part.astype(np.float32), **device.fft_options)
+        take_out(transform, added)
+        return transform
 
     power = device.xp.zeros((rows, columns // 2 + 1), np.float32)
     sums, parts = np.zeros(disc.size), {}

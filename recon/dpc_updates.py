@@ -10,6 +10,7 @@ import numpy as np
 import scipy.fft
 
 from recon.backend import CPU
+from recon.kernels import threads
 
 
 def updates(residual, device, scan_sampling, mean_step, padding, highpass, lowpass):
@@ -56,11 +57,13 @@ class _OnCpu:
         spectra, scan, columns = self._spectra, self._scan, self._grid[1]
         spectra[:, : scan.start] = 0
         spectra[:, scan.stop :] = 0
-        spectra[:, scan] = scipy.fft.rfft(self.residual, n=columns, axis=2, workers=-1)
-        spectra = scipy.fft.fft(spectra, axis=1, workers=-1, overwrite_x=True)
+        spectra[:, scan] = scipy.fft.rfft(self.residual, n=columns, axis=2, workers=threads())
+        spectra = scipy.fft.fft(spectra, axis=1, workers=threads(), overwrite_x=True)
         self._combine(spectra, *self._combining)
-        update = scipy.fft.ifft(spectra[0], axis=0, workers=-1, overwrite_x=True)[: self._rows]
-        return scipy.fft.irfft(update, n=columns, axis=1, workers=-1)
+        update = scipy.fft.ifft(spectra[0], axis=0, workers=threads(), overwrite_x=True)[
+            : self._rows
+        ]
+        return scipy.fft.irfft(update, n=columns, axis=1, workers=threads())
 
 
 class _OnDevice:

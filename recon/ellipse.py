@@ -4,12 +4,19 @@ from dataclasses import dataclass
 from math import atan2, cosh, degrees, exp, hypot, isfinite, log, radians, sinh
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import ndimage, optimize, stats
 
 from recon.backend import on_host
-from recon.disc import FEWEST_ELECTRONS, fit_disc
+from recon.disc import (
+    FEWEST_ELECTRONS,
+    WEAKEST_STEP,
+    bright_spots,
+    checked_pattern,
+    fit_circle,
+    smoothed,
+)
 from recon.errors import DiscNotFound, Unfitted
-from recon.rim import Rim, enough_binning
+from recon.rim import Rim, enough_binning, offsets
 
 ROUNDS = 4
 CLUSTERS = 16
@@ -19,8 +26,11 @@ DOUBT = 1e-3
 LEAST = 0.05
 """Half the difference of the half axes [px], below which a disc counts as round: the model of a
 pixel across a rim is not better than that, and nobody would see it."""
-LARGEST = 2.0
-"""Ratio of the axes beyond which what was fitted is no camera's distortion."""
+LARGEST = 4.0
+"""Ratio of the axes beyond which what was fitted is neither a camera's distortion nor pixels that
+are longer than wide."""
+TOLD = 1.05
+"""Ratio from which on an ellipse is a reason for a circle that does not fit."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Ellipse:
     Raises
     ------
     ValueError
-        If the ratio is below 1 or above 2, or something is not finite.
+        If the ratio is below 1 or above 4, or something is not finite.
     """
 
     ratio: float
@@ -95,7 +105,8 @@ def fit_ellipse(pacbed, disc=None) -> EllipseFit:
         Sum of a scan's frames [counts], on any device; without its descan, which smears the disc
         along one direction.
     disc : ((float, float), float), optional
-        Rough centre (y, x) and radius [px]; by default those of `fit_disc`.
+        Rough centre (y, x) and radius [px]; by default those of `fit_disc`, or, where a circle
+        does not fit, the shape of what is bright.
 
     Raises
     ------
@@ -117,13 +128,90 @@ def fit_ellipse(pacbed, disc=None) -> EllipseFit:
     of the rim (a sandwich estimate, Huber 1967), whichever is larger: structure along the rim,
     as of diffracted discs, is in the latter.
     """
+    pattern = checked_pattern(pacbed)
+    try:
+        circle = fit_circle(pattern, disc)
+    except DiscNotFound as refused:
+        found = _without_circle(pattern)
+        if found is None:
+            raise DiscNotFound(str(refused)) from None
+        return found
     pattern = np.asarray(on_host(pacbed), np.float64)
-    disc = fit_disc(pattern, disc)
-    p, covariance = fit_rim(pattern, disc.centre, disc.radius)
+    p, covariance = fit_rim(pattern, circle.centre, circle.radius)
     return _judged(p, covariance[4:, 4:], pattern.sum())
 
 
-def fit_rim(pattern, centre, radius: float, rounds: int = ROUNDS):
+def rough_centre(pacbed) -> tuple[float, float]:
+    """Centre (y, x) [px] of what is bright in a pattern, disc or ellipse.
+
+    Raises
+    ------
+    DiscNotFound, ValueError
+        As `fit_disc`.
+    """
+    pattern = checked_pattern(pacbed)
+    _, spot = max(bright_spots(*smoothed(pattern)), key=lambda each: each[0])
+    return tuple(float(place) for place in ndimage.center_of_mass(spot))
+
+
+def ellipse_instead(pattern, least: float = TOLD) -> str:
+    """What to say of a pattern in which no circle fits but an ellipse does; else nothing.
+
+    Of an ellipse whose ratio is below `least`, nothing as well.
+    """
+    found = _without_circle(pattern)
+    if found is None or found.ellipse.ratio < least:
+        return ""
+    e = found.ellipse
+    return (
+        f" But an ellipse of ratio {e.ratio:.2f} ± {found.ratio_error:.1g} fits, its long axis at "
+        f"{e.angle_deg:.0f}° (clockwise from x): are pixels longer than wide? Make it round first "
+        "(--ellipse auto; in the page, Corrections)."
+    )
+
+
+def _without_circle(pattern):
+    """The ellipse of a checked pattern, begun from the shape of what is bright; None if none."""
+    best = None
+    try:
+        for area, spot in bright_spots(*smoothed(pattern)):
+            if area < 2 * np.pi:
+                continue
+            centre, radius, stretch = _shape_of(spot)
+            p, covariance = fit_rim(pattern, centre, radius, stretch=stretch)
+            fit = _judged(p, covariance[4:, 4:], pattern.sum())
+            sure = np.sqrt(covariance[2, 2]) < 0.1 * fit.radius and fit.ellipse.ratio > TOLD
+            inside, beside = _levels(pattern, p)
+            rim = inside - beside > max(WEAKEST_STEP * inside, 0) and exp(p[3]) < 0.4 * p[2]
+            # What is at the limit may be anything.
+            if sure and rim and fit.ellipse.ratio < 0.95 * LARGEST:
+                key = fit.ratio_error / (fit.ellipse.ratio - 1)
+                if best is None or key < best[0]:
+                    best = key, fit
+    except (DiscNotFound, Unfitted, np.linalg.LinAlgError):
+        pass
+    return best and best[1]
+
+
+def _shape_of(spot):
+    """Centre, radius and stretch of an evenly bright ellipse: its second moments are a²/4, b²/4."""
+    places = np.argwhere(spot)
+    moments = 4 * np.cov(places.T) + np.eye(2) / 3
+    (short, long), axes = np.linalg.eigh(moments)
+    half = min(log(long / short) / 4, log(LARGEST) / 2 - 0.01)
+    angle = 2 * atan2(axes[0, 1], axes[1, 1])
+    stretch = half * np.cos(angle), half * np.sin(angle)
+    return places.mean(axis=0), (long * short) ** 0.25, stretch
+
+
+def _levels(pattern, p):
+    """Median counts a pixel well inside of an elliptical rim and well outside, not far from it."""
+    r = np.hypot(*_times(p[4:], *offsets(pattern.shape, p[:2]))) / p[2]
+    parts = pattern[r < 0.8], pattern[(r > 1.2) & (r < 1.6)]
+    return tuple(float(np.median(part)) if part.size else 0.0 for part in parts)
+
+
+def fit_rim(pattern, centre, radius: float, rounds: int = ROUNDS, stretch=(0.0, 0.0)):
     """Elliptical rim of a disc that is roughly known.
 
     Parameters
@@ -136,6 +224,8 @@ def fit_rim(pattern, centre, radius: float, rounds: int = ROUNDS):
         Likewise.
     rounds : int
         How often pixels are chosen and weighted anew.
+    stretch : (float, float)
+        Likewise: h (cos 2φ, sin 2φ), see below.
 
     Returns
     -------
@@ -149,12 +239,12 @@ def fit_rim(pattern, centre, radius: float, rounds: int = ROUNDS):
     DiscNotFound
         If too few pixels or electrons lie around the rim.
     """
-    binning = enough_binning(pattern, centre, radius)
-    p = np.array([*centre, radius, log(max(0.5, 0.05 * radius)), 0, 0])
+    binning = enough_binning(pattern, centre, radius * exp(-hypot(*stretch)))
+    p = np.array([*centre, radius, log(max(0.5, 0.05 * radius)), *stretch])
     for round_ in range(rounds):
-        near = 4 * exp(p[3]) + 4 * binning + 2 * hypot(*p[4:]) * p[2]
+        near = 4 * exp(p[3]) + 4 * binning
         reach = 0.5 * p[2] if round_ == 0 else min(near, 0.5 * p[2])
-        rim = _EllipticalRim(pattern, p[:2], p[2], max(reach, 2.5), binning)
+        rim = _EllipticalRim(pattern, p, max(reach, 2.5), binning)
         electrons = rim.counts.sum()
         if rim.counts.size < 4 * CLUSTERS or electrons < FEWEST_ELECTRONS:
             raise DiscNotFound(
@@ -191,13 +281,25 @@ def _rounding(e1, e2):
     return cosh(h) * np.eye(2) - share * np.array([[-e1, e2], [e2, e1]])
 
 
+def _times(stretch, y, x):
+    """Vectors (y, x) made round."""
+    return tuple(row[0] * y + row[1] * x for row in _rounding(*stretch))
+
+
 class _EllipticalRim(Rim):
     """A rim whose circle is stretched, for p = (y, x, radius, log width, e1, e2)."""
 
+    def __init__(self, pattern, p, reach, binning):
+        super().__init__(pattern, p[:2], p[2], reach, binning, _rounding(*p[4:]))
+
+    def box(self, p):
+        # A square pixel becomes a long one where the ellipse becomes a circle.
+        y, x = _times(p[4:], self.y - p[0], self.x - p[1])
+        across = _times(p[4:], y, x)
+        return self.box_variance * (across[0] ** 2 + across[1] ** 2) / np.maximum(y**2 + x**2, 1e-9)
+
     def distance(self, p):
-        m = _rounding(*p[4:])
-        y, x = self.y - p[0], self.x - p[1]
-        return np.hypot(m[0, 0] * y + m[0, 1] * x, m[1, 0] * y + m[1, 1] * x)
+        return np.hypot(*_times(p[4:], self.y - p[0], self.x - p[1]))
 
 
 def _covariance(rim, p, solution):
@@ -221,6 +323,8 @@ def _judged(p, covariance, electrons):
     error = float(np.sqrt(direction @ covariance @ direction))
     turned = float(np.sqrt(across @ covariance @ across))
     ratio, ratio_error = exp(2 * h), 2 * error * exp(2 * h)
+    if ratio > LARGEST:
+        raise Unfitted(f"Something of axes of ratio {ratio:.2f} is no disc.")
     statistic = float(e @ np.linalg.pinv(covariance) @ e) / 2
     needed = stats.f.isf(DOUBT, 2, CLUSTERS - p.size)
     least = LEAST / p[2]

@@ -4,7 +4,9 @@ Exception
 ├── Cancelled            the user stopped the work: nothing to report
 └── ValueError           the numbers do not add up: show the sentence
     ├── UnreadableFile   a file is not what it should be: keep the previous data
-    │   └── ScanUnknown  it does not say how the scan was made: ask
+    │   ├── ScanUnknown  it does not say how the scan was made: ask
+     │   ├── ArrayUnknown it holds several arrays that may be the scan: ask
+     │   └── Changed      it was rewritten while it was open: open it again
     ├── DiscNotFound     no bright-field disc in the pattern: ask for its centre and radius
     └── Unfitted         the scan does not determine what was to be fitted: change nothing
 """
@@ -34,6 +36,25 @@ class ScanUnknown(UnreadableFile):
         super().__init__(message)
         self.shapes = tuple(tuple(shape) for shape in shapes)
         self.timed = timed
+
+
+class ArrayUnknown(UnreadableFile):
+    """A file holds several arrays that may be the scan; the message is a question.
+
+    Parameters
+    ----------
+    message : str
+    arrays : sequence of (name, words)
+        Of each array, the name that the reader's option `dataset` takes, and its size in words.
+    """
+
+    def __init__(self, message: str, arrays=()):
+        super().__init__(message)
+        self.arrays = tuple((str(name), str(words)) for name, words in arrays)
+
+
+class Changed(UnreadableFile):
+    """A file was rewritten or removed while it was open; the message names it."""
 
 
 class DiscNotFound(ValueError):

@@ -46,13 +46,15 @@ class TileFlatness:
     residual_phase: np.ndarray
 
 
-def flatness(g: Sidebands, aberrations: Aberrations) -> float:
+def flatness(g: Sidebands, aberrations: Aberrations, rotation_deg: float | None = None) -> float:
     """Share of the strongest tiles' power above counting noise that is flat.
 
     Parameters
     ----------
     g : Sidebands
     aberrations : Aberrations
+    rotation_deg : float, optional
+        Another rotation than that of the calibration.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def flatness(g: Sidebands, aberrations: Aberrations) -> float:
     than a draft redraw.
     """
     overlaps = remembered(g, ("overlaps",), lambda: strongest_overlaps(g, FREQUENCIES))
-    return flatness_of(overlaps, aberrations)
+    return flatness_of(overlaps, aberrations, rotation_deg)
 
 
 def flatness_of(
@@ -80,7 +82,7 @@ def flatness_of(
     """As `flatness`, of entries that are there; with another rotation, if wanted."""
     if not overlaps.size:
         return 0.0
-    flat, signal, noise = _shares(overlaps, aberrations, rotation_deg)
+    flat, signal, noise = flat_shares(overlaps, aberrations, rotation_deg)
     least = LEAST_SIGNAL * np.sqrt(noise.sum())
     return float(np.clip(flat.sum() / max(signal.sum(), least), 0, 1))
 
@@ -109,7 +111,7 @@ def tile_flatness(g: Sidebands, aberrations: Aberrations, frequencies) -> TileFl
     overlaps = overlaps_at(g, wanted, margin(g.bright_field.width))
     shares = np.full(len(wanted), np.nan)
     if overlaps.size:
-        flat, signal, noise = _shares(overlaps, aberrations)
+        flat, signal, noise = flat_shares(overlaps, aberrations)
         found = np.where(signal > LEAST_SIGNAL * np.sqrt(noise), flat / signal, np.nan)
         # Frequencies whose sidebands hold too few pixels have no overlap.
         at = dict(zip(zip(*overlaps.q, strict=True), found, strict=True))
@@ -120,7 +122,7 @@ def tile_flatness(g: Sidebands, aberrations: Aberrations, frequencies) -> TileFl
     return TileFlatness(shares, left)
 
 
-def _shares(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
+def flat_shares(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
     """(M,) flat power without that of chance, power above noise, and variance of the latter."""
     sums, norms = flat_sums(overlaps, aberrations, rotation_deg)
     counts = np.diff(overlaps.starts)

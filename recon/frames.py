@@ -16,6 +16,11 @@ SLAB_BYTES = 64 * 2**20
 KINDS = "buif"
 """Kinds of numbers that a frame may hold."""
 
+UNUSUAL = {("f", 2): np.dtype(np.float32)} | {
+    ("f", size): np.dtype(np.float64) for size in (10, 12, 16)
+}
+"""What numbers are read as that no kernel takes, by kind and bytes."""
+
 
 @dataclass(frozen=True, eq=False)
 class DenseFrames:
@@ -31,7 +36,8 @@ class DenseFrames:
     frame_shape : (Ky, Kx)
         Detector pixels.
     dtype : dtype
-        Of a pixel, in the machine's byte order: booleans, integers or real numbers.
+        Of a pixel, in the machine's byte order: booleans, integers or real numbers. Half precision
+        is read as single, and more than double as double.
     metadata : dict
         What the file says of the experiment, under `Calibration`'s names and in its units.
     source : Source
@@ -54,7 +60,8 @@ class DenseFrames:
     excluded: np.ndarray | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("="))
+        dtype = np.dtype(self.dtype).newbyteorder("=")
+        object.__setattr__(self, "dtype", UNUSUAL.get((dtype.kind, dtype.itemsize), dtype))
         if min(self.scan_shape) < 1:
             raise ValueError("The scan is empty: {} × {} positions.".format(*self.scan_shape))
         if min(self.frame_shape) < 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from recon.backend import CPU, Device
 from recon.calibration import Calibration
+from recon.current import BeamCurrent, beam_current
 from recon.datacube import bright_field
 from recon.frames import DenseFrames
 from recon.gfunction import Sidebands, sidebands_of_planes
@@ -192,6 +193,18 @@ def binned_planes(frames: DenseFrames, lookup, planes: int, progress=None):
     return images.reshape(planes, *frames.scan_shape), total
 
 
+def current_of_planes(planes, scan_shape, calibration: Calibration) -> BeamCurrent | None:
+    """What is wrong with the beam's current, by the (K, Sy, Sx) planes of the disc.
+
+    A background that no beam makes lies on all of the detector: the disc alone tells how the beam
+    changes beside it. Counts have no known noise here, but two halves of the disc share none.
+    """
+    middle = len(planes) // 2
+    halves = np.stack([planes[:middle].sum(axis=0), planes[middle:].sum(axis=0)])
+    halves = halves.reshape(2, *scan_shape)
+    return beam_current(halves.sum(axis=0), calibration, halves=halves)
+
+
 def build_sidebands_dense(
     frames: DenseFrames,
     calibration: Calibration,
@@ -228,6 +241,7 @@ def build_sidebands_dense(
         full=full,
         half=half,
         device=device,
+        current=current_of_planes(planes, frames.scan_shape, calibration),
         progress=lambda f: tell(0.5 + 0.5 * f),
     )
 
@@ -266,6 +280,7 @@ def tilt_corrected_dense(
         calibration,
         aberrations,
         device=device,
+        current=current_of_planes(planes, frames.scan_shape, calibration),
         progress=lambda f: tell(0.5 + 0.5 * f),
         **options,
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from recon.backend import CPU, Device, guarded, memory, on_host
 from recon.calibration import Calibration
+from recon.current import BeamCurrent, beam_current, take_out
 from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
 from recon.kernels.simd import LANES
@@ -51,6 +52,8 @@ class Sidebands:
         Mean counts of each binned pixel at one position, P(k).
     electrons : float
         All electrons of the scan, inside the disc or not.
+    current : BeamCurrent or None
+        What was taken out for empty frames and noise of the current.
     """
 
     calibration: Calibration
@@ -67,6 +70,7 @@ class Sidebands:
     k: np.ndarray
     pacbed: np.ndarray
     electrons: float
+    current: BeamCurrent | None = None
     spare: list = field(default_factory=list)
     """Workspaces not in use, so that a redraw need not touch fresh memory."""
     derived: dict = field(default_factory=dict)
@@ -185,6 +189,7 @@ def build_sidebands(
     full: bool = False,
     half: bool = False,
     tables: SidebandTables | None = None,
+    whole: BeamCurrent | None = None,
     progress=None,
 ) -> Sidebands:
     """Transform a scan's events to G, kept only on the sidebands.
@@ -201,6 +206,8 @@ def build_sidebands(
         Keep entries in half precision; not on the CPU.
     tables : SidebandTables, optional
         What `recon.sideband_tables.scan_tables` gives for the same arguments; made if not given.
+    whole : BeamCurrent, optional
+        Of the scan whose electrons these are a part of.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -223,7 +230,8 @@ def build_sidebands(
     -----
     Pelz et al. (2021), section IV. Counts are binned O(electrons) with the float centre kept in
     k, transformed a few planes at a time, and copied to their runs at once. A plane that lost
-    pixels to the events' `excluded` is divided by the share that is left.
+    pixels to the events' `excluded` is divided by the share that is left. What empty frames and
+    noise of the current add is taken out: `recon.current`.
     """
     disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
     if events.device is not CPU:
@@ -242,6 +250,7 @@ def build_sidebands(
         half=half,
         device=events.device,
         tables=tables,
+        current=beam_current(events.counts, calibration, whole=whole),
         progress=progress,
     )
 
@@ -274,6 +283,7 @@ def sidebands_of_planes(
     half: bool = False,
     device: Device = CPU,
     tables: SidebandTables | None = None,
+    current: BeamCurrent | None = None,
     progress=None,
 ) -> Sidebands:
     """Transform binned planes to G, kept only on the sidebands.
@@ -289,6 +299,8 @@ def sidebands_of_planes(
         All counts of the scan, on the disc or not.
     device : Device
         Where G is made and kept.
+    current : BeamCurrent, optional
+        What is to be taken out.
 
     Others, and what is raised, as for `build_sidebands`.
     """
@@ -302,7 +314,7 @@ def sidebands_of_planes(
     entries = tables.counts.entries + 2 * LANES
     re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))
     scale = _half_scale(total / disc.kept.min()) if half else 1.0
-    sums = _transform(planes, scan_shape, disc, tables, (re, im), scale, device, tell)
+    sums = _transform(planes, scan_shape, disc, tables, (re, im), scale, current, device, tell)
     if not sums.any():
         raise ValueError(
             f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
@@ -328,6 +340,7 @@ def sidebands_of_planes(
         calibration.detector_to_scan @ disc.k,
         sums / (scan_shape[0] * scan_shape[1]),
         total,
+        current,
         device=device,
         scale=scale,
     )
@@ -335,17 +348,15 @@ def sidebands_of_planes(
 
 def planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int, int, int]:
     """Planes to a slab of counts, to a batch of transforms, and batches between two waits."""
-    if device is CPU:
-        # Real and complex planes: 4 and 8 bytes for about each position.
-        slab, batch, wait = SLAB_BYTES // positions, FFT_BYTES // (8 * positions), 1
-    else:
-        slab, batch = slab_sizes(memory(device).usable, positions, planes)
-        return slab, batch, WAIT_EVERY
-    slab, batch = (max(1, min(size, planes)) for size in (slab, batch))
-    return slab, ceil(slab / ceil(slab / batch)), wait
+    if device is not CPU:
+        return *slab_sizes(memory(device).usable, positions, planes), WAIT_EVERY
+    # Real and complex planes: 4 and 8 bytes for about each position.
+    sizes = SLAB_BYTES // positions, FFT_BYTES // (8 * positions)
+    slab, batch = (max(1, min(size, planes)) for size in sizes)
+    return slab, ceil(slab / ceil(slab / batch)), 1
 
 
-def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
+def _transform(planes, scan_shape, disc, tables, entries, scale, current, device, tell):
     """Fill the entries, slab by slab of planes; the planes' sums, float64 on the host."""
     xp, kernels = device.xp, device.kernels
     slab, batch, wait = planes_at_a_time(device, scan_shape[0] * scan_shape[1], disc.size)
@@ -353,6 +364,7 @@ def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
     real = xp.empty((batch, *scan_shape), np.float32)
     sums = xp.empty(disc.size, np.float32)
     next_run, next_entry = first[0, :-1].copy(), first[2, :-1].copy()
+    added = current and current.added(xp)
     options, queued = {}, 0
     for start in range(0, disc.size, slab):
         stop = min(start + slab, disc.size)
@@ -364,6 +376,7 @@ def _transform(planes, scan_shape, disc, tables, entries, scale, device, tell):
                 options[size] = planned(device, part, scan_shape, "R2C")
             kernels.widen(counts[plane - start : plane - start + size], part)
             transform = device.fft.rfft2(part, **options[size])
+            take_out(transform, added)
             if (shares := disc.kept[plane : plane + size]).min() < 1:
                 transform *= xp.asarray((1 / shares).astype(np.float32))[:, None, None]
             # At q = 0 the transform is the sum.

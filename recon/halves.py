@@ -6,12 +6,16 @@ import numpy as np
 
 from recon.backend import on_host
 from recon.calibration import Calibration
+from recon.current import beam_current
 from recon.dose import half_of_events
 from recon.events import ElectronEvents
 from recon.gfunction import Sidebands, build_sidebands
 from recon.optics import Aberrations
 from recon.resolution import CRITERIA, RingCorrelation, resolution, ring_correlation, ring_width
 from recon.ssb import single_sideband
+
+AT_LIMIT = 1.03
+"""Ratio of the resolution to the last ring's period below which they are the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +28,13 @@ class SplitHalf:
         Correlation of the halves; its `snr` is that of all electrons together.
     phases : (2, Sy, Sx) float32 array
         Phases of the halves [rad], on the host.
+    end : str
+        What there are no further rings for.
     """
 
     curve: RingCorrelation
     phases: np.ndarray
+    end: str = "scan step"
 
     def resolution(self, criterion: str = "1/7") -> float | None:
         """Period [Å] down to which the halves agree; None where they do not agree at all."""
@@ -42,10 +49,20 @@ class SplitHalf:
                 "The two halves of the electrons agree at no spatial frequency more than halves "
                 "of noise do."
             )
-        parts = (
+        last = float(1 / self.curve.q[-1])
+        ended = [name for name, period in found.items() if period and period < AT_LIMIT * last]
+        if len(ended) == len(found):
+            return (
+                f"Two halves of the electrons agree down to {last:.3g} Å: the {self.end} is the "
+                "limit."
+            )
+        parts = [
             f"{name}: {'none' if period is None else f'{period:.3g} Å'}"
             for name, period in found.items()
-        )
+            if name not in ended
+        ]
+        if ended:
+            parts.append(f"{' and '.join(ended)}: {last:.3g} Å, up to the {self.end}")
         return f"Two halves of the electrons agree down to ({'; '.join(parts)})."
 
 
@@ -80,6 +97,7 @@ def split_half(
         G of all the electrons, where it is at hand: then one half is transformed alone, in about
         half the time, and the other's phase follows, since G is linear in the counts. To rounding
         in exact mode; in draft mode but for the halves' chance differences of the mean pattern.
+        Not used where noise of the beam's current is taken out.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -104,6 +122,10 @@ def split_half(
         _check_whole(whole, events, calibration, mode)
     tell = progress or (lambda fraction: None)
     how = aberrations, mode, sideband, band_limit
+    current = beam_current(events.counts, calibration) if whole is None else whole.current
+    if current is not None and (current.noise or current.rows):
+        # Of the halves more of it is taken out than of the whole: they do not add up.
+        whole = None
     number = 1 if whole is not None else 2
     phases, means = [], []
     for which in range(number):
@@ -117,6 +139,7 @@ def split_half(
             calibration,
             pixels_across,
             full=sideband == "full",
+            whole=current,
             progress=step(0.2, 0.95),
         )
         phases.append(on_host(single_sideband(g, *how)))
@@ -128,10 +151,13 @@ def split_half(
         rest = np.float32(whole.mean_counts - means[0])
         phases.append((both - phases[0] * np.float32(means[0])) / rest)
     steps = calibration.scan_sampling
-    width = ring_width(phases[0].shape, steps, 2 * band_limit * calibration.k0)
-    curve = ring_correlation(*phases, steps, width)
+    limit = 2 * band_limit * calibration.k0
+    # Nothing is kept beyond the band, where both halves are exactly 0.
+    curve = ring_correlation(*phases, steps, ring_width(phases[0].shape, steps, limit), limit)
     tell(1.0)
-    return SplitHalf(curve, np.stack(phases))
+    return SplitHalf(
+        curve, np.stack(phases), "band limit" if limit < 0.5 / max(steps) else "scan step"
+    )
 
 
 def _check_whole(whole, events, calibration, mode):

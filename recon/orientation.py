@@ -1,7 +1,8 @@
 """Rotation and transpose of the scan against the detector, from the field of centres of mass."""
 
 from dataclasses import dataclass, field, replace
-from math import degrees, erf, radians, sin, sqrt
+from functools import cache
+from math import degrees, erf, inf, radians, sin, sqrt
 
 import numpy as np
 import scipy.fft
@@ -10,10 +11,17 @@ from scipy.ndimage import gaussian_filter
 from recon.backend import on_host
 from recon.com import centre_of_mass
 from recon.events import ElectronEvents
-from recon.virtual import annulus
+from recon.orientation_sign import AGREED, agreement, half_turned, settle_sign
+from recon.virtual import annulus, virtual_detector
 
 LEAST_FREQUENCY = 2.0
 """Cycles across the scan below which descan and the scan's edges outweigh the specimen."""
+
+SURE = 0.99
+"""Confidence from which a sign is not asked about any further."""
+
+DARK_FROM = 1.1
+"""Radii of the disc from which electrons count as scattered, and not as the blurred disc's."""
 
 SIGNIFICANT = 6.0
 """Standard deviations by which a field has to differ from noise to have an orientation."""
@@ -45,6 +53,8 @@ class Orientation:
         From 0 (the rotation could as well be 180° off) to 1 (sure, if atoms are positive).
     statement : str
         All of this in a sentence for the user.
+    by_dark_field : bool
+        Whether the dark field told the sign, where the skewness left it open.
     """
 
     rotation_deg: float
@@ -54,6 +64,7 @@ class Orientation:
     transpose_confidence: float
     sign_confidence: float
     statement: str
+    by_dark_field: bool = False
     fits: tuple = field(default=(), repr=False, compare=False)
 
     def best_angle(self, transpose: bool) -> float:
@@ -92,7 +103,7 @@ class _Fit:
     """Divergence over 2πi|K|, in Fourier space, at this rotation."""
 
 
-def estimate_orientation(com, scan_sampling) -> Orientation:
+def estimate_orientation(com, scan_sampling, dark=None) -> Orientation:
     """Rotation, transpose and sign that make the centres of mass the gradient of a potential.
 
     Parameters
@@ -103,6 +114,9 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
         noise, that of the bright-field disc may have an orientation still: `find_orientation`.
     scan_sampling : (float, float)
         Distance of scan positions along (y, x) [Å].
+    dark : callable, optional
+        Gives the (Sy, Sx) image of what is scattered out of the disc; called where the field
+        leaves the sign open.
 
     Returns
     -------
@@ -127,7 +141,9 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
 
     The curl fixes θ up to 180°. Then atoms are positive: the divergence of COM_scan, with the
     same weights, has its strongest values negative, at the atoms, hence a negative skewness. This
-    holds near focus; a strongly defocused probe may see fringes instead.
+    holds near focus; a strongly defocused probe may see fringes instead. Where that is uncertain,
+    the dark field tells: atoms that scatter more are brighter in it, blurred by the same probe
+    |a|² as the field, so that the two go along at any defocus.
     """
     com = np.asarray(on_host(com), np.float64)
     if com.ndim != 3 or com.shape[0] != 2:
@@ -169,7 +185,16 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
     gap = (other.curl - best.curl) / max(sqrt(2) * best.curl_error, 1e-300)
     if gap < 1 and best.transpose:
         best = other
-    rotation, sign_confidence = _settle_sign(best, weight * radius, overcount)
+    rotation, sign_confidence = settle_sign(best, weight * radius, overcount)
+    told = 0.0
+    if sign_confidence < SURE and dark is not None:
+        image = np.asarray(dark(), np.float64)
+        spectrum = scipy.fft.fft2(_without_plane(image[None])[0] * window)
+        told = agreement(best.divergence, spectrum, weight, overcount)
+    by_dark_field = abs(told) > AGREED
+    if by_dark_field:
+        rotation = half_turned(degrees(best.angle), told < 0)
+        sign_confidence = erf(abs(told) / sqrt(2))
     result = {
         "rotation_deg": rotation,
         "transpose": best.transpose,
@@ -177,6 +202,7 @@ def estimate_orientation(com, scan_sampling) -> Orientation:
         "rotation_error": best.error,
         "transpose_confidence": erf(gap / sqrt(2)),
         "sign_confidence": sign_confidence,
+        "by_dark_field": by_dark_field,
     }
     kept = tuple(replace(fit, divergence=np.empty(0)) for fit in fits)
     return Orientation(**result, statement=_statement(**result), fits=kept)
@@ -211,9 +237,14 @@ def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> O
     """
     disc = annulus(events.frame_shape, centre, 0, radius)
     found, refusal = [], None
+
+    @cache
+    def dark():
+        return on_host(virtual_detector(events, centre, DARK_FROM * radius, inf))
+
     for mask in (None, disc):
         try:
-            found.append(estimate_orientation(centre_of_mass(events, mask), scan_sampling))
+            found.append(estimate_orientation(centre_of_mass(events, mask), scan_sampling, dark))
         except ValueError as error:
             refusal = error
     if not found:
@@ -279,12 +310,6 @@ def _signal_to_noise(power, inside, overcount):
     return np.where(inside, weight, 0), noise
 
 
-def _modes(power):
-    """Number of independent frequencies that carry a spectrum; K and -K are one."""
-    fourth = np.sum(power**2)
-    return 0.5 * np.sum(power) ** 2 / fourth if fourth > 0 else 0.0
-
-
 def _fit(spectrum, transpose, unit, weight, noise, overcount):
     f = spectrum[::-1] if transpose else spectrum
     divergence = unit[0] * f[0] + unit[1] * f[1]
@@ -313,26 +338,23 @@ def _fit(spectrum, transpose, unit, weight, noise, overcount):
     )
 
 
-def _settle_sign(fit, weight, overcount):
-    """Rotation [degrees] of the two 180° apart at which atoms are positive, and how surely."""
-    spectrum = 1j * weight * fit.divergence
-    divergence = scipy.fft.ifft2(spectrum).real
-    skewness = np.mean(divergence**3) / np.mean(divergence**2) ** 1.5
-    # Skewness of n independent Gaussian values scatters by sqrt(6 / n).
-    n = 2 * _modes(np.abs(spectrum) ** 2) / overcount
-    rotation = degrees(fit.angle) + (180 if skewness > 0 else 0)
-    return 180 - (180 - rotation) % 360, erf(abs(skewness) / sqrt(6 / n) / sqrt(2))
-
-
 def _statement(
-    rotation_deg, transpose, curl_ratio, rotation_error, transpose_confidence, sign_confidence
+    rotation_deg,
+    transpose,
+    curl_ratio,
+    rotation_error,
+    transpose_confidence,
+    sign_confidence,
+    by_dark_field,
 ):
     swapped = "detector axes swapped" if transpose else "axes not swapped"
     text = f"Rotation {rotation_deg:.1f}° ± {max(rotation_error, 0.1):.1f}°, {swapped} "
     text += f"(curl {100 * curl_ratio:.0f} % of the divergence); "
     if transpose_confidence < 0.99:
         text += "whether axes are swapped is uncertain in this scan; "
-    if sign_confidence < 0.99:
+    if by_dark_field:
+        text += "sign from the dark field, which is bright where the phase is positive."
+    elif sign_confidence < SURE:
         text += (
             "sign from atoms positive, uncertain at this dose: "
             "turn by 180° if the contrast looks inverted."

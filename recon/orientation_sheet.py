@@ -35,6 +35,10 @@ OVERSTATED = 5.0
 """Share, inverse, of the tiles' log-likelihood that counts beside that of the curl: it is the best
 of many trials."""
 
+SIDEBANDS_MOST = 18.0
+"""Log-likelihood that the sidebands may count beside that of the curl, as much as a curl of 6
+standard deviations: of a thick crystal their model is wrong, and alike in every tile."""
+
 TOLD = 4.0
 """Log-likelihood from which the state of the transpose is taken as told."""
 
@@ -99,8 +103,8 @@ class OrientationSheet:
         sidebands disagree, as far as they are apart.
     axes_sure : bool
         Whether the state of the transpose is told by more than chance.
-    statement : str
-        All of this in a sentence or two.
+    sides : str
+        What the two judges say, in a sentence.
     """
 
     candidates: tuple[OrientationCandidate, ...]
@@ -109,12 +113,22 @@ class OrientationSheet:
     by_sidebands: OrientationScore | None
     rotation_error: float
     axes_sure: bool
-    statement: str
+    sides: str
 
     @property
     def best(self) -> OrientationCandidate:
         """The orientation to take."""
         return self.candidates[0]
+
+    @property
+    def statement(self) -> str:
+        """All of this in a sentence or two."""
+        return self.stated()
+
+    def stated(self, refined: tuple[float, float] | None = None) -> str:
+        """The same, with an angle and its error [deg] that a fit has found since."""
+        said = _sign(self.best, self.rotation_error, refined)
+        return self.sides + said + _axes_told(self.axes_sure)
 
 
 def orientation_sheet(
@@ -192,8 +206,7 @@ def sheet_of(
             tell(0.8 + 0.05 * len(candidates))
     candidates.sort(key=lambda one: (one.transpose != transpose, one.turned_deg))
     sure = margin > TOLD
-    said = _sides(agree, by_curl, by_sidebands, refusal)
-    said += _sign(candidates[0], rotation_error) + _axes_told(sure)
+    said = _sides(agree, by_curl, by_sidebands, refusal, transpose)
     judged = agree, by_curl, by_sidebands, rotation_error, sure
     return OrientationSheet(tuple(candidates), *judged, said)
 
@@ -206,7 +219,8 @@ def _transpose(by_curl, ranked):
         favour += gap if by_curl.transpose else -gap
     if ranked:
         swapped, straight = (_of(ranked, state).likelihood for state in (True, False))
-        favour += (swapped - straight) / OVERSTATED
+        told = (swapped - straight) / OVERSTATED
+        favour += min(max(told, -SIDEBANDS_MOST), SIDEBANDS_MOST)
         if abs(favour) <= ALIKE / OVERSTATED:
             return ranked[0].transpose, abs(favour)
     elif not favour:
@@ -258,7 +272,10 @@ def _pair(entries, by_curl, ranked, transpose, angle, turned):
 
 
 def _atoms_positive(entries, by_curl, score, angle, transpose) -> float:
-    """Confidence that atoms are positive at this angle, from the surer of both judges."""
+    """Confidence that atoms are positive at this angle, from the surer of both judges.
+
+    The dark field is asked where the curl leaves the sign open; what it says then counts alone.
+    """
     confidences = [0.5]
     if score:
         confidences.append((1 + erf(_skewness(entries, score) / sqrt(2))) / 2)
@@ -266,7 +283,10 @@ def _atoms_positive(entries, by_curl, score, angle, transpose) -> float:
         off = abs((angle - by_curl.rotation_deg + 180) % 360 - 180)
         if min(off, 180 - off) < 45:
             certain = by_curl.sign_confidence / 2
-            confidences.append(0.5 + certain if off < 90 else 0.5 - certain)
+            confidence = 0.5 + certain if off < 90 else 0.5 - certain
+            if by_curl.by_dark_field:
+                return confidence
+            confidences.append(confidence)
     return max(confidences, key=lambda confidence: abs(confidence - 0.5))
 
 
@@ -320,7 +340,7 @@ def _described(rotation, transpose, curl, coherence, c10, positive) -> str:
     return ", ".join(parts)
 
 
-def _sides(agree, by_curl, by_sidebands, refusal) -> str:
+def _sides(agree, by_curl, by_sidebands, refusal, transpose) -> str:
     """What the two judges say of the angle up to 180°, and of the transpose."""
     said = []
     if by_curl:
@@ -331,8 +351,10 @@ def _sides(agree, by_curl, by_sidebands, refusal) -> str:
         said.append(f"the sidebands say {angle}, {_axes(by_sidebands.transpose)}")
     begin = {True: "Both agree: ", False: "They disagree: ", None: ""}[agree]
     text = begin + " and ".join(said) + " (up to 180°)"
-    if agree is False:
+    if agree is False and by_sidebands.transpose == transpose:
         text += "; what fits the tiles better is taken"
+    elif agree is False:
+        text += "; the curl, which is surer of the axes, is taken"
     if by_curl is None:
         text += f"; the centre of mass shows none ({refusal.rstrip('.')})"
     elif by_sidebands is None:
@@ -340,8 +362,12 @@ def _sides(agree, by_curl, by_sidebands, refusal) -> str:
     return text[0].upper() + text[1:] + ". "
 
 
-def _sign(best: OrientationCandidate, error: float) -> str:
+def _sign(best: OrientationCandidate, error: float, refined=None) -> str:
     angle = f"{best.rotation_deg:.1f}° ± {error:.1f}°"
+    if refined:
+        angle = "{:.1f}° ± {:.1f}°, refined with the aberrations".format(*refined) + (
+            f" ({angle} before)"
+        )
     if abs(best.atoms_positive - 0.5) > SURE / 2:
         return f"Best: {angle}, at which atoms are positive."
     return (

@@ -18,6 +18,7 @@ import numpy as np
 
 from recon.backend import CPU, Device, guarded
 from recon.calibration import Calibration
+from recon.current import BeamCurrent, beam_current, take_out
 from recon.datacube import BrightField, bright_field, plane_counts
 from recon.events import ElectronEvents
 from recon.gfunction import planes_at_a_time
@@ -115,6 +116,7 @@ def tilt_corrected(
         flip=flip,
         band_limit=band_limit,
         device=events.device,
+        current=beam_current(events.counts, calibration),
         progress=progress,
     )
 
@@ -131,13 +133,14 @@ def tilt_corrected_planes(
     flip: bool = True,
     band_limit: float = 1.0,
     device: Device = CPU,
+    current: BeamCurrent | None = None,
     progress=None,
 ) -> TiltCorrected:
     """Tilt-corrected bright field of binned planes.
 
     Parameters
     ----------
-    planes, scan_shape, disc, device
+    planes, scan_shape, disc, device, current
         As `sidebands_of_planes` has them.
 
     Others, and what is raised, as for `tilt_corrected`.
@@ -158,7 +161,7 @@ def tilt_corrected_planes(
     waves = [np.exp(-1j * np.outer(s, q)) for s, q in zip(slopes, (q_y, q_x), strict=True)]
     # What is left of a pixel that was excluded in part stands for the whole.
     waves[1] /= disc.kept[:, None]
-    total, weights = _sum(planes, scan_shape, waves, upsample, device, progress)
+    total, weights = _sum(planes, scan_shape, waves, upsample, device, current, progress)
     weights /= disc.kept
     if not weights.any():
         raise ValueError(
@@ -211,7 +214,7 @@ def _leakage(slopes, weights, calibration):
     return float(max(shares) / weights.sum())
 
 
-def _sum(planes, scan_shape, waves, upsample, device, progress):
+def _sum(planes, scan_shape, waves, upsample, device, current, progress):
     """The shifted planes' sum on the half plane of the finer lattice; the planes' own sums."""
     xp = device.xp
     tell = progress or (lambda fraction: None)
@@ -223,6 +226,7 @@ def _sum(planes, scan_shape, waves, upsample, device, progress):
     room = rows * columns * (1 if upsample == 1 else 2)
     slab, batch, _ = planes_at_a_time(device, room, number)
     buffer, options = xp.empty((batch, rows, columns), np.float32), {}
+    added = current and current.added(xp)
     for start in range(0, number, slab):
         stop = min(start + slab, number)
         counts = xp.asarray(planes(start, stop))
@@ -233,6 +237,7 @@ def _sum(planes, scan_shape, waves, upsample, device, progress):
                 options[len(real)] = planned(device, real, scan_shape, "R2C")
             device.kernels.widen(counts[part.start - start : part.stop - start], real)
             transform = device.fft.rfft2(real, **options[len(real)])
+            take_out(transform, added)
             sums[part] = transform[:, 0, 0].real.tolist()
             # What never changes over the scan would fold onto the scan's own lattice.
             transform[:, 0, 0] = 0

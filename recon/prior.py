@@ -14,7 +14,7 @@ class Prior:
 
     That of screened atoms at random places: a Yukawa potential's transform falls as
     1 / (q² + corner²). Smooth, and falling without end, it also holds for what is larger (q⁻⁴ is
-    Porod's law of sharp interfaces); of a crystal it knows the mean over a ring alone.
+    Porod's law of sharp interfaces). A crystal's peaks stand out of it: they are listed.
 
     Parameters
     ----------
@@ -22,6 +22,9 @@ class Prior:
         Density at q = 0 [rad² Å²]. Over the field's area it is a Fourier coefficient's power.
     corner : float
         Where it has fallen to a quarter [1/Å].
+    peaks : tuple of (float, float, float)
+        Frequencies (qy, qx) [1/Å] at which more is expected, qx >= 0, and the power of the Fourier
+        coefficient there [rad²].
 
     Raises
     ------
@@ -31,6 +34,7 @@ class Prior:
 
     level: float
     corner: float
+    peaks: tuple[tuple[float, float, float], ...] = ()
 
     def __post_init__(self):
         for name, value, unit in (("level", self.level, "rad² Å²"), ("corner", self.corner, "1/Å")):
@@ -40,9 +44,10 @@ class Prior:
     @property
     def statement(self) -> str:
         """The prior in one sentence."""
+        listed = f", and {len(self.peaks)} peaks as they were measured" if self.peaks else ""
         return (
             f"Expected spectrum of the phase: {self.level:.3g} rad² Å² / "
-            f"(1 + (q / {self.corner:.3g} Å⁻¹)²)²."
+            f"(1 + (q / {self.corner:.3g} Å⁻¹)²)²{listed}."
         )
 
     def density(self, q):
@@ -54,5 +59,12 @@ class Prior:
 
         Of the coefficients c with φ(R) = Σ c(q) exp(2πi q·R): they add up to the variance of φ.
         """
-        field = np.prod(np.multiply(g.scan_shape, g.calibration.scan_sampling))
-        return self.density(np.hypot(g.q_y[:, None], g.q_x)) / field
+        extent = np.multiply(g.scan_shape, g.calibration.scan_sampling)
+        expected = self.density(np.hypot(g.q_y[:, None], g.q_x)) / np.prod(extent)
+        if self.peaks:
+            *q, power = np.transpose(self.peaks)
+            row, column = np.rint(np.multiply(q, extent[:, None])).astype(int)
+            there = (abs(row) <= g.scan_shape[0] // 2) & (column < expected.shape[1])
+            at = row[there] % g.scan_shape[0], column[there]
+            np.maximum.at(expected, at, power[there])
+        return expected

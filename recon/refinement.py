@@ -27,6 +27,9 @@ STRONG = 8.0
 CERTAIN = 3.0
 """Standard deviations of noise by which strong tiles must exceed it to tell a model error."""
 
+FARTHEST = 3.0
+"""Standard errors beyond which the angle is not turned, whatever the tiles say."""
+
 TINY = 1e-30
 
 
@@ -40,8 +43,9 @@ class Refinement:
         Coefficients that may change.
     aberrations : Aberrations
         Where to begin, and the others' values.
-    rotation : bool
-        Whether the scan's angle may change too.
+    rotation : (float, float), optional
+        Angle of the scan and its standard error [deg], as known beforehand, where the angle may
+        change too: a turn costs what it costs to be that far off, and ends at `FARTHEST` errors.
     sigma : (M,) float64 array, optional
         How much worse than counting statistics each frequency fits, to begin with.
     rotation_deg : float, optional
@@ -65,7 +69,7 @@ class Refinement:
         overlaps: Overlaps,
         names,
         aberrations: Aberrations,
-        rotation: bool = False,
+        rotation: tuple[float, float] | None = None,
         sigma=None,
         rotation_deg: float | None = None,
         tell=None,
@@ -77,7 +81,7 @@ class Refinement:
         self.likelihood = -np.inf
         self.tell = tell or (lambda: None)
         o = overlaps
-        self.model = PhaseModel(overlaps, self.names, aberrations, rotation)
+        self.model = PhaseModel(overlaps, self.names, aberrations, rotation is not None)
         self.counts = np.diff(o.starts)
         self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
         # What the entries' power above noise lets one expect of a and b, per unit of weight.
@@ -88,7 +92,7 @@ class Refinement:
     def run(self, stages):
         """Fit stage after stage, each with the misfit that the one before left."""
         for stage, names in enumerate(stages):
-            self._climb(names, self.rotation and stage == len(stages) - 1)
+            self._climb(names, self.rotation is not None and stage == len(stages) - 1)
             self.judge()
         return self
 
@@ -105,15 +109,15 @@ class Refinement:
             if step % REFRESHED == 0:
                 # How the area of a pixel shortens an entry changes slowly.
                 sizes = model.terms(x, self.rotation_deg)[0]
-                value, gradient, curvature = self._sums(here, x, moved, sizes)
+                value, gradient, curvature = self._sums(here, x, moved, sizes, self.rotation_deg)
             scale = damping * np.diag(np.diag(curvature) + 1e-12)
             move = np.linalg.lstsq(curvature + scale, gradient, rcond=1e-10)[0]
             tried, angle, there = x.copy(), self.rotation_deg, here
             tried[moved[: len(names)]] += move[: len(names)]
             if rotation:
-                angle += float(np.rad2deg(move[-1]))
+                angle = self._within(angle + float(np.rad2deg(move[-1])))
                 there = self._at(tried, angle)
-            after, further, curved = self._sums(there, tried, moved, sizes)
+            after, further, curved = self._sums(there, tried, moved, sizes, angle)
             if after >= value:
                 x, self.rotation_deg, here = tried, angle, there
                 value, gradient, curvature = after, further, curved
@@ -125,6 +129,19 @@ class Refinement:
                 if damping > 1e6:
                     break
         self.aberrations = model.aberrations(x)
+
+    @property
+    def held(self) -> bool:
+        """Whether the angle has come as far as it may."""
+        if self.rotation is None:
+            return False
+        known, error = self.rotation
+        return abs(self.rotation_deg - known) > (FARTHEST - 0.01) * error
+
+    def _within(self, rotation_deg: float) -> float:
+        """That angle, or the nearest that what is known beforehand allows."""
+        known, error = self.rotation
+        return float(np.clip(rotation_deg, known - FARTHEST * error, known + FARTHEST * error))
 
     def _at(self, x, rotation_deg):
         """Columns of all unknowns, and the phases without them."""
@@ -138,15 +155,27 @@ class Refinement:
         projections(*here, x, moved, sizes, *entries, *found)
         return found
 
-    def _sums(self, here, x, moved, sizes):
-        """Log-likelihood, its gradient and its (positive) curvature."""
+    def _sums(self, here, x, moved, sizes, rotation_deg):
+        """Log-likelihood, its gradient and its (positive) curvature, with what is known before."""
         gains, gradients, curvatures = self._projections(here, x, moved, sizes)
         gains = gains / self.sigma
         # Noise in a and b looks like signal, and sharpens nothing.
         share = np.maximum(gains - FREE, 0) / np.maximum(gains, TINY) / self.sigma
         curvature = np.tensordot(share, curvatures, 1)
         self._scatter = gradients / self.sigma[:, None]
-        return float(gains.sum()), self._scatter.sum(axis=0), curvature
+        value, gradient = float(gains.sum()), self._scatter.sum(axis=0)
+        if x.size in moved:
+            sharpness = self._sharpness
+            off = np.deg2rad(rotation_deg - self.rotation[0])
+            value -= sharpness * off**2 / 2
+            gradient[-1] -= sharpness * off
+            curvature[-1, -1] += sharpness
+        return value, gradient, curvature
+
+    @property
+    def _sharpness(self) -> float:
+        """Inverse variance of the angle as it is known beforehand [1/rad²]."""
+        return np.deg2rad(self.rotation[1]) ** -2.0
 
     def judge(self):
         """Coherence and misfit of each frequency, and the likelihood, where the fit stands.
@@ -169,7 +198,7 @@ class Refinement:
         x = self.model.coefficients(self.aberrations)
         sizes, _ = self.model.terms(x, self.rotation_deg)
         every = np.arange(len(self.model.units))
-        return self._sums(self._at(x, self.rotation_deg), x, every, sizes)[2]
+        return self._sums(self._at(x, self.rotation_deg), x, every, sizes, self.rotation_deg)[2]
 
     def errors(self):
         """Standard errors in units of the model, correlations, and those units.
@@ -185,7 +214,10 @@ class Refinement:
         counted = (vectors / np.maximum(values, 1e-12)) @ vectors.T
         unknowns = len(counted)
         few = self.overlaps.size / max(self.overlaps.size - unknowns, 1)
-        scattered = counted @ (few * self._scatter.T @ self._scatter) @ counted
+        scatter = few * self._scatter.T @ self._scatter
+        if self.rotation is not None:
+            scatter[-1, -1] += self._sharpness
+        scattered = counted @ scatter @ counted
         alone = np.diag(counted)
         variances = np.maximum(alone, np.diag(scattered)) + alone * self._repeated()
         return (
@@ -194,9 +226,24 @@ class Refinement:
             self.model.units,
         )
 
+    @property
+    def strong(self) -> np.ndarray:
+        """(M,) bool, which frequencies hold more than noise beyond doubt."""
+        return self.power - self.counts > STRONG * np.sqrt(self.counts)
+
+    def explained(self) -> float:
+        """Share of the strong tiles' power above noise that the model explains, after `judge`.
+
+        NaN where none is strong.
+        """
+        strong = self.strong
+        signal = (self.power - self.counts)[strong].sum()
+        gains = (self.coherence * self.power - FREE)[strong].sum()
+        return float(gains / signal) if signal > 0 else np.nan
+
     def _repeated(self) -> float:
         """Power that strong tiles hold beyond noise and model, over the entries of one."""
-        strong = self.power - self.counts > STRONG * np.sqrt(self.counts)
+        strong = self.strong
         if not strong.any():
             return 0.0
         sigma, free = self.sigma[strong], (self.counts - FREE)[strong]

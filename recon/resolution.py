@@ -42,7 +42,9 @@ class RingCorrelation:
         return 2 * limited / (1 - limited)
 
 
-def ring_correlation(one, other, sampling, width: float | None = None) -> RingCorrelation:
+def ring_correlation(
+    one, other, sampling, width: float | None = None, limit: float = np.inf
+) -> RingCorrelation:
     """Fourier ring correlation of two images made from independent halves of the electrons.
 
     Parameters
@@ -53,11 +55,13 @@ def ring_correlation(one, other, sampling, width: float | None = None) -> RingCo
         Distance of pixels along (y, x) [Å].
     width : float, optional
         Width of a ring [1/Å]; by default the coarser step of the two frequency axes.
+    limit : float, optional
+        Frequency [1/Å] beyond which the images hold nothing, such as 2 k0.
 
     Returns
     -------
     RingCorrelation
-        Rings up to the lower one of the axes' highest frequencies, DC left out.
+        Rings up to the limit and the lower one of the axes' highest frequencies, DC left out.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def ring_correlation(one, other, sampling, width: float | None = None) -> RingCo
     radius = np.hypot(q_y[:, None], q_x)
     ring = np.rint(radius / width).astype(int)
     # The window spreads DC over its neighbours.
-    far = (ring > 0) & (radius <= min(abs(q_y).max(), q_x.max()))
+    far = (ring > 0) & (radius <= min(abs(q_y).max(), q_x.max(), limit))
     number = int(ring[far].max()) + 1 if far.any() else 1
 
     def add_up(values):
@@ -146,17 +150,44 @@ def threshold(curve: RingCorrelation, criterion: str = "1/7") -> np.ndarray:
     raise ValueError(f"The criterion is one of {', '.join(CRITERIA)}, not {criterion!r}.")
 
 
-def significant(curve: RingCorrelation) -> np.ndarray:
+def significant(curve: RingCorrelation, together: int = 1) -> np.ndarray:
     """(n,) bool: rings that two images of nothing but noise would hardly correlate in.
 
-    Fisher's transform of the correlation exceeds what all rings together reach by chance in
-    `CHANCE` of all cases. The window makes neighbouring frequencies share what they hold: of a
+    Fisher's transform of the correlation exceeds what all rings together reach by chance in half
+    of `CHANCE` of all cases. The window makes neighbouring frequencies share what they hold: of a
     ring's 2 n real numbers, 2 n / 3.78 are independent, with Σ ρ² = 1 + 2 (4/9 + 1/36) along
     each axis for a Hann window.
+
+    Parameters
+    ----------
+    together : int
+        Neighbouring rings that are tested together, for what is too weak in each of them.
     """
     independent = 2 * curve.count / HANN**2
     deviations = np.arctanh(np.clip(curve.correlation, -1, 1 - 1e-9)) * np.sqrt(independent)
-    return deviations > ndtri(1 - CHANCE / curve.q.size)
+    # The sum that weak correlation of all of them raises most, again of variance one.
+    root = np.sqrt(independent)
+    pooled = _over(deviations * root, together) / np.sqrt(_over(independent, together))
+    tests = curve.q.size * (1 if together == 1 else len(_widths(curve)))
+    return pooled > ndtri(1 - CHANCE / 2 / tests)
+
+
+def _widths(curve):
+    """Numbers of neighbouring rings that are tested together, of an odd number each."""
+    return [3, *(n for n in (5, 9, 17, 33) if n <= curve.q.size)]
+
+
+def _over(values, together):
+    """Sums over each ring and its neighbours."""
+    padded = np.pad(values, together // 2)
+    return np.convolve(padded, np.ones(together), "valid")
+
+
+def _pooled(curve, together):
+    """The curve with each ring's correlation that of it and its neighbours."""
+    count = _over(curve.count, together)
+    correlation = _over(curve.correlation * curve.count, together) / count
+    return RingCorrelation(curve.q, correlation, np.rint(count).astype(int))
 
 
 def resolution(curve: RingCorrelation, criterion: str = "1/7") -> float | None:
@@ -165,10 +196,20 @@ def resolution(curve: RingCorrelation, criterion: str = "1/7") -> float | None:
     The last ring before the correlation first falls below the threshold for two rings in a row,
     interpolated: a single ring between two lattice peaks holds nothing, and is no end. It is
     looked for from the first ring on that agrees beyond chance: a crystal holds nothing at low
-    frequencies.
+    frequencies. Where no ring does by itself, neighbouring ones are taken together, of as few as
+    then agree.
     """
+    for together in (1, *_widths(curve)):
+        sure = significant(curve, together)
+        if sure.any():
+            return _end(_pooled(curve, together) if together > 1 else curve, sure, criterion)
+    return None
+
+
+def _end(curve, sure, criterion):
+    """`resolution` of a curve whose rings are sure where it says so."""
     limit = threshold(curve, criterion)
-    agrees = np.flatnonzero(significant(curve) & (curve.correlation >= limit) & (limit < 1))
+    agrees = np.flatnonzero(sure & (curve.correlation >= limit) & (limit < 1))
     if not agrees.size:
         return None
     # A ring so small that nothing could pass says nothing.

@@ -34,17 +34,23 @@ def binned(pattern, binning: int):
 
 
 class Rim:
-    """Pixels around a circle, and the levels that fit them best for a given rim."""
+    """Pixels around a circle, and the levels that fit them best for a given rim.
 
-    def __init__(self, pattern, centre, radius, reach, binning):
-        y0, x0 = (max(int(c - radius - reach), 0) // binning * binning for c in centre)
-        y1, x1 = (max(int(c + radius + reach) + 2 * binning, 0) for c in centre)
+    The circle may be one once vectors from its centre are multiplied by `matrix` (2, 2).
+    """
+
+    def __init__(self, pattern, centre, radius, reach, binning, matrix=None):
+        matrix = np.eye(2) if matrix is None else matrix
+        far = (radius + reach) * np.linalg.norm(np.linalg.inv(matrix), 2)
+        y0, x0 = (max(int(c - far), 0) // binning * binning for c in centre)
+        y1, x1 = (max(int(c + far) + 2 * binning, 0) for c in centre)
         sums = binned(pattern[y0:y1, x0:x1], binning)
         y, x = (
             start + np.arange(n) * binning + (binning - 1) / 2
             for start, n in zip((y0, x0), sums.shape, strict=True)
         )
-        distance = np.hypot(y[:, None] - centre[0], x - centre[1])
+        y_off, x_off = y[:, None] - centre[0], x - centre[1]
+        distance = np.hypot(*(row[0] * y_off + row[1] * x_off for row in matrix))
         near = np.flatnonzero(np.abs(distance - radius) < reach)
         near = near[:: max(1, -(-near.size // MOST_PIXELS))]
         self.y, self.x = y[near // x.size], x[near % x.size]
@@ -59,11 +65,15 @@ class Rim:
         """How far from the disc's centre each pixel is."""
         return np.hypot(self.y - p[0], self.x - p[1])
 
+    def box(self, p):
+        """Variance of a pixel across the rim [px²]."""
+        return self.box_variance
+
     def fraction(self, p):
         """How far inside the rim each pixel is, 1 to 0, for p = (y, x, radius, log width)."""
-        variance = np.exp(2 * p[3]) + self.box_variance
+        variance = np.exp(2 * p[3]) + self.box(p)
         # The half level of a blurred disc lies further in than the rim of the sharp one.
-        half = np.sqrt(max(p[2] ** 2 - variance, 0.25 * p[2] ** 2))
+        half = np.sqrt(np.maximum(p[2] ** 2 - variance, 0.25 * p[2] ** 2))
         distance = self.distance(p) - half
         return 0.5 * special.erfc(distance / np.sqrt(2 * variance))
 

@@ -14,13 +14,26 @@ from recon.errors import Unfitted
 from recon.gfunction import Sidebands
 from recon.optics import Aberrations
 from recon.overlaps import Overlaps, overlaps_at, strongest_overlaps
-from recon.refinement import Refinement
+from recon.refinement import FREE, Refinement
 
 FREQUENCIES = 120
 """Frequencies that judge, the strongest."""
 
 LARGEST, COARSE, FINE = 2.4, 0.1, 0.02
 """Factor to either side that is tried, and the steps of its logarithm."""
+
+STANDING_OUT, FEWEST = 5.0, 6
+"""Standard deviations of noise by which a frequency stands out, and how many have to."""
+
+WIDE = 1.1
+"""How much wider than the answer so far G is cut, to hold what lies beside its sidebands."""
+
+ROUNDS, STANDS = 6, 0.3
+"""Cuts that are made, and the standard errors within which two answers are the same."""
+
+MODEL, MODEL_SHARE = 0.01, 0.2
+"""Relative error that the fit of the disc and the edges of pixels leave, and the share of what the
+tiles hold unexplained that is added to it: a thick object moves the edges that are found."""
 
 DETERMINED = 0.1
 """Relative standard error from which the semi-angle is not determined."""
@@ -57,7 +70,9 @@ class SemiangleFit:
     statement: str
 
 
-def fit_semiangle(g: Sidebands, aberrations: Aberrations, *, progress=None) -> SemiangleFit:
+def fit_semiangle(
+    g: Sidebands, aberrations: Aberrations, *, build=None, progress=None
+) -> SemiangleFit:
     """The semi-angle that explains the sidebands best, first-order aberrations fitted with it.
 
     Parameters
@@ -65,6 +80,9 @@ def fit_semiangle(g: Sidebands, aberrations: Aberrations, *, progress=None) -> S
     g : Sidebands
     aberrations : Aberrations
         As fitted with the calibration's semi-angle; a wrong one leaves the tiles' slopes.
+    build : callable, optional
+        Makes G of a calibration. It is cut anew, somewhat wide, until the answer stands: entries
+        that are told to lie outside of a sideband say as much as those within.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -76,43 +94,97 @@ def fit_semiangle(g: Sidebands, aberrations: Aberrations, *, progress=None) -> S
     ------
     Unfitted
         If the scan does not determine it.
+
+    Notes
+    -----
+    Only tiles that stand out of the noise are asked: the strongest of many that are noise are
+    those whose noise fills the sidebands as they were told.
     """
     tell = progress or (lambda fraction: None)
     given = g.calibration.semiangle_cutoff
-    overlaps = _entries(g, FREQUENCIES)
-    if overlaps.size < 6:
+    # The answer may lie at an end of what a cut holds, and be found once it is cut for that.
+    logs = np.arange(-round(np.log(LARGEST) / COARSE), round(np.log(LARGEST) / COARSE) + 1) * COARSE
+    value, error, gain = _one_cut(g, aberrations, given, logs, lambda part: tell(part / 2))
+    for again in range(ROUNDS if build else 0):
+        told = value * WIDE
+        cut = build(replace(g.calibration, semiangle_cutoff=told))
+        scaled = rescaled(aberrations, told / given)
+        before, logs = value, np.log(WIDE) + np.arange(-2, 3) * COARSE
+        value, error, _ = _one_cut(cut, scaled, given, logs)
+        tell(0.5 + 0.5 * (again + 1) / ROUNDS)
+        if abs(value - before) < STANDS * error:
+            break
+    else:
+        if build:
+            raise Unfitted(
+                f"The semi-angle does not come to rest ({before:.2f} mrad, then {value:.2f}): it "
+                f"stays {given:g} mrad."
+            )
+    tell(1.0)
+    said = f"Semi-angle {value:.2f} ± {error:.2f} mrad ({given:g} mrad given)."
+    return SemiangleFit(value, error, gain, said)
+
+
+def rescaled(aberrations: Aberrations, scale: float) -> Aberrations:
+    """Those that leave the tiles the same slopes once the aperture is told `scale` times as large.
+
+    A slope is that of k^n, in units of the aperture, with q, which the scan's step gives.
+    """
+    return Aberrations(**{n: v / scale ** int(n[1]) for n, v in vars(aberrations).items()})
+
+
+def _one_cut(g: Sidebands, aberrations, given, logs, tell=lambda fraction: None):
+    """Semi-angle and its error [mrad], and the gain, as one G shows them.
+
+    Parameters
+    ----------
+    given : float
+        What stays if the scan tells nothing [mrad].
+    logs : (n,) array
+        Logarithms of the factors that are tried, told over true, in even steps.
+    """
+    overlaps = _standing_out(_entries(g, FREQUENCIES))
+    if overlaps.size < FEWEST:
         raise Unfitted(
-            f"Only {overlaps.size} spatial frequencies have sidebands: the semi-angle stays "
-            f"{given:g} mrad."
+            f"Only {overlaps.size} spatial frequencies stand out of the noise in their sidebands, "
+            f"{FEWEST} are needed: the semi-angle stays {given:g} mrad."
         )
     scored: dict[float, float] = {}
-    reach = round(np.log(LARGEST) / COARSE)
 
     def likelihood(log):
         log = round(float(log), 6)
         if log not in scored:
             refined = _laid(overlaps, np.exp(log), aberrations).run([FIRST_ORDER])
             scored[log] = refined.likelihood
-            tell(min(len(scored) / (2 * reach + 12), 1.0))
+            tell(min(len(scored) / (len(logs) + 12), 1.0))
         return scored[log]
 
-    logs = np.arange(-reach, reach + 1) * COARSE
     best = logs[np.argmax([likelihood(log) for log in logs])]
     near = best + np.arange(-4, 5) * FINE
     values = np.array([likelihood(log) for log in near])
     curvature, slope, _ = np.polyfit(near - best, values, 2)
-    if not curvature < 0 or abs(best) >= reach * COARSE:
-        raise Unfitted(f"The scan does not determine the semi-angle: it stays {given:g} mrad.")
-    log, error = best - slope / (2 * curvature), np.sqrt(-0.5 / curvature)
+    undetermined = Unfitted(f"The scan does not determine the semi-angle: it stays {given:g} mrad.")
+    if not curvature < 0 or best in (logs[0], logs[-1]):
+        raise undetermined
+    log = best - slope / (2 * curvature)
+    at_best = _laid(overlaps, np.exp(log), aberrations).run([FIRST_ORDER])
+    signal = (at_best.power - at_best.counts).sum()
+    left = 1 - (at_best.coherence * at_best.power - FREE).sum() / signal
+    error = np.hypot(np.sqrt(-0.5 / curvature), MODEL + MODEL_SHARE * max(left, 0.0))
     if not (error < DETERMINED and abs(log - best) < 5 * FINE):
-        raise Unfitted(f"The scan does not determine the semi-angle: it stays {given:g} mrad.")
-    value, gain = float(given / np.exp(log)), float(values.max() - likelihood(0.0))
-    said = f"Semi-angle {value:.2f} ± {value * error:.2f} mrad ({given:g} mrad given)."
-    return SemiangleFit(value, float(value * error), gain, said)
+        raise undetermined
+    value = float(g.calibration.semiangle_cutoff / np.exp(log))
+    return value, float(value * error), float(values.max() - likelihood(0.0))
 
 
-def check_semiangle(g: Sidebands, aberrations: Aberrations) -> None:
-    """Refuse a semi-angle and energy with which sidebands are plainly not where they should be.
+def _standing_out(overlaps: Overlaps) -> Overlaps:
+    """The frequencies that hold more than noise makes of the strongest of many."""
+    counts, power = overlaps.judged
+    return overlaps.chosen(power - counts > STANDING_OUT * np.sqrt(counts))
+
+
+def misplaced_sidebands(g: Sidebands, aberrations: Aberrations) -> str:
+    """That sidebands are plainly not where semi-angle and energy put them; empty if they may be.
 
     Parameters
     ----------
@@ -120,26 +192,30 @@ def check_semiangle(g: Sidebands, aberrations: Aberrations) -> None:
     aberrations : Aberrations
         As fitted with them.
 
-    Raises
-    ------
-    Unfitted
-        If apertures of another radius explain the tiles far better.
+    Notes
+    -----
+    Another radius must fit far better, and must leave at most half of what the strong tiles hold
+    unexplained: anything that is wrong in the model makes some other radius fit a little better.
     """
     overlaps = _entries(g, FREQUENCIES)
     if overlaps.size < 6:
-        return
+        return ""
     given, *others = (_laid(overlaps, np.exp(log), aberrations).judge() for log in (0.0, *CHECKED))
     likelihoods = [one.likelihood for one in others]
     best = int(np.argmax(likelihoods))
     gain = likelihoods[best] - given.likelihood
     share = AT_AN_END if best in (0, len(CHECKED) - 1) else PLAIN
-    if gain > max(SURE, share * given.likelihood):
-        told = g.calibration.semiangle_cutoff
-        raise Unfitted(
-            f"The sidebands are not those of {told:g} mrad at {g.calibration.energy / 1e3:g} keV: "
-            f"near {told / np.exp(CHECKED[best]):.2g} mrad they would fit far better. Check "
-            "energy, semi-angle and scan step; nothing was changed."
-        )
+    if gain <= max(SURE, share * given.likelihood):
+        return ""
+    left, less = (1 - one.run([FIRST_ORDER]).explained() for one in (given, others[best]))
+    if less > left / 2:
+        return ""
+    told = g.calibration.semiangle_cutoff
+    return (
+        f"The sidebands are not those of {told:g} mrad at {g.calibration.energy / 1e3:g} keV: "
+        f"near {told / np.exp(CHECKED[best]):.2g} mrad they would fit far better. Check "
+        "energy, semi-angle and scan step; nothing was changed."
+    )
 
 
 def _entries(g: Sidebands, count: int) -> Overlaps:

@@ -10,13 +10,13 @@ from contextlib import closing
 from math import pi, sqrt
 from queue import SimpleQueue
 
-import numba
 import numpy as np
 import scipy.fft
 
 from recon.calibration import Calibration
 from recon.events import ElectronEvents, Source
 from recon.kernels import simulate as kernels
+from recon.kernels import threads
 from recon.optics import Aberrations
 from recon.probe import Probe
 
@@ -296,7 +296,7 @@ def simulate_events(
     pixels = np.empty(int(1.01 * electrons * positions) + most, np.uint32)
     filled = 0
     starts = range(0, positions, CHUNK)
-    with closing(in_order(electrons_of, starts, numba.get_num_threads())) as chunks:
+    with closing(in_order(electrons_of, starts, threads())) as chunks:
         for done, new in enumerate(chunks, 1):
             if filled + new.size > pixels.size:
                 pixels = np.concatenate([pixels, np.empty(pixels.size // 4 + new.size, np.uint32)])

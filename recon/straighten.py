@@ -6,8 +6,10 @@ a `Descan` at the scan position R.
 """
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
+from scipy import sparse
 
 from recon.backend import CPU
 from recon.com import row_divider
@@ -19,6 +21,8 @@ from recon.io import room
 from recon.kernels import straighten as kernels
 from recon.masking import without
 
+SUBPOINTS = 4
+"""Along each edge of a pixel, over which a frame is interpolated."""
 BATCH = 1 << 26
 """Electrons in one launch of a kernel: a fraction of a second."""
 
@@ -153,32 +157,31 @@ def _safe(frame_shape, matrix, origin, powers):
 def straighten_frames(
     frames: DenseFrames, descan: Descan | None = None, ellipse: Ellipse | None = None
 ) -> DenseFrames:
-    """The scan without its descan, frame by frame, moved by whole pixels as they are read.
+    """The scan without its descan and with a round disc, frame by frame as they are read.
 
     Parameters
     ----------
     frames : DenseFrames
         The scan as recorded.
     descan : Descan, optional
+        Taken out by whole pixels: half a pixel of it may remain.
     ellipse : Ellipse, optional
-        Not taken out of dense frames.
+        Taken out by interpolation: each pixel is the mean, over its area, of what lies where it
+        came from, linear between pixels. An even pattern stays even; its noise gets smoother.
 
     Returns
     -------
     DenseFrames
-        Half a pixel of the shift may remain. Pixels that come in from outside are zero.
+        Pixels that come in from outside are zero. With an ellipse, of real numbers; a centre in
+        the metadata moves along.
 
     Raises
     ------
     ValueError
-        For an ellipse: pixels that are not counts cannot be moved by less than a pixel. For a
-        descan larger than the detector.
+        For a descan larger than the detector.
     """
     if ellipse is not None:
-        raise ValueError(
-            "The disc of dense frames is not made round: only single electrons can be moved by "
-            "parts of a pixel. Count the frames first (livestem count)."
-        )
+        return _made_round(straighten_frames(frames, descan), ellipse)
     if descan is None:
         return frames
     _check_reach(descan, frames)
@@ -200,6 +203,47 @@ def straighten_frames(
 
     holes = _passed_over(frames, np.eye(2), np.zeros(2), descan)
     return replace(frames, load=load, excluded=holes)
+
+
+def _made_round(frames, ellipse):
+    matrix, centre = ellipse.matrix, np.array(ellipse.centre)
+    origin = centre - matrix @ centre
+    weights = _interpolation(frames.frame_shape, matrix, origin)
+    dtype = np.promote_types(frames.dtype, np.float32)
+
+    def load(first, last):
+        found = frames.read(first, last).reshape(last - first, -1)
+        return (weights @ found.T.astype(dtype)).T.reshape(-1, *frames.frame_shape)
+
+    holes = _passed_over(frames, matrix, origin, None)
+    metadata = dict(frames.metadata)
+    if "centre" in metadata:
+        metadata["centre"] = tuple(
+            map(float, origin + matrix @ np.array(metadata["centre"], float))
+        )
+    return replace(frames, load=load, dtype=dtype, excluded=holes, metadata=metadata)
+
+
+def _interpolation(frame_shape, matrix, origin):
+    """(P, P) sparse: what each pixel of a stretched frame takes of those of the recorded one."""
+    pixels, inverse = frame_shape[0] * frame_shape[1], np.linalg.inv(matrix)
+    y, x = np.indices(frame_shape).reshape(2, -1)
+    total = sparse.csr_array((pixels, pixels), dtype=np.float32)
+    parts = (np.arange(SUBPOINTS) + 0.5) / SUBPOINTS - 0.5
+    for off_y, off_x in product(parts, parts):
+        place = inverse @ (np.stack([y + off_y, x + off_x]) - origin[:, None])
+        corner = np.floor(place).astype(np.int64)
+        share = place - corner
+        for step in product((0, 1), (0, 1)):
+            row, column = corner + np.array(step)[:, None]
+            weight = np.prod([s if n else 1 - s for s, n in zip(share, step, strict=True)], axis=0)
+            inside = (row >= 0) & (row < frame_shape[0]) & (column >= 0) & (column < frame_shape[1])
+            source = row[inside] * frame_shape[1] + column[inside]
+            values = (weight[inside] / SUBPOINTS**2).astype(np.float32)
+            total += sparse.csr_array(
+                (values, (np.flatnonzero(inside), source)), shape=(pixels, pixels)
+            )
+    return total
 
 
 def _passed_over(scan, matrix, origin, descan):

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from math import inf, isfinite
 
-import numba
 import numpy as np
 
 from recon.backend import guarded, on_host
 from recon.calibration import Calibration
 from recon.events import ElectronEvents
+from recon.kernels import threads
 from recon.kernels.events import FEW
 
 PRESETS = {"bf": (0.0, 1.0), "abf": (0.5, 1.0), "adf": (1.05, inf)}
@@ -60,7 +60,7 @@ def pacbed(events: ElectronEvents, mask=None, progress=None) -> np.ndarray:
     size = events.frame_shape[0] * events.frame_shape[1]
     # A core sums into its own copy; on a detector with more pixels than there are electrons for
     # each core, clearing and adding the copies would cost more than the electrons themselves.
-    copies = int(min(numba.get_num_threads(), 1 + events.electrons // size))
+    copies = int(min(threads(), 1 + events.electrons // size))
     xp, kernels = events.device.xp, events.device.kernels
     keep = xp.asarray(keep)
     total = xp.zeros(size, np.int64)

@@ -86,7 +86,7 @@ def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:
     overlaps = strongest_overlaps(g)
     first_order_candidates(overlaps)
     flat_sums(overlaps, Aberrations())
-    Refinement(overlaps, ("C10",), Aberrations(), rotation=True).run([("C10",)])
+    Refinement(overlaps, ("C10",), Aberrations(), rotation=(0.0, 1.0)).run([("C10",)])
     field = scan_deflection(centre_of_mass(there), calibration)
     integrate_com(field, calibration, iterations=2)
     integrate_com_direct(field, calibration)

@@ -4,15 +4,40 @@ import os
 from pathlib import Path
 
 import pytest
+import surroundings
 
 try:
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 except ImportError:  # on a machine that has what `recon` needs and no more
     pass
 else:
     # The first example of a test may wait for a kernel to be compiled; each launches all cores.
-    settings.register_profile("livestem", deadline=None, max_examples=40)
+    # How long the making of examples takes says what else the machine does.
+    settings.register_profile(
+        "livestem",
+        deadline=None,
+        max_examples=40,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     settings.load_profile("livestem")
+
+
+def pytest_configure():
+    """Before anything is imported that would read the settings."""
+    surroundings.take_settings_back()
+    if sentence := surroundings.want_of_room():
+        raise pytest.UsageError(sentence)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settled(tmp_path_factory):
+    """The same surroundings in each process that runs tests, whoever started it and from where."""
+    surroundings.let_children_be_stopped()
+    os.environ["LIVESTEM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    guard = surroundings.end_children_with_this_process()
+    yield
+    guard.stdin.close()
+    guard.wait()
 
 
 @pytest.fixture(scope="session")

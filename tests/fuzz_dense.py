@@ -18,6 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 from fuzzing import EXTREMES, _edited
+from merlin_files import hdr, mib
 from test_io_dense import (
     blo_file,
     dectris_file,
@@ -36,7 +37,7 @@ from test_io_dense import (
 from recon.errors import UnreadableFile
 from recon.io.dense import open_frames
 
-PATIENCE_S = 90
+PATIENCE_S = 600
 """Beyond which an input counts as a hang; a child that reads has 60 s, the others take none."""
 MEMORY = 2 << 30
 """Resident bytes that the process may ever have had, compiled kernels and libraries included."""
@@ -90,6 +91,11 @@ def empad(folder, data):
     return folder / "scan.xml"
 
 
+def merlin(folder, data):
+    hdr(folder / "scan.hdr", 6, 3)
+    return mib(folder / "scan.mib", data.reshape(6, 5, 7))
+
+
 FORMATS = {
     "npy": npy,
     "HDF5": hdf5,
@@ -106,6 +112,7 @@ FORMATS = {
     "Zarr, shards": coded("shards"),
     "TVIPS": tvips,
     "MRC": mrc,
+    "Merlin": merlin,
     "blockfile": bytes_of_blo,
     "EMPAD": empad,
     "Dectris": dectris_file,

@@ -4,7 +4,8 @@
 
 Writes raw CSR and our .npz of so many electrons (4.3e9 unless told) at SIDE × SIDE positions, as
 sparse files: a few hundred electrons of each position are real, the others are holes, which read
-as electrons on pixel 0. Takes the disk little. Prints JSON: seconds of each step, most anonymous
+as electrons on pixel 0. The copy that is made where memory is short (TMPDIR) takes the disk all of
+them. Prints JSON: seconds of each step, most anonymous
 bytes (RssAnon: what is not a page of a file), and whether results are those of the real electrons.
 """
 
@@ -23,7 +24,7 @@ from recon.calibration import Calibration
 from recon.com import centre_of_mass
 from recon.events import from_frames
 from recon.gfunction import build_sidebands
-from recon.io import csr_npz, npz, open_events, room
+from recon.io import csr_npz, open_events, room
 from recon.optics import Aberrations
 from recon.ssb import single_sideband
 from recon.virtual import pacbed, virtual_detectors
@@ -155,8 +156,8 @@ def main():
     counts[: electrons % side**2] += 1
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     report = {"electrons": electrons, "bytes": 4 * electrons}
-    # As if memory were short: what is larger than a sixteenth of the file is not read.
-    npz.is_large = room.is_large = lambda size: size > electrons // 4
+    # As if memory were short: what is larger than a sixteenth of the file goes to a temporary one.
+    room.is_large = lambda size: size > electrons // 4
     for write in (raw_csr, event_npz):
         path = write(folder, offsets, real, side)
         before, watch = anonymous(), Watch()

@@ -33,7 +33,7 @@ class FakeEngine:
 
     def _call(self, name, *details, progress=None):
         self.calls.append((name, *details))
-        while name in self.hold and not self.hold[name].wait(0.002):
+        while (held := self.hold.get(name)) and not held.wait(0.002):
             if progress:
                 progress(0.5)
         if name in self.fail:
@@ -94,7 +94,12 @@ class FakeEngine:
     def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         self._call("sidebands", pixels, progress=progress)
         return SimpleNamespace(
-            entries=123, scan_shape=(2, 3), calibration=calibration, full=full, device=CPU
+            entries=123,
+            scan_shape=(2, 3),
+            calibration=calibration,
+            full=full,
+            device=CPU,
+            current=None,
         )
 
     def announcement(self, scan, calibration, pixels, full=False):

@@ -39,6 +39,7 @@ def folder(tmp_path_factory):
     events = weak_events(400)
     write_events(folder / "scan.npz", events)
     frames = dense(events)
+    frames[0, 0, 0, 0] += 1e-4  # No count: the scan stays one of frames.
     np.save(folder / "scan.npy", frames)
     np.save(folder / "stack.npy", frames.reshape(-1, *frames.shape[2:]))
     rng = np.random.default_rng(0)
@@ -254,3 +255,37 @@ def test_the_command_line_asks_and_refuses_in_one_sentence(folder, tmp_path, cap
     assert json.loads(capsys.readouterr().out)["scan_shape"] == [20, 24]
     assert "livestem count" in refused("convert", folder / "scan.npy", tmp_path / "out.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_several_arrays_asks_which_and_opens_the_one_chosen(folder, service):
+    frames = np.load(folder / "scan.npy")
+    with h5py.File(folder / "depths.h5", "w") as file:
+        file["thin"], file["thick"] = frames, 2 * frames + 0.5
+    experiment = Experiment("depths.h5")
+    session = Session(Engine(Catalogue(folder)), service, experiment).start()
+    fields = ScanShape(experiment.scan)
+    session.until(lambda: session.all("question"))
+    (asked,) = session.all("question")
+    assert [name for name, _ in asked.arrays] == ["/thick", "/thin"]
+    assert "2 arrays in the HDF5 file are equally large" in asked.sentence
+    fields.ask(asked)
+    assert fields.controls.visible
+    assert fields.controls.hidden == ["dwell_us", "trigger", "scan_rows", "scan_columns"]
+    (choice,) = [each for each in fields.controls.specs if each["name"] == "array"]
+    assert [value for value, _ in choice["options"]] == ["", "/thick", "/thin"]
+    fields.controls.values = fields.controls.values | {"array": "/thick"}
+    session.until(lambda: session.all("scan"))
+    assert session.all("question")[-1] is None
+    assert "array /thick" in session.all("scan")[-1].found
+    assert experiment.to_query()["array"] == "/thick"
+    fields.ask(None)
+    assert fields.controls.visible  # what was answered can be changed
+    fields.controls.values = fields.controls.values | {"array": "/thin"}
+    session.until(lambda: "array /thin" in session.all("scan")[-1].found)
+    # Another file has no such array.
+    experiment.scan.dataset = "scan.npy"
+    assert experiment.scan.array == ""
+    assert not fields.controls.visible
+    session.until(lambda: session.all("scan")[-1].dataset == "scan.npy")
+    fields.close()
+    session.pipeline.close()

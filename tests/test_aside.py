@@ -4,6 +4,7 @@ from threading import Event
 
 import pytest
 from sessions import CALIBRATED, FakeEngine, Session
+from waiting import PATIENCE_S
 
 from app.aside import Job
 from app.extras import Extra, Extras
@@ -43,7 +44,7 @@ def test_a_result_is_told_and_adopted_and_redrawn(session):
 
 def test_the_hand_wins_over_a_result(session):
     hold = Event()
-    perform(session, lambda context: hold.wait(5) and 7.0)
+    perform(session, lambda context: hold.wait(PATIENCE_S) and 7.0)
     session.experiment.aberrations.defocus = 3
     hold.set()
     session.until(lambda: session.all("found"))
@@ -54,7 +55,7 @@ def test_the_hand_wins_over_a_result(session):
 
 def test_what_was_found_in_another_scan_is_not_told(session):
     hold = Event()
-    perform(session, lambda context: hold.wait(5) and 7.0)
+    perform(session, lambda context: hold.wait(PATIENCE_S) and 7.0)
     session.experiment.scan.dataset = "bare"
     session.until(lambda: session.all("scan")[-1].dataset == "bare")
     hold.set()
@@ -88,16 +89,16 @@ def test_a_cancelled_job_is_never_adopted(session):
             ended.set()
 
     perform(session, work)
-    assert started.wait(5)
+    assert started.wait(PATIENCE_S)
     session.pipeline.cancel()
-    assert ended.wait(5)
+    assert ended.wait(PATIENCE_S)
     session.until(lambda: session.all("aside")[-1] is None)
     assert session.all("found") == session.all("error") == []
 
 
 def test_a_new_job_takes_the_place_of_the_last(session):
     hold = Event()
-    perform(session, lambda context: hold.wait(5) and 1.0)
+    perform(session, lambda context: hold.wait(PATIENCE_S) and 1.0)
     perform(session, lambda context: 2.0)
     hold.set()
     session.until(lambda: session.all("found"))
@@ -157,7 +158,8 @@ def test_a_drag_makes_only_the_last(session, extras):
     follower, made = extras
     for value in range(1, 6):
         session.experiment.aberrations.defocus = value
-        follower.follow(("curve",), delay=0.2)
+        # While the hand moves nothing is begun, however slowly it does.
+        follower.follow(("curve",), delay=PATIENCE_S if value < 5 else 0)
     session.until(lambda: session.all("curve"))
     assert made == [50.0]
 

@@ -73,11 +73,17 @@ def test_every_stage_is_timed_beside_its_floor_and_nothing_stays(fake):
         assert set(stages) - TIMED == {"G in half precision"}
         for name in TIMED - {"events to the device", "events on the host to first image"}:
             stage = stages[name]
-            assert stage["wall_ms"] > 0
+            # A difference of two times may be anything beside other work.
+            assert stage["wall_ms"] > 0 or name == "DPC, each further iteration"
             floor = 1e3 * stage["bytes"] / report["copy"]["bytes_per_second"]
             assert stage["floor_ms"] == pytest.approx(floor)
             assert stage["wall_ratio"] == pytest.approx(stage["wall_ms"] / floor)
         assert stages["draft redraw"]["device_ms"] > 0
+        whole, first, further = (
+            stages[f"DPC, {name}"]["wall_ms"]
+            for name in ("20 iterations", "1 iteration", "each further iteration")
+        )
+        assert further == pytest.approx((whole - first) / 19)
         assert size["taken_bytes"] > 0
         assert size["planned_bytes"] > size["hard_entries"] * 8
     assert len(kept) == 3

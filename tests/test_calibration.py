@@ -54,3 +54,15 @@ def test_transpose_swaps_the_detectors_axes_after_the_rotation():
 def test_a_disc_that_no_detector_holds_is_refused(disc):
     with pytest.raises(ValueError, match="lies on no detector"):
         Calibration(**{**GOOD, **disc})
+
+
+@pytest.mark.parametrize(("times", "told"), [(0.5, False), (1.0, False), (1.2, True), (3.0, True)])
+def test_a_step_above_nyquist_of_the_aperture_is_told(times, told):
+    """Intensities hold frequencies up to 2 k0, which a step of 1 / 4 k0 just tells."""
+    k0 = 20e-3 / 0.0250793405
+    steps = (0.1, times / (4 * k0))
+    found = Calibration(200e3, 20.0, steps, (8, 8), 5.0)
+    assert found.undersampling == pytest.approx(max(times, 0.4 * k0), rel=1e-5)
+    assert bool(found.undersampled) is told
+    if told:
+        assert f"{times:.2g} × above Nyquist of this aperture, 0.313 Å" in found.undersampled

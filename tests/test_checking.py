@@ -7,17 +7,25 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bokeh.document import Document
+from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events
 from sessions import CALIBRATED, FakeEngine, Session
 from test_page import StandIn, summary
+from waiting import PATIENCE_S
 
 from app.aside import Job
 from app.catalogue import Catalogue
 from app.checking import Checked, Faults
+from app.engine import Engine
+from app.features.checking import Checking
 from app.page import Page
 from app.request import Reading, Treatment
 from app.service import ComputeService
+from app.state import Experiment
 from app.views import findings, plots
+from recon.events import from_frames
 from recon.health import Finding
+from recon.io import write_events
+from recon.simulate import truth
 
 HOT = np.zeros((20, 30), bool)
 HOT[4, 25] = True
@@ -157,6 +165,23 @@ def test_a_detector_without_hot_pixels_is_not_talked_of(instrument, faults):
     assert instrument.notices.items == []
 
 
+def test_what_is_known_of_a_scan_stands_beside_the_check(instrument):
+    (checking,) = [f for f in instrument.features if isinstance(f, Checking)]
+    instrument.pipeline.publish("faults", Faults(Reading("demo"), 0, 171))
+    assert checking.controls.values["verdict"] == "171 dead pixels."
+    said = "4 of 100 frames (4 %) are empty: the mean pattern stands in for them in G."
+    instrument.pipeline.publish("current", said)
+    assert checking.controls.values["verdict"] == f"171 dead pixels. {said}"
+    assert [item[2] for item in instrument.notices.items] == [said]
+    # A figure that changes with the calibration is no news.
+    instrument.pipeline.publish("current", said.replace("4 %", "4.0 %"))
+    assert len(instrument.notices.items) == 1
+    instrument.pipeline.publish("health", CHECKED)
+    assert checking.controls.values["verdict"] == "2 things to look at"
+    assert Faults(Reading("demo"), 1, 0).words == "1 hot pixel"
+    assert Faults(Reading("demo"), 1, 2).words == "1 hot and 2 dead pixels"
+
+
 def test_the_corrections_say_what_they_found(instrument):
     done = {"corrections": {"mask_faulty": "3 hot"}, "corrected": ("Left out.", "Moved.")}
     instrument.pipeline.publish("scan", summary(**done))
@@ -180,7 +205,9 @@ def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():
     session = Session(FakeEngine({"demo": CALIBRATED, "bare": {}}), service).start()
     session.rest()
     hold = Event()
-    job = Job("health", "Checking", lambda c: hold.wait(5), about=lambda request: request.reading)
+    job = Job(
+        "health", "Checking", lambda c: hold.wait(PATIENCE_S), about=lambda request: request.reading
+    )
     session.pipeline.aside.perform(job)
     session.experiment.treatment.mask_faulty = True
     hold.set()
@@ -194,3 +221,18 @@ def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():
     assert [faults.hot for faults in session.all("faults")][:1] == [0]
     session.pipeline.close()
     service.close()
+
+
+def test_a_session_tells_of_empty_frames_and_of_a_coarse_step(tmp_path):
+    events = weak_events(400, metadata=truth(CALIBRATION, ABERRATIONS))
+    frames = [f if n % 60 else f[:0] for n, f in enumerate(events.frames())]
+    spoiled = from_frames(frames, SCAN_SHAPE, FRAME_SHAPE, metadata=events.metadata)
+    write_events(tmp_path / "scan.npz", spoiled)
+    engine, service = Engine(Catalogue(tmp_path)), ComputeService()
+    session = Session(engine, service, Experiment("scan.npz")).start()
+    session.until(lambda: session.all("current"))
+    assert session.all("current")[-1].startswith("8 of 480 frames (1.7 %) are empty")
+    assert any("undersamples" in note for note in session.all("scan")[-1].notes)
+    session.pipeline.close()
+    service.close()
+    engine.close()

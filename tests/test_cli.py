@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from scans import FRAME_SHAPE, write_4dcamera
 from typer.main import get_command
+from waiting import PATIENCE_S
 
 from app.cli import app, main
 from recon.io import open_events
@@ -26,7 +26,8 @@ BEAM = ("--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", 
 def python(*arguments, **options):
     """A process of its own, with the project's folder to import from."""
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, **options)
+    options |= {"cwd": ROOT, "timeout": PATIENCE_S}
+    return subprocess.run(command, capture_output=True, text=True, **options)
 
 
 @pytest.fixture
@@ -283,18 +284,34 @@ def test_an_unexpected_error_is_one_line_with_a_hint(small, monkeypatch, capsys)
     assert "LIVESTEM_DEBUG=1" in message
 
 
+BEGUN = """
+import app.cli, recon.demo
+
+simulate = recon.demo.simulate_nanotube
+
+def told(progress, **settings):
+    def tell(fraction):
+        print("begun", flush=True)
+        progress(fraction)
+    return simulate(progress=tell, **settings)
+
+recon.demo.simulate_nanotube = told
+app.cli.run()
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_is_stopped_ends_quietly(number, tmp_path):
     target = tmp_path / "scan.h5"
-    command = [sys.executable, "-m", "app.cli", "simulate", str(target), "--scan", "1024"]
+    command = [sys.executable, "-c", BEGUN, "simulate", str(target), "--scan", "1024"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        time.sleep(3)
+        assert process.stdout.readline() == b"begun\n"
         process.send_signal(number)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert output + errors == b""
+    assert output.replace(b"begun\n", b"") + errors == b""
     assert list(tmp_path.iterdir()) == []
 
 

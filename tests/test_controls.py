@@ -5,7 +5,7 @@ import pytest
 from app.state import AberrationState, DisplayState
 from app.views.controls import Controls, spec
 from app.views.panels import PolarControls
-from app.views.shell import Notices, Upload
+from app.views.shell import Notices
 
 
 def test_a_parameter_describes_its_control():
@@ -42,7 +42,7 @@ def test_a_moving_slider_is_heard_after_16_ms():
     from panel.reactive import Syncable
 
     assert Syncable._debounce == 50
-    assert Controls._debounce == 16
+    assert Controls()._debounce == 16
 
 
 def test_buttons_press():
@@ -81,20 +81,3 @@ def test_notices_are_told_once_and_can_be_dismissed():
     assert len(notices.items) == Notices.MOST
     notices.clear("notice")
     assert notices.items == []
-
-
-def test_a_file_arrives_in_pieces_and_in_order():
-    from base64 import b64encode
-
-    arrived = []
-    upload = Upload(lambda name, content: arrived.append((name, content)))
-
-    def piece(at, data, last=False):
-        message = {"does": "piece", "transfer": 5, "at": at, "name": "a.h5", "last": last}
-        upload._handle_msg(message | {"data": b64encode(data).decode()})
-
-    upload._handle_msg({"does": "begin", "transfer": 5})
-    piece(0, b"one ")
-    piece(99, b"lost")
-    piece(4, b"two", last=True)
-    assert arrived == [("a.h5", b"one two")]

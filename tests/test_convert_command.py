@@ -81,11 +81,16 @@ def test_dense_frames_of_low_counts_become_events_exactly(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "words"),
-    [("f4", "float32 with no whole numbers"), ("u1", "uint8 with counts so high")],
+    ("value", "dtype", "words"),
+    [
+        (0.5, "f4", "holds 0.5: counts are whole numbers"),
+        (100, "f4", "Frames hold 7200 counts each, so many"),
+        (100, "u1", "Frames hold 7200 counts each, so many"),
+        (-1, "i2", "holds -1: counts are not below zero"),
+    ],
 )
-def test_frames_that_are_no_electrons_are_refused(tmp_path, capsys, dtype, words):
-    np.save(tmp_path / "frames.npy", np.full((5, 6, 8, 9), 100, dtype))
+def test_frames_that_are_no_electrons_are_refused(tmp_path, capsys, value, dtype, words):
+    np.save(tmp_path / "frames.npy", np.full((5, 6, 8, 9), value, dtype))
     said = refused(capsys, tmp_path / "frames.npy", tmp_path / "out.h5")
     assert words in said
     assert "`livestem count`" in said
@@ -97,6 +102,10 @@ def test_what_a_format_needs_to_be_told_and_what_is_lost(tmp_path, capsys):
     files.write(tmp_path / "a.tpx3", [files.chunk([files.hit(*hit) for hit in hits])])
     source, target = tmp_path / "a.tpx3", tmp_path / "a.h5"
     assert "give the dwell_time" in refused(capsys, source, target, "--scan-shape", "3,4")
+    twice = "--dwell-time-us", "1", "--option", "dwell_time=1e-6"
+    assert "given twice" in refused(capsys, source, target, "--scan-shape", "3,4", *twice)
+    by_number = tmp_path / "by_number.npz"
+    printed(capsys, source, by_number, "--scan-shape", "3,4", "--dwell-time-us", "1")
     told = "--scan-shape", "3,4", "--option", "dwell_time=1e-6"
     found, said = printed(capsys, source, target, *told, "--option", "cluster_window_ns=0")
     assert found[2] == "12"

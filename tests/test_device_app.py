@@ -201,7 +201,7 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
     level = fake.live
     assert steps > 30
     assert level > 0
-    for number, step in enumerate(range(0, steps, max(1, steps // TRIED))):
+    for number, step in enumerate(range(0, steps, -(-steps // TRIED))):
         failing.after = step
         session = opened(engine, service, number)
         assert session.all("error") == []
@@ -225,7 +225,7 @@ def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, servic
     before = fake.allocations
     close(engine, opened(engine, service))
     steps = fake.allocations - before
-    for number, step in enumerate(range(1, steps, max(1, steps // TRIED))):
+    for number, step in enumerate(range(1, steps, -(-steps // TRIED))):
         fake.fail_at(step)
         session = opened(engine, service, number)
         assert session.all("error") == session.all("notice") == []

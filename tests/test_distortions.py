@@ -66,14 +66,14 @@ def test_numbers_are_taken_as_given(bent):
 
 def test_dense_frames_and_bad_words_are_refused(bent, tmp_path, capsys):
     frames = of_array(np.ones((8, 8, 5, 5), np.uint8))
-    with pytest.raises(ValueError, match="need single electrons"):
+    with pytest.raises(ValueError, match="Straight rows need single electrons"):
         straightened(frames, np.ones((5, 5)), straightening("none", "none", 0.1))
     write_events(tmp_path / "bent.npz", bent)
     command = ["reconstruct", str(tmp_path / "bent.npz"), "-o", str(tmp_path / "out.h5"), *BEAM]
     for words, sentence in (
         (["--descan", "some"], "is not a number"),
         (["--descan", "1,2,3"], "ten numbers"),
-        (["--ellipse", "3,10"], "ratio from 1 to 2"),
+        (["--ellipse", "5,10"], "ratio from 1 to 4"),
         (["--shear", "9"], "are covered by all of them"),
     ):
         assert main([*command, *words]) == 2

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, weak_phase
 from sessions import Session
+from waiting import PATIENCE_S
 
 import recon.io
 from app.catalogue import Catalogue
@@ -70,7 +71,7 @@ def test_a_scan_is_in_memory_once(engine, monkeypatch):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert len(reads) == 1
     assert all(events is found[0] for events in found)
     assert engine.scan(READING, Region()).events is found[0]
@@ -282,7 +283,9 @@ def test_a_copy_is_kept_where_the_server_wants_one(session, tmp_path, caplog):
     (copy,) = session.engine.results.iterdir()
     assert copy.read_bytes() == saved.data
     session.engine.results = copy
-    assert session.pipeline.export("tiff").filename == saved.filename
+    again = session.pipeline.export("tiff")
+    assert again.filename == saved.filename
+    assert again.warning.startswith("No copy was kept in the server's folder of results: ")
     assert "No copy was kept" in caplog.text
 
 

@@ -21,7 +21,7 @@ from app.results import Flatness, PhaseImage
 from recon.optics import Aberrations, electron_wavelength
 
 FOUND = FitFound(
-    {"defocus": 12.0}, {"defocus": 0.1}, (), None, None, Aberrations(), 0.06, 0.98, 0.5, 1.1, 300
+    {"defocus": 12.0}, {"defocus": 0.1}, (), None, None, Aberrations(), 0.06, 0.5, 0.98, 1.1, 300
 )
 
 

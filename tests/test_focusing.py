@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from sessions import CALIBRATED, FakeEngine, Session
+from waiting import PATIENCE_S
 
 from app.focusing import FitFound, adopt, fit_job
 from app.history import History
@@ -22,11 +23,12 @@ FIT = SimpleNamespace(
     frequencies=300,
     rotation_deg=None,
     rotation_error=None,
+    remarks=(),
 )
 
 
-def found(shown=0.97, **more):
-    return FitFound.of(SimpleNamespace(**{**vars(FIT), **more}), Aberrations(), (0.06, 0.98, shown))
+def found(full=0.99, **more):
+    return FitFound.of(SimpleNamespace(**{**vars(FIT), **more}), Aberrations(), (0.06, 0.98, full))
 
 
 def test_values_and_errors_have_the_units_of_the_sliders():
@@ -43,7 +45,12 @@ def test_values_and_errors_have_the_units_of_the_sliders():
     assert found().summary == "Tiles 6 → 98 % flat · misfit 1.15"
     assert "C21a" in found().remark
     assert not found().better_full
-    assert found(shown=0.3).better_full
+    # The figure beside the coefficients is that of the tiles that are shown, as in the status line.
+    far = FitFound.of(FIT, Aberrations(), (0.02, 0.07, 0.53))
+    assert far.better_full
+    assert far.summary.startswith("Tiles 2 → 7 % flat")
+    assert "with it 53 % is flat" in far.remark
+    assert found(remarks=("Too thick.",)).remark.startswith("Too thick. ")
     large = found(errors={"C21a": 1454750.0}, aberrations=Aberrations(C21a=4.912e6))
     assert large.rows == [("C21a", "490000 ± 150000", "nm")]
 
@@ -84,11 +91,11 @@ def session(monkeypatch):
 
     def fit(g, start, orders, *, locked, rotation, progress):
         made.calls.append((g, start, orders, locked, rotation))
-        assert made.go.wait(5)
+        assert made.go.wait(PATIENCE_S)
         return FIT
 
     monkeypatch.setattr("recon.aberration_fit.fit_aberrations", fit)
-    monkeypatch.setattr("recon.flatness.flatness", lambda g, aberrations: 0.5)
+    monkeypatch.setattr("recon.flatness.flatness", lambda *which: 0.5)
     made.rest()
     yield made
     made.pipeline.close()

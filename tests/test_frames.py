@@ -9,7 +9,7 @@ from recon.calibration import Calibration
 from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.frames import DenseFrames, of_array
-from recon.frames_events import events_from_frames, takes_less_as_events
+from recon.frames_events import NoCounts, events_from_frames, takes_less_as_events
 from recon.gfunction import build_sidebands
 
 SCAN, DETECTOR = (5, 7), (9, 11)
@@ -77,7 +77,7 @@ def test_what_is_no_scan_is_refused(array, shape, sentence):
         of_array(array, shape)
 
 
-@pytest.mark.parametrize("dtype", ["?", "u1", "i2", ">u4", "i8"])
+@pytest.mark.parametrize("dtype", ["?", "u1", "i2", ">u4", "i8", "f2", ">f4", "f8"])
 def test_counts_become_as_many_electrons_and_back(dtype):
     data = counts(0.4).astype(dtype)
     frames = of_array(data, metadata={"energy": 8e4}, source=Source("scan", "test"))
@@ -103,17 +103,44 @@ def test_events_do_not_depend_on_slabs(monkeypatch):
 def test_sparse_counts_take_less_as_events_and_others_do_not():
     assert takes_less_as_events(of_array(counts(0.1, np.uint16)))
     assert not takes_less_as_events(of_array(counts(3.0, np.uint16)))
-    assert not takes_less_as_events(of_array(counts(0.1, np.float32)))
+    assert takes_less_as_events(of_array(counts(0.1, np.float32)))
+    assert not takes_less_as_events(of_array(counts(0.1, np.float32) + 0.5))
     assert not takes_less_as_events(of_array(-counts(0.1, np.int16)))
 
 
 def test_what_is_no_count_is_not_made_an_electron():
-    with pytest.raises(ValueError, match="hold no counts"):
-        events_from_frames(of_array(counts(dtype=np.float32)))
-    data = counts(dtype=np.int16)
-    data[2, 3, 4, 5] = -2
-    with pytest.raises(ValueError, match="scan position 17 holds -2"):
-        events_from_frames(of_array(data))
+    for value, dtype, why in [
+        (-2, "i2", "holds -2: counts are not below zero"),
+        (-2, "f4", "holds -2.0: counts are not below zero"),
+        (0.5, "f8", "holds 0.5: counts are whole numbers"),
+        (np.nan, "f4", "holds nan: counts are whole numbers"),
+        (2**32 - 1, "u4", "holds 4294967295: no pixel counts so many"),
+        (2**64 - 1, ">u8", "holds 18446744073709551615: no pixel counts so many"),
+        (1e12, "f4", "holds 999999995904.0: counts are whole numbers"),
+    ]:
+        data = counts(dtype=dtype)
+        data[2, 3, 4, 5] = value
+        with pytest.raises(NoCounts, match=f"scan position 17 {why}"):
+            events_from_frames(of_array(data))
+
+
+def test_no_more_electrons_are_made_than_there_may_be():
+    data = counts()
+    assert events_from_frames(of_array(data), most=int(data.sum())).electrons == data.sum()
+    with pytest.raises(NoCounts, match=rf"scan position 34 hold {data.sum()} counts, so many"):
+        events_from_frames(of_array(data), most=int(data.sum()) - 1)
+
+
+@pytest.mark.parametrize("dtype", ["f2", ">f2", "f4", "f8", np.longdouble])
+def test_sums_of_real_numbers_are_those_of_the_same_counts_in_any_precision(dtype):
+    data = counts(3.0)
+    ours, theirs = of_array(data.astype(dtype)), of_array(data)
+    mask = np.ones(DETECTOR, bool)
+    for sums in (frames_sums.pacbed, frames_sums.centre_of_mass):
+        np.testing.assert_array_equal(sums(ours), sums(theirs))
+    np.testing.assert_array_equal(
+        frames_sums.sum_masks(ours, {"m": mask})["m"], data.sum(axis=(2, 3))
+    )
 
 
 def both(mean=0.5, **kwargs):

@@ -10,7 +10,7 @@ from recon.dose import split_events
 from recon.errors import Cancelled
 from recon.gfunction import build_sidebands
 from recon.halves import SplitHalf, split_half
-from recon.resolution import ring_correlation, ring_width
+from recon.resolution import RingCorrelation, ring_correlation, ring_width
 from recon.simulate import sample_events
 from recon.ssb import single_sideband
 
@@ -40,8 +40,9 @@ def test_the_correlation_is_that_of_the_object_and_its_counting_noise(scan):
         return np.fft.ifft2(truth + spread * white).real
 
     steps = calibration.scan_sampling
-    width = ring_width(SCAN, steps, 1.7 * calibration.k0)
-    draws = [ring_correlation(noisy(), noisy(), steps, width).correlation for _ in range(40)]
+    limit = 1.7 * calibration.k0
+    how = steps, ring_width(SCAN, steps, limit), limit
+    draws = [ring_correlation(noisy(), noisy(), *how).correlation for _ in range(40)]
     inside = found.curve.q < 1.6 * calibration.k0
     mean, deviation = (f(draws, axis=0)[inside] for f in (np.mean, np.std))
     assert mean[:3].min() > 0.8
@@ -112,4 +113,21 @@ def test_halves_of_noise_are_not_said_to_agree():
     clear = SplitHalf(ring_correlation(*same, (0.4, 0.4), 0.3), same)
     # To the last ring of four.
     last = 1 / clear.curve.q[-1]
-    assert f"agree down to (1/7: {last:.3g} Å; half bit: {last:.3g} Å" in clear.statement
+    assert f"agree down to {last:.3g} Å: the scan step is the limit" in clear.statement
+
+
+def test_a_limit_that_some_criteria_reach_is_named_once_beside_the_others():
+    correlation = np.array([0.9, 0.3, 0.16, 0.16, 0.16])
+    curve = RingCorrelation(np.arange(1, 6) / 10, correlation, np.full(5, 4000))
+    said = SplitHalf(curve, np.zeros((2, 8, 8)), "band limit").statement
+    # Half a bit asks for .23 of rings this large: between the second and the third.
+    between = 1 / (0.2 + 0.1 * (0.3 - half_bit(4000)) / 0.14)
+    assert said == (
+        f"Two halves of the electrons agree down to (half bit: {between:.3g} Å; "
+        "1/7 and 3 sigma: 2 Å, up to the band limit)."
+    )
+
+
+def half_bit(count):
+    root = np.sqrt(count)
+    return (0.2071 + 1.9102 / root) / (1.2071 + 0.9102 / root)

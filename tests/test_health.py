@@ -9,7 +9,7 @@ import pytest
 from recon.com import centre_of_mass
 from recon.events import from_frames
 from recon.frames import of_array
-from recon.health import health
+from recon.health import faulty_pixels, health
 from recon.masking import without
 from recon.simulate import sample_events
 from recon.virtual import pacbed
@@ -207,3 +207,43 @@ def test_a_scan_without_electrons_is_not_well_and_one_too_small_says_so(shape):
 
 def test_empty_frames_are_not_well():
     assert health(of_array(np.zeros((8, 9, 16, 16), np.float32)))["signal"].verdict == "bad"
+
+
+def covered(shape, centre, radius, stop, counts):
+    """(Ky, Kx) sum of frames of a sharp disc, with what a `stop` leaves of it."""
+    y, x = np.indices(shape)
+    r = np.hypot(y - centre[0], x - centre[1])
+    expected = np.where(r < radius, counts, 1e-3 * counts)
+    expected[stop(y - centre[0], x - centre[1])] = 0
+    return np.random.default_rng(3).poisson(expected), r
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda y, x: (np.hypot(y, x) < 6) | ((abs(x) < 2) & (y < 0)),
+        lambda y, x: np.hypot(y, x) < 14,
+        lambda y, x: (abs(x - y) < 4) & (y < 5),
+        lambda y, x: np.hypot(y - 5, x + 6) < 3,
+    ],
+    ids=["a stop on its arm", "most of the disc", "a bar across", "beside the middle"],
+)
+@pytest.mark.parametrize("counts", [60, 3000])
+def test_all_of_a_beam_stop_is_dead(stop, counts):
+    pattern, r = covered((72, 64), (36.4, 31.3), 20.0, stop, counts)
+    y, x = np.indices(pattern.shape)
+    wanted = stop(y - 36.4, x - 31.3) & (r < 20)
+    hot, dead = faulty_pixels(pattern)
+    assert wanted.sum() > 25
+    # A pixel on the rim that is lit in part may pass for either.
+    assert dead[wanted & (r < 19.5)].all()
+    assert not dead[~wanted & (r < 19.5)].any()
+    assert not hot.any()
+
+
+def test_a_disc_that_is_only_uneven_has_no_dead_pixels():
+    """Thick crystals leave three quarters in their dark bands; a fifth is left here."""
+    y, x = np.indices((72, 64))
+    r = np.hypot(y - 36.4, x - 31.3)
+    expected = np.where(r < 20, 500 * (0.6 + 0.4 * np.cos(y / 2) * np.cos(x / 2.5)), 0.5)
+    assert not np.logical_or(*faulty_pixels(np.random.default_rng(1).poisson(expected))).any()

@@ -7,7 +7,8 @@ import pytest
 from test_health import CENTRE, FRAME, SCAN, disc, scan
 
 from recon.frames import of_array
-from recon.health import faulty_pixels, health
+from recon.frames_events import events_from_frames
+from recon.health import faulty_pixels, health, outliers
 from recon.masking import without
 from recon.virtual import pacbed
 
@@ -122,3 +123,67 @@ def test_a_mask_that_leaves_nothing_is_no_fault():
     events = scan(electrons=5)
     everything = replace(without(events, np.ones(FRAME, bool)))
     assert not health(everything).hot.any()
+
+
+def gone(which):
+    """(Sy, Sx) bool: frames that were never written."""
+    mask = np.zeros(SCAN, bool)
+    mask[which] = True
+    return mask
+
+
+LOST = {
+    "a quarter": gone(np.s_[20:32]),
+    "the last rows": gone(np.s_[21:]),
+    "nearly all": gone(np.s_[5:]),
+    "every other row": gone(np.s_[::2]),
+    "columns": gone(np.s_[:, 17:30]),
+    "the last column": gone(np.s_[:, -1]),
+    "one frame": gone((7, 9)),
+    "from the middle of a row on": np.arange(SCAN[0] * SCAN[1]).reshape(SCAN) > 1700,
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize("kind", ["frames", "background", "offset", "electrons"])
+def test_each_empty_frame_is_found_and_nothing_is_said_of_the_others(kind, lost):
+    rng, mask = np.random.default_rng(3), LOST[lost]
+    level = {"background": 1.5, "offset": 10.0}.get(kind, 0.0)
+    data = rng.poisson(np.broadcast_to(400 * disc() + level, (*SCAN, *FRAME)))
+    data[mask] = 0
+    cube = of_array(data.astype({"offset": "f4"}.get(kind, "u2")))
+    report = health(events_from_frames(cube) if kind == "electrons" else cube)
+    np.testing.assert_array_equal(report["frames"].picture, -mask.astype(int))
+    assert report["frames"].values["empty frames"] == (mask.sum(), "")
+    assert report["frames"].verdict == ("look" if lost == "one frame" else "bad")
+    assert report["frames"].meaning.startswith(f"{mask.sum()} frame")
+    assert verdicts(report) <= {"frames", "flyback"}
+
+
+def test_rows_without_an_electron_are_found_where_single_frames_may_be_empty():
+    def stop(expected):
+        expected[30:] = 0
+
+    report = health(scan(stop, electrons=2))
+    assert report["frames"].values["empty frames"] == (18 * SCAN[1], "")
+    assert health(scan(electrons=2))["frames"].values["empty frames"] == (0, "")
+    dose = report["dose"].values["electrons a position"][0]
+    assert dose == pytest.approx(2, rel=0.1)
+
+
+def test_sums_below_zero_are_not_taken_for_many_electrons():
+    data = np.random.default_rng(0).normal(-5, 1, (9, 10, 12, 12)).astype(np.float32)
+    data[4] = 0
+    assert health(of_array(data))["frames"].values["empty frames"] == (0, "")
+
+
+@pytest.mark.parametrize("judge", [outliers.too_many, outliers.too_few])
+def test_a_map_is_judged_alike_in_strips_and_as_a_whole(judge, monkeypatch):
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(50, (300, 70))
+    counts.flat[rng.choice(counts.size, 300, replace=False)] = 0
+    counts.flat[rng.choice(counts.size, 300, replace=False)] = 120
+    whole = judge(counts)
+    assert whole.sum() > 200
+    monkeypatch.setattr(outliers, "STRIP", 70 * 45)
+    np.testing.assert_array_equal(judge(counts), whole)

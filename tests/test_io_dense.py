@@ -209,7 +209,8 @@ def test_low_counts_open_as_events_and_high_ones_as_frames(tmp_path):
     events = open_scan(npy(tmp_path, low))
     assert isinstance(events, ElectronEvents)
     assert events.electrons == low.sum()
-    for data in (low + 9, low.astype(np.float32)):
+    assert open_scan(npy(tmp_path, low.astype(np.float32))).electrons == low.sum()
+    for data in (low + 9, low.astype(np.float32) + 0.5):
         frames = open_scan(npy(tmp_path, data))
         assert isinstance(frames, DenseFrames)
         np.testing.assert_array_equal(whole(frames), data)
@@ -288,15 +289,21 @@ def test_the_field_of_view_of_newer_empad_software_is_that_of_the_larger_side(tm
 
 
 def test_empad_frames_that_are_missing_or_too_few_are_told(tmp_path):
-    empad_file(tmp_path)
+    data = empad_file(tmp_path)
     raw = (tmp_path / "raw.raw").read_bytes()
     (tmp_path / "raw.raw").write_bytes(raw[:-1000])
-    with pytest.raises(UnreadableFile, match="no whole number of frames"):
-        open_frames(tmp_path / "scan.xml")
+    frames = open_frames(tmp_path / "scan.xml")
+    assert frames.scan_shape == (1, 3)
+    np.testing.assert_array_equal(whole(frames), data[:1])
+    stopped, cut = frames.source.notes
+    assert "5 frames, scan.xml speaks of 2 × 3 positions (6): 1 whole row is taken" in stopped
+    assert "2 frames of an unfinished row are left out" in stopped
+    assert "raw.raw ends within a frame (65560 of 66560 bytes)" in cut
     (tmp_path / "raw.raw").write_bytes(raw[: 4 * 66560])
-    with pytest.raises(UnreadableFile, match=r"speaks of 2 × 3 frames, raw\.raw holds 4"):
-        open_frames(tmp_path / "scan.xml")
     assert open_frames(tmp_path / "scan.xml", scan_shape=(2, 2)).scan_shape == (2, 2)
+    (tmp_path / "raw.raw").write_bytes(raw[:1000])
+    with pytest.raises(UnreadableFile, match="less than a frame"):
+        open_frames(tmp_path / "scan.xml")
     (tmp_path / "raw.raw").unlink()
     with pytest.raises(UnreadableFile, match="not beside it"):
         open_frames(tmp_path / "scan.xml")

@@ -6,6 +6,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from dm_files import image, write_dm
 from test_io_dense import (
     DATA,
     blo_file,
@@ -22,7 +23,7 @@ from test_io_dense import (
 )
 
 from recon.errors import UnreadableFile
-from recon.io.dense import is_dense, open_frames, rosetta
+from recon.io.dense import is_dense, open_frames
 
 WRITERS = [npy, hdf5, hspy, emd, zarr_zip, tvips, mrc, blo_file, dectris_file]
 
@@ -146,15 +147,6 @@ def test_what_rosettasciio_raises_is_a_sentence(tmp_path):
         open_frames(tmp_path / "scan.dm3")
 
 
-def test_a_pattern_stored_before_the_scan_is_put_behind_it():
-    axes = [{"units": u, "scale": s} for u, s in [("1/nm", 1), ("1/nm", 1), ("nm", 2), ("nm", 3)]]
-    data, ordered = rosetta._scan_first(DATA, axes)
-    np.testing.assert_array_equal(data, DATA.transpose(2, 3, 0, 1))
-    assert [axis["scale"] for axis in ordered] == [2, 3, 1, 1]
-    data, _ = rosetta._scan_first(DATA, axes[2:] + axes[:2])
-    assert data is DATA
-
-
 def test_empad_descriptions_that_are_no_xml_are_not_taken_for_one(tmp_path):
     empad_file(tmp_path)
     (tmp_path / "scan.xml").write_text("<root><raw_file filename='raw.raw'></root>")
@@ -162,9 +154,11 @@ def test_empad_descriptions_that_are_no_xml_are_not_taken_for_one(tmp_path):
         open_frames(tmp_path / "scan.xml")
 
 
-@pytest.mark.parametrize(
-    ("write", "module"), [(zspy, "zarr"), (mrc, "rsciio.mrc"), (tvips, "rsciio.tvips")]
-)
+def dm4(folder, data):
+    return write_dm(folder / "scan.dm4", image(data.astype("<u2"), (1.0,) * 4, ""))
+
+
+@pytest.mark.parametrize(("write", "module"), [(zspy, "zarr"), (dm4, "rsciio.digitalmicrograph")])
 def test_a_library_that_is_not_installed_is_named(write, module, tmp_path, monkeypatch):
     path = write(tmp_path, DATA)
     monkeypatch.setitem(sys.modules, module, None)

@@ -21,7 +21,7 @@ from recon.errors import UnreadableFile
 from recon.io import READERS, WRITERS, npz, open_events, write_events
 
 EXAMPLES = int(os.environ.get("LIVESTEM_FUZZ", 120))
-PATIENCE_S = 120
+PATIENCE_S = 600
 """Beyond which an input counts as a hang; the slowest takes well under a second."""
 MEMORY = 192 << 20
 """Bytes that no file of some kilobytes may take."""

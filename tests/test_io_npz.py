@@ -158,6 +158,9 @@ class TestMetadata:
         [
             {"energy": -1.0},
             {"energy": np.nan},
+            {"energy": 3e8},  # eV taken for keV
+            {"semiangle_cutoff": 21_400},  # µrad taken for mrad
+            {"scan_sampling": (1e10, 1e10)},  # 1 m
             {"scan_sampling": 0.3},
             {"scan_sampling": (0.3, 0.0)},
             {"transpose": "perhaps"},

@@ -118,6 +118,47 @@ def arrays(form="csr", **changes):
     return {name: value for name, value in values.items() if value is not None}
 
 
+def gcxs(cube, axes, **changes):
+    """The arrays that pydata's sparse.GCXS stores: rows are `axes`, flattened, columns the rest."""
+    order = [*axes, *(axis for axis in range(cube.ndim) if axis not in axes)]
+    rows = int(np.prod([cube.shape[axis] for axis in axes]))
+    table = sparse.csr_array(np.transpose(cube, order).reshape(rows, -1))
+    return {
+        "format": np.array("gcxs"),
+        "shape": np.array(cube.shape),
+        "compressed_axes": np.array(axes),
+        "fill_value": np.array(0),
+        "data": table.data,
+        "indices": table.indices,
+        "indptr": table.indptr,
+    } | changes
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (0,), (3,), (0, 2), (1, 2, 3)])
+def test_gcxs_is_read_whatever_its_rows_are(axes, path):
+    cube = np.random.default_rng(3).poisson(0.3, (3, 4, 5, 6))
+    np.savez(path, **gcxs(cube, axes))
+    np.testing.assert_array_equal(dense(open_events(path)), cube)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"fill_value": np.array(2)}, "what is not listed counts 2, not 0"),
+        ({"compressed_axes": np.array([0, 7])}, r"has the rows \[0, 7\]"),
+        ({"compressed_axes": np.array([0, 0])}, r"has the rows \[0, 0\]"),
+        ({"compressed_axes": np.array([0, 1, 2, 3])}, "has the rows"),
+        ({"compressed_axes": np.array([0])}, "indptr has 13 entries for 3 lines"),
+        ({"indptr": np.arange(13)}, "does not rise from 0"),
+        ({"indices": np.array([99])}, "does not rise from 0 to the 1 stored"),
+    ],
+)
+def test_gcxs_that_does_not_fit_is_refused(changes, match, path):
+    cube = np.random.default_rng(3).poisson(0.3, (3, 4, 5, 6))
+    np.savez(path, **gcxs(cube, (0, 1), **changes))
+    refused(path, match)
+
+
 class TestDamage:
     @pytest.mark.parametrize(
         ("changes", "match"),

@@ -38,6 +38,41 @@ def test_a_hashed_password_lets_in_and_nothing_else_does(htpasswd):
     assert not users.admits("ben")
 
 
+def test_a_password_keeps_the_spaces_at_its_ends():
+    users = Users({"anna": hashed(" right "), "ben": "plain "})
+    assert users.match("anna", " right ")
+    assert users.match("ben", "plain ")
+    for name, password in [("anna", "right"), ("anna", " right"), ("ben", "plain")]:
+        assert not users.match(name, password)
+
+
+def test_a_name_is_the_same_in_both_ways_of_writing_its_letters(tmp_path):
+    path = tmp_path / "users"
+    path.write_text(f"Jo\u0308rg:{hashed('x')}\n", encoding="utf-8")
+    users = read_users(path)
+    assert users.match("J\u00f6rg", "x")
+    assert users.match("Jo\u0308rg", "x")
+    assert not users.match("JÖRG", "x")
+
+
+@pytest.mark.parametrize("costs", [(4,), (5, 4), (4, None), (5, 6, 4)])
+def test_every_name_costs_the_same_work(monkeypatch, costs):
+    """What is compared for whom: the time follows from it, and is not measured here."""
+    people = {
+        f"user{number}": "plain" if cost is None else f"$2b${cost:02}$" + NOBODY[7:]
+        for number, cost in enumerate(costs)
+    }
+    users, compared = Users(people), []
+    monkeypatch.setattr(bcrypt, "checkpw", lambda secret, known: bool(compared.append(known)))
+    work = set()
+    for name in [*people, "nobody", "", "x" * 1000]:
+        compared.clear()
+        users.match(name, "wrong")
+        work.add(tuple(known[4:6] for known in compared))
+    assert len(work) == 1
+    assert work.pop() == tuple(sorted(f"{cost:02}".encode() for cost in costs if cost))
+
+
 def test_plain_passwords_as_panel_takes_them(tmp_path):
     path = tmp_path / "users.json"
     path.write_text(json.dumps({"anna": "one", "ben": "zwölf"}))
@@ -70,6 +105,7 @@ def test_passwords_do_not_show():
         ('{"": "x"}', "without a name"),
         ("anna:secret", "Line 1"),
         ("anna:$apr1$secret", "htpasswd -B"),
+        ("anna:$2y$05$secret", "htpasswd -B"),
         (b"\xff\xfe", "not text"),
     ],
 )
@@ -87,7 +123,12 @@ GIVEN = {"PANEL_OAUTH_KEY": "key", "PANEL_OAUTH_SECRET": "secret"}
 @pytest.mark.parametrize(
     ("people", "come", "stay_out"),
     [
-        ("anna,Ben", ["anna", "ANNA", "ben"], ["anna2", "", "carla"]),
+        ("anna,Ben", ["anna", "Ben"], ["ANNA", "ben", "anna2", "", "carla"]),
+        # Letters that are one another's case, or look alike, are other people's.
+        ("sam,kim,strasse", ["sam"], ["ſam", "SAM", "\u212aim", "straße", "ｓam"]),
+        # One letter in two ways of writing it (NFC, NFD) is one.
+        ("J\u00f6rg", ["J\u00f6rg", "Jo\u0308rg"], ["Jorg", "jörg"]),
+        ("Jo\u0308rg", ["J\u00f6rg", "Jo\u0308rg"], []),
         ("@lab.example.org", ["anna@lab.example.org"], ["a@xlab.example.org", "@lab.example.org"]),
         ("*", ["anyone"], []),
     ],

@@ -195,3 +195,53 @@ def test_no_electrons_have_no_orientation():
     events = ElectronEvents(np.empty(0, np.uint32), offsets, (20, 20), (64, 64))
     with pytest.raises(ValueError, match="same at every scan position"):
         find_orientation(events, (1, 1), (32, 32), 15)
+
+
+def even_phase(shape, sampling, seed):
+    """(Sy, Sx) phase [rad] as often positive as negative, and its gradient (y, x) [rad/Å]."""
+    q_y, q_x = (np.fft.fftfreq(n, s) for n, s in zip(shape, sampling, strict=True))
+    q = np.hypot(q_y[:, None], q_x)
+    waves = np.fft.fft2(np.random.default_rng(seed).normal(size=shape)) * ((q > 0.15) & (q < 0.6))
+    gradient = [2j * np.pi * a * waves for a in (q_y[:, None], q_x)]
+    return np.fft.ifft2(waves).real, np.fft.ifft2(gradient).real
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("rotation", "transpose"), [(25, False), (-160, True)])
+def test_the_dark_field_tells_the_sign_where_the_field_leaves_it_open(rotation, transpose, seed):
+    sampling = (0.3, 0.3)
+    phase, gradient = even_phase((96, 104), sampling, seed)
+    rng = np.random.default_rng(seed + 50)
+    field = on_detector(gradient, rotation, transpose)
+    field = field + 0.5 * field.std() * rng.normal(size=field.shape)
+    # Electrons of atoms that scatter in proportion to their phase.
+    dark = rng.poisson(20 * (1 + 0.1 * phase / phase.std()).clip(0))
+    alone = estimate_orientation(field, sampling)
+    found = estimate_orientation(field, sampling, lambda: dark)
+    assert alone.sign_confidence < 0.99
+    assert not alone.by_dark_field
+    assert found.by_dark_field
+    assert found.sign_confidence > 0.999
+    assert "sign from the dark field" in found.statement
+    assert difference(found.rotation_deg, rotation) < 2
+    inverted = estimate_orientation(field, sampling, lambda: 40 - dark)
+    assert difference(inverted.rotation_deg, rotation + 180) < 2
+
+
+def test_a_dark_field_of_something_else_leaves_the_sign_open():
+    sampling = (0.3, 0.3)
+    _, gradient = even_phase((96, 104), sampling, 0)
+    others = (even_phase((96, 104), sampling, seed)[0] for seed in range(1, 20))
+    told = [estimate_orientation(gradient, sampling, lambda o=o: o) for o in others]
+    assert sum(found.by_dark_field for found in told) == 0
+    assert all("turn by 180°" in found.statement for found in told)
+    nothing = estimate_orientation(gradient, sampling, lambda: np.zeros((96, 104)))
+    assert not nothing.by_dark_field
+
+
+def test_a_sign_that_is_sure_asks_no_dark_field():
+    def dark():
+        raise AssertionError
+
+    field = atoms((96, 96), (0.3, 0.3))
+    assert not estimate_orientation(field, (0.3, 0.3), dark).by_dark_field

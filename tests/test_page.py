@@ -71,7 +71,7 @@ class StandIn:
     def export(self, kind):
         if kind == "tiff":
             raise ValueError("There is nothing to save yet.")
-        return SimpleNamespace(filename="a.h5", data=b"all", media_type="")
+        return SimpleNamespace(filename="a.h5", data=b"all", media_type="", warning="")
 
     def close(self):
         self.closed = True
@@ -348,7 +348,7 @@ def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
 
 
 def test_an_upload_that_is_no_scan_is_refused(instrument):
-    instrument._uploaded("picture.jpg", b"")
+    instrument.panels.upload._begin({"transfer": 1, "name": "picture.jpg", "size": 9})
     assert "picture.jpg" in instrument.notices.items[0][2]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_arrays import CUDARuntimeError, OutOfMemoryError
 from fake_gpu import fake_gpu
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 
 from app import placement
 from app.placement import Placement, Turns, brought_home, released_by, room_on
@@ -176,17 +176,17 @@ def test_a_redraw_comes_home_and_is_tried_twice(placed, fake):
 
 
 def test_long_work_lets_redraws_go_first():
-    turns, order = Turns(patience=10), []
+    turns, order = Turns(patience=PATIENCE_S), []
     drawing, draw = threading.Event(), threading.Event()
 
     def redraw():
         with turns.redraw():
             drawing.set()
-            draw.wait(10)
+            draw.wait(PATIENCE_S)
             order.append("redraw")
 
     def build():
-        drawing.wait(10)
+        drawing.wait(PATIENCE_S)
         turns.give_way()
         order.append("batch")
 
@@ -195,7 +195,7 @@ def test_long_work_lets_redraws_go_first():
         thread.start()
     draw.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert order == ["redraw", "batch"]
 
 
@@ -223,7 +223,7 @@ def test_a_report_waits_for_the_batch_and_can_cancel(placed, fake, monkeypatch):
 
     with pytest.raises(Cancelled):
         placed.get(("slow", "scan"), slow, progress)
-    assert started.wait(10)
+    assert started.wait(PATIENCE_S)
     wait_until(lambda: not placed.store._flights)
 
 

@@ -1,6 +1,7 @@
 """Presets: what they hold, and that their file survives whatever writes it."""
 
 import json
+import stat
 from threading import Barrier, Thread
 
 import pytest
@@ -134,6 +135,20 @@ def test_a_write_that_fails_leaves_what_was_there(presets, monkeypatch):
         presets.save("b", FOCUS)
     assert presets.all() == {"a": FOCUS}
     assert not [p for p in file_of(presets).parent.iterdir() if p.name.startswith(".")]
+
+
+def test_nobody_else_on_the_machine_can_read_them(tmp_path):
+    folder = tmp_path / "presets"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)  # as an earlier version made it
+    presets = Presets(folder, "anna")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    presets.save("a", FOCUS)
+    modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == {".json": 0o600, ".lock": 0o600}
+
+    Presets(tmp_path / "new", "anna").save("a", FOCUS)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
 def test_sessions_that_save_at_once_lose_nothing(tmp_path):

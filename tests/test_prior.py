@@ -152,3 +152,39 @@ def test_bad_priors_are_refused():
     with pytest.raises(ValueError, match="not 'sum'"):
         single_sideband(g, MANY, "sum", prior=Prior(1, 1))
     assert hash(Prior(1, 2)) == hash(replace(Prior(1, 1), corner=2))
+
+
+def test_a_crystals_peaks_are_expected_as_they_are_measured():
+    """Waves that fit the scan: of twelve frequencies all is kept, and of noise hardly any."""
+    calibration = calibration_of(20.0, radius=9.0)
+    y, x = (np.arange(n) / n for n in SCAN)
+    waves = [(3, 5), (-6, 4), (9, 0), (0, 8), (5, -9), (-8, 2)]
+    phase = sum(0.03 * np.cos(2 * np.pi * (a * y[:, None] + b * x + 0.3 * a)) for a, b in waves)
+    intensities = expected_intensities(phase, calibration, DEFOCUSED, frame_shape=(23, 24))
+    g = build_sidebands(sample_events(intensities, 400, seed=1), calibration, 18)
+    prior = estimate_prior(g, DEFOCUSED)
+    extent = np.multiply(SCAN, calibration.scan_sampling)
+    found = {tuple(np.rint(q * extent).astype(int)) for *q, _ in np.array(prior.peaks)}
+    wanted = {(a, b) if b > 0 or (b == 0 and a > 0) else (-a, -b) for a, b in waves} | {(-9, 0)}
+    assert wanted <= found
+    assert len(found) <= len(wanted) + 1
+    powers = {tuple(np.rint(q * extent).astype(int)): p for *q, p in np.array(prior.peaks)}
+    # cos has two coefficients of half its amplitude.
+    np.testing.assert_allclose([powers[w] for w in wanted], 0.015**2, rtol=0.35)
+    assert f"{len(prior.peaks)} peaks" in prior.statement
+    at = prior.coefficients(g)
+    assert at[3, 5] == powers[3, 5]
+    assert at[-6, 4] == powers[-6, 4]
+    weighted = single_sideband(g, DEFOCUSED, prior=prior)
+    smooth = single_sideband(g, DEFOCUSED, prior=replace(prior, peaks=()))
+    gain = (weighted * phase).sum() / (phase**2).sum()
+    assert gain == pytest.approx(1, abs=0.1)
+    assert (smooth * phase).sum() / (phase**2).sum() < 0.8 * gain
+    assert np.std(weighted - phase) < 0.5 * np.std(phase)
+
+
+def test_noise_and_a_smooth_spectrum_have_no_peaks(drawn):
+    _, _, calibration, intensities = drawn
+    scans = (sample_events(intensities, 200, seed=seed) for seed in range(8))
+    peaks = [estimate_prior(build_sidebands(s, calibration, 12), DEFOCUSED).peaks for s in scans]
+    assert sum(map(bool, peaks)) <= 1

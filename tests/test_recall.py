@@ -15,6 +15,7 @@ from app.page import Page
 from app.presets import Preset, Presets
 from app.results import DpcImage, PhaseImage
 from app.views.sheet import SheetPage
+from app.views.slot import Slot
 
 
 class Resting:
@@ -103,6 +104,22 @@ def test_a_session_that_ends_while_it_compares_is_forgotten(resting, image, monk
     del page, feature
     gc.collect()
     assert gone() is None
+
+
+def test_a_page_that_closes_while_it_compares_draws_nothing_more(resting, image, monkeypatch):
+    monkeypatch.setattr("app.features.recall.at_rest", resting)
+    page = Page(StandIn, Catalogue(), {}, Document())
+    page.pipeline.subscribe(page.take)
+    publish_all(page, image)
+    feature = next(each for each in page.features if isinstance(each, Recall))
+    feature.compare()
+    held = feature.comparing.held
+    monkeypatch.setattr(Slot, "draw", lambda *args: pytest.fail("it draws"))
+    page.close()
+    assert feature.comparing.held is None
+    assert not held._views
+    # What comes last was closed too.
+    assert page.sheet.on_action is None
 
 
 def test_both_pictures_have_one_scale_until_that_is_switched_off(instrument, recall, image):

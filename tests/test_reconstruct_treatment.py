@@ -50,6 +50,23 @@ def test_hot_pixels_are_left_out_of_every_result(events, tmp_path, capsys):
     np.testing.assert_allclose(results["ssb/phase"], phase, atol=1e-6)
     _, parameters = reconstruct(tmp_path / "a.npz", tmp_path / "out.h5", *HOW, *DISC)
     assert parameters["treatment"] == []
+    said = "The detector has 2 hot pixels in every sum: --mask-hot leaves such pixels out."
+    assert parameters["faulty_pixels"] == {"hot": 2, "dead": 0, "statement": said}
+    assert said in capsys.readouterr().out
+
+
+def test_empty_frames_and_a_coarse_step_are_said_and_recorded(events, tmp_path, capsys):
+    frames = [f if n % 40 else f[:0] for n, f in enumerate(events.frames())]
+    write_events(tmp_path / "a.npz", from_frames(frames, events.scan_shape, FRAME_SHAPE))
+    _, parameters = reconstruct(tmp_path / "a.npz", tmp_path / "out.h5", *HOW, *DISC)
+    said = "12 of 480 frames (2.5 %) are empty: the mean pattern stands in for them in G."
+    assert parameters["current"]["empty_frames"] == 12
+    assert parameters["current"]["statement"] == said
+    # 0.45 Å against 1 / 4 k0 of 25 mrad at 80 kV.
+    assert parameters["undersampling"]["step_over_nyquist"] == pytest.approx(1.08, abs=0.005)
+    out = capsys.readouterr().out
+    assert said in out
+    assert "its step of 0.45 Å is 1.1 × above Nyquist of this aperture, 0.418 Å" in out
 
 
 @pytest.mark.parametrize("subpixel", ["2", "auto"])

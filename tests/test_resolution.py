@@ -9,6 +9,7 @@ from recon.resolution import (
     resolution,
     ring_correlation,
     ring_width,
+    significant,
     threshold,
 )
 
@@ -118,3 +119,35 @@ def test_a_crystal_is_resolved_up_to_its_last_peaks_in_wide_rings():
     assert resolution(ring_correlation(*halves, steps)) > 3 / last
     assert resolution(ring_correlation(*halves, steps, 0.1)) == pytest.approx(1 / last, rel=0.15)
     assert resolution(wide) <= resolution(ring_correlation(*halves, steps))
+
+
+def weak(seed, share, shape=(96, 104)):
+    """Two halves of a signal up to 0.8 1/Å that is `share` of what each ring holds below it."""
+    signal = lowpass(noise(seed, shape), 0.8) * np.sqrt(share / (1 - share))
+    return [signal + noise(seed + n, shape) for n in (100, 200)]
+
+
+def test_what_no_ring_shows_by_itself_is_seen_in_neighbouring_ones():
+    found = []
+    for seed in range(8):
+        curve = ring_correlation(*weak(seed, 0.22), STEP)
+        pooled = resolution(curve)
+        found.append((bool(significant(curve).any()), pooled))
+    assert sum(alone for alone, _ in found) < 4
+    assert sum(pooled is not None for _, pooled in found) >= 7
+    periods = [pooled for _, pooled in found if pooled is not None]
+    assert np.median(periods) == pytest.approx(1 / 0.8, rel=0.2)
+
+
+def test_noise_is_hardly_ever_said_to_agree_however_many_rings_are_taken_together():
+    rng = np.random.default_rng(9)
+    pairs = rng.normal(size=(300, 2, 48, 52))
+    agreed = sum(resolution(ring_correlation(*pair, STEP)) is not None for pair in pairs)
+    assert agreed <= 9  # of 300, where three are expected at most
+
+
+def test_rings_beyond_the_limit_are_not_there():
+    images = [lowpass(image, 0.6) for image in (noise(1), noise(1) + noise(2))]
+    curve = ring_correlation(*images, STEP, limit=0.6)
+    assert 0.57 < curve.q[-1] <= 0.6
+    assert resolution(curve) == pytest.approx(1 / curve.q[-1])

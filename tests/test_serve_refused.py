@@ -3,6 +3,7 @@
 import pytest
 
 from app.cli import main
+from app.login import NOBODY
 from app.serving import Place, host_names
 
 
@@ -102,6 +103,15 @@ def test_plain_passwords_are_mentioned(started, tmp_path):
     served, said = started("--port", "0", "--login", str(tmp_path / "users.json"))
     assert served.login.match("anna", "x")
     assert "htpasswd -B" in said
+
+
+@pytest.mark.parametrize(("cost", "said"), [("05", True), ("12", False)])
+def test_hashes_that_are_cheap_to_guess_at_are_mentioned(started, tmp_path, cost, said):
+    path = tmp_path / "users"
+    path.write_text(f"anna:$2y${cost}$" + NOBODY[7:])
+    words = started("--port", "0", "--login", str(path))[1]
+    assert ("cost 5" in words and "htpasswd -B -C 12" in words) == said
+    assert (words == "") != said
 
 
 @pytest.mark.parametrize(

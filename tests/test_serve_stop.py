@@ -2,13 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 
 import pytest
+import requests
 from scans import SCAN_SHAPE, weak_events, write_4dcamera
 from servers import ROOT, served
+from waiting import PATIENCE_S, wait_until
 
 from app.keys import read_keys
 
@@ -53,9 +55,9 @@ def test_uploads_and_sessions_are_gone_when_the_server_was_told_to_stop(tmp_path
         try:
             assert session.stdout.readline() == "open\n"
             process.send_signal(signal.SIGTERM)
-            rest, _ = process.communicate(timeout=30)
+            rest, _ = process.communicate(timeout=PATIENCE_S)
         finally:
-            session.communicate("\n", timeout=60)
+            session.communicate("\n", timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "Traceback" not in rest
     assert list(folder.iterdir()) == []
@@ -77,19 +79,65 @@ sys.stdin.readline()
 """
 
 
+BEGUN = """
+import app.cli, app.config
+
+settings_from = app.config.settings_from
+
+def begun(environment):
+    print("begun", flush=True)
+    return settings_from(environment)
+
+app.config.settings_from = begun
+app.cli.run()
+"""
+
+
 def test_a_server_is_told_to_stop_before_it_listens(tmp_path):
     """As a container's first process it has no other handler than its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "import app.cli, sys; print(1, flush=True); app.cli.run()", "serve"],
+        [sys.executable, "-c", BEGUN, "serve"],
         cwd=ROOT,
         env={**os.environ, "LIVESTEM_CACHE": str(tmp_path), "LIVESTEM_PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout.readline() == "1\n"
-    time.sleep(0.5)
+    assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode in (0, 130)
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize("how", ["nobody reads", "closed", "full"])
+def test_a_server_stops_though_it_cannot_say_so(tmp_path, how):
+    """Bokeh says that it stops before it does, be it to a pipe that nobody reads."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "serve", "--no-open", "--port", str(port)]
+    closed = {"nobody reads": "", "closed": " <&- >&- 2>&-", "full": " >/dev/full"}[how]
+    process = subprocess.Popen(
+        ["sh", "-c", f'exec "$@"{closed}', "sh", *command],
+        cwd=ROOT,
+        env={**os.environ, "LIVESTEM_CACHE": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.stdout.close()
+        wait_until(lambda: answers(port) or process.poll() is not None, timeout=120)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port):
+    try:
+        return requests.get(f"http://localhost:{port}/app/metadata", timeout=60).ok
+    except requests.RequestException:
+        return False

@@ -5,7 +5,7 @@ from threading import Barrier, Event, Lock, Thread
 
 import numpy as np
 import pytest
-from waiting import wait_until
+from waiting import PATIENCE_S, wait_until
 
 from app.service import DERIVED, QUICK, SLOW, ComputeService
 from app.store import Store, bytes_of
@@ -30,10 +30,10 @@ class Log:
     def block(self, session):
         def work():
             self.started.set()
-            assert self.go.wait(10)
+            assert self.go.wait(PATIENCE_S)
 
         self.service.submit(session, self.lane, work, self.done)
-        assert self.started.wait(10)
+        assert self.started.wait(PATIENCE_S)
 
     def submit(self, session, value, **options):
         def work():
@@ -200,21 +200,21 @@ def test_two_that_want_the_same_wait_for_one_computation():
     def compute(report):
         with lock:
             calls.append(1)
-        assert go.wait(10)
+        assert go.wait(PATIENCE_S)
         return np.ones(2)
 
     def ask():
-        together.wait(10)
+        together.wait(PATIENCE_S)
         found.append(store.get("k", compute, lambda fraction: None))
 
     threads = [Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    together.wait(10)
+    together.wait(PATIENCE_S)
     wait_until(lambda: calls)
     go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert len(calls) == 1
     assert found[0] is found[1]
 
@@ -253,25 +253,25 @@ def test_one_who_cancels_does_not_stop_the_other():
     store, mine, theirs = Store(1000), [], []
     cancel, never = Event(), Event()
     first, started, go, stopped = blocked(store, cancel, mine)
-    assert started.wait(10)
+    assert started.wait(PATIENCE_S)
     second, *_ = blocked(store, never, theirs)
     wait_until(lambda: store._flights["k"].waiting == 2)
     cancel.set()
-    first.join(10)
+    first.join(PATIENCE_S)
     assert isinstance(mine[0], Cancelled)
     assert not stopped.is_set()
     go.set()
-    second.join(10)
+    second.join(PATIENCE_S)
     np.testing.assert_array_equal(theirs[0], 1)
 
 
 def test_work_stops_when_all_have_cancelled_and_can_be_done_again():
     store, results, cancel = Store(1000), [], Event()
     thread, started, _, stopped = blocked(store, cancel, results)
-    assert started.wait(10)
+    assert started.wait(PATIENCE_S)
     cancel.set()
-    thread.join(10)
-    assert stopped.wait(10)
+    thread.join(PATIENCE_S)
+    assert stopped.wait(PATIENCE_S)
     assert store.get("k", lambda report: 7) == 7
 
 

@@ -1,4 +1,8 @@
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +10,8 @@ from app.config import Settings
 from app.shared import build
 from recon import backend
 from recon.backend import CPU, DeviceError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -65,3 +71,49 @@ def test_the_gpu_is_taken_with_the_owners_limit(tmp_path, monkeypatch):
         assert parts.engine.store._device_limit == 3 << 18
     finally:
         parts.close()
+
+
+def test_the_owners_number_of_threads_is_kept_in_every_thread(tmp_path):
+    """In a process of its own: the number holds for all that follows."""
+    script = """
+import threading
+from pathlib import Path
+import numba, numpy as np
+from numba import prange
+from recon.kernels import parallel
+from app.config import Settings
+from app.gauge import model
+from app.shared import build
+from recon.backend import CPU
+
+@parallel
+def ask(out):
+    for i in prange(out.size):
+        out[i] = numba.get_num_threads()
+
+before = np.zeros(8)
+ask(before)
+parts = build(Settings(cache=Path(PLACE), threads=1, device="cpu"))
+found = []
+def work():
+    out = np.zeros(8)
+    ask(out)
+    found.append(int(out.max()))
+work()
+other = threading.Thread(target=work)
+other.start()
+other.join()
+print(before.min() == numba.config.NUMBA_NUM_THREADS, found, model(CPU), CPU.fft_options)
+parts.close()
+"""
+    script = script.replace("PLACE", repr(str(tmp_path)))
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    said = subprocess.run(
+        [sys.executable, path],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert said.stdout.strip() == "True [1, 1] CPU, 1 thread {'workers': 1}", said.stderr

@@ -28,14 +28,8 @@ def convert(
             help="Scan positions. [default: from the file]",
         ),
     ] = None,
-    told: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="What the format of IN needs to be told, such as `dwell_time=1e-6`; repeatable.",
-        ),
-    ] = None,
+    dwell_time_us: options.DwellTime = None,
+    told: options.Told = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -55,7 +49,7 @@ def convert(
         # A folder may be a Zarr store.
         options.input_file(source)
     options.events_file(target, source=source)
-    known = options.told(told)
+    known = options.reading(told, dwell_time_us)
     if resume and target.suffix.lower() != ".toml":
         raise ValueError(
             f"A conversion into {target.name} cannot be resumed: only a raw CSR file (.toml) grows "
@@ -98,9 +92,8 @@ def _resumed(source, target, reading, report, hear):
 
     if is_dense(source):
         # Part by part: what is done already is not read again.
-        if more := [n for n in reading if n not in ("keep_flyback", "scan_shape")]:
-            raise ValueError(f"{source.name}: frames know no option {', '.join(sorted(more))}.")
-        scan = open_frames(source, scan_shape=reading["scan_shape"])
+        told = {name: value for name, value in reading.items() if name != "keep_flyback"}
+        scan = open_frames(source, progress=hear, **told)
         if not takes_less_as_events(scan):
             _counted(scan, source)
     else:
@@ -118,15 +111,12 @@ def _resumed(source, target, reading, report, hear):
 def _counted(scan, source):
     """The scan if it consists of electrons; else `ValueError` with what to do."""
     from recon.events import ElectronEvents
+    from recon.frames_events import reason_against
 
     if isinstance(scan, ElectronEvents):
         return scan
-    why = (
-        "counts so high, or below zero, that events would not hold them in less room"
-        if scan.dtype.kind in "bui"
-        else "no whole numbers"
-    )
+    why = reason_against(scan) or " ".join(scan.source.notes)
     raise ValueError(
-        f"{source} holds frames of {scan.dtype} with {why}: they are no events. If a camera wrote "
-        "them raw, `livestem count` finds the electrons."
+        f"{source} holds frames of {scan.dtype} that are no events. {why} If a camera wrote them "
+        "raw, `livestem count` finds the electrons."
     )

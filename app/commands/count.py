@@ -26,6 +26,7 @@ def count(
         str | None,
         typer.Option("--scan-shape", parser=options.size, metavar="Y,X", help="Scan positions."),
     ] = None,
+    told: options.Told = None,
     background_threshold: Annotated[
         float | None,
         typer.Option(
@@ -77,7 +78,8 @@ def count(
         if source is not None and not source.is_dir():
             options.input_file(source)
     options.events_file(output, source=raw)
-    from app.config import limit_gpu
+    known = options.told(told)
+    from app.config import limit_gpu, limit_threads, threads_from
     from recon.backend import CPU, choose
     from recon.counting import count_electrons, estimate_thresholds, sample_frames
     from recon.counting_thresholds import Thresholds
@@ -87,7 +89,10 @@ def count(
     usual = method == "maximum" and common == "none"
     place = CPU if device == "auto" and not usual else choose(device)
     limit_gpu(place)
-    frames = open_frames(raw, scan_shape=scan_shape)
+    limit_threads(threads_from())
+    frames = open_frames(raw, scan_shape=scan_shape, **known)
+    for note in frames.source.notes:
+        typer.echo(note, err=True)
     references = {
         "dark": None if dark is None else _mean(dark),
         "gain": None if gain is None else _mean(gain),

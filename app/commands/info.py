@@ -23,14 +23,8 @@ def info(
             metavar="Y,X", parser=options.size, help="Scan positions, if the file does not say."
         ),
     ] = None,
-    told: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="What the file's format needs to be told, such as `dwell_time=1e-6`; repeatable.",
-        ),
-    ] = None,
+    dwell_time_us: options.DwellTime = None,
+    told: options.Told = None,
     health: Annotated[
         bool, typer.Option("--health", help="Look for faults: hot pixels, drift, descan and more.")
     ] = False,
@@ -52,7 +46,7 @@ def info(
         if not health:
             raise ValueError("A picture is drawn of the health report: give --health as well.")
         options.output_file(picture, source=file)
-    known = options.told(told)
+    known = options.reading(told, dwell_time_us)
     from recon.io import describe, open_scan
 
     with progress() as report:

@@ -147,9 +147,9 @@ def ellipse(text: str):
     if name in ("auto", "none"):
         return name
     values = [number(part) for part in _parts(text)]
-    if len(values) != 2 or not 1 <= values[0] <= 2:
+    if len(values) != 2 or not 1 <= values[0] <= 4:
         raise typer.BadParameter(
-            f"{text!r} is neither auto, none nor RATIO,DEGREES with a ratio from 1 to 2."
+            f"{text!r} is neither auto, none nor RATIO,DEGREES with a ratio from 1 to 4."
         )
     return tuple(values)
 
@@ -234,7 +234,8 @@ def _value(name, text):
         value = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, int | float | bool) else text
+    # A name is text, even of an array that is called 5.
+    return value if isinstance(value, int | float | bool) and name != "dataset" else text
 
 
 def scan_file(path: Path) -> Path:
@@ -304,3 +305,33 @@ FitSemiangle = Annotated[
         rich_help_panel="Method",
     ),
 ]
+
+
+Told = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="What else the file's format needs to be told, such as `dataset=/path` of an HDF5 "
+        "file with several arrays or `trigger=tdc1 rising`; repeatable.",
+    ),
+]
+
+DwellTime = Annotated[
+    float | None,
+    typer.Option(
+        metavar="µs",
+        parser=positive,
+        help="Time at each position [µs], for recordings that know no positions.",
+    ),
+]
+
+
+def reading(entries: list[str] | None, dwell_time_us: float | None) -> dict:
+    """`told`, and the dwell time [s] under the name that readers take."""
+    values = told(entries)
+    if dwell_time_us is None:
+        return values
+    if "dwell_time" in values:
+        raise ValueError("The dwell time is given twice: --dwell-time-us and --option dwell_time.")
+    return values | {"dwell_time": dwell_time_us * 1e-6}

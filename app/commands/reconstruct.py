@@ -12,6 +12,8 @@ CONTRASTS = "Besides the phase"
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
 
+FOUND = "faulty_pixels", "undersampling", "current", "disc", "orientation"
+
 
 def reconstruct(
     file: Annotated[
@@ -114,8 +116,8 @@ def reconstruct(
         typer.Option(
             "--option",
             metavar="NAME=VALUE",
-            help="What else the file's format needs to be told, such as `trigger=tdc1 rising`; "
-            "may be repeated.",
+            help="What else the file's format needs to be told, such as `dataset=/path` of an HDF5 "
+            "file with several arrays or `trigger=tdc1 rising`; may be repeated.",
             rich_help_panel=EXPERIMENT,
         ),
     ] = None,
@@ -321,9 +323,7 @@ def reconstruct(
     if aberrations is None and (orders is not None or fit_semiangle):
         option = "--orders" if orders is not None else "--fit-semiangle"
         raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
-    known = options.told(told)
-    if dwell_time_us is not None:
-        known["dwell_time"] = dwell_time_us * 1e-6
+    known = options.reading(told, dwell_time_us)
     from app.contrasts import Contrasts
     from app.distortions import straightening
     from app.reconstruct import Choices, reconstruct_file
@@ -379,7 +379,7 @@ def reconstruct(
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]
     if from_file:
         typer.echo(f"Taken from the file: {', '.join(from_file)}.")
-    for name in ("disc", "orientation", "fit", "wiener", "resolution", "device"):
+    for name in (*FOUND, "fit", "wiener", "resolution", "device"):
         if statement := (parameters.get(name) or {}).get("statement"):
             typer.echo(statement)
     fit = parameters["fit"] or {}

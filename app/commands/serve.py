@@ -70,7 +70,7 @@ def serve(
         typer.Option(
             metavar="FILE or PROVIDER",
             envvar="LIVESTEM_LOGIN",
-            help="Ask who comes: a file made by `htpasswd -B`, or github:anna,ben "
+            help="Ask who comes: a file made by `htpasswd -B -C 12`, or github:anna,ben "
             "(google:@lab.example.org, azure:*, …) for OAuth.",
             show_default=False,
             rich_help_panel=LAB,
@@ -166,7 +166,7 @@ def _free_port(address: str, port: int) -> int:
 
 def _tell_who_may_come(place, login) -> None:
     """What an owner should know before others come."""
-    from app.login import Users
+    from app.login import COST, Users
     from app.serving import LOOPBACK
 
     away = [n for n in place.names if n.rpartition(":")[0] not in LOOPBACK and n not in LOOPBACK]
@@ -177,6 +177,11 @@ def _tell_who_may_come(place, login) -> None:
         )
     elif isinstance(login, Users) and not login.hashed:
         _say("The passwords of the login are in plain text: `htpasswd -B` makes a file of hashes.")
+    elif isinstance(login, Users) and min(login.costs) < COST:
+        _say(
+            f"Passwords of the login are hashed at bcrypt's cost {min(login.costs)}, which makes "
+            f"guessing cheap for whoever gets the file: `htpasswd -B -C {COST}` is advised."
+        )
 
 
 def _say(sentence: str) -> None:
@@ -185,8 +190,12 @@ def _say(sentence: str) -> None:
 
 def _run(served) -> None:
     """Serve; what keeps the server from starting has been said."""
+    from app.quiet import Heedless, open_standard_streams
     from app.serving import run
 
+    open_standard_streams()
+    if sys.stdout is not None:
+        sys.stdout = Heedless(sys.stdout)
     try:
         run(served)
     except SystemExit as end:

@@ -21,6 +21,7 @@ class Checking(Feature):
         self._page, self._checked = page, None
         self._offered: set = set()  # readings whose hot pixels were told
         self._offer_number = 0
+        self._faults = self._current = ""
         self.controls = Controls(
             [
                 {
@@ -61,7 +62,21 @@ class Checking(Feature):
         elif topic == "scan":
             self._follow()
         elif topic == "faults":
+            self._faults = value.words
+            self._say()
             self._offer(value)
+        elif topic == "current":
+            if value and not self._current:
+                self._page.notices.add(value, "notice")
+            self._current = value
+            self._say()
+
+    def _say(self) -> None:
+        """What is known of the scan before it is checked."""
+        if self._checked is None:
+            said = [f"{self._faults[:1].upper()}{self._faults[1:]}." if self._faults else ""]
+            verdict = " ".join(filter(None, [*said, self._current]))
+            self.controls.values = {"verdict": verdict}
 
     def _sheet(self):
         return findings.sheet(self._checked, self._page.experiment.treatment.value())

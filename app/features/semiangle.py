@@ -17,8 +17,15 @@ def semiangle_job() -> Job:
         from recon.semiangle import fit_semiangle
 
         g, aberrations = full_g(context), context.request.aberrations
+        scan = context.prepared and context.prepared.scan
+        pixels = context.request.bright_field_pixels
+
+        def build(calibration):
+            return context.engine.sidebands(scan, calibration, pixels, full=True)
+
         context.meter.begin(TITLE)
-        return on_device(context, g, lambda: fit_semiangle(g, aberrations, progress=context.meter))
+        how = {"build": build if scan else None, "progress": context.meter}
+        return on_device(context, g, lambda: fit_semiangle(g, aberrations, **how))
 
     def adopt(experiment, found) -> None:
         with experiment.scan.entering(FIT):

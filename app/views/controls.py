@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable
 import panel as pn
 import param
 
+from app.hands import hands
+from app.link import keys_of
 from app.views.assets import asset
+from app.views.component import Component, finite
 
 
-class Controls(pn.custom.JSComponent):
+class Controls(Component):
     """A group of controls, drawn by one script from descriptions.
 
     Each number has a slider with a typed value, its unit and a reset. Arrow keys move it by a
@@ -24,11 +27,18 @@ class Controls(pn.custom.JSComponent):
     locked = param.List([], doc="Names that are locked, among those that a control's `lock` lists.")
     layout = param.Selector(default="stack", objects=["stack", "line"])
 
+    heard = ("values", "locked")
+
     _esm = asset("controls.js")
     _stylesheets = [asset("controls.css")]  # noqa: RUF012 - Panel declares it so
 
-    # Panel waits 50 ms before it looks at a change; a hand on a slider sees that.
-    _debounce = 16
+    # Nobody is shown that Panel is busy, and a hand would have it say so 60 times a second.
+    _busy__ignore = ("values",)
+
+    @property
+    def _debounce(self) -> int:
+        # Panel waits 50 ms before it looks at a change; a hand on a slider sees that.
+        return hands.wait_ms()
 
     def __init__(self, specs: Iterable[dict] = (), **params):
         if params.get("layout") == "line":
@@ -81,21 +91,24 @@ class Controls(pn.custom.JSComponent):
 
     def _to_state(self, event):
         for state in set(self._states.values()):
-            changed = {
-                name: value
-                for name, value in event.new.items()
-                if self._states.get(name) is state and getattr(state, name) != value
-            }
-            if not changed:
-                continue
+            of_it = {n: value for n, value in event.new.items() if self._states.get(n) is state}
             try:
-                state.param.update(**changed)
-            except ValueError:
+                changed = {n: value for n, value in of_it.items() if getattr(state, n) != value}
+                for name, value in changed.items():
+                    numeric = isinstance(state.param[name], param.Number)
+                    if numeric and value is not None and finite(value) is None:
+                        raise ValueError("no number")  # such as NaN, which is beyond no bound
+                if changed:
+                    if pn.state.curdoc is not None:
+                        hands.move(pn.state.curdoc)
+                    state.param.update(**changed)
+            except (ValueError, TypeError, OverflowError):
                 # What the browser may send is checked by the state; it shows what stands there.
-                self.values = self.values | {name: getattr(state, name) for name in changed}
+                self.values = self.values | {name: getattr(state, name) for name in of_it}
 
     def _handle_msg(self, message):
-        action = self._pressed.get(message.get("press") if isinstance(message, dict) else None)
+        name = message.get("press") if isinstance(message, dict) else None
+        action = self._pressed.get(name) if isinstance(name, str) else None
         if action is not None:
             action()
 
@@ -103,6 +116,7 @@ class Controls(pn.custom.JSComponent):
         """End the tie to the state."""
         for state, watcher in self._watchers:
             state.param.unwatch(watcher)
+        super().close()
         self._watchers.clear()
         self._pressed.clear()
 
@@ -117,6 +131,8 @@ def spec(state: param.Parameterized, name: str) -> dict:
     if label.endswith(")") and " (" in label:
         label, unit = label[:-1].rsplit(" (", 1)
     common = {"name": name, "label": label, "doc": parameter.doc or ""}
+    if key := keys_of(type(state)).get(name):
+        common["key"] = key  # in the page's address
     if isinstance(parameter, param.Boolean):
         return common | {"kind": "switch"}
     if isinstance(parameter, param.Selector):

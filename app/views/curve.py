@@ -1,7 +1,6 @@
 """Lines over one axis: how an iteration converges, what correlates up to which frequency."""
 
 from collections.abc import Callable
-from math import isfinite
 
 import numpy as np
 import panel as pn
@@ -10,6 +9,7 @@ from bokeh.plotting import figure
 
 from app.chart import Chart
 from app.views.assets import asset
+from app.views.component import number
 from app.views.frame import COLOURS, dress
 
 INKS = {
@@ -165,13 +165,13 @@ class CurveView(pn.viewable.Viewer):
 
     def _pointed(self, attr, old, new):
         if self.on_pointer:
-            x, y = new["x"][0], new["y"][0]
-            known = x is not None and isfinite(x)
-            self.on_pointer(*((x, y) if known else (None, None)))
+            x, y = number(new, "x"), number(new, "y")
+            self.on_pointer(*((None, None) if x is None else (x, y)))
 
     def _tapped(self, event):
-        if self.on_pick and event.x is not None:
-            self.on_pick(float(event.x))
+        x = number({"x": [event.x]}, "x")
+        if self.on_pick and x is not None:
+            self.on_pick(x)
 
     def call(self, name: str) -> None:
         """Give the figure a name, by which the browser finds it."""

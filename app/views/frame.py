@@ -1,15 +1,16 @@
 """A figure of HoloViews that fills its place with square pixels and zooms together with others."""
 
 from collections.abc import Callable
-from math import isfinite
 
 import holoviews as hv
 import holoviews.plotting.bokeh
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
 
+from app.admission import give_way
 from app.display import Extent
 from app.views.assets import asset
+from app.views.component import number
 
 COLOURS = {
     "dark": {"text": "#9aa4b2", "line": "#3a4350", "ink": "#e8ecf1", "backdrop": "#10141a"},
@@ -29,8 +30,8 @@ class Link:
 
     def visible(self, extent: Extent) -> tuple[float, float, float, float] | None:
         """(x0, x1, y0, y1) of the part with the scan's own shape; None while all is shown."""
-        cx, cy, zoom = (self.source.data[name][0] for name in ("cx", "cy", "zoom"))
-        if not zoom or not isfinite(zoom):
+        cx, cy, zoom = (number(self.source.data, name) for name in ("cx", "cy", "zoom"))
+        if None in (cx, cy, zoom) or not 1e-9 < zoom < 1e9:
             return None
         half_x, half_y = extent.width / zoom / 2, extent.height / zoom / 2
         part = (cx - half_x, cx + half_x, cy - half_y, cy + half_y)
@@ -81,6 +82,7 @@ class Frame(pn.viewable.Viewer):
         self.pointer = ColumnDataSource({"x": [float("nan")], "y": [float("nan")]})
         self._prepare(fig, link, zoom)
         self.pane = pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0, min_height=60)
+        give_way()  # a figure takes a tenth of what a page does
 
     def _prepare(self, fig, link, zoom):
         # y runs downwards: the first row of a scan is on top, and a positive angle looks clockwise.
@@ -137,22 +139,28 @@ class Frame(pn.viewable.Viewer):
 
     def _pointed(self, attr, old, new):
         if self.on_pointer:
-            x, y = new["x"][0], new["y"][0]
-            inside = all(isinstance(v, int | float) and isfinite(v) for v in (x, y))
-            self.on_pointer(*((x, y) if inside else (None, None)))
+            x, y = number(new, "x"), number(new, "y")
+            self.on_pointer(*((None, None) if None in (x, y) else (x, y)))
 
     @property
     def visible(self) -> Extent | None:
         """The part that can be seen; None before the browser has said so."""
-        data = self.view.data
-        if not data["width"][0]:
+        found = [number(self.view.data, name) for name in ("x0", "x1", "y0", "y1")]
+        if None in found or not self.width:
             return None
-        return Extent(*(data[name][0] for name in ("x0", "x1", "y0", "y1")))
+        part, whole = Extent(*found), self.whole
+        sizes = (part.width / whole.width, part.height / whole.height)
+        return part if all(1e-9 < abs(size) < 1e9 for size in sizes) else None
+
+    @property
+    def width(self) -> float:
+        """Width of the figure on the screen [px]; 0 before the browser has said so."""
+        return number(self.view.data, "width") or 0.0
 
     @property
     def pixels(self) -> int:
         """Longer side of the figure on the screen; 0 before the browser has said so."""
-        return int(max(self.view.data["width"][0], self.view.data["height"][0]))
+        return int(max(self.width, number(self.view.data, "height") or 0.0))
 
     def set_whole(self, extent: Extent) -> bool:
         """Say what there is to see; whether that is news."""

@@ -81,5 +81,10 @@ class HeldSlot(Slot):
         super()._restyle(*events)
         self._drawn()
 
+    def close(self) -> None:
+        """Let go of the state, of the figures and of the live picture."""
+        self._drawn = lambda: None
+        super().close()
+
     def _tell(self, reading: str) -> None:
         self.head.reading = reading

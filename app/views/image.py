@@ -291,7 +291,7 @@ class FieldView(Picture):
         if seen is None:
             return 16
         # One for every 26 px of the picture on the screen.
-        unit_per_px = abs(seen.width) / self.view.data["width"][0]
+        unit_per_px = abs(seen.width) / self.width
         return min(24, max(4, round(max(where.width, where.height) / unit_per_px / 26)))
 
     def set_theme(self, theme: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from app.coefficients import AberrationState, reaches
 from app.state import Experiment
+from app.views.component import finite
 from app.views.controls import Controls, spec
 from app.views.scan_shape import ScanShape
 from app.views.shell import Upload
@@ -133,8 +134,9 @@ class PolarControls(Controls):
             size, angle = self._aberrations.polar(term.name)
             values[term.name] = _rounded(size)
             # The angle of nothing is kept, so that a size can be dialled up along it.
-            if term.m and (size or f"phi{term.n}{term.m}" not in values):
-                values[f"phi{term.n}{term.m}"] = _rounded(angle)
+            phi = f"phi{term.n}{term.m}"
+            if term.m and (size or finite(values.get(phi)) is None):
+                values[phi] = _rounded(angle)
         if values != self.values:
             self._following = True
             try:
@@ -148,11 +150,18 @@ class PolarControls(Controls):
         for term in getattr(self, "_terms", ()):
             phi = f"phi{term.n}{term.m}"
             if any(event.old.get(n) != event.new.get(n) for n in (term.name, phi)):
-                size, angle = event.new[term.name], event.new.get(phi, 0.0)
+                size = finite(event.new.get(term.name))
+                angle = finite(event.new.get(phi, 0.0))
+                if None in (size, angle):
+                    self._read()
+                    continue
                 old_size, old_angle = self._aberrations.polar(term.name)
                 near = abs(size - old_size) < 1e-6 and abs(angle - old_angle) < 1e-6
                 if not near:
-                    self._aberrations.set_polar(term.name, size, angle)
+                    try:
+                        self._aberrations.set_polar(term.name, size, angle)
+                    except ValueError:  # beyond what it may be
+                        self._read()
 
 
 def _rounded(value: float) -> float:
@@ -167,11 +176,11 @@ class Panels:
     experiment : Experiment
     catalogue : Catalogue
         The scans on offer.
-    on_file : callable
-        `on_file(name, content)` takes a file that was sent from the browser's computer.
+    on_problem : callable
+        `on_problem(sentence)` where a file from the browser's computer is refused.
     """
 
-    def __init__(self, experiment: Experiment, catalogue, on_file: Callable[[str, bytes], None]):
+    def __init__(self, experiment: Experiment, catalogue, on_problem: Callable[[str], None]):
         self.experiment, self.catalogue = experiment, catalogue
         scan, aberrations = experiment.scan, experiment.aberrations
         self._truth: Aberrations | None = None
@@ -181,8 +190,8 @@ class Panels:
             ["dataset"],
             {"dataset": {"kind": "choice", "bare": True, "options": self._datasets()}},
         )
-        self.upload = Upload(on_file, accept=",".join(_suffixes()), sizing_mode="stretch_width")
-        self.upload.limit = getattr(catalogue, "upload_limit", Upload.limit)
+        accepted = {"accept": ",".join(_suffixes()), "sizing_mode": "stretch_width"}
+        self.upload = Upload(catalogue, self._uploaded, on_problem, **accepted)
         self.shape = ScanShape(scan)
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
         self.calibration.add_button("rotation_deg", TURN, self._turn)
@@ -356,6 +365,9 @@ class Panels:
                 "focus_foot",
             )
         }
+
+    def _uploaded(self, dataset: str) -> None:
+        self.experiment.scan.dataset = dataset
 
     def close(self) -> None:
         """End the ties to the state."""

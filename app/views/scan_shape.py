@@ -1,4 +1,4 @@
-"""What was found in a file, and what it does not say of its scan: shape and timing."""
+"""What was found in a file, and what it does not say of its scan: shape, timing, which array."""
 
 from functools import partial
 
@@ -14,6 +14,7 @@ CONTROLS = {
     "trigger": {"label": "Line trigger", "kind": "choice"},
 }
 TIMED = ("dwell_us", "trigger")
+SHAPE = ("scan_rows", "scan_columns")
 
 
 class ScanShape:
@@ -25,9 +26,10 @@ class ScanShape:
     """
 
     def __init__(self, scan: ScanState):
-        self._scan, self._question = scan, None
+        self._scan, self._question, self._buttons = scan, None, []
         self.controls = Controls.of(scan, CONTROLS, CONTROLS)
-        self._fields = list(self.controls.specs)
+        self.controls.bind(scan, ["array"])
+        self._fields, self._arrays = list(self.controls.specs), []
         self.found = Text(css_classes=["statements"])
         self._watcher = scan.param.watch(self._show, list(FIELDS))
         self._show()
@@ -47,7 +49,9 @@ class ScanShape:
                 }
             )
             self.controls.on_press(name, partial(self._answer, shape))
-        self.controls.specs = self._fields + buttons
+        if question is not None and question.arrays:
+            self._arrays = [(name, f"{name} ({words})") for name, words in question.arrays]
+        self._buttons = buttons
         if question is not None:
             self.found.say(question.sentence)
         self._show()
@@ -63,9 +67,32 @@ class ScanShape:
         scan, question = self._scan, self._question
         timed = scan.dwell_us is not None or scan.trigger != NO_TRIGGER
         shaped = scan.scan_rows is not None or scan.scan_columns is not None
-        asked = question is not None
-        self.controls.visible = asked or timed or shaped
-        self.controls.hidden = [] if timed or (asked and question.timed) else list(TIMED)
+        asked, several = question is not None, bool(question and question.arrays)
+        self.controls.specs = self._fields + self._choice(several) + self._buttons
+        self.controls.visible = asked or timed or shaped or bool(scan.array)
+        hidden = [] if timed or (asked and question.timed) else list(TIMED)
+        if not shaped and (several or not (asked or timed)):
+            hidden += SHAPE
+        self.controls.hidden = hidden
+
+    def _choice(self, several):
+        """The control that says which array it is, where that was asked."""
+        scan = self._scan
+        if not several and not scan.array:
+            return []
+        arrays = self._arrays if several or scan.array in dict(self._arrays) else []
+        options = [("", "choose")] if not scan.array else []
+        if not arrays:
+            arrays = [(scan.array, scan.array)]
+        return [
+            {
+                "name": "array",
+                "label": "Array",
+                "doc": scan.param.array.doc,
+                "kind": "choice",
+                "options": options + arrays,
+            }
+        ]
 
     def close(self) -> None:
         """End the ties to the state."""

@@ -1,33 +1,21 @@
 """What frames the instrument: status line, notices, the tie between page and browser."""
 
+from base64 import b64decode
 from collections.abc import Callable
+from contextlib import contextmanager
 
-import panel as pn
 import param
 
 from app.views.assets import asset
+from app.views.component import Component
 
 
-class _Part(pn.custom.JSComponent):
+class _Part(Component):
     _stylesheets = [asset("shell.css")]  # noqa: RUF012 - Panel declares it so
     __abstract = True
 
     def __init__(self, **params):
         super().__init__(**({"margin": 0} | params))
-        self._actions: dict[str, Callable] = {}
-
-    def on(self, name: str, action: Callable) -> None:
-        """Call `action(message)` for the browser's message `name`."""
-        self._actions[name] = action
-
-    def _handle_msg(self, message):
-        action = self._actions.get(message.get("does") if isinstance(message, dict) else None)
-        if action is not None:
-            action(message)
-
-    def close(self) -> None:
-        """Answer no more."""
-        self._actions.clear()
 
 
 class Shell(_Part):
@@ -104,8 +92,8 @@ class Notices(_Part):
         super().__init__(**params)
         self._count = 0
         self._offers: dict[int, Callable[[], None]] = {}
-        self.on("dismiss", lambda message: self.dismiss(message.get("number")))
-        self.on("accept", lambda message: self._accept(message.get("number")))
+        self.on("dismiss", lambda message: self.dismiss(message["number"]), number=int)
+        self.on("accept", lambda message: self._accept(message["number"]), number=int)
 
     def add(self, sentence: str, kind: str = "error", offer=None) -> int:
         """Show a sentence; one that stands there already moves to the end.
@@ -144,51 +132,72 @@ class Notices(_Part):
 
 
 class Upload(_Part):
-    """Sends a file in pieces that fit a websocket's messages.
+    """Sends a file in pieces that fit a websocket's messages; none is kept in memory.
 
-    `on_file(name, content)` is called with the whole; what it raises is the caller's to show.
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Takes files as they arrive.
+    on_file : callable
+        `on_file(dataset)` with the name of one that has arrived in full.
+    on_problem : callable
+        `on_problem(sentence)` where one is refused.
     """
 
     accept = param.String("", doc="Suffixes that the browser offers, such as .h5,.npz")
     received = param.Integer(0, doc="Bytes that have arrived; the browser then sends the next.")
     transfer = param.Integer(0, doc="Number of the transfer that `received` belongs to.")
-
-    limit = 4 << 30
-    """Bytes that are taken."""
+    refused = param.Integer(0, doc="Number of the last transfer that was not taken.")
 
     _esm = asset("upload.js")
 
-    def __init__(self, on_file: Callable[[str, bytes], None], **params):
+    def __init__(self, catalogue, on_file: Callable, on_problem: Callable, **params):
         super().__init__(**params)
-        self._on_file = on_file
-        self._content = bytearray()
-        self.on("begin", self._begin)
-        self.on("piece", self._piece)
+        self._catalogue, self._on_file, self._on_problem = catalogue, on_file, on_problem
+        self._upload = None
+        self.on("begin", self._begin, transfer=int, name=str, size=int)
+        self.on("piece", self._piece, transfer=int, at=int, data=str)
 
     def _begin(self, message):
-        self._content = bytearray()
-        self.param.update(transfer=int(message.get("transfer", 0)), received=0)
+        self._drop()
+        self.param.update(transfer=message["transfer"], received=0)
+        with self._told():
+            self._upload = self._catalogue.begin_upload(message["name"], message["size"])
 
     def _piece(self, message):
-        from base64 import b64decode
+        upload, place = self._upload, (message["transfer"], message["at"])
+        if upload is None or place != (self.transfer, upload.size):
+            return
+        try:
+            piece = b64decode(message["data"])
+        except ValueError:  # no base 64: no browser of ours sent it
+            return
+        with self._told():
+            upload.write(piece)
+            self.received = upload.size
+            if message.get("last") is True:
+                self._upload = None
+                self._on_file(self._catalogue.end_upload(upload))
 
-        if message.get("transfer") != self.transfer or message.get("at") != len(self._content):
-            return
-        self._content += b64decode(message["data"])
-        if len(self._content) > self.limit:
-            # Whoever takes files refuses one of that size, and says so.
-            too_much, self._content, self.transfer = bytes(self._content), bytearray(), 0
-            self._on_file(str(message["name"]), too_much)
-            return
-        self.received = len(self._content)
-        if message.get("last"):
-            content, self._content = bytes(self._content), bytearray()
-            self._on_file(str(message["name"]), content)
+    @contextmanager
+    def _told(self):
+        """Have the browser send no more of what is refused."""
+        try:
+            yield
+        except ValueError as error:
+            self._drop()
+            self.refused = self.transfer
+            self._on_problem(str(error))
+
+    def _drop(self):
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.drop()
 
     def close(self) -> None:
-        """Answer no more, and forget what has arrived."""
+        """Answer no more, and remove what has arrived of a file."""
         super().close()
-        self._content = bytearray()
+        self._drop()
 
 
 class Saver(_Part):

@@ -6,6 +6,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from app.display import Extent
+from app.views.component import number
 from app.views.image import ImageView
 
 PER_ANGSTROM = 10.0
@@ -99,12 +100,13 @@ class SpectrumView(ImageView):
         }
 
     def _tapped(self, event) -> None:
-        if self.on_pick is None or self.image is None or event.x is None:
+        x, y = (number({"at": [at]}, "at") for at in (event.x, event.y))
+        if self.on_pick is None or self.image is None or None in (x, y):
             return
         whole = self.whole
-        if whole.x0 <= event.x < whole.x1 and whole.y0 <= event.y < whole.y1:
+        if whole.x0 <= x < whole.x1 and whole.y0 <= y < whole.y1:
             dy, dx = self._sampling
-            self.on_pick(round(event.y / dy), round(event.x / dx))
+            self.on_pick(round(y / dy), round(x / dx))
 
     def close(self) -> None:
         """Let go of the browser's callbacks."""

@@ -1,12 +1,12 @@
 """A few words that change: a state, a value under the pointer, what to do next."""
 
-import panel as pn
 import param
 
 from app.views.assets import asset
+from app.views.component import Component
 
 
-class Text(pn.custom.JSComponent):
+class Text(Component):
     """Plain text, never markup; its style is chosen by `css_classes`."""
 
     text = param.String("")

@@ -6,6 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from recon.backend import on_host
+from recon.disc import fit_disc
+from recon.errors import DiscNotFound
 from recon.health import outliers
 
 
@@ -39,8 +41,8 @@ def faulty_pixels(pattern, excluded=None, centre=None) -> tuple[np.ndarray, np.n
     excluded : (Ky, Kx) bool array, optional
         Pixels that are left out already; they are no faults.
     centre : (float, float), optional
-        Of the bright-field disc (y, x) [px], about which dark sectors are looked for; the
-        pattern's centre of mass if not given.
+        About which dark sectors are looked for (y, x) [px]; that of the bright-field disc, or the
+        pattern's centre of mass, if not given.
 
     Returns
     -------
@@ -54,10 +56,22 @@ def faulty_pixels(pattern, excluded=None, centre=None) -> tuple[np.ndarray, np.n
     """
     levels = levels_of(pattern, excluded)
     hot = hot_pixels(levels, excluded)
-    if centre is None:
-        centre = middle(np.where(hot, 0, levels.counts - levels.floor))
-    single, sectors = dead_pixels(levels, hot, centre, excluded)
+    lit = np.where(hot, 0, levels.counts - levels.floor)
+    found, radius = disc_of(lit)
+    single, sectors = dead_pixels(levels, hot, centre or found, radius, excluded)
     return hot, single | sectors
+
+
+def disc_of(lit) -> tuple[tuple[float, float], float | None]:
+    """Centre (y, x) and radius [px] of the bright-field disc in a pattern without hot pixels.
+
+    Without a disc the pattern's centre of mass, and None.
+    """
+    try:
+        disc = fit_disc(np.maximum(lit, 0))
+    except (DiscNotFound, ValueError):
+        return middle(lit), None
+    return disc.centre, disc.radius
 
 
 def hot_pixels(levels: Levels, excluded=None) -> np.ndarray:
@@ -66,10 +80,19 @@ def hot_pixels(levels: Levels, excluded=None) -> np.ndarray:
     return hot if excluded is None else hot & ~excluded
 
 
-def dead_pixels(levels: Levels, hot, centre, excluded=None) -> tuple[np.ndarray, np.ndarray]:
-    """(Ky, Kx) bool: single pixels with too little, and blocks that are dark about `centre`."""
+def dead_pixels(
+    levels: Levels, hot, centre, radius=None, excluded=None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(Ky, Kx) bool: single pixels with too little, and what is dark in a patch.
+
+    Patches are blocks about `centre`, and in the disc of `radius` about it what is covered.
+    """
     single = (outliers.too_few(levels.counts, floor=levels.floor) & ~hot) | levels.broken
-    sectors = outliers.dark_blocks(np.maximum(levels.counts - levels.floor, 0), centre)
+    lit = np.maximum(levels.counts - levels.floor, 0)
+    sectors = outliers.dark_blocks(lit, centre)
+    if radius is not None:
+        sectors |= outliers.shadow(lit, centre, radius) & ~levels.broken
+        single &= ~sectors
     if excluded is not None:
         single, sectors = single & ~excluded, sectors & ~excluded
     return single, sectors

@@ -8,7 +8,6 @@ from scipy import stats
 from recon import frames_sums, virtual
 from recon.backend import on_host
 from recon.com import centre_of_mass
-from recon.disc import DiscNotFound, fit_disc
 from recon.frames import DenseFrames
 from recon.health import outliers, pairs, pixels, trends
 from recon.health.finding import Finding, HealthReport
@@ -44,24 +43,28 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
     hot = pixels.hot_pixels(levels, scan.excluded)
     lit = np.where(hot, 0, levels.counts - levels.floor)
     centre, radius = _disc(lit, calibration)
-    single, sectors = pixels.dead_pixels(levels, hot, centre, scan.excluded)
+    single, sectors = pixels.dead_pixels(levels, hot, centre, radius, scan.excluded)
     keep = ~hot & ~levels.broken
     disc = virtual.annulus(scan.frame_shape, centre, 0, np.inf if radius is None else 1.3 * radius)
     if dense:
         level = _beside(pattern, keep & ~disc) / scan.positions
-        totals, com = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
+        found = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
+        totals, com, recorded = found
     else:
-        totals = scan.counts
-        com = on_host(centre_of_mass(scan, keep & disc, lambda f: tell(0.3 + 0.3 * f)))
+        totals = recorded = scan.counts
+        com = np.zeros((2, *scan.scan_shape), np.float32)
+        if scan.electrons:
+            com = on_host(centre_of_mass(scan, keep & disc, lambda f: tell(0.3 + 0.3 * f)))
+    frames, empty = _frames(totals, recorded, not dense)
     findings = [
         _layout(scan),
-        _frames(totals, not dense),
+        frames,
         *_dead(levels, single, sectors),
         _hot(levels, hot, centre, radius),
-        _drift(totals),
-        _signal(totals) if dense else _dose(scan, calibration),
+        _drift(totals, empty),
+        _signal(totals) if dense else _dose(scan, calibration, empty),
         _flyback(scan, totals, com),
-        _descan(com, radius),
+        _descan(com, radius, empty),
     ]
     if not dense:
         findings.append(_pairs(scan, np.where(hot, 0, pattern), hot))
@@ -73,11 +76,7 @@ def _disc(pattern, calibration):
     """Centre and radius of the disc; the pattern's centre of mass and None without one."""
     if calibration is not None:
         return calibration.centre, calibration.radius
-    try:
-        disc = fit_disc(np.maximum(pattern, 0))
-        return disc.centre, disc.radius
-    except DiscNotFound:
-        return pixels.middle(pattern), None
+    return pixels.disc_of(pattern)
 
 
 def _beside(pattern, dark):
@@ -86,19 +85,22 @@ def _beside(pattern, dark):
 
 
 def _in_the_disc(frames, mask, level, progress):
-    """Sums and centres of mass over a mask, of what exceeds a level in each pixel."""
+    """Sums and centres of mass over a mask, of what exceeds a level in each pixel.
+
+    And the sums of all that is in them, level or not.
+    """
     sums, com = frames_sums.sums_and_centres(frames, mask, progress)
-    places = np.argwhere(mask)
+    places, nothing = np.argwhere(mask), sums == 0
     if not level or not len(places):
-        return sums, com
+        return sums, com, sums
     above = sums - level * len(places)
-    typical = np.median(above)
+    typical = outliers.typical(above, ~nothing)
     lit = (above > 0.1 * typical) & (typical > 0)
     if lit.any():
         flat = places.mean(0)[:, None, None]
         com = np.divide(com * sums - level * len(places) * flat, above, out=com.copy(), where=lit)
         com[:, ~lit] = com[:, lit].mean(1, keepdims=True)
-    return above, com
+    return np.where(nothing, 0, above), com, sums
 
 
 def _layout(scan):
@@ -115,34 +117,52 @@ def _layout(scan):
         values,
         "look" if source.notes else "ok",
         " ".join([f"{source.format}, {FLYBACK[source.flyback]}.", *source.notes]),
-        "Check the scan's shape against the microscope's." if source.notes else "",
+        "Check that this is what the microscope did." if source.notes else "",
     )
 
 
-def _frames(counts, counted):
-    dispersion = outliers.dispersion_of(counts, counted)
-    typical = float(np.median(counts))
-    # So many electrons that no frame of the scan is empty by chance.
-    empty = (counts == 0) & (np.exp(-typical / dispersion) * counts.size < outliers.FALSE_ALARMS)
-    empty |= outliers.too_few(counts, dispersion)
-    full = outliers.too_many(counts, dispersion)
-    wrong = int(empty.sum() + full.sum())
-    return Finding(
+def _frames(counts, recorded, counted):
+    """The finding, and where frames are empty, of which nothing is `recorded` at all."""
+    nothing = recorded == 0
+    dispersion = outliers.dispersion_of(recorded, counted, nothing)
+    empty = outliers.empty(recorded, nothing, dispersion)
+    if counts is not recorded:
+        dispersion = outliers.dispersion_of(counts, counted, nothing)
+    typical = outliers.typical(counts, ~empty)
+    # Empty frames are no neighbours to judge others by.
+    judged = np.where(empty, typical, counts) if empty.any() else counts
+    thin = outliers.too_few(judged, dispersion) & ~empty
+    full = outliers.too_many(judged, dispersion)
+    numbers = {
+        "empty": int(empty.sum()),
+        "far less in them than their neighbours": int(thin.sum()),
+        "far more in them than their neighbours": int(full.sum()),
+    }
+    wrong = sum(numbers.values())
+    told = [
+        f"{number} frame{'s are' if number > 1 else ' is'} {what}"
+        if what == "empty"
+        else f"{number} frame{'s have' if number > 1 else ' has'} {what}, beyond noise"
+        for what, number in numbers.items()
+        if number
+    ]
+    finding = Finding(
         "frames",
         {
             f"{'electrons in' if counted else 'sum of'} a frame (median)": (typical, ""),
             "variance over mean": (dispersion, ""),
-            "empty or thin frames": (int(empty.sum()), ""),
+            "empty frames": (int(empty.sum()), ""),
+            "empty or thin frames": (int((empty | thin).sum()), ""),
             "over-full frames": (int(full.sum()), ""),
         },
         "ok" if not wrong else "bad" if wrong > 0.01 * counts.size else "look",
-        f"{int(empty.sum())} frames have far less and {int(full.sum())} far more in them "
-        "than their neighbours, beyond noise."
+        f"{'; '.join(told)} (of {counts.size})."
         if wrong
         else "No frame has far less or far more in it than its neighbours, beyond noise.",
         "Frames were lost or counted badly: crop around them if there are many." if wrong else "",
-        full.astype(np.int8) - empty,
+        full.astype(np.int8) - (empty | thin),
     )
+    return finding, empty
 
 
 def _dead(levels, single, sectors):
@@ -158,8 +178,8 @@ def _dead(levels, single, sectors):
         "dead sectors",
         {"share of the detector": (100 * float(sectors.mean()), "%")},
         "bad" if sectors.any() else "ok",
-        f"Blocks with {int(sectors.sum())} pixels have less than a tenth of what the rest has "
-        "at their scattering angle."
+        f"Patches with {int(sectors.sum())} pixels have less than a tenth of what the rest has "
+        "at their scattering angle, or in the disc."
         if sectors.any()
         else "No block of the detector is dark where its ring is lit.",
         "A sector, or a beam stop: COM and annular images are biased there; check the camera."
@@ -201,8 +221,8 @@ def _hot(levels, hot, centre, radius):
     )
 
 
-def _drift(counts):
-    rows = counts.mean(1)
+def _drift(counts, empty):
+    rows = trends.lines(counts, 1, ~empty)
     mean = max(rows.mean(), 1e-9)
     slope, error = (float(100 * v / mean) for v in trends.trend(rows))
     sure = trends.beyond_chance(slope, error, rows.size) and abs(slope) > 2
@@ -220,11 +240,13 @@ def _drift(counts):
     )
 
 
-def _dose(events, calibration):
+def _dose(events, calibration, empty):
     step = calibration.scan_sampling if calibration else events.metadata.get("scan_sampling")
-    mean = events.electrons / events.positions
+    lit = events.positions - int(empty.sum())
+    mean = events.electrons / max(lit, 1)
     values = {"electrons a position": (mean, "")}
-    text = f"{mean:.1f} electrons were counted at a position"
+    where = "" if lit == events.positions else " that is not empty"
+    text = f"{mean:.1f} electrons were counted at a position{where}"
     if step is not None:
         dose = mean / (step[0] * step[1])
         values["dose on the detector"] = (dose, "e/Å²")
@@ -254,7 +276,11 @@ def _flyback(events, counts, com):
         return Finding("flyback", {}, "ok", TOO_SMALL)
     limit = stats.t.isf(trends.DOUBT / 12, height - 1)  # two sides, three images, both signs
     mean = max(counts.mean(), 1e-9)
-    images = {"counts": (counts / mean, 0.1), "COM y": (com[0], 0.5), "COM x": (com[1], 0.5)}
+    images = {
+        "counts": (_sides(counts) / mean, 0.1),
+        "COM y": (com[0], 0.5),
+        "COM x": (com[1], 0.5),
+    }
     values = {}
     for name, (image, least) in images.items():
         unit, scale = ("%", 100) if name == "counts" else ("px", 1)
@@ -274,8 +300,13 @@ def _flyback(events, counts, com):
     )
 
 
-def _descan(com, radius):
-    shift, error = trends.descan(com)
+def _sides(image):
+    """The columns that `trends.edge_columns` looks at."""
+    return np.hstack([image[:, :4], image[:, -4:]])
+
+
+def _descan(com, radius, empty):
+    shift, error = trends.descan(com, ~empty if empty.any() else None)
     names = [(i, j) for i in range(2) for j in range(2)]
     values = {}
     for i, j in names:
@@ -288,6 +319,10 @@ def _descan(com, radius):
         for n in names
     ]
     told = [n for n in names if isfinite(error[n])]
+    middle = com.mean((1, 2), keepdims=True)
+    if middle.any():
+        # In its place: memory that nobody wrote to takes no room.
+        com -= middle
     worst = max(told, key=lambda n: abs(shift[n]), default=None)
     return Finding(
         "descan",
@@ -300,7 +335,7 @@ def _descan(com, radius):
         "Correct the descan at the microscope; phases of long waves carry a ramp."
         if any(sure)
         else "",
-        com - com.mean((1, 2), keepdims=True),
+        com,
     )
 
 

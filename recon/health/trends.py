@@ -43,17 +43,28 @@ def edge_columns(image):
     return found
 
 
-def descan(com):
+def lines(image, axis, keep=None):
+    """Means along an axis over what is kept (as `image`, bool), of lines that have any of it."""
+    if keep is None:
+        return np.mean(image, axis)
+    number = keep.sum(axis)
+    sums = np.sum(image, axis, where=keep, dtype=float)
+    return sums[number > 0] / number[number > 0]
+
+
+def descan(com, keep=None):
     """(2, 2) shift [px] of the COM (y, x), over the scan's height and width, and its errors.
 
     Parameters
     ----------
     com : (2, Sy, Sx) array
+    keep : (Sy, Sx) bool array, optional
+        Frames that count.
 
     Notes
     -----
     Averages over columns leave the shift down the scan, those over rows the shift across it: both
     are independent of one another for a plane, and their scatter has the specimen's in it.
     """
-    found = np.array([[trend(part.mean(1)), trend(part.mean(0))] for part in np.asarray(com)])
+    found = np.array([[trend(lines(part, axis, keep)) for axis in (1, 0)] for part in com])
     return found[..., 0], found[..., 1]

@@ -13,15 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from recon.backend import amount
-from recon.errors import Cancelled, UnreadableFile
+from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
 from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
-from recon.io.dense import is_dense, open_frames, open_scan
+from recon.io.dense import hint, is_dense, names, open_frames, open_scan
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.side_files import with_side_file
 from recon.io.sparse import events_from_sparse
+from recon.io.told import checked, refuse_matlab
+from recon.io.unchanged import Unchanged
 from recon.io.words import sentence
 
 __all__ = [
@@ -75,20 +77,22 @@ def open_events(
     progress = progress or (lambda fraction: None)
     try:
         reader = _reader_of(path)
-        events = reader.read(
-            path,
-            keep_flyback=keep_flyback,
-            scan_shape=None if scan_shape is None else pair(scan_shape, "scan"),
-            progress=progress,
-            **_checked(options, reader),
-        )
+        beside = libertem_csr.files(path) if reader is libertem_csr else ()
+        with Unchanged(path, *beside):
+            events = reader.read(
+                path,
+                keep_flyback=keep_flyback,
+                scan_shape=None if scan_shape is None else pair(scan_shape, "scan"),
+                progress=progress,
+                **checked(options, reader),
+            )
         events = with_side_file(events, path)
         if events.frame_shape[0] * events.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*events.frame_shape)
             )
         events.check_pixels()
-    except Cancelled:
+    except (Cancelled, Changed):
         raise
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
@@ -147,18 +151,6 @@ def losses(path, events: ElectronEvents) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _checked(options, reader):
-    """The options that were given, all of them known to the reader."""
-    given = {name: value for name, value in options.items() if value is not None}
-    unknown = sorted(set(given) - set(reader.OPTIONS))
-    if unknown:
-        known = ", ".join(reader.OPTIONS) or "none"
-        raise UnreadableFile(
-            f"{reader.NAME} knows no option {', '.join(unknown)} (its options: {known})"
-        )
-    return given
-
-
 def _reader_of(path):
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
@@ -172,9 +164,10 @@ def _reader_of(path):
     for reader in READERS:
         if reader.matches(path):
             return reader
-    raise UnreadableFile(
-        "the content is of no known format ({})".format(" or ".join(r.NAME for r in READERS))
-    )
+    events = ", ".join(r.NAME for r in READERS)
+    known = f"the content is of no known format of events ({events}) or of frames ({names()})"
+    refuse_matlab(path)
+    raise UnreadableFile(hint(path) or known)
 
 
 def statement(scan: ElectronEvents | DenseFrames) -> str:

@@ -25,6 +25,8 @@ from recon.errors import UnreadableFile
 
 HARMLESS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 """Filters of HDF5 itself that check what they read."""
+LARGEST_CHUNK = 1 << 28
+"""Bytes."""
 PATIENCE_S = 60.0
 """In which a slab of some 64 MiB has to be there; the slowest filter takes about a second."""
 MEMORY = 8 << 30
@@ -36,6 +38,8 @@ LONGEST_HEAD = 1 << 16
 def is_harmless(dataset) -> bool:
     """Whether a dataset can be read here: stored plainly, or with HARMLESS filters.
 
+    A chunk is undone whole, with h5py's lock held: a large one of a small file is not read here.
+
     Raises
     ------
     UnreadableFile
@@ -45,6 +49,8 @@ def is_harmless(dataset) -> bool:
         raise UnreadableFile(f"{dataset.name} keeps its numbers in other files: not supported")
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
+    if filters and prod(dataset.chunks) * dataset.dtype.itemsize > LARGEST_CHUNK:
+        return False
     return not dataset.is_virtual and all(number in HARMLESS for number in filters)
 
 
@@ -133,7 +139,10 @@ class Apart:
     def _some(self, source, room, deadline):
         """What could be read into the beginning of `room`; at least one byte."""
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([source], [], [], left)[0]:
+        # Unlike `select`, it takes descriptors of any number.
+        answer = select.poll()
+        answer.register(source, select.POLLIN)
+        if left <= 0 or not answer.poll(1e3 * left):
             raise UnreadableFile(
                 f"reading it took longer than {self.patience_s:g} s and was stopped: it is damaged"
             )

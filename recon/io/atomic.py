@@ -17,6 +17,7 @@ from pathlib import Path
 
 RECENT = 10.0
 """Seconds since its last change for which a file is taken to be somebody's, locked or not."""
+OURS = r"\.livestem"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -47,9 +48,9 @@ def replacing(path, size=0):
             raise OSError(
                 f"it needs {size / 1e6:.0f} MB, and the disk has {free / 1e6:.0f} MB left"
             )
-        _remove_leftovers(target)
+        remove_leftovers(target.parent, target.name)
         handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name[:64]}.", suffix=".part"
+            dir=target.parent, prefix=f".{target.name[:64]}.", suffix=".livestem.part"
         )
         temporary = Path(name)
         with open(handle, "wb") as file:
@@ -75,15 +76,29 @@ def _lock(file):
     return True
 
 
-def _remove_leftovers(target):
-    """Remove what killed processes left of files of this name."""
-    pattern = re.compile(rf"\.{re.escape(target.name[:64])}\.[a-z0-9_]{{8}}\.part")
-    for entry in list(os.scandir(target.parent)):
+def remove_leftovers(folder, name: str | None = None) -> None:
+    """Remove what killed processes left of files in a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        That need not be there.
+    name : str, optional
+        Of the file whose leftovers are removed; of all files if left out.
+    """
+    # Of any file only what bears our mark, which leftovers of older versions lack.
+    name, mark = (r".{1,64}", OURS) if name is None else (re.escape(name[:64]), f"({OURS})?")
+    pattern = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}{mark}\.part", re.DOTALL)
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
         try:
-            old = entry.stat(follow_symlinks=False)
+            if not pattern.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                continue
             # One made just now may not be locked yet.
-            aged = time.time() - old.st_mtime > RECENT
-            if pattern.fullmatch(entry.name) and aged and entry.is_file(follow_symlinks=False):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > RECENT:
                 with open(entry.path, "rb+") as file:
                     if _lock(file):
                         os.unlink(entry.path)

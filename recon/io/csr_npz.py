@@ -9,8 +9,7 @@
                                   `recon.events`
 
 There is no flyback column in it. `numpy.load` reads it, and `numpy.savez` can write it; we store
-it uncompressed and aligned, so that reading it is one copy from the file, or none: it is mapped
-where memory is short, and has to stay as it is while the scan is open.
+it uncompressed and aligned, so that reading it is one copy from the file.
 """
 
 import json
@@ -34,7 +33,7 @@ OPTIONS: dict[str, str] = {}
 LARGE = 1 << 30
 """Bytes from which on an entry has sizes of eight bytes."""
 ALIGNED = 64
-"""Bytes: arrays begin at multiples of them, so that they can be mapped into memory."""
+"""Bytes: arrays begin at multiples of them, for whoever maps them into memory."""
 
 
 def matches(path: Path) -> bool:

@@ -30,6 +30,7 @@ from recon.errors import UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io.metadata import known_metadata
 from recon.io.scanning import fill, without_last_column
+from recon.io.slabs import fill as fill_from
 from recon.kernels import eer as kernels
 
 NAME = "Falcon EER"
@@ -139,13 +140,9 @@ class _File:
         if self.left < 0:
             raise UnreadableFile("the pages are strewn over the file: it is damaged")
         room = -(-size // spare) * spare + spare if spare else size
-        data, done = np.empty(room, np.uint8), 0
+        data = np.empty(room, np.uint8)
         data[size:] = 0
-        while done < size:
-            piece = os.preadv(self.raw.fileno(), [data[done:size]], start + done)
-            if not piece:
-                raise UnreadableFile("the file became shorter while it was read")
-            done += piece
+        fill_from(self.raw.fileno(), data[:size], start)
         return data
 
 

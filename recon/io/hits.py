@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numba import get_num_threads
 
 from recon.errors import UnreadableFile
 from recon.io.scan_timing import Timing
 from recon.kernels import clusters as kernels
+from recon.kernels import threads
 from recon.kernels.timepix import PIXEL_BITS, TIME_BITS, TOT_BITS
 
 OPTIONS = {
@@ -143,7 +143,7 @@ def in_order_of_time(hits):
     shift = max(0, int(hits.max()).bit_length() - 8)
     starts, parts = np.empty(257, np.int64), np.empty_like(hits)
     kernels.split(hits, shift, starts, parts)
-    with ThreadPoolExecutor(get_num_threads()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         # NumPy sorts without the interpreter's lock.
         list(pool.map(lambda part: parts[slice(*part)].sort(), pairwise(starts.tolist())))
     return parts

@@ -5,9 +5,8 @@
                indices_file, indices_dtype  linear pixel of each count
                data_file, data_dtype        the counts
 
-Binary files are looked for next to the TOML file and nowhere else. Where all counts are one and
-indices have four bytes, the pixels are mapped into memory as they lie in the file: it has to stay
-as it is while the scan is open. Other counts become that many electrons.
+Binary files are looked for next to the TOML file and nowhere else. Counts above one become that
+many electrons.
 
 What we write adds a table [livestem], which LiberTEM passes over: the metadata as JSON and, where
 they are known, a fourth file with the place of each electron in its pixel (`recon.events`).
@@ -31,6 +30,7 @@ from recon.events import ElectronEvents, Source
 from recon.io.atomic import replacing
 from recon.io.metadata import known_metadata
 from recon.io.scanning import contradicted, fill, pair, without_last_column
+from recon.io.slabs import FileArray
 from recon.io.sparse import counted
 
 NAME = "LiberTEM raw CSR"
@@ -62,22 +62,21 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
     """Events of a file; see `recon.io.open_events`."""
     header = _header(path)
     parameters, files = (_table(header, name) for name in ("params", "raw_csr"))
-    indptr = _map(path, files, "indptr", "iu")
-    indices = _map(path, files, "indices", "iu")
-    data = _map(path, files, "data", "iuf") if "data_file" in files else None
+    indptr = _column(path, files, "indptr", "iu")
+    indices = _column(path, files, "indices", "iu")
+    data = _column(path, files, "data", "iuf") if "data_file" in files else None
     frame_shape = pair(parameters.get("sig_shape"), "detector")
     if frame_shape[0] * frame_shape[1] > LARGEST_DETECTOR:
         raise UnreadableFile("no detector has {} × {} pixels".format(*frame_shape))
     stated = parameters.get("nav_shape")
     shape, notes = _scan_shape(indptr.size - 1, stated, scan_shape)
-    offsets = indptr.astype(np.int64)
+    offsets = indptr.read().astype(np.int64, copy=False)
     _check_rise(offsets, indices, data)
     progress(0.1)
-    if indices.dtype == np.int32:
-        # Negative ones become too large, and are refused as such.
-        indices = indices.view(np.uint32)
-    indices = indices[: offsets[-1]]
-    data = None if data is None else data[: offsets[-1]]
+    if indices.dtype in (np.int32, np.uint32):
+        # As events are held. Negative ones become too large, and are refused as such.
+        indices = indices.read().view(np.uint32)
+    progress(0.5)
     most = EXPANSION * sum(_size(path, files, name) for name in ("indices", "data")) + ALLOWANCE
     pixels, offsets = counted(indices, data, offsets, frame_shape[0] * frame_shape[1], most)
     events = ElectronEvents(
@@ -173,8 +172,8 @@ def _size(path, files, name):
     return os.path.getsize(_side(path, files, name)) if f"{name}_file" in files else 0
 
 
-def _map(path, files, name, kinds):
-    """(N,) array mapped from the file of a column."""
+def _column(path, files, name, kinds):
+    """(N,) array in the file of a column."""
     side = _side(path, files, name)
     text = files.get(f"{name}_dtype")
     if not isinstance(text, str) or not NUMBER.fullmatch(text):
@@ -194,14 +193,7 @@ def _map(path, files, name, kinds):
             f"its file {side.name} has {status.st_size} bytes, no whole number of {dtype}: "
             "it is truncated, or of another type"
         )
-    if not number:
-        return np.empty(0, dtype)
-    try:
-        # Private copies of pages, were anyone to write: kernels are compiled for such arrays.
-        mapped = np.memmap(side, dtype, "c", shape=(number,))
-    except OSError as error:
-        raise UnreadableFile(f"its file {side.name}: {error.strerror}") from error
-    return np.asarray(mapped)
+    return FileArray(side, dtype, (number,))
 
 
 def _scan_shape(frames, stated, asked):
@@ -246,27 +238,31 @@ def _places(path, header, electrons):
     table = header.get("livestem")
     if not isinstance(table, dict) or "subpixel_file" not in table:
         return None
-    places = _map(path, table, "subpixel", "u")
+    places = _column(path, table, "subpixel", "u")
     if places.dtype != np.uint8 or places.size != electrons:
         raise UnreadableFile(
             f"its file {_side(path, table, 'subpixel').name} holds {places.size} places of "
             f"{places.dtype}, not one uint8 for each of {electrons} electrons: is it truncated, "
             "or of another scan?"
         )
-    return places
+    return places.read()
+
+
+def files(path):
+    """Binary files that belong to this TOML file, as far as it says."""
+    try:
+        header = _header(path)
+        named = header.get("livestem", {}) | _table(header, "raw_csr")
+        return [_side(path, named, name) for name in SIDES if f"{name}_file" in named]
+    except (OSError, UnreadableFile, TypeError, AttributeError):
+        return []
 
 
 def own_files(path):
     """Binary files that an earlier writing of ours left beside this TOML file."""
-    try:
-        if not matches(path):
-            return []
-        header = _header(path)
-        files = header.get("livestem", {}) | _table(header, "raw_csr")
-        found = [_side(path, files, name) for name in SIDES if f"{name}_file" in files]
-    except (OSError, UnreadableFile, TypeError, AttributeError):
+    if not path.is_file() or not matches(path):
         return []
-    return [side for side in found if OURS.fullmatch(side.name)]
+    return [side for side in files(path) if OURS.fullmatch(side.name)]
 
 
 def free_names(path):

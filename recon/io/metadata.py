@@ -30,6 +30,18 @@ def _positive(value):
     return value
 
 
+def _between(least, most):
+    """Numbers in a range that no instrument leaves: beyond it a unit was mistaken, or a default."""
+
+    def checked(value):
+        value = _number(value)
+        if not least <= value <= most:
+            raise ValueError("out of range")
+        return value
+
+    return checked
+
+
 def _pair(of):
     def checked(value):
         first, second = np.asarray(value).tolist()
@@ -65,9 +77,9 @@ def _aberrations(value):
 
 
 ENTRIES = {
-    "energy": _positive,
-    "semiangle_cutoff": _positive,
-    "scan_sampling": _pair(_positive),
+    "energy": _between(10, 3e6),
+    "semiangle_cutoff": _between(1e-3, 500),
+    "scan_sampling": _pair(_between(1e-4, 1e7)),
     "rotation_deg": _number,
     "transpose": _flag,
     "centre": _pair(_number),

@@ -1,8 +1,7 @@
 """Arrays out of an `.npz` archive, with nothing allocated on the word of a header.
 
-An uncompressed array is one copy from the file; one that is large beside the memory that is free
-is mapped as it lies in the file, which then has to stay as it is while the scan is open. Checksums
-are not verified: that would take longer than reading.
+An uncompressed array is one copy from the file, in memory or where that is short in a temporary
+file (`recon.io.room`). Checksums are not verified: that would take longer than reading.
 """
 
 import struct
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from recon.errors import UnreadableFile
-from recon.io.room import is_large
+from recon.io import room
 
 PIECE = 1 << 24
 """Bytes between two reports of progress."""
@@ -110,18 +109,15 @@ class Archive:
                 raise UnreadableFile(
                     f"{name} ends after {self.stored - start} of {size} bytes: truncated"
                 )
-            if dimensions == 1 and is_large(size):
-                mapped = np.memmap(self.raw, found, "c", start, shape)
-                return np.asarray(mapped)
-            array = np.empty(shape, found, order="F" if order else "C")
             self.raw.seek(start)
-            _fill(self.raw, array.reshape(-1, order="A"), name, progress)
+            array = room.array(prod(shape), found)
+            _fill(self.raw, array, name, progress)
         else:
             with self.archive.open(entry) as member:
                 member.read(header)
-                array = np.empty(shape, found, order="F" if order else "C")
-                _fill(member, array.reshape(-1, order="A"), name, progress)
-        return array
+                array = room.array(prod(shape), found)
+                _fill(member, array, name, progress)
+        return array if dimensions == 1 else array.reshape(shape, order="F" if order else "C")
 
     def small(self, name):
         """An array of less than a megabyte, of any type but objects.

@@ -25,7 +25,7 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
-from recon.frames_events import electrons_of
+from recon.frames_events import NoCounts, electrons_of
 from recon.io import libertem_csr
 from recon.io.atomic import replacing
 from recon.io.checksum import Running
@@ -95,7 +95,7 @@ def convert(source, target, scan, told=None, progress=None) -> tuple[int, str, s
     Raises
     ------
     ValueError
-        If what was begun is of another source, or damaged.
+        If what was begun is of another source, or damaged, or frames hold no counts.
     OSError
         With one sentence for the user if it cannot be written.
     """
@@ -119,6 +119,10 @@ def convert(source, target, scan, told=None, progress=None) -> tuple[int, str, s
             running = Running(journal.total, journal.places)
             digests = running.digests(journal.electrons, scan.scan_shape, scan.frame_shape, placed)
             shutil.rmtree(folder)
+    except NoCounts:
+        # Nothing that could be gone on with.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error).rstrip(".")
         raise OSError(f"{target.name} was not written: {reason}.") from error

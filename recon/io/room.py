@@ -36,8 +36,7 @@ def array(number: int, dtype=np.uint32) -> np.ndarray:
     refusal = UnreadableFile(
         f"{number} electrons take {size / 1e9:.1f} GB, more than half of the memory that is free, "
         f"and the disk for temporary files has {free / 1e9:.1f} GB left: let TMPDIR name a larger "
-        "one, or go on with part of the scan, or with a copy in .npz, which is opened without "
-        "reading it"
+        "one, or go on with part of the scan"
     )
     if free < size:
         raise refusal

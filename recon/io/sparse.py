@@ -151,9 +151,9 @@ def counted(indices, data, offsets, detector_pixels, most):
 
     Parameters
     ----------
-    indices : (N,) integer array
+    indices : (N,) integer array, or one in a file
         Linear pixel of each count; uint32 is kept as it is where all counts are one.
-    data : (N,) array, or None where all are one
+    data : (N,) array or one in a file, or None where all are one
         Whole numbers.
     offsets : (F + 1,) int64 array
         Where each position begins among the counts.
@@ -195,8 +195,12 @@ def counted(indices, data, offsets, detector_pixels, most):
                 raise UnreadableFile(
                     f"its counts make more than {most} electrons: open it as dense frames"
                 )
+    if plain and indices.dtype == np.uint32:
+        return indices, offsets
     if plain:
-        pixels = indices if indices.dtype == np.uint32 else indices.astype(np.uint32)
+        pixels = room.array(len(indices))
+        for first in pieces:
+            pixels[first : first + PIECE] = indices[first : first + PIECE]
         return pixels, offsets
     pixels, new, done = room.array(total), np.zeros_like(offsets), 0
     for first in pieces:

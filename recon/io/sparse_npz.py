@@ -3,11 +3,13 @@
     format, shape, data, indices, indptr     scipy: csr, csc
     format, shape, data, row, col            scipy: coo with two dimensions
     format, shape, data, coords              scipy: coo; without `format`: sparse.COO
+    compressed_axes, shape, data, indices, indptr     sparse.GCXS: rows are those axes, flattened
 
 One row is a scan position, one column a detector pixel; four dimensions are (Sy, Sx, Ky, Kx).
 With two, the shape of the scan has to be asked for, and that of a detector that is not square.
 """
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +30,7 @@ ALLOWANCE = 1 << 26
 def matches(path: Path) -> bool:
     """Whether the file is a zip archive of the arrays of a sparse matrix."""
     found = npz.names(path)
-    return {"shape", "data"} <= found and bool(found & {"format", "coords"})
+    return {"shape", "data"} <= found and bool(found & {"format", "coords", "compressed_axes"})
 
 
 def read(
@@ -48,17 +50,23 @@ def read(
             ),
             "most": EXPANSION * path.stat().st_size + ALLOWANCE,
         }
+        if "fill_value" in archive and np.any(archive.small("fill_value") != 0):
+            raise UnreadableFile(
+                f"what is not listed counts {archive.small('fill_value')}, not 0: no sparse counts"
+            )
         if form in ("csr", "csc"):
             indptr, indices = (archive.array(name, "iu") for name in ("indptr", "indices"))
             parts = (indptr, indices, data, shape, form == "csc")
             events = from_compressed(*parts, scan_shape, frame_shape, **options)
         else:
-            coords = _coords(archive)
+            coords = _compressed(archive, shape) if form == "gcxs" else _coords(archive)
             events = from_coordinates(coords, data, shape, scan_shape, frame_shape, **options)
     return without_last_column(events) if keep_flyback is False else events
 
 
 def _format(archive):
+    if "compressed_axes" in archive:
+        return "gcxs"
     if "format" not in archive:
         return "COO"
     form = archive.small("format")
@@ -69,6 +77,28 @@ def _format(archive):
             f"a sparse matrix of format {text[:20]!r} is not supported: store it as csr"
         )
     return text
+
+
+def _compressed(archive, shape):
+    """(dimensions, N) coordinates of GCXS: rows are some axes, flattened, columns the others."""
+    axes = archive.array("compressed_axes", "iu").tolist()
+    others = [axis for axis in range(len(shape)) if axis not in axes]
+    if sorted([*axes, *others]) != list(range(len(shape))) or not others:
+        raise UnreadableFile(f"no array of {len(shape)} dimensions has the rows {axes[:8]}")
+    indptr, indices = (archive.array(name, "iu").astype(np.int64) for name in ("indptr", "indices"))
+    rows, columns = ([shape[axis] for axis in some] for some in (axes, others))
+    if indptr.size != prod(rows) + 1:
+        raise UnreadableFile(f"indptr has {indptr.size} entries for {prod(rows)} lines: damaged")
+    if indptr[0] != 0 or indptr[-1] != len(indices) or np.any(indptr[1:] < indptr[:-1]):
+        raise UnreadableFile(
+            f"indptr does not rise from 0 to the {len(indices)} stored counts: damaged"
+        )
+    if len(indices) and (indices.min() < 0 or indices.max() >= prod(columns)):
+        raise UnreadableFile(f"an index lies outside of {prod(columns)} columns: damaged")
+    coords = np.empty((len(shape), len(indices)), np.int64)
+    coords[axes] = np.unravel_index(np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), rows)
+    coords[others] = np.unravel_index(indices, columns)
+    return coords
 
 
 def _coords(archive):

@@ -27,6 +27,7 @@ from recon.errors import Cancelled, UnreadableFile
 from recon.events import ElectronEvents, Source
 from recon.io.apart import is_harmless
 from recon.io.atomic import replacing
+from recon.io.hdf5_missing import check_sources
 from recon.io.heap import append_rows, late_dataset, ragged_dataset
 from recon.io.metadata import ENTRIES, known_metadata
 from recon.io.ragged import read_rows
@@ -293,6 +294,7 @@ def _dataset(file, name):
         raise UnreadableFile(
             f"the HDF5 file has no dataset {name}: it is not in the layout of the 4D Camera"
         )
+    check_sources(found, Path(file.filename))
     return found
 
 

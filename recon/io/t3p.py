@@ -22,6 +22,7 @@ from recon.events import ElectronEvents, Source
 from recon.io import hits as electrons
 from recon.io import scan_timing
 from recon.io.scanning import without_last_column
+from recon.io.slabs import fill
 from recon.kernels import timepix as kernels
 
 NAME = "Timepix3 records (t3p)"
@@ -152,13 +153,8 @@ class _Records:
         self.left -= last - first
         if self.left < 0:
             raise UnreadableFile("its records are too much out of order in time: it is damaged")
-        words, done = np.empty((last - first, 4), "<u4"), 0
-        data = words.reshape(-1).view(np.uint8)
-        while done < data.size:
-            piece = os.preadv(self.raw.fileno(), [data[done:]], RECORD * first + done)
-            if not piece:
-                raise UnreadableFile("the file became shorter while it was read")
-            done += piece
+        words = np.empty((last - first, 4), "<u4")
+        fill(self.raw.fileno(), words, RECORD * first)
         return words
 
     def hits_between(self, chunks, begin, end):

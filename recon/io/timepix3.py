@@ -24,6 +24,7 @@ from recon.events import ElectronEvents, Source
 from recon.io import hits as electrons
 from recon.io import scan_timing
 from recon.io.scanning import without_last_column
+from recon.io.slabs import fill
 from recon.kernels import timepix as kernels
 
 NAME = "Timepix3 raw packets"
@@ -121,13 +122,8 @@ class _Recording:
         self.left -= size
         if self.left < 0:
             raise UnreadableFile("its chunks are too much out of order in time: it is damaged")
-        words, done = np.empty(size, "<u8"), 0
-        data = words.view(np.uint8)
-        while done < data.size:
-            piece = os.preadv(self.raw.fileno(), [data[done:]], 8 * place + done)
-            if not piece:
-                raise UnreadableFile("the file became shorter while it was read")
-            done += piece
+        words = np.empty(size, "<u8")
+        fill(self.raw.fileno(), words, 8 * place)
         if size == self.words:
             self.kept = words
         return words

@@ -8,9 +8,22 @@ from threading import Lock
 # follows and from the page. Read when the first kernel starts; an owner's own setting stays.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import numba
 from numba import njit
 
 _one_at_a_time = Lock()
+_most: int | None = None
+
+
+def use_threads(number: int) -> None:
+    """Let every kernel of this process take so many threads at most, whoever launches it."""
+    global _most
+    _most = max(1, min(int(number), numba.config.NUMBA_NUM_THREADS))
+
+
+def threads() -> int:
+    """Threads that a kernel takes."""
+    return _most or numba.get_num_threads()
 
 
 def parallel(function=None, *, fastmath=False):
@@ -30,6 +43,9 @@ def parallel(function=None, *, fastmath=False):
         if not compiled.overloads:
             # Seconds, in which other sessions' kernels shall run.
             compiled.compile(tuple(compiled.typeof_pyval(argument) for argument in arguments))
+        if _most is not None:
+            # Numba remembers it for each thread that launches.
+            numba.set_num_threads(_most)
         with _one_at_a_time:
             return compiled(*arguments)
 

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from conftest import SCAN, lattice_scan
 from eer_files import CODES, encode, tiff
+from samples import SCAN, lattice_scan
 
 CALIBRATED = "energy=80&angle=25&step=0.6&rotation=0&defocus=40"
 
@@ -23,7 +24,11 @@ def files(scans):
     frames = np.zeros((events.positions, 1600), np.float32)
     for frame, pixels in zip(frames, events.frames(), strict=True):
         np.add.at(frame, pixels, 1)
-    np.save(scans / "frames.npy", frames.reshape(*SCAN, 40, 40))
+    frames[0, 0] += 1e-3
+    frames = frames.reshape(*SCAN, 40, 40)
+    np.save(scans / "frames.npy", frames)
+    with h5py.File(scans / "two.h5", "w") as file:
+        file["thin"], file["thick"] = frames, frames[::-1]
 
 
 def shot(page, name):
@@ -36,7 +41,7 @@ def test_a_file_without_a_scan_shape_is_opened_by_one_click(files, open_page):
     it = open_page(f"dataset=lattice.eer&{CALIBRATED}")
     rows, columns = SCAN
     choice = it.page.get_by_role("button", name=f"{rows} × {columns}", exact=True)
-    choice.wait_for(timeout=60_000)
+    choice.wait_for()
     assert f"{rows * columns} frames" in it.notices()[0]
     assert it.typed("dwell_us").count() == 0 or not it.typed("dwell_us").is_visible()
     shot(it.page, "eer-asks")
@@ -56,5 +61,20 @@ def test_frames_are_reconstructed_like_events(files, open_page):
     scale = np.abs(expected["values"]).max()
     np.testing.assert_allclose(made["values"], expected["values"], atol=1e-3 * scale)
     assert it.words("facts").endswith("40 × 40 px")
-    it.page.get_by_text("frames of 40 × 40 pixels (float32)").wait_for(timeout=5_000)
+    it.page.get_by_text("frames of 40 × 40 pixels (float32)").wait_for()
     shot(it.page, "frames")
+
+
+def test_one_of_two_arrays_is_chosen_and_another_after_it(files, open_page):
+    it = open_page(f"dataset=two.h5&{CALIBRATED}")
+    choice = it.page.get_by_label("Array", exact=True)
+    choice.wait_for(timeout=60_000)
+    assert "2 arrays in the HDF5 file are equally large" in it.notices()[0]
+    shot(it.page, "arrays-asks")
+    choice.select_option("/thin")
+    thin = it.exact()
+    assert thin["shape"] == list(SCAN)
+    it.until(lambda: "array=%2Fthin" in it.page.url or "array=/thin" in it.page.url)
+    choice.select_option("/thick")
+    it.page.get_by_text("HDF5, array /thick").wait_for(timeout=60_000)
+    shot(it.page, "arrays-chosen")

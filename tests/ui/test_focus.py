@@ -18,12 +18,13 @@ def test_one_click_focuses_and_proves_it_and_is_one_step(open_page):
     instrument = open_page("dataset=atoms.npz")
     instrument.exact()
     page = instrument.page
-    assert "Not focused yet" in page.locator(".hint .words").inner_text()
+    instrument.until(lambda: "Not focused yet" in page.locator(".hint .words").inner_text())
     instrument.until(lambda: quality(instrument) < 20)
     page.get_by_role("button", name="Lock Astigmatism C12b").click()
     page.get_by_role("button", name="Focus for me").click()
     row = page.locator("details.fit-report tr", has_text="Defocus")
     instrument.until(row.is_visible)
+    instrument.settled()
     value, error = map(float, row.locator("td").first.inner_text().split(" ± "))
     assert value == instrument.number()
     assert abs(value - 15.0) < 4 * error
@@ -32,6 +33,7 @@ def test_one_click_focuses_and_proves_it_and_is_one_step(open_page):
     instrument.exact()
     instrument.until(lambda: quality(instrument) > 35)
     after = instrument.picture("tiles")["values"]
+    instrument.settled()
     assert page.locator(".hint .words").inner_text() == ""
 
     page.get_by_role("radio", name="Before").click()
@@ -51,11 +53,11 @@ def test_a_series_through_the_focus_is_picked_from_and_saved(open_page, tmp_path
     page.get_by_role("button", name="Through focus…").click()
     cards = page.locator("section.sheet .card")
     instrument.until(lambda: cards.count() == 21)
-    assert page.locator(".card[aria-current] h3").inner_text() == "12.0 nm"
+    instrument.until(lambda: page.locator(".card[aria-current] h3").inner_text() == "12.0 nm")
     page.locator(".card[data-key='12'] .frame").click()
     instrument.until(lambda: instrument.number() == 16)
     instrument.until(lambda: page.locator(".card[aria-current] h3").inner_text() == "16.0 nm")
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Save as movie").click()
     download.value.save_as(tmp_path / "movie.gif")
     with Image.open(tmp_path / "movie.gif") as film:
@@ -64,6 +66,7 @@ def test_a_series_through_the_focus_is_picked_from_and_saved(open_page, tmp_path
     instrument.until(lambda: not page.locator("section.sheet").is_visible())
     # The curve over the defocus lies in the left slot: a click in its middle sets one.
     instrument.until(lambda: instrument.words("slot.left .empty") == "")
+    instrument.settled()
     box = instrument.box("left")
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2)
     instrument.until(lambda: instrument.number() not in (12, 16))
@@ -77,6 +80,7 @@ def test_an_orientation_is_chosen_from_the_sheet_with_one_click(open_page):
     page.get_by_role("button", name="Orientations…").click()
     cards = page.locator("section.sheet .card")
     instrument.until(lambda: cards.count() == 8)
+    instrument.settled()
     titles = page.locator("section.sheet .card h3").all_inner_texts()
     assert titles[0].endswith("best")
     angle = float(titles[2].partition("°")[0].replace("−", "-"))

@@ -34,19 +34,19 @@ def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
     instrument.typed("C12a").press_sequentially("12")
     page.keyboard.press("Control+z")
     page.keyboard.press("Escape")
-    page.wait_for_timeout(200)
+    instrument.settled()
     assert instrument.number("C12a") == 7
     instrument.typed("C12a").focus()
     page.keyboard.press("Control+z")
     instrument.until(lambda: instrument.number("C12a") == 0)
     page.keyboard.press("Control+z")
     instrument.until(lambda: instrument.number() == 0)
-    assert undo.is_disabled()
+    instrument.until(undo.is_disabled)
     redo.click()
     instrument.until(lambda: instrument.number() == dragged)
     page.keyboard.press("Control+y")
     instrument.until(lambda: instrument.number("C12a") == 7)
-    assert redo.is_disabled()
+    instrument.until(redo.is_disabled)
     instrument.exact()
 
 
@@ -69,7 +69,6 @@ def test_two_states_side_by_side_zoom_together(open_page):
     page.mouse.move(b["x"] + b["width"] / 3, b["y"] + b["height"] / 2)
     for _ in range(6):
         page.mouse.wheel(0, -120)
-        page.wait_for_timeout(30)
 
     def same_part():
         live, held = instrument.picture(), instrument.picture("held image")
@@ -78,7 +77,7 @@ def test_two_states_side_by_side_zoom_together(open_page):
             [live[e] for e in ("start", "end", "top", "bottom")], abs=0.01
         )
 
-    instrument.until(same_part, seconds=20)
+    instrument.until(same_part)
     page.locator(".held-head [data-does=swap]").click()
     instrument.until(lambda: instrument.number() == 0)
     page.locator(".held-head [data-does=drop]").click()
@@ -113,7 +112,7 @@ def test_a_preset_is_there_after_a_reload_and_is_asked_for_before_it_is_lost(ope
     menu.click()
     name.fill("in focus")
     save.click()
-    assert save.inner_text() == "Overwrite"
+    instrument.until(lambda: save.inner_text() == "Overwrite")
     page.locator(".presets [data-kind=settings]").click()
     save.click()
     instrument.until(lambda: page.locator(".presets .load b").inner_text() == "All but the scan")

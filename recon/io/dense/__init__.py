@@ -1,21 +1,37 @@
 """Files of dense frames, each format a module with NAME, `matches(path)` and `read(path, asked)`.
 
-`read` gives an `Array`: how its frames fill a scan is settled here, for all formats alike.
+`read` gives an `Array`: how its frames fill a scan is settled there, for all formats alike. Some
+have `hint(path)`, a sentence for a file that is of no use alone.
 """
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
-from recon.errors import Cancelled, UnreadableFile
+from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.events import ElectronEvents
 from recon.frames import DenseFrames
-from recon.frames_events import events_from_frames, takes_less_as_events
-from recon.io.dense import blo, dectris, empad, hdf5, npy, rosetta, zarr_arrays
+from recon.frames_events import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
+from recon.gaps import without_gaps
+from recon.io.dense import (
+    blo,
+    dectris,
+    dm_frames,
+    empad,
+    hdf5,
+    merlin,
+    mrc,
+    npy,
+    tvips,
+    zarr_arrays,
+)
 from recon.io.side_files import with_side_file
+from recon.io.told import checked, refuse_matlab
+from recon.io.unchanged import Unchanged
 from recon.io.words import sentence
 
-READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, *rosetta.FORMATS)
+READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, merlin, dm_frames, mrc, tvips)
 """In the order in which they are asked: the surest sign first."""
 
 LARGEST_DETECTOR = 1 << 27
@@ -23,6 +39,9 @@ LARGEST_DETECTOR = 1 << 27
 
 LARGEST_SCAN = 1 << 28
 """Positions; a row of them takes 2 GB."""
+
+FEW = 1 << 20
+"""Electrons for which there is always room."""
 
 
 def open_scan(
@@ -36,8 +55,10 @@ def open_scan(
         Electron events or dense frames; recognised by content.
     scan_shape : (Sy, Sx), optional
         Scan positions, in place of what the file says.
-    keep_flyback, **options
+    keep_flyback
         For files of events, as for `recon.io.open_events`.
+    **options
+        As for `recon.io.open_events` or `open_frames`.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -59,12 +80,18 @@ def open_scan(
         return open_events(
             path, scan_shape=scan_shape, keep_flyback=keep_flyback, progress=progress, **options
         )
-    if options := sorted(name for name, value in options.items() if value is not None):
-        raise UnreadableFile(f"{path.name}: frames know no option {', '.join(options)}.")
-    frames = open_frames(path, scan_shape=scan_shape)
+    tell = progress or (lambda fraction: None)
+    frames = open_frames(
+        path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part), **options
+    )
     if not takes_less_as_events(frames):
         return frames
-    return events_from_frames(frames, progress=progress)
+    try:
+        most = max(frames.nbytes // EVENT_BYTES, FEW)
+        return events_from_frames(frames, lambda part: tell(0.5 + 0.5 * part), most)
+    except NoCounts as refusal:
+        notes = *frames.source.notes, f"{refusal} They are used as dense frames."
+        return replace(frames, source=replace(frames.source, notes=notes))
 
 
 def is_dense(path) -> bool:
@@ -72,8 +99,24 @@ def is_dense(path) -> bool:
     return _reader_of(Path(path)) is not None
 
 
-def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrames:
-    """Dense frames of a file, read when they are needed.
+def names() -> str:
+    """The formats of dense frames, in words."""
+    return ", ".join(reader.NAME for reader in READERS)
+
+
+def hint(path: Path) -> str | None:
+    """What belongs to a file that is half of a scan, in a sentence; None for any other."""
+    for reader in READERS:
+        look = getattr(reader, "hint", None)
+        if look is not None and path.is_file() and (found := look(path)):
+            return found
+    return None
+
+
+def open_frames(
+    path, *, scan_shape=None, reference: bool = False, progress=None, **options
+) -> DenseFrames:
+    """Dense frames of a file, read when they are needed; those of real numbers once before.
 
     Parameters
     ----------
@@ -83,6 +126,16 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
         Scan positions, in place of what the file says.
     reference : bool
         For dark or gain references: the frames need not be a scan, and one image will do.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+    **options
+        What only this format needs to be told, such as the `dataset` of an HDF5 file with several:
+        see the reader's OPTIONS. Those that are None count as not given.
+
+    Returns
+    -------
+    DenseFrames
+        Without values that are no numbers, see `recon.gaps`; of a reference, as stored.
 
     Raises
     ------
@@ -101,9 +154,14 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
             raise UnreadableFile("this is not an ordinary file")
         reader = _reader_of(path)
         if reader is None:
-            names = ", ".join(r.NAME for r in READERS)
-            raise UnreadableFile(f"the content is of no known format of frames ({names})")
-        frames = reader.read(path, scan_shape).frames(scan_shape, reference)
+            known = f"the content is of no known format of frames ({names()})"
+            refuse_matlab(path)
+            raise UnreadableFile(hint(path) or known)
+        files = Unchanged(path)
+        with files:
+            array = reader.read(path, scan_shape, **checked(options, reader))
+            frames = array.frames(scan_shape, reference)
+        frames = _of_unchanged(files.also(array.beside), frames)
         if frames.frame_shape[0] * frames.frame_shape[1] > LARGEST_DETECTOR:
             raise UnreadableFile(
                 "no detector has {} × {} pixels: the file is damaged".format(*frames.frame_shape)
@@ -112,13 +170,24 @@ def open_frames(path, *, scan_shape=None, reference: bool = False) -> DenseFrame
             raise UnreadableFile(
                 "no scan has {} × {} positions: the file is damaged".format(*frames.scan_shape)
             )
-        return frames if reference else with_side_file(frames, path)
-    except Cancelled:
+        return frames if reference else with_side_file(without_gaps(frames, progress), path)
+    except (Cancelled, Changed):
         raise
     except MemoryError as error:
         raise UnreadableFile(f"{path.name}: there is not enough memory to read it.") from error
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{path.name or path}: {sentence(error)}") from error
+
+
+def _of_unchanged(files, frames):
+    """The same frames, none of which is of files that were changed after they were opened."""
+    load = frames.load
+
+    def guarded(first, last):
+        with files:
+            return load(first, last)
+
+    return replace(frames, load=guarded)
 
 
 def _reader_of(path):

@@ -1,6 +1,8 @@
 """An array of frames in a file, with what the file says of it; and that in our units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,17 +10,13 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.events import Source
 from recon.frames import DenseFrames, of_array
+from recon.io.dense.axes import Axis, Reordered, backwards, scan_first, step
+from recon.io.dense.filling import First, arranged
 from recon.io.metadata import known_metadata
-from recon.io.scanning import contradicted, fill
+from recon.io.scanning import contradicted, fill, pair
+from recon.io.slabs import FileArray
 
-LENGTHS = {"å": 1.0, "a": 1.0, "ang": 1.0, "angstrom": 1.0, "ångström": 1.0, "pm": 1e-2} | {
-    "nm": 10.0,
-    "µm": 1e4,
-    "um": 1e4,
-    "mm": 1e7,
-    "m": 1e10,
-}
-"""Units of length [Å]."""
+__all__ = ["Array", "hyperspy", "step"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +27,7 @@ class Array:
     ----------
     stored : array
         Anything with `shape` and `dtype` that is sliced along its first one or two dimensions:
-        (Ky, Kx), (F, Ky, Kx) or (Sy, Sx, Ky, Kx).
+        (Ky, Kx), (F, Ky, Kx) or (Sy, Sx, Ky, Kx). Of a mapped file no page is touched: it is read.
     name, format : str
         Of the file.
     said : dict
@@ -37,6 +35,20 @@ class Array:
         in the units of `recon.io.metadata`.
     scan_shape : (Sy, Sx), optional
         What the file says of how three dimensions fill a scan.
+    by : str
+        Where it says so.
+    axes : sequence of Axis, optional
+        What the file says of each dimension; the scan step among them.
+    axes_by : str
+        Where it says so.
+    either : bool
+        Whether files of this format have the scan's axes before the detector's, or behind.
+    excluded : (Ky, Kx) bool array, optional
+        Detector pixels that count for nothing.
+    beside : sequence of Path
+        Other files that were read, but for those of `Records`, which looks after its own.
+    notes : tuple of str
+        Sentences of doubt, and of what is left out.
     """
 
     stored: Any
@@ -44,6 +56,13 @@ class Array:
     format: str
     said: dict = field(default_factory=dict)
     scan_shape: tuple[int, int] | None = None
+    by: str = "the file"
+    axes: tuple[Axis, ...] = ()
+    axes_by: str = "axes' scale"
+    either: bool = False
+    excluded: Any = None
+    beside: Sequence[Path] = ()
+    notes: tuple[str, ...] = ()
 
     def frames(self, asked=None, reference: bool = False) -> DenseFrames:
         """The frames as a scan; of any number, in a single row, for a `reference`.
@@ -54,6 +73,8 @@ class Array:
             If the array has other dimensions, or its frames do not fill the scan.
         """
         shape, stored = tuple(int(n) for n in self.stored.shape), self.stored
+        if isinstance(stored, np.memmap):
+            stored = FileArray.of(stored)
         if len(shape) == 2 and reference:
             stored = _Single(stored)
             shape = (1, *shape)
@@ -62,17 +83,37 @@ class Array:
                 f"frames are arrays of numbers (frames, ky, kx) or (y, x, ky, kx), "
                 f"not {stored.dtype} of shape {' × '.join(map(str, shape))}"
             )
-        number = int(np.prod(shape[:-2]))
-        stated = shape[:2] if len(shape) == 4 else self.scan_shape
-        notes = () if reference else contradicted(stated, asked)
-        source = Source(self.name, self.format, notes=notes)
         if reference:
-            scan_shape = (1, number)
-        elif asked is not None or len(shape) == 3:
-            scan_shape = fill(number, self.scan_shape if asked is None else asked)
+            return self._made(stored, (1, int(np.prod(shape[:-2]))), self.said)
+        axes = self.axes if len(self.axes) == len(shape) else (Axis(),) * len(shape)
+        asked = None if asked is None else pair(asked, "scan")
+        order, doubt = scan_first(axes, shape, asked, self.either)
+        if order != tuple(range(len(shape))):
+            stored = Reordered(stored, order)
+        shape = tuple(shape[n] for n in order)
+        number = int(np.prod(shape[:-2]))
+        if len(shape) == 3:
+            scan_shape, left = arranged(number, asked, self.scan_shape, self.by)
+            if scan_shape[0] * scan_shape[1] < number:
+                stored = First(stored, scan_shape[0] * scan_shape[1])
+            notes = (*contradicted(self.scan_shape, asked), *left)
+            return self._made(stored, scan_shape, self.said, notes)
+        scan_shape = shape[:2] if asked is None else fill(number, asked)
+        y, x = (axes[n] for n in order[:2])
+        found = step(y.scale, x.scale, (y.unit, x.unit), self.axes_by)
+        if found and all(axis.scale == 1 for axis in axes):
+            found, unset = {}, ("All axes have a scale of 1, as where none was set: no scan step.",)
         else:
-            scan_shape = shape[:2]
-        return of_array(stored, scan_shape, metadata=_metadata(self.said), source=source)
+            unset = backwards((y, x))
+        notes = (*contradicted(shape[:2], asked), *doubt, *unset)
+        return self._made(stored, scan_shape, found | self.said, notes)
+
+    def _made(self, stored, scan_shape, said, notes=()):
+        source = Source(self.name, self.format, notes=(*notes, *self.notes))
+        metadata = _metadata(said)
+        return of_array(
+            stored, scan_shape, metadata=metadata, source=source, excluded=self.excluded
+        )
 
 
 class _Single:
@@ -91,18 +132,6 @@ def _metadata(said):
     if known:
         known["origins"] = {name: said[name][1] for name in known}
     return known
-
-
-def step(y, x, unit, origin) -> dict:
-    """A scan step along y and x in a unit of length, as an entry; none if the unit is no length."""
-    factor = LENGTHS.get(str(unit).strip().lower())
-    try:
-        values = float(np.asarray(y).item()), float(np.asarray(x).item())
-    except (TypeError, ValueError):
-        return {}
-    if factor is None or not all(np.isfinite(v) and v > 0 for v in values):
-        return {}
-    return {"scan_sampling": ((values[0] * factor, values[1] * factor), origin)}
 
 
 def hyperspy(find, prefix="") -> dict:

@@ -4,12 +4,14 @@ Text of any length lies in the global heap, where the HDF5 library (2.0) loops f
 object of a damaged size: such text is read only from a file whose heap has been walked before.
 """
 
-import mmap
+import os
 import struct
 from pathlib import Path
 
 SEARCHED = 1 << 29
 """Bytes at either end of a file that are searched for collections of the heap."""
+WINDOW = 1 << 24
+"""Bytes of it looked at in one go."""
 SIGN = b"GCOL"
 HEADER = 16
 """Bytes of a collection's header, and of each object's."""
@@ -17,27 +19,40 @@ HEADER = 16
 
 def heap_is_sound(path: Path) -> bool:
     """Whether each collection of the global heap can be walked from its start to its end."""
-    size = path.stat().st_size
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
         spans = [(0, min(size, SEARCHED)), (max(SEARCHED, size - SEARCHED), size)]
-        for begin, end in spans:
-            place = image.find(SIGN, begin, end)
-            while place >= 0:
-                if not _is_sound(image, place, size):
-                    return False
-                place = image.find(SIGN, place + 1, end)
-    return True
+        return all(
+            _is_sound(file.fileno(), place, size)
+            for begin, end in spans
+            for place in _collections(file.fileno(), begin, end)
+        )
 
 
-def _is_sound(image, place, size):
-    if place + HEADER > size:
+def _collections(descriptor, begin, end):
+    """Where the sign of a collection stands in a stretch of a file."""
+    for start in range(begin, end, WINDOW):
+        # One that lies across the end of a window begins in it.
+        window = os.pread(descriptor, min(WINDOW + len(SIGN) - 1, end - start), start)
+        found = window.find(SIGN)
+        while found >= 0:
+            yield start + found
+            found = window.find(SIGN, found + 1)
+
+
+def _is_sound(descriptor, place, size):
+    head = os.pread(descriptor, HEADER, place)
+    if len(head) < HEADER:
         return False
-    stop = place + struct.unpack_from("<Q", image, place + 8)[0]
-    if image[place + 4] != 1 or stop > size:
+    stop = place + struct.unpack_from("<Q", head, 8)[0]
+    if head[4] != 1 or stop > size:
         return False
     place += HEADER
     while place + HEADER <= stop:
-        number, _, _, length = struct.unpack_from("<HHIQ", image, place)
+        head = os.pread(descriptor, HEADER, place)
+        if len(head) < HEADER:
+            return False
+        number, _, _, length = struct.unpack("<HHIQ", head)
         if number == 0:  # Free space, up to the end.
             return place + length == stop
         place += HEADER + (length + 7) // 8 * 8

@@ -10,6 +10,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.dense.arrays import Array, step
+from recon.io.dense.records import Records
 
 NAME = "NanoMEGAS block file"
 MAGIC = 0x0102
@@ -33,7 +34,7 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, asked=None) -> Array:
-    """The frames, memory-mapped."""
+    """The frames that are there."""
     with open(path, "rb") as file:
         start = file.read(HEADER.itemsize)
     if len(start) < HEADER.itemsize:
@@ -41,18 +42,18 @@ def read(path: Path, asked=None) -> Array:
     header = np.frombuffer(start, HEADER)[0]
     shape = int(header["ny"]), int(header["nx"])
     size, offset = int(header["size"]), int(header["data"])
-    needed = offset + shape[0] * shape[1] * (BEFORE + size * size)
     there = path.stat().st_size
-    if min(*shape, size) < 1 or needed > there:
+    if size < 1 or offset + BEFORE + size * size > there:
         raise UnreadableFile(
-            f"a scan of {shape[0]} × {shape[1]} frames of {size} × {size} pixels needs {needed} "
-            f"bytes, the file has {there}: it is cut off or damaged"
+            f"a scan of {shape[0]} × {shape[1]} frames of {size} × {size} pixels, of which the "
+            f"file of {there} bytes holds none: it is cut off or damaged"
         )
-    record = np.dtype([("before", "u1", BEFORE), ("frame", "u1", (size, size))])
-    stored = np.memmap(path, record, "r", offset, shape)["frame"]
+    record = np.dtype([("before", f"V{BEFORE}"), ("frame", "u1", (size, size))])
+    stated = shape if min(shape) > 0 else None
+    records = Records([(path, offset)], record, most=shape[0] * shape[1] if stated else None)
     said = step(header["sy"], header["sx"], "nm", "header SY, SX")
     if header["energy"]:
         said["energy"] = (float(header["energy"]), "header Beam_energy")
     if header["length"]:
         said["camera_length"] = (float(header["length"]) * 1e-4, "header Camera_length")
-    return Array(stored, path.name, NAME, said)
+    return Array(records, path.name, NAME, said, stated, "its header", notes=records.cut())

@@ -1,8 +1,10 @@
 """Dectris (Arina, Eiger, Quadro) HDF5: a master file that links to files of frames beside it.
 
-Pixels at the largest number of their type are masked by the detector and count as zero.
+Pixels at the largest number of their type are masked by the detector and count as zero; those of
+its `pixel_mask` are left out of every sum.
 """
 
+import re
 from pathlib import Path
 
 import h5py
@@ -16,6 +18,8 @@ from recon.io.dense.hdf5 import Stored, _opened, _plain, small
 NAME = "Dectris HDF5"
 DETECTOR = "entry/instrument/detector"
 MASTER = "_master.h5"
+LARGEST_MASK = 1 << 27
+"""Pixels."""
 
 
 def matches(path: Path) -> bool:
@@ -61,27 +65,99 @@ class _Frames:
 
 
 def read(path: Path, asked=None) -> Array:
-    """The frames of all linked files, in the order of their names."""
+    """The frames of all linked files, in the order of their names, as far as they are there."""
     with _opened(path) as file:
-        data, parts = file["entry/data"], []
-        for name in sorted(data):
-            link = data.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                # A link may not lead out of the folder, whatever it says.
-                parts.append((path.parent / Path(link.filename).name, link.path))
-            elif isinstance(data.get(name), h5py.Dataset) and data[name].ndim == 3:
-                parts.append((path, data[name].name))
+        parts = _parts(file["entry/data"], path)
         said = {}
         dwell = _entry(file, f"{DETECTOR}/frame_time")
         if dwell is not None:
             said["dwell_time"] = (dwell, "frame_time")
-    missing = [part.name for part, _ in parts if not part.is_file()]
-    if missing:
-        raise UnreadableFile(f"its frames, {missing[0]}, are not beside it")
+        counts = [_entry(file, f"{DETECTOR}/detectorSpecific/{n}") for n in ("ntrigger", "nimages")]
+        mask = _mask(file, path)
     if not parts:
         raise UnreadableFile("the master file links to no frames")
-    more, shape = _beside(path)
-    return Array(_Frames(parts), path.name, NAME, said | more, shape)
+    there = [part.is_file() for part, _ in parts]
+    if not there[0]:
+        raise UnreadableFile(f"its frames, {parts[0][0].name}, are not beside it")
+    notes = []
+    if not all(there):
+        number = there.index(False)
+        notes.append(
+            f"{parts[number][0].name} is not beside it: its frames are left out"
+            + (", and those after it." if any(there[number:]) else ".")
+        )
+        parts = parts[:number]
+    frames = _Frames(parts)
+    more, shape, by = _beside(path)
+    triggered = tuple(int(n) for n in counts if n and n == n // 1 and n < 1 << 32)
+    if shape is None and len(triggered) == 2:
+        # Rows by trigger; one image a trigger, or one trigger for all, tells no rows.
+        shape, by = (triggered, "the master file") if min(triggered) > 1 else (None, by)
+        promised = triggered[0] * triggered[1]
+        if shape is None and promised != frames.shape[0]:
+            notes.append(
+                f"The master file speaks of {promised} frames, there are {frames.shape[0]}."
+            )
+    if mask is not None and mask.shape == frames.shape[1:] and mask.any():
+        notes.append(f"{int(mask.sum())} pixels are left out, as the detector's pixel_mask says.")
+    elif mask is not None and mask.shape != frames.shape[1:]:
+        notes.append("The detector's pixel_mask has another size than the frames: it is not used.")
+        mask = None
+    return Array(
+        frames,
+        path.name,
+        NAME,
+        said | more,
+        shape,
+        by,
+        excluded=mask,
+        beside=sorted({part for part, _ in parts}),
+        notes=tuple(notes),
+    )
+
+
+def _parts(data, path):
+    """(file, dataset) of each part of the frames, in order.
+
+    Links count before datasets: a virtual one over all of them holds the same frames again. A link
+    may not lead out of the folder, whatever it says.
+    """
+    links = [(name, data.get(name, getlink=True)) for name in sorted(data, key=_number_last)]
+    parts = [
+        (path.parent / Path(link.filename).name, link.path)
+        for _, link in links
+        if isinstance(link, h5py.ExternalLink)
+    ]
+    if parts:
+        return parts
+    found = [data.get(name) for name, _ in links]
+    found = [d for d in found if isinstance(d, h5py.Dataset) and d.ndim == 3]
+    virtual = [d for d in found if d.is_virtual]
+    if not virtual or len(virtual) < len(found):
+        return [(path, d.name) for d in found if not d.is_virtual]
+    sources = sorted(
+        virtual[0].virtual_sources(), key=lambda source: source.vspace.get_select_bounds()[0]
+    )
+    files = {(source.file_name, source.dset_name): None for source in sources}
+    return [
+        (path if name == "." else path.parent / Path(name).name, dataset) for name, dataset in files
+    ]
+
+
+def _number_last(name):
+    """Key by which `data_2` comes before `data_10`."""
+    number = re.search(r"\d+$", name)
+    return (name[: number.start()], int(number[0])) if number else (name, -1)
+
+
+def _mask(file, path):
+    """Detector pixels that are told to be faulty; None if none is told."""
+    found = file.get(f"{DETECTOR}/detectorSpecific/pixel_mask", file.get(f"{DETECTOR}/pixel_mask"))
+    if not isinstance(found, h5py.Dataset) or found.ndim != 2 or found.dtype.kind not in "biu":
+        return None
+    if found.size > LARGEST_MASK:
+        return None
+    return Stored(path, found.name)[: found.shape[0], : found.shape[1]] != 0
 
 
 def _entry(file, name):
@@ -94,16 +170,17 @@ def _entry(file, name):
 
 
 def _beside(path):
-    """What the microscope's own file says, and the scan shape."""
+    """What the microscope's own file says, the scan shape, and where that stands."""
+    nothing = {}, None, "the file"
     if not path.name.endswith(MASTER):
-        return {}, None
+        return nothing
     beside = path.with_name(path.name[: -len(MASTER)] + ".h5")
     if not beside.is_file() or not h5py.is_hdf5(beside):
-        return {}, None
+        return nothing
     sound = heap_is_sound(beside)
     with _opened(beside) as file:
         if "STEM Metadata" not in file:
-            return {}, None
+            return nothing
         group = file["STEM Metadata"]
         notes = {name: _plain(attribute(group, name, sound)) for name in group.attrs}
     said = {}
@@ -118,4 +195,4 @@ def _beside(path):
         said |= step(size, size, "nm", f"{beside.name}: Pixel Size")
     shape = [notes.get(f"NumPixels{axis}", 0) for axis in "YX"]
     whole = all(np.isfinite(n) and 1 <= n < 1 << 20 and n == int(n) for n in shape)
-    return said, (int(shape[0]), int(shape[1])) if whole else None
+    return said, (int(shape[0]), int(shape[1])) if whole else None, beside.name

@@ -75,16 +75,73 @@ def images(path: Path) -> list[dict]:
         ) from error
 
 
-def said_of_frames(path: Path) -> dict:
-    """Entries of a file that holds the frames of a scan itself.
+def largest(path: Path) -> dict:
+    """Tags of the largest image in a file; none if it holds no image.
 
     Raises
     ------
     UnreadableFile
         If the tags are damaged.
     """
-    largest = max(images(path), key=lambda image: prod(shape_of(image)), default={})
-    return said_by(largest, "tags")
+    return max(images(path), key=lambda image: prod(shape_of(image)), default={})
+
+
+def scan_shape(image: dict) -> tuple[tuple[int, int] | None, tuple[str, ...]]:
+    """The scan shape (Sy, Sx) that tags state, or None; and sentences of doubt.
+
+    NCEM's TitanX, Nion Swift and Gatan's own STEM each write it elsewhere.
+    """
+    tags = _part(image, "ImageTags")
+    titan = _find(tags, "4D STEM Tags")
+    size = _part(tags, "SI", "Acquisition", "Spatial Sampling")
+    nion = _part(tags, "scan").get("scan_size")
+    nion = list(nion.values() if isinstance(nion, dict) else nion or ())
+    if shape := _shape(titan.get("Scan shape Y"), titan.get("Scan shape X")):
+        return shape, (
+            "This was recorded on a TitanX, whose rows may begin two positions late: what belongs "
+            "at the left edge then stands at the right.",
+        )
+    if shape := _shape(size.get("Height (pixels)"), size.get("Width (pixels)")):
+        return shape, ()
+    return (_shape(*nion) if len(nion) == 2 else None), ()
+
+
+def scan_is_first(image: dict, shape) -> bool | None:
+    """Whether the tags of an image of four dimensions say that the scan's axes come first.
+
+    GMS says whether it stored patterns one by one (`Data Order Swapped`), and older versions
+    nothing.
+
+    Parameters
+    ----------
+    image : dict
+    shape : tuple of int
+        Of the array.
+    """
+    swapped = _part(image, "ImageTags", "Meta Data").get("Data Order Swapped")
+    if isinstance(swapped, bool | int | str):
+        return str(swapped).lower() in ("true", "1")
+    stated = scan_shape(image)[0]
+    if len(shape) != 4 or shape[:2] == shape[2:] or stated not in (shape[:2], shape[2:]):
+        return None
+    return stated == shape[:2]
+
+
+def _shape(height, width):
+    numbers = height, width
+    if not all(isinstance(n, int | float) and 1 <= n < 1 << 20 and n == n // 1 for n in numbers):
+        return None
+    return int(height), int(width)
+
+
+def _find(tags, name, depth=6):
+    """The group of that name, wherever it is."""
+    if isinstance(tags.get(name), dict):
+        return tags[name]
+    for part in tags.values() if depth else ():
+        if isinstance(part, dict) and (found := _find(part, name, depth - 1)):
+            return found
+    return {}
 
 
 def said_by(image: dict, name: str, axes=()) -> dict:
@@ -113,9 +170,8 @@ def said_by(image: dict, name: str, axes=()) -> dict:
         scales = list(_part(image, "ImageData", "Calibrations", "Dimension").values())
         if max(axes) < len(scales) and all(isinstance(s, dict) for s in scales):
             x, y = (scales[axis] for axis in axes)
-            said |= step(
-                y.get("Scale"), x.get("Scale"), x.get("Units"), f"{name}: scale of the image"
-            )
+            units = y.get("Units"), x.get("Units")
+            said |= step(y.get("Scale"), x.get("Scale"), units, f"{name}: scale of the image")
     return said
 
 

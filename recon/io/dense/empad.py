@@ -1,6 +1,7 @@
 """EMPAD: raw frames of 130 × 128 float32 (two rows are no image), described by an `.xml` beside."""
 
 import ast
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,17 +9,35 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.dense.arrays import Array, step
+from recon.io.dense.records import Records
 
 NAME = "EMPAD"
 ROWS, COLUMNS = 128, 128
 STORED = 130
 FRAME = STORED * COLUMNS * 4
+RECORD = np.dtype([("frame", "<f4", (ROWS, COLUMNS)), ("after", "<f4", (STORED - ROWS, COLUMNS))])
 LARGEST_XML = 1 << 24
+ENTRIES = {
+    "energy": ("source.get_voltage", "high_voltage"),
+    "camera_length": ("optics.get_cameralength", "nominal_camera_length"),
+}
+"""Entry: its tag in the description, in volts or metres, of older and newer software."""
 
 
 def matches(path: Path) -> bool:
     """Whether a file is EMPAD's description, or the raw frames beside one."""
     return _description(path) is not None
+
+
+def hint(path: Path) -> str | None:
+    """A sentence for frames without their description, or one whose frames are of another name."""
+    size = path.stat().st_size
+    if path.suffix.lower() != ".raw" or size < FRAME or size % FRAME:
+        return None
+    return (
+        f"it may be EMPAD's frames ({size // FRAME} of {STORED} × {COLUMNS} float32), which are "
+        "described by an .xml file: put that beside it, with its file name as recorded"
+    )
 
 
 def _description(path):
@@ -56,7 +75,7 @@ def _parsed(path):
 
 
 def read(path: Path, asked=None) -> Array:
-    """The frames, memory-mapped, without the two rows that are no image."""
+    """The frames, without the two rows that are no image."""
     description = _description(path)
     if description is None:
         raise UnreadableFile("no .xml file beside it describes it")
@@ -64,31 +83,51 @@ def read(path: Path, asked=None) -> Array:
     raw = description.parent / _names(description)
     if not raw.is_file():
         raise UnreadableFile(f"its frames, {raw.name}, are not beside it")
-    frames, rest = divmod(raw.stat().st_size, FRAME)
-    if frames == 0 or rest:
+    records = Records([(raw, 0)], RECORD)
+    frames = records.shape[0]
+    if frames < 1:
         raise UnreadableFile(
-            f"{raw.name} has {raw.stat().st_size} bytes, no whole number of frames of {FRAME}: "
-            "it is cut off or still being written"
+            f"{raw.name} has {raw.stat().st_size} bytes, less than a frame of {FRAME}: it is cut "
+            "off or still being written"
         )
-    stored = np.memmap(raw, "<f4", "r", 0, (frames, STORED, COLUMNS))[:, :ROWS]
-    shape = _whole(root, "pix_y"), _whole(root, "pix_x")
-    shape = shape if all(shape) else None
-    if shape and shape[0] * shape[1] != frames and asked is None:
-        raise UnreadableFile(
-            f"{description.name} speaks of {shape[0]} × {shape[1]} frames, {raw.name} holds "
-            f"{frames}: was the scan stopped early? Give the scan shape as (rows, columns)."
-        )
-    return Array(stored, path.name, NAME, _said(root, shape, description.name), shape)
+    shape = _stated(root, raw, frames)
+    said = _said(root, shape, description.name)
+    return Array(
+        records,
+        path.name,
+        NAME,
+        said,
+        shape,
+        description.name,
+        beside=(description,),
+        notes=records.cut(),
+    )
+
+
+def _stated(root, raw, frames):
+    """The scan shape that the description or the name of the frames' file states, or None.
+
+    Of several that contradict each other, that which the frames fill: older software writes a
+    resolution that is not the scan's, newer none but that.
+    """
+    named = re.search(r"_x(\d+)_y(\d+)", raw.stem)
+    acquire = "scan_parameters[@mode='acquire']/scan_resolution"
+    stated = [
+        (_whole(root, "pix_y"), _whole(root, "pix_x")),
+        (int(named[2]), int(named[1])) if named else (None, None),
+        (_whole(root, f"{acquire}_y"), _whole(root, f"{acquire}_x")),
+    ]
+    stated = [shape for shape in stated if all(shape)]
+    filled = [shape for shape in stated if shape[0] * shape[1] == frames]
+    return next(iter(filled + stated), None)
 
 
 def _said(root, shape, name):
     said = {}
-    voltage = _number(root, "iom_measurements/source.get_voltage")
-    if voltage:
-        said["energy"] = (voltage, f"{name}: source.get_voltage")
-    length = _number(root, "iom_measurements/optics.get_cameralength")
-    if length:
-        said["camera_length"] = (length, f"{name}: optics.get_cameralength")
+    for entry, tags in ENTRIES.items():
+        for tag in tags:
+            if value := _number(root, f"iom_measurements/{tag}"):
+                said.setdefault(entry, (value, f"{name}: {tag}"))
     exposure = _number(root, "exposure_time")
     if exposure:
         said["dwell_time"] = (exposure * 1e-3, f"{name}: exposure_time")

@@ -9,12 +9,17 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.apart import Apart, is_harmless
-from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.dense.arrays import Array, hyperspy
 from recon.io.dense.attributes import attribute, heap_is_sound
+from recon.io.dense.choosing import MOST_NAMED, OPTIONS, Found, chosen
 from recon.io.dense.chunks import Chunks, is_ours
+from recon.io.dense.emd import axes_of, high_tension, nion, py4dstem
+from recon.io.hdf5_missing import Unwritten, check_sources
+from recon.io.hdf5_walk import visit
+
+__all__ = ["NAME", "OPTIONS", "Stored", "matches", "read", "small"]
 
 NAME = "HDF5 (HyperSpy, EMD, any array)"
-MOST_OBJECTS = 100_000
 LARGEST_TEXT = 1 << 22
 
 
@@ -51,6 +56,7 @@ class Stored:
             shape, self.dtype = dataset.shape, dataset.dtype
             self.chunks = Chunks(dataset, path.stat().st_size) if is_ours(dataset) else None
             harmless = self.chunks is not None or is_harmless(dataset)
+            self.unwritten = Unwritten(dataset)
         self.apart = None if harmless else Apart()
         self.stored = shape
         self.shape = (*shape[2:], *shape[:2]) if frames_last else shape
@@ -62,7 +68,7 @@ class Stored:
         ranges = [part.indices(n)[:2] for part, n in zip(index, self.shape, strict=True)]
         if self.frames_last:
             ranges = [*ranges[-2:], *ranges[:-2]]
-        found = self._read(ranges)
+        found = self.unwritten.empty(self._read(ranges), ranges)
         return np.moveaxis(found, (0, 1), (-2, -1)) if self.frames_last else found
 
     def _read(self, ranges):
@@ -110,41 +116,74 @@ class _opened:
         raise UnreadableFile(f"the file is damaged or truncated (HDF5 says: {error})") from error
 
 
-def read(path: Path, asked=None) -> Array:
-    """The largest array of three or four dimensions in the file."""
+def read(path: Path, asked=None, dataset=None) -> Array:
+    """The largest array of three or four dimensions in the file, or the `dataset` of a name."""
     with _opened(path) as file:
-        found = _arrays(file)
-        if not found:
-            raise UnreadableFile("the HDF5 file has no array of three or four dimensions")
-        largest = max(size for size, _ in found)
-        names = [name for size, name in found if size == largest]
-        if len(names) > 1:
-            raise UnreadableFile(
-                f"{len(names)} arrays in the HDF5 file are equally large "
-                f"({', '.join(names[:4])}): it is not clear which is the scan"
-            )
-        name = names[0]
+        name, notes = chosen(_arrays(file, dataset), dataset, "HDF5 file", lambda: _links(file))
+        found = file[name]
+        notes += check_sources(found, path) + _matlab(found)
         velox = name.startswith("/Data/Image/") and "Version" in file
-        said = _velox(file[name].parent) if velox else _said(file[name], heap_is_sound(path))
-        form = _form(file[name], velox)
-    return Array(Stored(path, name, frames_last=velox), path.name, form, said)
+        sound = not velox and heap_is_sound(path)
+        said = _velox(found.parent) if velox else _said(found, sound)
+        axes = () if velox else axes_of(found, sound)
+        form, scan_shape = _form(found, velox), _stem(file, found)
+    stored = Stored(path, name, frames_last=velox)
+    if stored.unwritten.note:
+        notes += (stored.unwritten.note,)
+    return Array(stored, path.name, form, said, scan_shape, axes=axes, notes=notes)
 
 
-def _arrays(file):
-    """(size, name) of each dataset that frames could be in."""
-    found, seen = [], 0
+def _arrays(file, asked=None):
+    """Each array in the file, and one that a link in the file leads to, where it is asked for."""
+    found = []
 
     def look(name, item):
-        nonlocal seen
-        seen += 1
-        if seen > MOST_OBJECTS:
-            return True
-        if isinstance(item, h5py.Dataset) and item.ndim in (3, 4) and item.dtype.kind in "buif":
-            found.append((item.size, f"/{name}"))
-        return None
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            found.append(Found(f"/{name}", item.shape, item.dtype))
 
-    file.visititems(look)
+    visit(file, look)
+    if asked is not None:
+        item = file.get(str(asked))
+        if isinstance(item, h5py.Dataset) and item.file.filename == file.filename:
+            found.append(Found("/" + str(asked).strip("/"), item.shape, item.dtype))
     return found
+
+
+def _links(file):
+    """Links of the file that lead out of it, or nowhere, in words."""
+    found = []
+
+    def look(name, _):
+        link = file.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            found.append(f"/{name}, a link to {link.path} of {link.filename}: open that file")
+        elif isinstance(link, h5py.SoftLink) and file.get(name) is None:
+            found.append(f"/{name}, a link to {link.path}, which is not there")
+        return True if len(found) > MOST_NAMED else None
+
+    visit(file, lambda name, item: None, look)
+    return found[:MOST_NAMED]
+
+
+def _matlab(dataset):
+    """A note on the order of axes, which MATLAB reverses in its files."""
+    if "MATLAB_class" not in dataset.attrs:
+        return ()
+    sizes = [str(size) for size in dataset.shape]
+    return (
+        f"MATLAB wrote it: its array of {' × '.join(sizes[::-1])} is taken for (kx, ky, x, y), or "
+        f"(kx, ky, frames), so that frames have {sizes[-2]} × {sizes[-1]} pixels. If that is not "
+        "so, permute it there.",
+    )
+
+
+def _stem(file, dataset):
+    """(Sy, Sx) of the images that stempy keeps beside a stack of frames; None where none fit."""
+    images = file.get("stem/images")
+    if dataset.ndim != 3 or not isinstance(images, h5py.Dataset) or images.ndim not in (2, 3):
+        return None
+    shape = images.shape[-2:]
+    return shape if shape[0] * shape[1] == dataset.shape[0] else None
 
 
 def _form(dataset, velox):
@@ -158,22 +197,11 @@ def _form(dataset, velox):
 
 
 def _said(dataset, sound):
-    """What HyperSpy's axes and metadata, or EMD's dimensions, say of the scan."""
-    parent, said = dataset.parent, {}
-    axes = [parent.get(f"axis-{n}") for n in range(2)]
-    if all(isinstance(a, h5py.Group) for a in axes) and dataset.ndim == 4:
-        scales = [_plain(attribute(a, "scale", sound)) for a in axes]
-        said |= step(*scales, _text(attribute(axes[0], "units", sound)), "axes' scale")
-        instrument = parent.get("metadata/Acquisition_instrument/TEM")
-        if isinstance(instrument, h5py.Group):
-            said |= hyperspy(lambda name: _plain(attribute(instrument, name, sound)))
-    first = 0 if isinstance(parent.get("dim0"), h5py.Dataset) else 1
-    dims = [parent.get(f"dim{n}") for n in (first, first + 1)]
-    if dataset.ndim == 4 and all(isinstance(d, h5py.Dataset) and d.size > 1 for d in dims):
-        steps = [_plain(small(d, 1)) - _plain(small(d, 0)) for d in dims if d.ndim == 1]
-        unit = _text(attribute(dims[0], "units", sound)).strip("[]")
-        if len(steps) == 2:
-            said |= step(*steps, unit, f"{dims[0].name}, {dims[1].name}")
+    """What HyperSpy, py4DSTEM or Nion Swift say of the scan."""
+    said = py4dstem(dataset, sound) | high_tension(nion(dataset, sound))
+    instrument = dataset.parent.get("metadata/Acquisition_instrument/TEM")
+    if isinstance(instrument, h5py.Group):
+        said |= hyperspy(lambda name: _plain(attribute(instrument, name, sound)))
     return said
 
 
@@ -204,7 +232,3 @@ def _plain(value):
         return float(np.asarray(value).item())
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _text(value):
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""NumPy's `.npy`: an array of frames, memory-mapped."""
+"""NumPy's `.npy`: an array of frames."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, asked=None) -> Array:
-    """The array, memory-mapped."""
+    """The array."""
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except MemoryError:

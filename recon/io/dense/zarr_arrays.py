@@ -11,7 +11,12 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.apart import Apart
-from recon.io.dense.arrays import Array, hyperspy, step
+from recon.io.dense.arrays import Array, hyperspy
+from recon.io.dense.axes import Axis
+from recon.io.dense.choosing import OPTIONS, Found, chosen
+from recon.io.dense.emd import number
+
+__all__ = ["NAME", "OPTIONS", "matches", "read"]
 
 NAME = "Zarr (HyperSpy, any array)"
 SIGNS = (".zgroup", ".zarray", "zarr.json")
@@ -92,8 +97,8 @@ def _codecs(array):
     return found
 
 
-def read(path: Path, asked=None) -> Array:
-    """The largest array of three or four dimensions in the store."""
+def read(path: Path, asked=None, dataset=None) -> Array:
+    """The largest array of three or four dimensions in the store, or the `dataset` of a name."""
     try:
         import zarr
     except ImportError as error:
@@ -106,27 +111,25 @@ def read(path: Path, asked=None) -> Array:
         raise
     except Exception as error:
         raise UnreadableFile(f"the store is damaged (Zarr says: {error})") from error
-    if not found:
-        raise UnreadableFile("the Zarr store has no array of three or four dimensions")
-    largest = max(int(np.prod(array.shape)) for array, _ in found)
-    of_size = [(a, p) for a, p in found if int(np.prod(a.shape)) == largest]
-    if len(of_size) > 1:
-        names = ", ".join(array.path for array, _ in of_size[:4])
-        raise UnreadableFile(
-            f"{len(of_size)} arrays in the Zarr store are equally large ({names}): "
-            "it is not clear which is the scan"
-        )
-    array, parent = of_size[0]
-    return Array(_Stored(array, path), path.name, NAME, _said(array, parent))
+    by_name = {f"/{array.path.strip('/')}": (array, parent) for array, parent in found}
+    arrays = [
+        Found(name, array.shape, np.dtype(array.dtype)) for name, (array, _) in by_name.items()
+    ]
+    name, notes = chosen(arrays, dataset, "Zarr store")
+    array, parent = by_name[name]
+    said, axes = _said(array, parent)
+    # Of a folder: what is written anew with the array.
+    described = [path / array.path / name for name in SIGNS] if path.is_dir() else []
+    stored = _Stored(array, path)
+    return Array(stored, path.name, NAME, said, axes=axes, beside=described, notes=notes)
 
 
 def _arrays(root):
-    """(array, group that holds it) for each array that frames could be in."""
+    """(array, group that holds it) for each array."""
     import zarr
 
     if isinstance(root, zarr.Array):
-        if root.ndim in (3, 4):
-            yield root, None
+        yield root, None
         return
     waiting, seen = [root], 0
     while waiting:
@@ -137,21 +140,24 @@ def _arrays(root):
                 return
             if isinstance(item, zarr.Group):
                 waiting.append(item)
-            elif item.ndim in (3, 4):
+            else:
                 yield item, group
 
 
 def _said(array, parent):
-    """What HyperSpy's axes and metadata say of the scan."""
-    if parent is None or array.ndim != 4:
-        return {}
+    """What HyperSpy's metadata say of the scan, and what it, or Zarr, says of each axis."""
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    named = tuple(Axis(str(name or "")) for name in names)
     try:
-        axes = [dict(parent[f"axis-{n}"].attrs) for n in range(2)]
+        found = [dict(parent[f"axis-{n}"].attrs) for n in range(array.ndim)]
     except (KeyError, TypeError, ValueError):
-        return {}
-    said = step(axes[0].get("scale"), axes[1].get("scale"), axes[0].get("units"), "axes' scale")
+        return {}, named
+    axes = tuple(
+        Axis(str(a.get("name") or ""), number(a.get("scale")), str(a.get("units") or ""))
+        for a in found
+    )
     try:
         notes = dict(parent["metadata/Acquisition_instrument/TEM"].attrs)
     except (KeyError, TypeError, ValueError):
-        return said
-    return said | hyperspy(notes.get)
+        return {}, axes
+    return hyperspy(notes.get), axes

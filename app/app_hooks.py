@@ -1,0 +1,10 @@
+"""What Bokeh calls when it begins to serve this folder."""
+
+from app.admission import make_pages_aside, refuse_crowds
+
+refuse_crowds()
+
+
+def on_server_loaded(server_context):
+    """Take over how pages are made."""
+    make_pages_aside(server_context.application_context.application)

@@ -1,0 +1,119 @@
+"""What the page's scripts may tell a component, and what is left unheard."""
+
+import param
+import pytest
+
+from app.coefficients import AberrationState
+from app.state import Experiment
+from app.views.component import finite, number
+from app.views.controls import Controls
+from app.views.frame import Frame
+from app.views.shell import Notices, Upload, _Part
+
+JUNK = [None, True, 1.5, "", "1", [], [1], {}, {"a": 1}]
+
+
+class Told(_Part):
+    heard = ("open",)
+    open = param.Boolean(False)
+    items = param.List([])
+    _esm = "export function render() {}"
+
+
+@pytest.mark.parametrize("junk", [*JUNK, 7])
+def test_what_is_no_message_is_for_nobody(junk):
+    part, heard = Told(), []
+    part.on("act", heard.append, number=int)
+    part._handle_msg(junk)
+    part._handle_msg({"does": junk})
+    part._handle_msg({"does": "act", "number": junk} if junk != 7 else {"does": "act"})
+    assert heard == []
+    part._handle_msg({"does": "act", "number": 7})
+    assert heard == [{"does": "act", "number": 7}]
+
+
+def test_a_script_sets_what_it_is_said_to_set_and_nothing_else():
+    part = Told(items=[1])
+    part._process_events({"open": True, "items": ["planted"]})
+    assert part.open
+    assert part.items == [1]
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_notices_and_uploads_take_no_junk(junk):
+    taken = []
+    notices, upload = Notices(), Upload(lambda *file: taken.append(file))
+    shown = notices.add("A sentence.", offer=("Do", lambda: taken.append("done")))
+    for does in ("dismiss", "accept"):
+        notices._handle_msg({"does": does, "number": junk})
+    assert [item[0] for item in notices.items] == [shown]
+    upload._handle_msg({"does": "begin", "transfer": junk})
+    upload._handle_msg({"does": "begin", "transfer": 3})
+    whole = {"does": "piece", "transfer": 3, "at": 0, "last": True, "name": "a", "data": "QQ=="}
+    for field in ("transfer", "at", "name", "data"):
+        if not isinstance(junk, str):
+            upload._handle_msg(whole | {field: junk})
+    upload._handle_msg(whole | {"data": "Q"})  # no base 64
+    assert taken == []
+    upload._handle_msg(whole)
+    assert taken == [("a", b"A")]
+
+
+@pytest.mark.parametrize("junk", [*JUNK[:2], *JUNK[3:], float("nan"), float("inf"), 1e300, -1e300])
+def test_a_control_shows_what_stands_there_after_junk(junk):
+    experiment = Experiment()
+    experiment.aberrations.defocus = 12.0
+    for controls, name in (
+        (Controls.of(experiment.aberrations, ["defocus"]), "defocus"),
+        (Controls.of(experiment.dpc, ["iterations"]), "iterations"),
+    ):
+        before = controls.values[name]
+        controls._process_events({"values": {name: junk, "absent": junk}})
+        assert controls.values[name] == before
+    assert experiment.aberrations.defocus == 12.0
+
+
+@pytest.mark.parametrize("junk", [*JUNK[:2], *JUNK[3:], float("nan"), 1e300, 10**400])
+def test_a_size_and_an_angle_stay_after_junk(junk):
+    from app.views.panels import PolarControls
+
+    state = AberrationState()
+    state.set_polar("C12", 20.0, 30.0)
+    controls = PolarControls.of_order(state, 1)
+    before = dict(controls.values)
+    for values in ({"C12": junk, "phi12": 30.0}, {"C12": 20.0, "phi12": junk}, {}):
+        controls._process_events({"values": values})
+        assert state.polar("C12") == pytest.approx((20.0, 30.0))
+        assert controls.values["C12"] == before["C12"]
+
+
+COLUMNS = [{}, {"x": []}, {"x": [None]}, {"x": ["1"]}, {"x": [True]}, {"x": [1, 2]}, {"x": "1"}]
+
+
+@pytest.mark.parametrize("data", [*COLUMNS, {"x": [float("nan")]}, {"x": [1e300]}, None, 1])
+def test_a_column_without_one_number_holds_none(data):
+    assert number(data, "x") is None
+
+
+def test_numbers_are_numbers():
+    assert number({"x": [2]}, "x") == 2.0
+    assert finite(-1.5) == -1.5
+    assert finite(10**400) is None
+
+
+@pytest.mark.parametrize("junk", [None, "x", [], float("nan"), 1e99, 0.0])
+def test_a_figure_that_is_told_of_no_rectangle_shows_everything(junk):
+    import holoviews as hv
+
+    frame = Frame(hv.Curve([]))
+    try:
+        names = ("x0", "x1", "y0", "y1", "width", "height")
+        frame.view.data = {name: [junk] for name in names}
+        assert frame.visible is None
+        assert frame.pixels in (0, int(1e99))
+        seen = []
+        frame.on_pointer = lambda *place: seen.append(place)
+        frame.pointer.data = {"x": [junk if junk != 0.0 else None], "y": [0.0]}
+        assert all(place in [(None, None), (1e99, 0.0)] for place in seen)
+    finally:
+        frame.close()

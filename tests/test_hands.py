@@ -1,0 +1,42 @@
+"""The more hands move, the longer each waits, so that none is starved."""
+
+import pytest
+from bokeh.document import Document
+
+from app import hands
+from app.hands import EACH_MS, FIRST_MS, RESTS_S, Hands
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 100.0
+
+    monkeypatch.setattr(hands, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def test_one_hand_is_followed_with_every_picture_of_a_screen(clock):
+    moving, page = Hands(), Document()
+    assert moving.wait_ms() == FIRST_MS + EACH_MS
+    for _ in range(10):
+        moving.move(page)
+    assert moving.wait_ms() == FIRST_MS + EACH_MS <= 1000 / 60
+
+
+def test_each_hand_that_moves_adds_to_the_wait_until_it_rests(clock):
+    moving, pages = Hands(), [Document() for _ in range(8)]
+    for page in pages:
+        moving.move(page)
+    assert moving.wait_ms() == FIRST_MS + 8 * EACH_MS
+    clock.now += 0.6 * RESTS_S
+    moving.move(pages[0])
+    clock.now += 0.6 * RESTS_S
+    assert moving.wait_ms() == FIRST_MS + EACH_MS
+
+
+def test_a_page_that_has_gone_is_not_kept(clock):
+    moving = Hands()
+    moving.move(Document())
+    moving.move(Document())
+    assert moving.wait_ms() == FIRST_MS + EACH_MS

@@ -1,0 +1,46 @@
+"""What becomes of a file that was asked for: handed over, or told why not."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from app.saving import Saving
+from recon.backend import DeviceError
+
+
+def saving(export):
+    """With an `export(kind)`, and the sentences that the user was told."""
+    told = []
+    made = Saving(SimpleNamespace(export=export), lambda function: function(), told.append)
+    made.saver.busy = True
+    return made, told
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device."),
+        (OSError("a.h5 was not written: the disk is full."), "a.h5 was not written: the disk is"),
+        (DeviceError("The GPU holds 4 GB, and 5 GB are needed."), "5 GB are needed."),
+        (MemoryError(), "not enough memory"),
+        (ValueError("There is nothing to save yet."), "There is nothing to save yet."),
+    ],
+)
+def test_why_a_file_could_not_be_made_is_told(error, said):
+    def fail(kind):
+        raise error
+
+    made, told = saving(fail)
+    made.export("hdf5")
+    assert len(told) == 1
+    assert said in told[0]
+    assert ".." not in told[0]
+    assert not made.saver.busy
+
+
+def test_that_no_copy_was_kept_is_told_beside_the_download():
+    file = SimpleNamespace(filename="a.h5", data=b"all", warning="No copy was kept.")
+    made, told = saving(lambda kind: file)
+    made.export("hdf5")
+    assert told == ["No copy was kept."]
+    assert (made.saver.filename, made.saver.data, made.saver.serial) == ("a.h5", b"all", 1)

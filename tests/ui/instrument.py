@@ -1,0 +1,158 @@
+"""The page in a browser, as a test handles it."""
+
+import time
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from waiting import PATIENCE_S
+
+PICTURE = """(name) => {
+  for (const view of Bokeh.index.all_views()) {
+    if (view.model.name !== name || !view.frame) continue
+    const source = view.model.renderers.find((r) => r.data_source.data.image).data_source
+    const {image, x, y, dw, dh} = source.data
+    if (!image?.length) return null
+    const {start, end} = view.model.x_range
+    const values = [...image[0]]
+    return {values, shape: image[0].shape, x: x[0], y: y[0], width: dw[0], height: dh[0],
+            start, end, top: view.model.y_range.end, bottom: view.model.y_range.start}
+  }
+  return null
+}"""
+
+
+COUNT = """(() => {
+  const Socket = WebSocket
+  window.WebSocket = class extends Socket {
+    constructor(...given) {
+      super(...given)
+      const counted = window.counted = {sent: 0, answered: 0, received: 0}
+      this.addEventListener("message", ({data}) => {
+        counted.received += 1
+        if (/^{"msgid".*"msgtype": *"(OK|ERROR)"/.test(data)) counted.answered += 1
+      })
+      this.counted = counted
+    }
+    send(data) {
+      if (/^{"msgid".*"msgtype": *"PATCH-DOC"/.test(data)) this.counted.sent += 1
+      super.send(data)
+    }
+  }
+})()"""
+"""Counts what the page has told the server, and what came back: each of the former is answered."""
+
+NOTED = """mode => {
+  mode.noted = []
+  new MutationObserver(() => mode.noted.push(mode.textContent)).observe(mode, {childList: true})
+}"""
+
+WATCHED_MS = 1000
+COUNTED = """async () => {
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  await frame()
+  return {...window.counted}
+}"""
+
+
+class Instrument:
+    """The page, as a test handles it."""
+
+    def __init__(self, page, url):
+        self.page, self.problems, self.outside = page, [], []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._request)
+        page.add_init_script(COUNT)
+        page.goto(url)
+        self._idle = "/".join([*url.split("/")[:3], "idle"])
+
+    def _console(self, message):
+        if message.type == "error":
+            self.problems.append(message.text)
+
+    def _request(self, request):
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            self.outside.append(request.url)
+
+    @property
+    def mode(self):
+        """The word in the status line."""
+        return self.page.locator(".status .mode").inner_text()
+
+    def until(self, condition, seconds=PATIENCE_S):
+        """Wait until `condition()` holds, and give what it gave."""
+        end = time.monotonic() + seconds
+        while not (result := condition()):
+            if time.monotonic() > end:
+                pytest.fail(f"not within {seconds} s: {condition}; mode {self.mode!r}")
+            self.page.wait_for_timeout(50)
+        return result
+
+    def settled(self):
+        """Wait until the server has done all that the page told it, and the page shows it."""
+
+        def still():
+            before = self.page.evaluate(COUNTED)
+            if before["sent"] != before["answered"] or not self._server_is_idle():
+                return False
+            # What it was handing over then, it has handed over before it answers again.
+            return self._server_is_idle() and self.page.evaluate(COUNTED) == before
+
+        self.until(still)
+
+    def _server_is_idle(self):
+        try:
+            with urlopen(self._idle, timeout=PATIENCE_S) as answer:
+                return answer.read() == b"idle"
+        except HTTPError:
+            # A server without that address, as `livestem serve` starts it, can only be watched.
+            self.page.wait_for_timeout(WATCHED_MS)
+            return True
+
+    def exact(self):
+        """Wait for the exact phase of all that is set, and give its picture."""
+        self.until(lambda: self.mode == "exact" and self.picture())
+        self.settled()
+        self.until(lambda: self.mode == "exact")
+        return self.picture()
+
+    def modes(self):
+        """Note from now on each word in the status line; gives a function that tells them."""
+        mode = self.page.locator(".status .mode")
+        mode.evaluate(NOTED)
+        return lambda: mode.evaluate("mode => mode.noted")
+
+    def picture(self, name="slot_main image"):
+        """What a figure's source holds."""
+        return self.page.evaluate(PICTURE, name)
+
+    def typed(self, name):
+        """The box of a control."""
+        return self.page.locator(f"input.typed[data-name={name}]")
+
+    def slider(self, name="defocus"):
+        """The slider of a control."""
+        return self.page.locator(f"input[type=range][data-name={name}]")
+
+    def number(self, name="defocus"):
+        """The value that a control shows."""
+        return float(self.typed(name).input_value().replace("−", "-") or "nan")
+
+    def enter(self, name, text):
+        """Type a value."""
+        self.typed(name).fill(text)
+        self.typed(name).press("Enter")
+
+    def words(self, name):
+        """Words that change, such as "facts" or "main .readout"."""
+        return self.page.locator(f".{name} .words").inner_text()
+
+    def notices(self):
+        """Sentences that stand there."""
+        return self.page.locator(".notice span").all_inner_texts()
+
+    def box(self, section="main"):
+        """Where a part of the page is."""
+        return self.page.locator(f"section.{section}").bounding_box()
