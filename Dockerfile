@@ -61,5 +61,5 @@ VOLUME ["/var/cache/livestem", "/results"]
 EXPOSE 5006
 STOPSIGNAL SIGTERM
 # A page that failed still answers "200 OK": look at what is on it.
-HEALTHCHECK --interval=120s --timeout=60s --start-period=120s CMD ["python", "-m", "app.health"]
+HEALTHCHECK --interval=120s --timeout=60s --start-period=120s CMD ["python", "-m", "app.server.health_check"]
 ENTRYPOINT ["livestem", "serve", "--address", "0.0.0.0", "--no-open"]

@@ -1,6 +1,6 @@
 """What Bokeh calls when it begins to serve this folder."""
 
-from app.admission import make_pages_aside, refuse_crowds
+from app.page.admission import make_pages_aside, refuse_crowds
 
 refuse_crowds()
 

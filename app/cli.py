@@ -102,7 +102,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _of_the_device(error: Exception) -> bool:
-    from recon.backend import DeviceError
+    from recon.device.backend import DeviceError
 
     return isinstance(error, DeviceError)
 

@@ -1,5 +1,5 @@
 """What `panel serve app` runs, once for each session."""
 
-from app.session import open_page
+from app.page.open import open_page
 
 open_page()

@@ -6,11 +6,11 @@ from math import isfinite
 
 import numpy as np
 
-from app.aside import Context, Job
-from app.proof import on_device
-from app.sums import build_g, orientations
+from app.pipeline.jobs import Context, Job
+from app.pipeline.proof import on_device
 from app.views.sheet import Card, SheetPage, picture
 from recon.optics import Aberrations
+from recon.sums.either import build_g, orientations
 
 TOPIC = SHEET = "orientations"
 
@@ -31,7 +31,7 @@ class Oriented:
     """The eight orientations, judged, and the phase at each."""
 
     sheet: object
-    """A `recon.orientation_sheet.OrientationSheet`."""
+    """A `recon.orientation.eight_ways.OrientationSheet`."""
     images: tuple[np.ndarray, ...]
     """(Ty, Tx) float32 phase [rad] of each candidate."""
 
@@ -80,7 +80,7 @@ def _key(rotation_deg, transpose):
 
 
 def _phase(context, calibration, c10):
-    from recon.through_focus import through_focus
+    from recon.focus.through_focus import through_focus
 
     events = context.engine.events_on(context.prepared.scan, context.g.device, context.meter)
     pixels = min(PIXELS, context.request.bright_field_pixels)

@@ -6,34 +6,34 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from recon.aberration_fit import fit_aberrations
-from recon.backend import CPU, Device
 from recon.calibration import Calibration
-from recon.com import centre_of_mass, scan_deflection
-from recon.cropping import bin_scan, crop_detector, crop_scan
-from recon.datacube import bright_field, plane_counts
-from recon.defocus_search import first_order_candidates
-from recon.descan import Descan
-from recon.distortion import ScanDistortion, regrid
-from recon.dose import thin_events
-from recon.dpc import integrate_com, integrate_com_direct
+from recon.device.backend import CPU, Device
+from recon.dpc.integrate import integrate_com, integrate_com_direct
 from recon.errors import Unfitted
-from recon.events import from_frames
-from recon.flatness import flatness
-from recon.gfunction import build_sidebands
-from recon.health import health
+from recon.focus.fit import fit_aberrations
+from recon.focus.flatness import flatness
+from recon.focus.overlaps import strongest_overlaps
+from recon.focus.phase_model import flat_sums
+from recon.focus.refinement import Refinement
+from recon.focus.search import first_order_candidates
+from recon.geometry.descan import Descan
 from recon.io import open_events, write_events
-from recon.masking import without
 from recon.optics import Aberrations
-from recon.overlaps import strongest_overlaps
-from recon.phase_model import flat_sums
-from recon.refinement import Refinement
-from recon.sideband_orientation import sideband_orientations
-from recon.ssb import MODES, object_transmission, single_sideband
-from recon.straighten import straighten
-from recon.subpixel import refine_detector
-from recon.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
-from recon.virtual import annulus, pacbed, virtual_detectors
+from recon.orientation.by_sidebands import sideband_orientations
+from recon.quality.health import health
+from recon.scan.events import from_frames
+from recon.ssb.bright_field import bright_field, plane_counts
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import MODES, object_transmission, single_sideband
+from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
+from recon.sums.com import centre_of_mass, scan_deflection
+from recon.sums.detectors import annulus, pacbed, virtual_detectors
+from recon.treatment.crop import bin_scan, crop_detector, crop_scan
+from recon.treatment.dose import thin_events
+from recon.treatment.mask import without
+from recon.treatment.rows import ScanDistortion, regrid
+from recon.treatment.straighten import straighten
+from recon.treatment.subpixel import refine_detector
 
 
 def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:

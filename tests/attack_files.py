@@ -309,8 +309,8 @@ async def deep(folder, port):
 async def waits(folder, port):
     """Five sessions that wait for one slow file, and one that wants another."""
     sys.path.insert(0, str(TESTS.parent))
-    from app.service import SLOW, ComputeService
-    from app.store import Store
+    from app.engine.store import Store
+    from app.pipeline.lanes import SLOW, ComputeService
 
     service, store, begun = ComputeService(), Store(1 << 20), time.perf_counter()
     ended, other = [], threading.Event()

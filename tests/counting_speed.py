@@ -20,11 +20,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from detector import Camera  # noqa: E402
 
-from recon.counting import (  # noqa: E402
-    count_electrons,
-    estimate_thresholds,
-    sample_frames,
-)
+from recon.counting.count import count_electrons, estimate_thresholds, sample_frames
 
 SHAPE = (576, 576)
 """The 4D Camera's detector."""

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from recon import com, virtual
-from recon.backend import on_host
-from recon.contrasts import optimum_bright_field
-from recon.dpc import integrate_com, integrate_com_direct
-from recon.gfunction import build_sidebands
-from recon.parallax import tilt_corrected
-from recon.prior import Prior
-from recon.ssb import MODES, object_transmission, single_sideband
-from recon.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
+from recon.device.backend import on_host
+from recon.dpc.integrate import integrate_com, integrate_com_direct
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.optimum import optimum_bright_field
+from recon.ssb.parallax import tilt_corrected
+from recon.ssb.phase import MODES, object_transmission, single_sideband
+from recon.ssb.prior import Prior
+from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
+from recon.sums import com
+from recon.sums import detectors as virtual
 
 
 def chain(events, calibration, aberrations, across=10, modes=MODES, iterations=20):

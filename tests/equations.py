@@ -5,7 +5,7 @@ Slow and dense on purpose: what the fast paths are held to.
 
 import numpy as np
 
-from recon.datacube import OFFSETS, bright_field
+from recon.ssb.bright_field import OFFSETS, bright_field
 
 
 def chi_of(ky, kx, calibration, aberrations):

@@ -34,7 +34,7 @@ from fake_transforms import planner, transforms
 from numba import config
 
 import recon.kernels.cpu
-from recon import backend
+from recon.device import backend
 
 # Names of NumPy that CuPy 14 has not, of those one might reach for.
 MISSING = {"block", "errstate", "geomspace", "insert", "matvec", "ndenumerate", "nditer", "seterr"}
@@ -262,7 +262,7 @@ def _device_arrays(value):
 
 
 def fake_gpu(kernels="cpu", monkeypatch=None, total=1 << 30) -> FakeGpu:
-    """Put the stand-in where `recon.backend` finds its GPU, until the test ends.
+    """Put the stand-in where `recon.device.backend` finds its GPU, until the test ends.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def fake_gpu(kernels="cpu", monkeypatch=None, total=1 << 30) -> FakeGpu:
     fake = FakeGpu(kernels, total)
     monkeypatch.setattr(backend, "gpu", lambda: fake.device)
     if kernels == "cuda":
-        from recon.kernels import cuda_scratch
+        from recon.kernels.cuda import scratch as cuda_scratch
 
         monkeypatch.setattr(cuda_scratch, "allocate", fake.scratch)
     return fake

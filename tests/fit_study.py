@@ -18,15 +18,15 @@ from time import perf_counter
 import numpy as np
 from test_aberration_fit import LOW, STEP, calibration_of, intensities
 
-from recon.aberration_fit import coefficients_to, fit_aberrations
 from recon.calibration import Calibration
 from recon.errors import Unfitted
-from recon.gfunction import build_sidebands
+from recon.focus.fit import coefficients_to, fit_aberrations
+from recon.focus.overlaps import strongest_overlaps
+from recon.focus.refinement import Refinement
 from recon.optics import Aberrations
-from recon.overlaps import strongest_overlaps
-from recon.refinement import Refinement
-from recon.simulate import sample_events
-from recon.ssb import single_sideband
+from recon.simulate.scan import sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
 
 SEEDS = 8
 BRIGHT = 1e6
@@ -70,7 +70,7 @@ def weak():
 
 
 def demo():
-    from recon.demo import demo_events
+    from recon.simulate.demo import demo_events
 
     events = demo_events()
     names = {field.name for field in fields(Calibration)} & events.metadata.keys()
@@ -98,9 +98,9 @@ def demo():
 
 
 def virus():
-    from recon.disc import fit_disc
+    from recon.geometry.disc import fit_disc
     from recon.io import open_events
-    from recon.virtual import pacbed
+    from recon.sums.detectors import pacbed
 
     default = Path(__file__).resolve().parents[2] / "shared/data"
     path = Path(os.environ.get("LIVESTEM_TEST_DATA", default)) / "virus_4dcamera_v3.h5"
@@ -134,7 +134,7 @@ def orientation():
 
 def judged(events, calibration, true, swapped):
     """Whether the best orientation is right, or what is wrong of it is said to be uncertain."""
-    from recon.orientation_sheet import orientation_sheet
+    from recon.orientation.eight_ways import orientation_sheet
 
     try:
         sheet = orientation_sheet(events, calibration)

@@ -34,8 +34,8 @@ def one(name, folder, seconds, tried):
     for module in pkgutil.iter_modules(recon.kernels.__path__, "recon.kernels."):
         if "cuda" not in module.name:
             importlib.import_module(module.name)
-    import recon.events
-    import recon.frames_events
+    import recon.scan.events
+    import recon.scan.low_counts
 
     with atheris.instrument_imports(include=["recon.io"], enable_loader_override=False):
         import recon.io

@@ -10,8 +10,8 @@ from test_io_sparse import Coo
 from test_io_t3p import record
 from timepix_files import chunk, global_time, hit, opened, trigger
 
-from recon.events import from_frames
 from recon.io import write_events
+from recon.scan.events import from_frames
 
 ASKED = {"scan_shape": (2, 3)}
 TIMED = {**ASKED, "dwell_time": 2e-6}

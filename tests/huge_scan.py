@@ -21,13 +21,15 @@ import numpy as np
 from numpy.lib import format as npy
 
 from recon.calibration import Calibration
-from recon.com import centre_of_mass
-from recon.events import from_frames
-from recon.gfunction import build_sidebands
-from recon.io import csr_npz, open_events, room
+from recon.io import open_events
+from recon.io.events import csr_npz
 from recon.optics import Aberrations
-from recon.ssb import single_sideband
-from recon.virtual import pacbed, virtual_detectors
+from recon.scan import spill as room
+from recon.scan.events import from_frames
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.sums.com import centre_of_mass
+from recon.sums.detectors import pacbed, virtual_detectors
 
 FRAME = (32, 32)
 REAL = 300

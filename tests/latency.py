@@ -52,8 +52,8 @@ def marked(phase, number):
 
 def write_scan(path, size, electrons=20):
     """A scan of noise over a bright-field disc: what it costs does not depend on the object."""
-    from recon.events import ElectronEvents
     from recon.io import write_events
+    from recon.scan.events import ElectronEvents
 
     rng = np.random.default_rng(size)
     width, radius = 64, 20.0
@@ -77,9 +77,9 @@ def serve(port, data):
     os.environ["LIVESTEM_DATA"] = data
     import panel as pn
 
-    from app import work
-    from app.coefficients import reaches
-    from app.session import open_page
+    from app.page.open import open_page
+    from app.pipeline import work
+    from app.state.aberrations import reaches
     from recon.optics import electron_wavelength
 
     _, step = reaches(electron_wavelength(ENERGY), ANGLE)["defocus"]

@@ -49,11 +49,11 @@ def main():
     from fake_gpu import fake_gpu
     from test_device_chain_cuda import ABERRATIONS, CALIBRATION, electrons, streamed
 
-    from recon.com import centre_of_mass
-    from recon.gfunction import build_sidebands
-    from recon.ssb import single_sideband
-    from recon.tiles import gfunction_tiles, power_spectrum
-    from recon.virtual import pacbed, virtual_detectors
+    from recon.ssb.gfunction import build_sidebands
+    from recon.ssb.phase import single_sideband
+    from recon.ssb.tiles import gfunction_tiles, power_spectrum
+    from recon.sums.com import centre_of_mass
+    from recon.sums.detectors import pacbed, virtual_detectors
 
     seen = []
     record(seen)

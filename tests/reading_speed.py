@@ -17,9 +17,10 @@ from eer_files import CODES, encode, random_hits, tiff
 from scipy import sparse
 from timepix_files import chunk, global_time, hit, opened
 
-from recon.events import ElectronEvents
-from recon.io import hits, open_events, write_events
-from recon.kernels import clusters, eer, timepix
+from recon.io import open_events, write_events
+from recon.io.events import hits
+from recon.kernels.decode import clusters, eer, timepix
+from recon.scan.events import ElectronEvents
 
 SIDE, FRAME = 512, 256
 TIMES = 7

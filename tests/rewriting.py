@@ -20,10 +20,11 @@ from eer_files import CODES, encode, random_hits, tiff
 from test_io_dense import EMPAD_XML
 
 from recon.errors import UnreadableFile
-from recon.events import from_frames
-from recon.io import open_events, open_frames, room, write_events
+from recon.io import open_events, open_frames, write_events
 from recon.io.dense import blo
-from recon.io.unchanged import Unchanged
+from recon.io.files.unchanged import Unchanged
+from recon.scan import spill as room
+from recon.scan.events import from_frames
 
 SCAN, SIDE = (12, 16), 64
 """Frames of several pages each: a cut file is missed where it is touched."""

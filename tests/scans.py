@@ -5,7 +5,7 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities, sample_events
+from recon.simulate.scan import expected_intensities, sample_events
 
 CALIBRATION = Calibration(
     energy=80e3,

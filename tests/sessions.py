@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 from waiting import wait_until
 
-from app.engine import Found, Scan
-from app.pipeline import Pipeline
-from app.results import DeviceState
-from app.state import Experiment
-from recon.backend import CPU
+from app.engine.engine import Found, Scan
+from app.pipeline.pipeline import Pipeline
+from app.pipeline.results import DeviceState
+from app.state.experiment import Experiment
 from recon.calibration import Calibration
-from recon.events import from_frames
+from recon.device.backend import CPU
+from recon.scan.events import from_frames
 
 CALIBRATED = {"energy": 80e3, "semiangle_cutoff": 25.0, "scan_sampling": (0.3, 0.25)}
 

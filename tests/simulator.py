@@ -9,19 +9,13 @@ from numba import config, cuda
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon.kernels import (
-    cuda_dpc,
-    cuda_entries,
-    cuda_events,
-    cuda_geometry,
-    cuda_reference,
-    cuda_sidebands,
-    densify,
-    dpc,
-    events,
-    sideband_exact,
-    sidebands,
-)
+from recon.kernels.cpu import densify, dpc, events, sideband_exact, sidebands
+from recon.kernels.cuda import dpc as cuda_dpc
+from recon.kernels.cuda import events as cuda_events
+from recon.kernels.cuda import reference as cuda_reference
+from recon.kernels.cuda import sideband_exact as cuda_entries
+from recon.kernels.cuda import sideband_geometry as cuda_geometry
+from recon.kernels.cuda import sidebands as cuda_sidebands
 
 OWNERS = (recon.kernels.cpu, densify, dpc, events, sideband_exact, sidebands)
 NAMES = recon.kernels.cuda.__all__

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from recon.events import ElectronEvents
+from recon.scan.events import ElectronEvents
 
 
 @st.composite

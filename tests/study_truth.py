@@ -22,15 +22,15 @@ from time import perf_counter
 import numpy as np
 from scipy.stats import norm
 
-from app.fitting import fit_to_data, orientation_record
-from app.sums import build_g, orientations
-from recon.backend import CPU
+from recon.batch.fitting import fit_to_data, orientation_record
 from recon.calibration import Calibration
-from recon.disc import fit_disc
+from recon.device.backend import CPU
 from recon.errors import Unfitted
+from recon.geometry.disc import fit_disc
 from recon.optics import Aberrations
-from recon.simulate import sample_events
-from recon.virtual import pacbed
+from recon.simulate.scan import sample_events
+from recon.sums.detectors import pacbed
+from recon.sums.either import build_g, orientations
 
 ORDERS = {"basef": 1, "graphene_t112": 3, "sto_20A": 1, "sto_52A": 1, "sto_104A": 1, "au_ac": 1}
 """Highest order that is fitted; 2 where none is said."""

@@ -6,18 +6,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from recon.aberration_fit import coefficients_to, fit_aberrations
 from recon.calibration import Calibration
-from recon.defocus_search import first_order_candidates
-from recon.disc import fit_disc
 from recon.errors import Cancelled, Unfitted
-from recon.gfunction import build_sidebands
+from recon.focus.fit import coefficients_to, fit_aberrations
+from recon.focus.overlaps import strongest_overlaps
+from recon.focus.search import first_order_candidates
+from recon.geometry.disc import fit_disc
 from recon.io import open_events
 from recon.optics import Aberrations
-from recon.overlaps import strongest_overlaps
-from recon.sideband_orientation import sideband_orientations
-from recon.simulate import expected_intensities, sample_events
-from recon.virtual import pacbed
+from recon.orientation.by_sidebands import sideband_orientations
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.sums.detectors import pacbed
 
 STEP = (0.35, 0.4)
 LOW = Aberrations(C10=-150, C12a=40, C12b=-25, C21a=3000, C21b=-1500)

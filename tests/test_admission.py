@@ -10,8 +10,9 @@ import requests
 from bokeh.document import Document
 from servers import served
 
-from app import admission, session
-from app.admission import MOST_WAITING, give_way, is_made, make_pages_aside
+from app.page import admission
+from app.page import open as session
+from app.page.admission import MOST_WAITING, give_way, is_made, make_pages_aside
 
 
 class FakeApplication:

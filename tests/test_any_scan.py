@@ -11,16 +11,16 @@ from fake_gpu import fake_gpu
 from scans import ABERRATIONS, CALIBRATION, weak_events
 from sessions import Session
 
-from app import opening
-from app.catalogue import Catalogue
 from app.cli import main
-from app.engine import Engine
-from app.request import Annulus, Dpc, Geometry, Reading, Region
-from app.service import ComputeService
-from app.state import Experiment
-from app.sums import is_dense
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.pipeline import summary as opening
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from app.state.request import Annulus, Dpc, Geometry, Reading, Region
 from app.views.scan_shape import ScanShape
 from recon.io import write_events
+from recon.sums.either import is_dense
 
 GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
 FORMATS = Path(__file__).resolve().parents[2] / "shared" / "data" / "formats"

@@ -6,9 +6,9 @@ import pytest
 from sessions import CALIBRATED, FakeEngine, Session
 from waiting import PATIENCE_S
 
-from app.aside import Job
-from app.extras import Extra, Extras
-from app.service import ComputeService
+from app.pipeline.extras import Extra, Extras
+from app.pipeline.jobs import Job
+from app.pipeline.lanes import ComputeService
 from recon.errors import Unfitted
 
 

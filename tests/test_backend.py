@@ -11,8 +11,8 @@ import pytest
 from fake_arrays import CUDARuntimeError
 from fake_gpu import fake_gpu
 
-from recon import backend
-from recon.kernels import cuda_scratch
+from recon.device import backend
+from recon.kernels.cuda import scratch as cuda_scratch
 
 GIB = 2**30
 ON_DEVICE = SimpleNamespace(__cuda_array_interface__={})

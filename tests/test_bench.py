@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from fake_gpu import fake_gpu
 
-from recon import backend, bench, bench_clock
-from recon.backend import CPU
-from recon.bench import ABERRATIONS, reference_calibration, reference_events, run
-from recon.bench_work import CHUNK, dense_transform
-from recon.gfunction import build_sidebands
-from recon.kernels import reference
-from recon.ssb import SIDES, single_sideband
+from recon.bench import clock as bench_clock
+from recon.bench import machine as bench
+from recon.bench.machine import ABERRATIONS, reference_calibration, reference_events, run
+from recon.bench.work import CHUNK, dense_transform
+from recon.device import backend
+from recon.device.backend import CPU
+from recon.kernels.cpu import reference
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import SIDES, single_sideband
 
 KEYS = {
     "redraw_draft_ms",
@@ -90,7 +92,7 @@ def test_the_reference_events_are_the_same_each_time_and_fill_every_chunk(monkey
     again = reference_events((16, 16), 18, 50.0)
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.offsets, again.offsets)
-    monkeypatch.setattr("recon.bench_work.CHUNK", 1000)
+    monkeypatch.setattr("recon.bench.work.CHUNK", 1000)
     pieces = reference_events((16, 16), 18, 50.0)
     calibration = reference_calibration(18)
     radii = np.hypot(pieces.pixels // 18 - 8.5, pieces.pixels % 18 - 8.5)
@@ -102,7 +104,7 @@ def test_the_dense_transform_is_that_of_each_pixels_counts(monkeypatch):
     events = reference_events((12, 10), 6, 20.0)
     counts = np.zeros((36, 120))
     np.add.at(counts, (events.pixels, np.repeat(np.arange(120), events.counts.ravel())), 1)
-    monkeypatch.setattr("recon.bench_work.SLAB_BYTES", 10 * 120)
+    monkeypatch.setattr("recon.bench.work.SLAB_BYTES", 10 * 120)
     g = dense_transform(events, CPU)
     np.testing.assert_allclose(g, np.fft.rfft2(counts.reshape(36, 12, 10)), atol=1e-3)
 
@@ -111,16 +113,16 @@ def small(monkeypatch):
     """A stand-in for a GPU, and sizes small enough for it."""
     monkeypatch.setattr(bench_clock, "FLUSH_BYTES", 1 << 10)
     monkeypatch.setattr(bench_clock, "ENOUGH", 0.005)
-    monkeypatch.setattr("recon.bench_device.COPY_BYTES", 1 << 16)
-    monkeypatch.setattr("recon.bench_device.AGREEMENT", ((16, 16), 8))
-    monkeypatch.setattr("recon.bench_device.QUICK", [((16, 16), 8)])
-    monkeypatch.setattr("recon.bench_device.all_sizes", lambda: [((16, 16), 8), ((16, 20), 6)])
+    monkeypatch.setattr("recon.bench.device.COPY_BYTES", 1 << 16)
+    monkeypatch.setattr("recon.bench.device.AGREEMENT", ((16, 16), 8))
+    monkeypatch.setattr("recon.bench.device.QUICK", [((16, 16), 8)])
+    monkeypatch.setattr("recon.bench.device.all_sizes", lambda: [((16, 16), 8), ((16, 20), 6)])
     fake = fake_gpu("cpu", monkeypatch)
 
     def paper(*arguments):
         reference.paper_sideband(*map(fake.unwrap, arguments))
 
-    monkeypatch.setattr("recon.bench_device._paper_kernel", lambda device: paper)
+    monkeypatch.setattr("recon.bench.device._paper_kernel", lambda device: paper)
     return fake
 
 
@@ -163,7 +165,7 @@ def test_json_comes_before_the_tables(monkeypatch, capsys):
 
 def test_without_failures_the_exit_code_is_zero(monkeypatch, capsys):
     small(monkeypatch)
-    monkeypatch.setattr("recon.bench_device.halved", lambda *arguments: None)
+    monkeypatch.setattr("recon.bench.device.halved", lambda *arguments: None)
     assert bench.main(["--quick", "--json"]) == 0
 
 

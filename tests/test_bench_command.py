@@ -1,4 +1,4 @@
-"""`livestem bench` on a device: the same as `python -m recon.bench`, told by the command line."""
+"""`livestem bench` on a device: the same as `python -m recon.bench.machine`, told by the command line."""
 
 import json
 
@@ -6,12 +6,12 @@ import pytest
 from test_bench import small
 
 from app.cli import main
-from recon import backend
+from recon.device import backend
 
 
 def test_livestem_bench_measures_a_gpu_where_there_is_one(monkeypatch, tmp_path, capsys):
     small(monkeypatch)
-    monkeypatch.setattr("recon.bench_device.halved", lambda *arguments: None)
+    monkeypatch.setattr("recon.bench.device.halved", lambda *arguments: None)
     output = tmp_path / "bench.json"
     assert main(["bench", "--quick", "--json", "--output", str(output)]) == 0
     printed = capsys.readouterr()

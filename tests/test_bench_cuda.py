@@ -9,8 +9,10 @@ from fake_gpu import fake_gpu
 from numba import config
 from test_bench_device import TIMED
 
-from recon import bench_clock, bench_device, bench_stages
-from recon.kernels import cuda_reference
+from recon.bench import clock as bench_clock
+from recon.bench import device as bench_device
+from recon.bench import stages as bench_stages
+from recon.kernels.cuda import reference as cuda_reference
 
 pytestmark = pytest.mark.skipif(
     not config.ENABLE_CUDASIM, reason="no simulator of a GPU: set NUMBA_ENABLE_CUDASIM=1"

@@ -7,14 +7,17 @@ from time import perf_counter
 import pytest
 from fake_gpu import Event, fake_gpu
 
-from recon import backend, bench_clock, bench_device
-from recon.backend import DeviceFull
-from recon.bench_clock import Clock, CudaClock
-from recon.bench_floors import binning_bytes, centre_of_mass_bytes, redraw_bytes
-from recon.bench_report import device_text
-from recon.bench_stages import Stages
-from recon.bench_work import dense_bytes, reference_events
-from recon.kernels import cuda_reference, reference
+from recon.bench import clock as bench_clock
+from recon.bench import device as bench_device
+from recon.bench.clock import Clock, CudaClock
+from recon.bench.floors import binning_bytes, centre_of_mass_bytes, redraw_bytes
+from recon.bench.report import device_text
+from recon.bench.stages import Stages
+from recon.bench.work import dense_bytes, reference_events
+from recon.device import backend
+from recon.device.backend import DeviceFull
+from recon.kernels.cpu import reference
+from recon.kernels.cuda import reference as cuda_reference
 
 SIZE = ((24, 20), 8)
 FLUSH = 1 << 10
@@ -126,7 +129,7 @@ def test_the_device_agrees_with_the_cpu(fake):
 
 
 def test_aims_are_judged_from_the_reference_work(fake, monkeypatch):
-    monkeypatch.setattr("recon.bench_aims.REFERENCE", ([24, 20], 8))
+    monkeypatch.setattr("recon.bench.aims.REFERENCE", ([24, 20], 8))
     report = measured(fake)
     verdicts = {aim["aim"]: aim["met"] for aim in report["aims"]}
     assert verdicts.pop("difference from the CPU") is True
@@ -182,7 +185,7 @@ def test_out_of_memory_in_the_middle_is_told_and_leaves_nothing(fake, monkeypatc
         fake.fail_at(1)
         return backend.guarded(device.xp.empty)((8, 8))
 
-    monkeypatch.setattr("recon.bench_stages.dense_transform", full)
+    monkeypatch.setattr("recon.bench.stages.dense_transform", full)
     size = measured(fake)["sizes"][0]
     assert "memory is full" in size["stages"]["the paper's kernel"]["skipped"]
     assert fake.live == 0

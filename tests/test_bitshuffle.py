@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recon.errors import UnreadableFile
 from recon.io.dense import open_frames
 from recon.io.dense.chunks import Chunks, is_ours
-from recon.kernels import bitshuffle
+from recon.kernels.decode import bitshuffle
 
 plugin = pytest.importorskip("hdf5plugin")
 

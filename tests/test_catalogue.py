@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from merlin_files import mib
 
-from app.catalogue import DEMO, SUFFIXES, Catalogue
-from app.config import settings_from
+from app.engine.catalogue import DEMO, SUFFIXES, Catalogue
+from app.server.config import settings_from
 
 
 @pytest.fixture

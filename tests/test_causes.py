@@ -9,20 +9,20 @@ import scipy.fft
 from test_aberration_fit import LOW, STEP, calibration_of, deviations, g_of, intensities, weak_phase
 from test_orientation_sheet import laid
 
-from recon.aberration_fit import fit_aberrations
 from recon.calibration import Calibration
-from recon.causes import remarks_on
-from recon.disc_entries import disc_entries
 from recon.errors import Unfitted
-from recon.gfunction import build_sidebands
+from recon.focus.causes import remarks_on
+from recon.focus.fit import fit_aberrations
+from recon.focus.overlaps import strongest_overlaps
+from recon.focus.refinement import Refinement
+from recon.focus.semiangle import fit_semiangle, rescaled
 from recon.optics import Aberrations, electron_wavelength
-from recon.orientation import find_orientation
-from recon.orientation_sheet import orientation_sheet, sheet_of
-from recon.overlaps import strongest_overlaps
-from recon.refinement import Refinement
-from recon.semiangle import fit_semiangle, rescaled
-from recon.sideband_orientation import OrientationScore
-from recon.simulate import expected_intensities, sample_events
+from recon.orientation.by_curl import find_orientation
+from recon.orientation.by_sidebands import OrientationScore
+from recon.orientation.disc_entries import disc_entries
+from recon.orientation.eight_ways import orientation_sheet, sheet_of
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
 
 PER_POSITION = 2e4 * STEP[0] * STEP[1]
 SPHERICAL = Aberrations(C10=-150, C12a=60, C30=4e5)
@@ -93,9 +93,7 @@ def test_coefficients_at_which_the_tiles_are_not_flat_are_refused():
 def test_a_loss_of_flatness_is_refused(monkeypatch):
     start = Aberrations(C10=-140)
     figures = {start: 0.5}
-    monkeypatch.setattr(
-        "recon.aberration_fit.flatness", lambda g, at, *turned: figures.get(at, 0.3)
-    )
+    monkeypatch.setattr("recon.focus.fit.flatness", lambda g, at, *turned: figures.get(at, 0.3))
     with pytest.raises(Unfitted, match=r"50 %.*best fit does \(30 %\): nothing was changed"):
         fit_aberrations(g_of(LOW, -12.0, full=True), start)
 
@@ -194,7 +192,7 @@ def test_sidebands_under_a_wrong_model_do_not_outvote_a_sure_curl(transpose, mon
         )
         for state in (not swapped, swapped)
     ]
-    monkeypatch.setattr("recon.orientation_sheet.rank_orientations", lambda *which: scores)
+    monkeypatch.setattr("recon.orientation.eight_ways.rank_orientations", lambda *which: scores)
     sheet = sheet_of(disc_entries(events, calibration, 12), by_curl)
     assert sheet.best.transpose == swapped
     assert sheet.agree is False

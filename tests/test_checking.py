@@ -12,20 +12,21 @@ from sessions import CALIBRATED, FakeEngine, Session
 from test_page import StandIn, summary
 from waiting import PATIENCE_S
 
-from app.aside import Job
-from app.catalogue import Catalogue
-from app.checking import Checked, Faults
-from app.engine import Engine
-from app.features.checking import Checking
-from app.page import Page
-from app.request import Reading, Treatment
-from app.service import ComputeService
-from app.state import Experiment
-from app.views import findings, plots
-from recon.events import from_frames
-from recon.health import Finding
+from app.drawing import plots
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.engine.health import Checked, Faults
+from app.features.health import Checking
+from app.page.page import Page
+from app.pipeline.jobs import Job
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from app.state.request import Reading, Treatment
+from app.views import findings
 from recon.io import write_events
-from recon.simulate import truth
+from recon.quality.health import Finding
+from recon.scan.events import from_frames
+from recon.simulate.scan import truth
 
 HOT = np.zeros((20, 30), bool)
 HOT[4, 25] = True
@@ -110,7 +111,7 @@ class Performs(StandIn):
 
 @pytest.fixture
 def instrument(monkeypatch):
-    monkeypatch.setattr("app.page.when_ready", lambda action: None)
+    monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
     made = Page(Performs, Catalogue(), {}, Document())
     made.start()
     yield made

@@ -71,7 +71,7 @@ def test_every_command_explains_itself(command, capsys):
 
 
 def test_help_gives_the_defaults_of_the_dpc_iteration():
-    from app.reconstruct import DPC
+    from recon.batch.reconstruct import DPC
 
     options = {p.name: p.help for p in get_command(app).commands["reconstruct"].params}
     for name, value in DPC.items():
@@ -368,7 +368,7 @@ def test_bench_prints_its_figures_as_json_and_as_a_table(monkeypatch, capsys):
         work = {"scan": [8, 9], "pixels": 7, "electrons": 72, "threads": 2, "sideband_entries": 5}
         return figures | work | {"ratios": {"draft redraw / floor": 2.25}}
 
-    monkeypatch.setattr("recon.bench.run", run)
+    monkeypatch.setattr("recon.bench.machine.run", run)
     options = ["--scan", "8,9", "--pixels", "7", "--electrons-per-frame", "1.5"]
     assert main(["bench", *options, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.io import hits as electrons
-from recon.io.scan_timing import timing_of
-from recon.kernels import clusters as kernels
+from recon.io.events import hits as electrons
+from recon.io.events.scan_timing import timing_of
+from recon.kernels.decode import clusters as kernels
 
 SHAPE = (32, 32)
 

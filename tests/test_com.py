@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from strategies import dense, scans
 
-from recon import com
 from recon.calibration import Calibration
-from recon.events import ElectronEvents, from_frames
+from recon.scan.events import ElectronEvents, from_frames
+from recon.sums import com
 
 
 def reference(events, mask=1):

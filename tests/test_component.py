@@ -3,8 +3,8 @@
 import param
 import pytest
 
-from app.coefficients import AberrationState
-from app.state import Experiment
+from app.state.aberrations import AberrationState
+from app.state.experiment import Experiment
 from app.views.component import finite, number
 from app.views.controls import Controls
 from app.views.frame import Frame

@@ -3,8 +3,8 @@
 import pytest
 from fake_gpu import fake_gpu
 
-from app.config import limit_gpu, settings_from
-from recon.backend import memory
+from app.server.config import limit_gpu, settings_from
+from recon.device.backend import memory
 
 
 def test_the_device_is_chosen_by_itself_unless_the_owner_says():

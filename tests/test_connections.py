@@ -164,7 +164,7 @@ def test_a_child_answers_on_a_descriptor_of_any_number(tmp_path):
     import h5py
     import numpy as np
 
-    from recon.io.apart import Apart
+    from recon.io.files.apart import Apart
 
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["a"] = np.arange(6)

@@ -5,9 +5,9 @@ import pytest
 from equations import hard_sums
 from test_ssb import MANY, built, calibration_of, random_counts, relative
 
-from recon.contrasts import optimum_bright_field
 from recon.optics import Aberrations
-from recon.ssb import MODES, object_transmission, single_sideband
+from recon.ssb.optimum import optimum_bright_field
+from recon.ssb.phase import MODES, object_transmission, single_sideband
 
 
 def of_counts(*geometry, scan=(12, 15)):

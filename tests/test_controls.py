@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.state import AberrationState, DisplayState
+from app.state.experiment import AberrationState, DisplayState
 from app.views.controls import Controls, spec
 from app.views.panels import PolarControls
 from app.views.shell import Notices

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import scans
 
-import recon.io.atomic as atomic
+import recon.io.files.atomic as atomic
 from recon.errors import Cancelled, UnreadableFile
-from recon.events import Source, from_frames
 from recon.io import WRITERS, losses, open_events, write_events
 from recon.io.checksum import checksum, places_checksum
 from recon.io.conversion import stated_losses, verify
+from recon.scan.events import Source, from_frames
 
 SUFFIXES = [suffix for writer in WRITERS for suffix in writer.SUFFIXES]
 METADATA = {

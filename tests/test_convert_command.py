@@ -13,9 +13,9 @@ from scans import write_4dcamera
 
 import recon.io.conversion as conversion
 from app.cli import main
-from recon.events import from_frames
 from recon.io import open_events, write_events
 from recon.io.checksum import checksum, places_checksum
+from recon.scan.events import from_frames
 
 LINE = re.compile(r"(\S+): (\d+) electrons, checksum ([0-9a-f]{16})(.*)\n")
 

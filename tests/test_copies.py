@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app import copies
-from app.copies import keep
+from app.pipeline import copies
+from app.pipeline.copies import keep
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import pytest
 from detector import Camera, matched
 from scipy import ndimage
 
-from recon import counting
-from recon.counting import METHODS, count_electrons, sample_frames
-from recon.counting_correction import correction
-from recon.counting_thresholds import Thresholds
+from recon.counting import count as counting
+from recon.counting.correction import correction
+from recon.counting.count import METHODS, count_electrons, sample_frames
+from recon.counting.thresholds import Thresholds
 from recon.errors import Cancelled
-from recon.frames import of_array
+from recon.scan.frames import of_array
 
 
 def reference(raw, dark, gain, background, xray, method, saturation=65535, common="none"):

@@ -5,8 +5,8 @@ import pytest
 from detector import Camera
 
 from app.cli import main
-from recon.counting import count_electrons
-from recon.counting_thresholds import Thresholds
+from recon.counting.count import count_electrons
+from recon.counting.thresholds import Thresholds
 from recon.io import open_events
 
 

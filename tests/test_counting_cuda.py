@@ -12,12 +12,13 @@ from detector import Camera
 from fake_gpu import fake_gpu
 from numba import config, cuda
 
-import recon.counting
-from recon.backend import CPU
-from recon.counting import count_electrons
-from recon.counting_correction import correction
-from recon.counting_thresholds import Thresholds
-from recon.kernels import counting, cuda_counting
+import recon.counting.count
+from recon.counting.correction import correction
+from recon.counting.count import count_electrons
+from recon.counting.thresholds import Thresholds
+from recon.device.backend import CPU
+from recon.kernels.cpu import counting
+from recon.kernels.cuda import counting as cuda_counting
 
 ARGUMENTS = list(inspect.signature(cuda_counting.count).parameters)
 
@@ -104,7 +105,7 @@ def test_counting_on_a_device_is_counting_on_the_cpu(kernels, turns, monkeypatch
         pytest.skip("needs the simulator: set NUMBA_ENABLE_CUDASIM=1")
     monkeypatch.setattr(cuda_counting, "THREADS", 32)
     # Too few for the first frame, so that the slab is done again.
-    monkeypatch.setattr(recon.counting, "FIRST_ROOM", 2)
+    monkeypatch.setattr(recon.counting.count, "FIRST_ROOM", 2)
     expected = events_of(CPU)
     device = fake_gpu(kernels, monkeypatch).device
     events = events_of(device)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from detector import Camera, matched
 
-from recon.counting import count_electrons
-from recon.counting_thresholds import Thresholds, estimate_thresholds
+from recon.counting.count import count_electrons
+from recon.counting.thresholds import Thresholds, estimate_thresholds
 
 
 def expose(mean, frames=60, xrays=0.0, **options):

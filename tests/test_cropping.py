@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dense, scans
 
-from recon import cropping
 from recon.calibration import Calibration
-from recon.com import centre_of_mass, scan_deflection
-from recon.events import from_frames
 from recon.optics import Aberrations
+from recon.scan.events import from_frames
+from recon.sums.com import centre_of_mass, scan_deflection
+from recon.treatment import crop as cropping
 
 
 def span(data, size):

@@ -8,20 +8,21 @@ from equations import planes
 from fake_gpu import fake_gpu
 from test_gfunction import ARRAYS
 
-from app import sums
-from recon import current, gfunction
-from recon.backend import CPU, on_host
 from recon.calibration import Calibration
-from recon.current import beam_current
-from recon.datacube import bright_field
-from recon.disc_entries import disc_entries
-from recon.frames import of_array
-from recon.frames_events import events_from_frames
-from recon.halves import split_half
+from recon.device.backend import CPU, on_host
 from recon.optics import Aberrations
-from recon.parallax import tilt_corrected
-from recon.simulate import expected_intensities
-from recon.ssb import single_sideband
+from recon.orientation.disc_entries import disc_entries
+from recon.quality.halves import split_half
+from recon.scan.frames import of_array
+from recon.scan.low_counts import events_from_frames
+from recon.simulate.scan import expected_intensities
+from recon.ssb import gfunction
+from recon.ssb.bright_field import bright_field
+from recon.ssb.parallax import tilt_corrected
+from recon.ssb.phase import single_sideband
+from recon.sums import current
+from recon.sums import either as sums
+from recon.sums.current import beam_current
 
 SCAN, FRAME = (40, 44), (20, 21)
 CALIBRATION = Calibration(80e3, 25.0, (0.36, 0.36), (9.6, 10.3), 7.0, rotation_deg=12.0)
@@ -237,7 +238,7 @@ def test_sidebands_of_an_unknown_orientation_and_shifted_images_are_without_it_t
         of_array(lost.astype(np.uint16)), CALIBRATION, ABERRATIONS, 12, CPU, band_limit=0.7
     ).image
     np.testing.assert_allclose(dense, image, atol=1e-6)
-    for module in ("recon.disc_entries", "recon.parallax"):
+    for module in ("recon.orientation.disc_entries", "recon.ssb.parallax"):
         monkeypatch.setattr(f"{module}.beam_current", lambda *args: None)
     plain = disc_entries(scan, CALIBRATION, 12)
     other = tilt_corrected(scan, CALIBRATION, ABERRATIONS, 12, band_limit=0.7).image

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.calibration import Calibration
-from recon.datacube import bright_field, count_type, plane_counts
-from recon.events import from_frames
+from recon.scan.events import from_frames
+from recon.ssb.bright_field import bright_field, count_type, plane_counts
 
 
 def calibration(centre=(10.3, 12.8), radius=8.0):

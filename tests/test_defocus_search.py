@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recon.defocus_search import Candidate, gains_at, slope_maps
-from recon.overlaps import Overlaps
+from recon.focus.overlaps import Overlaps
+from recon.focus.search import Candidate, gains_at, slope_maps
 
 WIDTH, WAVELENGTH = 0.1, 0.04
 

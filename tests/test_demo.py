@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from recon import demo
 from recon.calibration import Calibration
 from recon.errors import Cancelled
-from recon.events import ElectronEvents
 from recon.optics import Aberrations
+from recon.scan.events import ElectronEvents
+from recon.simulate import demo
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,8 @@ def test_other_scans_on_request():
 
 
 def test_the_lattice_appears_at_the_truth_and_only_there(small):
-    from recon.gfunction import build_sidebands
-    from recon.ssb import single_sideband
+    from recon.ssb.gfunction import build_sidebands
+    from recon.ssb.phase import single_sideband
 
     names = ("energy", "semiangle_cutoff", "scan_sampling", "centre", "radius", "rotation_deg")
     known = small.metadata

@@ -5,10 +5,10 @@ import pytest
 from test_prior import DEFOCUSED
 from test_ssb import built, calibration_of, random_counts
 
-from recon.denoise import METHODS, denoise
-from recon.noise import counting_noise
-from recon.prior import Prior
-from recon.ssb import single_sideband
+from recon.quality.denoise import METHODS, denoise
+from recon.ssb.noise import counting_noise
+from recon.ssb.phase import single_sideband
+from recon.ssb.prior import Prior
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -14,14 +14,14 @@ from fake_gpu import fake_gpu
 from scans import ABERRATIONS, CALIBRATION, weak_events
 from sessions import Session
 
-from app.catalogue import Catalogue
-from app.engine import Engine
-from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
-from app.service import ComputeService
-from app.state import Experiment
-from recon.backend import CPU, DeviceFull
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
+from recon.device.backend import CPU, DeviceFull
 from recon.io import write_events
-from recon.simulate import truth
+from recon.simulate.scan import truth
 
 TRIED = int(os.environ.get("LIVESTEM_TEST_ALLOCATIONS", "20"))
 """Of all allocations, how many fail in turn. LIVESTEM_TEST_ALLOCATIONS=100000 tries every single
@@ -286,7 +286,7 @@ def test_half_precision_is_asked_for_on_the_gpu_alone(folder, fake, monkeypatch)
         asked.append((events.device.name, options["half"]))
         raise ValueError("enough")
 
-    monkeypatch.setattr("recon.gfunction.build_sidebands", build)
+    monkeypatch.setattr("recon.ssb.gfunction.build_sidebands", build)
     for device in (fake.device, CPU):
         engine = Engine(Catalogue(folder), device=device, half=True)
         scan = engine.scan(READING, Region())
@@ -300,7 +300,7 @@ def test_half_precision_is_asked_for_on_the_gpu_alone(folder, fake, monkeypatch)
 @pytest.fixture
 def asked_of_g(monkeypatch):
     """What each building of G was given: whether the events had a copy on the device."""
-    from recon.gfunction import build_sidebands
+    from recon.ssb.gfunction import build_sidebands
 
     copied, refusals = [], [0]
 
@@ -310,12 +310,12 @@ def asked_of_g(monkeypatch):
             raise DeviceFull("There was less room than it seemed.")
         return build_sidebands(events, calibration, pixels, **options)
 
-    monkeypatch.setattr("recon.gfunction.build_sidebands", build)
+    monkeypatch.setattr("recon.ssb.gfunction.build_sidebands", build)
     return copied, refusals
 
 
 def test_events_make_room_for_g_where_only_one_of_them_fits(folder, fake, asked_of_g, monkeypatch):
-    monkeypatch.setattr("recon.residence.CHUNK_ELECTRONS", 1 << 12)
+    monkeypatch.setattr("recon.device.residence.CHUNK_ELECTRONS", 1 << 12)
     engine = Engine(Catalogue(folder), device=fake.device, strict=True)
     scan = engine.scan(READING, Region())
     calibration = engine.find(scan, GEOMETRY).calibration

@@ -14,20 +14,21 @@ from device_chain import assert_agree, chain, on_device
 from fake_gpu import fake_gpu
 
 import recon.kernels.cuda
-from recon import backend, cropping, residence
 from recon.calibration import Calibration
-from recon.com import centre_of_mass
-from recon.contrasts import optimum_bright_field
-from recon.disc import fit_disc
-from recon.dpc import integrate_com, integrate_com_direct
-from recon.gfunction import build_sidebands
+from recon.device import backend, residence
+from recon.dpc.integrate import integrate_com, integrate_com_direct
+from recon.geometry.disc import fit_disc
 from recon.optics import Aberrations
-from recon.orientation import find_orientation
-from recon.parallax import tilt_corrected
-from recon.prior import Prior
-from recon.ssb import MODES, object_transmission, single_sideband
-from recon.tiles import gfunction_tiles, power_spectrum
-from recon.virtual import pacbed
+from recon.orientation.by_curl import find_orientation
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.optimum import optimum_bright_field
+from recon.ssb.parallax import tilt_corrected
+from recon.ssb.phase import MODES, object_transmission, single_sideband
+from recon.ssb.prior import Prior
+from recon.ssb.tiles import gfunction_tiles, power_spectrum
+from recon.sums.com import centre_of_mass
+from recon.sums.detectors import pacbed
+from recon.treatment import crop as cropping
 
 SMALL = {"frequencies", "tiles", "spectrum"}
 """Results that may be on the host: people look at them at once."""
@@ -61,7 +62,7 @@ def nanotube():
     """The demonstration in small, likewise."""
     for package in ("ase", "platformdirs"):
         pytest.importorskip(package)
-    from recon.demo import ABERRATIONS, simulate_nanotube
+    from recon.simulate.demo import ABERRATIONS, simulate_nanotube
 
     events = simulate_nanotube(scan_shape=(64, 60), frame_shape=(96, 90), dose=500)
     names = {field.name for field in fields(Calibration)} & events.metadata.keys()

@@ -13,13 +13,13 @@ from device_chain import assert_agree, chain, on_device
 from fake_gpu import fake_gpu
 from numba import config
 
-from recon import residence
-from recon.backend import DeviceFull
 from recon.calibration import Calibration
-from recon.com import centre_of_mass
-from recon.events import from_frames
+from recon.device import residence
+from recon.device.backend import DeviceFull
 from recon.optics import Aberrations
-from recon.virtual import pacbed
+from recon.scan.events import from_frames
+from recon.sums.com import centre_of_mass
+from recon.sums.detectors import pacbed
 
 CALIBRATION = Calibration(80e3, 25.0, (0.9, 0.5), (6.3, 5.6), 3.0, 20.0)
 ABERRATIONS = Aberrations(C10=60, C12a=-20, C21b=300)

@@ -6,15 +6,15 @@ from fake_gpu import fake_gpu
 from scans import ABERRATIONS, CALIBRATION, weak_events
 from test_device_app import close, opened, service  # noqa: F401
 
-from app.aside import Job
-from app.catalogue import Catalogue
-from app.engine import Engine
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.features.fit import fit_job
 from app.features.tile_proof import earlier_job
-from app.focusing import fit_job
 from app.orienting import orientation_job
-from app.proof import focus_series
+from app.pipeline.jobs import Job
+from app.pipeline.proof import focus_series
 from recon.io import write_events
-from recon.simulate import truth
+from recon.simulate.scan import truth
 
 
 def proofs(engine, service):  # noqa: F811

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from recon.disc import fit_disc
-from recon.ellipse import fit_rim
 from recon.errors import DiscNotFound
+from recon.geometry.disc import fit_disc
+from recon.geometry.ellipse import fit_rim
 
 
 def disc(shape, centre, radius, stretch=0.0):

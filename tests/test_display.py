@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app import display
-from app.display import Extent
+from app.drawing import display
+from app.drawing.display import Extent
 
 
 @given(

@@ -8,16 +8,16 @@ import pytest
 from scipy.stats import chi2
 
 from recon.calibration import Calibration
-from recon.cropping import crop_scan
-from recon.distortion import ScanDistortion, distortion_of_lattice, regrid
 from recon.errors import Cancelled, Unfitted
-from recon.events import ElectronEvents
-from recon.gfunction import build_sidebands
-from recon.lattice import LatticeCalibration, calibrate_scan, refine_peak
+from recon.geometry.lattice import LatticeCalibration, calibrate_scan, refine_peak
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities, sample_events
-from recon.ssb import single_sideband
-from recon.virtual import pacbed
+from recon.scan.events import ElectronEvents
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.sums.detectors import pacbed
+from recon.treatment.crop import crop_scan
+from recon.treatment.rows import ScanDistortion, distortion_of_lattice, regrid
 
 ROWS, COLUMNS, FINE = 30, 44, 8
 STEP = 0.3
@@ -129,7 +129,7 @@ def test_the_draw_depends_on_the_seed_alone(scans, monkeypatch):
     events = sample_events(scans[1], 200)
     bent = ScanDistortion(shear=SHEAR)
     first = regrid(events, bent)
-    monkeypatch.setattr("recon.distortion.BATCH", 10_000)
+    monkeypatch.setattr("recon.treatment.rows.BATCH", 10_000)
     threads = numba.get_num_threads()
     numba.set_num_threads(1)
     try:

@@ -10,15 +10,15 @@ import pytest
 from scans import CALIBRATION, weak_events
 
 from app.cli import main
-from app.distortions import Straightening, straightened, straightening
-from recon.descan import Descan, _fitted
-from recon.disc import fit_disc
+from recon.batch.distortions import Straightening, straightened, straightening
 from recon.errors import DiscNotFound, Unfitted
-from recon.frames import of_array
+from recon.geometry.descan import Descan, _fitted
+from recon.geometry.disc import fit_disc
 from recon.io import write_events
-from recon.simulate import truth
-from recon.straighten import straighten
-from recon.virtual import pacbed
+from recon.scan.frames import of_array
+from recon.simulate.scan import truth
+from recon.sums.detectors import pacbed
+from recon.treatment.straighten import straighten
 
 DESCAN = Descan((1.2, 0.4, 0.0, 0.0, 0.0), (-0.3, 0.9, 0.0, 0.0, 0.0))
 BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", "0.4,0.45"]
@@ -91,7 +91,7 @@ def test_the_scan_an_ellipse_is_measured_in_makes_room_for_the_one_that_is_kept(
         made.append(ref(scan))
         return scan
 
-    monkeypatch.setattr("app.distortions.straighten", watched)
+    monkeypatch.setattr("recon.batch.distortions.straighten", watched)
     straight, _, _ = straightened(
         bent, pacbed(bent), straightening((*DESCAN.y, *DESCAN.x), "auto", 0)
     )
@@ -114,7 +114,7 @@ def test_where_no_disc_can_be_fitted_the_files_own_is_taken(bent, monkeypatch):
     def fails(pattern, start=None):
         raise DiscNotFound("No disc stands out.")
 
-    monkeypatch.setattr("app.distortions.fit_disc", fails)
+    monkeypatch.setattr("recon.batch.distortions.fit_disc", fails)
     how = Straightening(descan="auto")
     known = replace(bent, metadata={"centre": CALIBRATION.centre, "radius": CALIBRATION.radius})
     _, _, said = straightened(known, pacbed(bent), how)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, chi2
 
-from recon.dose import split_events, thin_events
 from recon.errors import Cancelled
-from recon.events import ElectronEvents
+from recon.scan.events import ElectronEvents
+from recon.treatment.dose import split_events, thin_events
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from fake_gpu import fake_gpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recon.backend import device_of
 from recon.calibration import Calibration
-from recon.dpc import integrate_com, integrate_com_direct
+from recon.device.backend import device_of
+from recon.dpc.integrate import integrate_com, integrate_com_direct
 from recon.errors import Cancelled
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from recon.disc import fit_disc
-from recon.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.errors import DiscNotFound, Unfitted
-from recon.events import from_frames
-from recon.frames import of_array
-from recon.frames_sums import centre_of_mass, pacbed
+from recon.geometry.disc import fit_disc
+from recon.geometry.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.io import write_events
-from recon.straighten import straighten_frames
+from recon.scan.events import from_frames
+from recon.scan.frames import of_array
+from recon.sums.dense import centre_of_mass, pacbed
+from recon.treatment.straighten import straighten_frames
 
 
 def pattern(ratio, angle_deg, radius=9.0, centre=(23.3, 24.1), inside=200.0, outside=2.0, seed=0):

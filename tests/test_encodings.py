@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dense, scans
 
-from recon.encodings import EncodedEvents, decode, encode
-from recon.events import ElectronEvents, Source, from_frames
+from recon.scan.encodings import EncodedEvents, decode, encode
+from recon.scan.events import ElectronEvents, Source, from_frames
 
 RUNS = ["differences", "empty runs"]
 LOSSY = [*RUNS, "bitmap"]

@@ -12,15 +12,15 @@ from sessions import Session
 from waiting import PATIENCE_S
 
 import recon.io
-from app.catalogue import Catalogue
-from app.engine import Engine
-from app.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
-from app.service import ComputeService
-from app.state import Experiment
-from recon.events import from_frames
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from recon.io import write_events
 from recon.optics import Aberrations
-from recon.simulate import truth
+from recon.scan.events import from_frames
+from recon.simulate.scan import truth
 
 GEOMETRY = Geometry(
     energy=CALIBRATION.energy,

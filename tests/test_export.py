@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.picture import colours, in_words, render_png, scale_bar_length
+from app.drawing.picture import colours, in_words, render_png, scale_bar_length
 
 
 def opened(data):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_gpu import fake_gpu
 
-from recon import backend
+from recon.device import backend
 
 
 @pytest.fixture

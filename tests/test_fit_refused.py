@@ -7,13 +7,13 @@ from fake_gpu import fake_gpu
 from test_aberration_fit import LOW, STEP, calibration_of, deviations, g_of, intensities
 from test_flatness import bright, g_on
 
-from recon.aberration_fit import coefficients_to, fit_aberrations
 from recon.errors import Cancelled, Unfitted
-from recon.gfunction import build_sidebands
+from recon.focus.fit import coefficients_to, fit_aberrations
+from recon.focus.phase_model import unit
+from recon.focus.semiangle import fit_semiangle
 from recon.optics import COEFFICIENTS, Aberrations
-from recon.phase_model import unit
-from recon.semiangle import fit_semiangle
-from recon.simulate import sample_events
+from recon.simulate.scan import sample_events
+from recon.ssb.gfunction import build_sidebands
 
 
 def g_told(full=True, **told):

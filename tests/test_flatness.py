@@ -8,13 +8,13 @@ from equations import detector_frequency, planes, terms
 from fake_gpu import fake_gpu
 from test_aberration_fit import HIGH, LOW, STEP, calibration_of, g_of, intensities
 
-from recon.flatness import RANDOM, flatness, tile_flatness
-from recon.gfunction import build_sidebands, sidebands_of_planes
+from recon.focus.flatness import RANDOM, flatness, tile_flatness
+from recon.focus.overlaps import margin, terms_at
+from recon.focus.phase_model import unit
 from recon.optics import COEFFICIENTS
-from recon.overlaps import margin, terms_at
-from recon.phase_model import unit
-from recon.simulate import sample_events
-from recon.tiles import gfunction_tiles, strongest_frequencies
+from recon.simulate.scan import sample_events
+from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
+from recon.ssb.tiles import gfunction_tiles, strongest_frequencies
 
 
 def moved(aberrations, name, radians):

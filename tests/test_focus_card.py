@@ -9,15 +9,15 @@ from bokeh.document import Document
 from PIL import Image
 from test_page import StandIn, image, instrument, publish_all, summary  # noqa: F401
 
-from app.catalogue import Catalogue
-from app.chart import Chart
+from app.drawing.movie import gif
+from app.engine.catalogue import Catalogue
+from app.features.fit import FitFound
 from app.features.tile_proof import Earlier
-from app.focusing import FitFound
-from app.movie import gif
-from app.page import Page
-from app.proof import CURVE_DEPTHS, FocusSeries, curve_key, curve_middle, depth_of_focus
-from app.request import Geometry, Reading, Request
-from app.results import Flatness, PhaseImage
+from app.page.page import Page
+from app.pipeline.chart import Chart
+from app.pipeline.proof import CURVE_DEPTHS, FocusSeries, curve_key, curve_middle, depth_of_focus
+from app.pipeline.results import Flatness, PhaseImage
+from app.state.request import Geometry, Reading, Request
 from recon.optics import Aberrations, electron_wavelength
 
 FOUND = FitFound(

@@ -8,10 +8,10 @@ import pytest
 from sessions import CALIBRATED, FakeEngine, Session
 from waiting import PATIENCE_S
 
-from app.focusing import FitFound, adopt, fit_job
-from app.history import History
-from app.service import ComputeService
-from app.state import Experiment
+from app.features.fit import FitFound, adopt, fit_job
+from app.pipeline.lanes import ComputeService
+from app.recall.history import History
+from app.state.experiment import Experiment
 from recon.errors import Unfitted
 from recon.optics import Aberrations
 
@@ -94,8 +94,8 @@ def session(monkeypatch):
         assert made.go.wait(PATIENCE_S)
         return FIT
 
-    monkeypatch.setattr("recon.aberration_fit.fit_aberrations", fit)
-    monkeypatch.setattr("recon.flatness.flatness", lambda *which: 0.5)
+    monkeypatch.setattr("recon.focus.fit.fit_aberrations", fit)
+    monkeypatch.setattr("recon.focus.flatness.flatness", lambda *which: 0.5)
     made.rest()
     yield made
     made.pipeline.close()
@@ -132,7 +132,7 @@ def test_a_refusal_changes_nothing(session, monkeypatch):
     def refuse(*args, **more):
         raise Unfitted("Too few electrons: nothing was changed.")
 
-    monkeypatch.setattr("recon.aberration_fit.fit_aberrations", refuse)
+    monkeypatch.setattr("recon.focus.fit.fit_aberrations", refuse)
     session.experiment.aberrations.defocus = 5
     session.rest()
     focus(session)

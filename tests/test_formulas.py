@@ -1,7 +1,8 @@
 import numpy as np
 from numba import njit
 
-from recon.kernels import formulas, simd
+from recon.kernels import formulas
+from recon.kernels.cpu import simd
 
 
 def test_sine_and_cosine_of_turns():

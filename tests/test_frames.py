@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from equations import planes
 
-from recon import com, frames_sums, virtual
 from recon.calibration import Calibration
 from recon.errors import Cancelled, UnreadableFile
-from recon.events import ElectronEvents, Source
-from recon.frames import DenseFrames, of_array
-from recon.frames_events import NoCounts, events_from_frames, takes_less_as_events
-from recon.gfunction import build_sidebands
+from recon.scan.events import ElectronEvents, Source
+from recon.scan.frames import DenseFrames, of_array
+from recon.scan.low_counts import NoCounts, events_from_frames, takes_less_as_events
+from recon.ssb.gfunction import build_sidebands
+from recon.sums import com
+from recon.sums import dense as frames_sums
+from recon.sums import detectors as virtual
 
 SCAN, DETECTOR = (5, 7), (9, 11)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recon.frames import of_array
-from recon.frames_cropping import bin_scan, crop_detector, crop_scan
+from recon.scan.frames import of_array
+from recon.treatment.crop_frames import bin_scan, crop_detector, crop_scan
 
 ARRAY = np.random.default_rng(0).integers(0, 200, (5, 6, 7, 8)).astype(np.uint8)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from recon import frames_sums
 from recon.errors import UnreadableFile
-from recon.events import ElectronEvents
-from recon.frames import of_array
-from recon.gaps import without_gaps
 from recon.io import open_frames, open_scan
+from recon.scan.events import ElectronEvents
+from recon.scan.frames import of_array
+from recon.scan.gaps import without_gaps
+from recon.sums import dense as frames_sums
 
 SCAN, DETECTOR = (10, 12), (16, 17)
 

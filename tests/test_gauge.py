@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from fake_gpu import fake_gpu
 
-from app import gauge
-from app.gauge import Gauge, model
-from app.placement import Placement
-from app.results import DeviceState
-from app.store import Store
-from recon.backend import CPU, DeviceFull, Memory
-from recon.events import from_frames
+from app.engine import gauge
+from app.engine.gauge import Gauge, model
+from app.engine.placement import Placement
+from app.engine.store import Store
+from app.pipeline.results import DeviceState
+from recon.device.backend import CPU, DeviceFull, Memory
+from recon.scan.events import from_frames
 
 
 @pytest.fixture

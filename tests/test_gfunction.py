@@ -5,17 +5,17 @@ import pytest
 from equations import planes, terms
 from fake_gpu import fake_gpu
 
-from recon import gfunction
-from recon.backend import CPU, DeviceFull, on_host
 from recon.calibration import Calibration
-from recon.dose import thin_events
+from recon.device.backend import CPU, DeviceFull, on_host
 from recon.errors import Cancelled
-from recon.events import from_frames
-from recon.gfunction import Sidebands, build_sidebands, sidebands_of_planes
-from recon.kernels.sideband_geometry import LEFT, RIGHT, TRIPLE
-from recon.kernels.simd import LANES
+from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
+from recon.kernels.cpu.simd import LANES
 from recon.optics import Aberrations
-from recon.sideband_tables import scan_tables
+from recon.scan.events import from_frames
+from recon.ssb import gfunction
+from recon.ssb.gfunction import Sidebands, build_sidebands, sidebands_of_planes
+from recon.ssb.tables import scan_tables
+from recon.treatment.dose import thin_events
 
 ARRAYS = "re", "im", "first", "runs", "hard", "hard_at", "masks"
 CALIBRATION = Calibration(80e3, 25.0, (0.41, 0.37), (8.3, 7.6), 6.0, 15.0)
@@ -101,8 +101,8 @@ def events_in_disc(scan=(8, 9)):
 
 def test_slabs_and_batches_do_not_change_g(monkeypatch):
     whole = build_sidebands(events_in_disc(), CALIBRATION, 12)
-    monkeypatch.setattr("recon.gfunction.SLAB_BYTES", 72 * 7)
-    monkeypatch.setattr("recon.gfunction.FFT_BYTES", 12 * 72 * 3)
+    monkeypatch.setattr("recon.ssb.gfunction.SLAB_BYTES", 72 * 7)
+    monkeypatch.setattr("recon.ssb.gfunction.FFT_BYTES", 12 * 72 * 3)
     parts = build_sidebands(events_in_disc(), CALIBRATION, 12)
     np.testing.assert_allclose(parts.re, whole.re, atol=1e-4)
     np.testing.assert_allclose(parts.im, whole.im, atol=1e-4)

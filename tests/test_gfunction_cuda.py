@@ -12,12 +12,12 @@ from numba import config
 from test_gfunction import CALIBRATION, assert_same
 from test_ssb import MANY, calibration_of, random_counts
 
-from recon.backend import CPU, on_host
-from recon.events import from_frames
-from recon.gfunction import build_sidebands, sidebands_of_planes
+from recon.device.backend import CPU, on_host
 from recon.optics import Aberrations
-from recon.ssb import single_sideband
-from recon.tiles import gfunction_tiles, power_spectrum
+from recon.scan.events import from_frames
+from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
+from recon.ssb.phase import single_sideband
+from recon.ssb.tiles import gfunction_tiles, power_spectrum
 
 pytestmark = pytest.mark.skipif(
     not config.ENABLE_CUDASIM, reason="no simulator of a GPU: set NUMBA_ENABLE_CUDASIM=1"

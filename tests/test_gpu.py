@@ -13,14 +13,15 @@ import pytest
 from device_chain import assert_agree, chain
 from scans import ABERRATIONS, CALIBRATION, weak_events, weak_phase
 
-from recon import backend, bench, residence
-from recon.backend import on_host
-from recon.bench_work import reference_calibration, reference_events
-from recon.com import centre_of_mass, scan_deflection
-from recon.dpc import integrate_com
-from recon.gfunction import build_sidebands
-from recon.planning import plan, require
-from recon.ssb import MODES, single_sideband
+from recon.bench import machine as bench
+from recon.bench.work import reference_calibration, reference_events
+from recon.device import backend, residence
+from recon.device.backend import on_host
+from recon.dpc.integrate import integrate_com
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import MODES, single_sideband
+from recon.ssb.planning import plan, require
+from recon.sums.com import centre_of_mass, scan_deflection
 from recon.warm import warm_up
 
 TOLERANCE = 1e-5

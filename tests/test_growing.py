@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recon.growing import SHARE, Growing
+from recon.scan.growing import SHARE, Growing
 
 
 @pytest.mark.parametrize("sizes", [[], [0], [3, 0, 5], [70_000, 1, 200_000], [1] * 1000])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.guesses import FIRST, FREE, LONGEST, MANY, MOST, Guesses, answered_after
+from app.server.guesses import FIRST, FREE, LONGEST, MANY, MOST, Guesses, answered_after
 
 
 class Clock:

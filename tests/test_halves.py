@@ -6,13 +6,13 @@ from equations import hard_sums
 from fake_gpu import fake_gpu
 from test_prior import DEFOCUSED, SCAN, drawn, frequencies
 
-from recon.dose import split_events
 from recon.errors import Cancelled
-from recon.gfunction import build_sidebands
-from recon.halves import SplitHalf, split_half
-from recon.resolution import RingCorrelation, ring_correlation, ring_width
-from recon.simulate import sample_events
-from recon.ssb import single_sideband
+from recon.quality.halves import SplitHalf, split_half
+from recon.quality.ring_correlation import RingCorrelation, ring_correlation, ring_width
+from recon.simulate.scan import sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.treatment.dose import split_events
 
 __all__ = ["drawn"]
 

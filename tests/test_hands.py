@@ -3,8 +3,8 @@
 import pytest
 from bokeh.document import Document
 
-from app import hands
-from app.hands import EACH_MS, FIRST_MS, RESTS_S, Hands
+from app.pipeline import hands
+from app.pipeline.hands import EACH_MS, FIRST_MS, RESTS_S, Hands
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from app.jail import Outside, check_contents
+from app.engine.jail import Outside, check_contents
 from recon.errors import UnreadableFile
-from recon.io import hdf5_walk, open_frames
-from recon.io.apart import is_harmless
-from recon.io.hdf5_walk import DEEPEST, visit
+from recon.io import open_frames
+from recon.io.files import hdf5_walk
+from recon.io.files.apart import is_harmless
+from recon.io.files.hdf5_walk import DEEPEST, visit
 
 
 @pytest.fixture

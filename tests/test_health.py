@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recon.com import centre_of_mass
-from recon.events import from_frames
-from recon.frames import of_array
-from recon.health import faulty_pixels, health
-from recon.masking import without
-from recon.simulate import sample_events
-from recon.virtual import pacbed
+from recon.quality.health import faulty_pixels, health
+from recon.scan.events import from_frames
+from recon.scan.frames import of_array
+from recon.simulate.scan import sample_events
+from recon.sums.com import centre_of_mass
+from recon.sums.detectors import pacbed
+from recon.treatment.mask import without
 from tests.scans import weak_events
 
 SCAN, FRAME, CENTRE, RADIUS = (48, 48), (48, 48), (23.3, 24.1), 14.0

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from test_health import CENTRE, FRAME, SCAN, disc, scan
 
-from recon.frames import of_array
-from recon.frames_events import events_from_frames
-from recon.health import faulty_pixels, health, outliers
-from recon.masking import without
-from recon.virtual import pacbed
+from recon.quality.health import faulty_pixels, health
+from recon.scan.frames import of_array
+from recon.scan.low_counts import events_from_frames
+from recon.sums import outliers
+from recon.sums.detectors import pacbed
+from recon.treatment.mask import without
 
 HOT, DEAD = [(2, 3), (24, 20), (24, 21), (40, 44)], [(20, 25), (30, 22)]
 UNITS = {"electron volts": (37.0, 4.0, 5.0), "tiny": (1e-6, 1e-7, 0.0), "offset": (1.0, 0.1, 40.0)}

@@ -6,11 +6,11 @@ from PIL import Image
 from test_health import CENTRE, FRAME, RADIUS, disc, scan
 
 from app.cli import main
-from app.health_picture import DEAD, GAP, HOT, MARK, PANEL, health_picture
-from recon.events import from_frames
-from recon.frames import of_array
-from recon.health import health
+from app.drawing.health_picture import DEAD, GAP, HOT, MARK, PANEL, health_picture
 from recon.io import write_events
+from recon.quality.health import health
+from recon.scan.events import from_frames
+from recon.scan.frames import of_array
 
 HEAD = 32
 """Height of a panel's title."""

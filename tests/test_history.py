@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 from sessions import CALIBRATED, FakeEngine, Session
 
-from app import history as module
-from app.comparing import at_rest
-from app.filling import FOUND
-from app.history import History
-from app.moment import Moment
-from app.service import ComputeService
-from app.state import Experiment
+from app.features.comparing import at_rest
+from app.pipeline.lanes import ComputeService
+from app.recall import history as module
+from app.recall.history import History
+from app.recall.moment import Moment
+from app.state.experiment import Experiment
+from app.state.filling import FOUND
 
 
 class Clock:

@@ -12,9 +12,10 @@ import pytest
 from camera_files import FRAMES, frames_of, store
 
 from recon.errors import UnreadableFile
-from recon.io import apart, open_events
-from recon.io.apart import Apart
+from recon.io import open_events
 from recon.io.dense import open_frames
+from recon.io.files import apart
+from recon.io.files.apart import Apart
 
 DATA = np.random.default_rng(0).integers(0, 200, (2, 3, 16, 16)).astype(np.uint16)
 FILTERS = ["Zstd", "Blosc", "Blosc2", "LZ4", "BZip2"]
@@ -212,7 +213,7 @@ def test_rows_in_a_heap_that_hdf5_would_walk_for_ever_are_given_up(options, tmp_
     heap = content.index(b"GCOL")
     content[heap + 24 : heap + 32] = (2**64 - 16).to_bytes(8, "little")
     path.write_bytes(content)
-    monkeypatch.setattr("recon.io.ragged.Apart", lambda: Apart(patience_s=3.0))
+    monkeypatch.setattr("recon.io.events.ragged.Apart", lambda: Apart(patience_s=3.0))
     with pytest.raises(UnreadableFile, match="damaged"):
         open_events(path)
 

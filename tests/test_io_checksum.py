@@ -10,8 +10,8 @@ from strategies import scans
 
 import recon.io.checksum as module
 from recon.errors import Cancelled
-from recon.events import from_frames
 from recon.io.checksum import checksum, places_checksum
+from recon.scan.events import from_frames
 
 GOLDEN, WORD = 0x9E3779B97F4A7C15, (1 << 64) - 1
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from recon.errors import UnreadableFile
-from recon.events import ElectronEvents, from_frames
-from recon.frames import DenseFrames
 from recon.io import is_dense, open_frames, open_scan, write_events
 from recon.io.dense import blo
+from recon.scan.events import ElectronEvents, from_frames
+from recon.scan.frames import DenseFrames
 
 REAL = Path(__file__).resolve().parents[2] / "shared/data/formats"
 

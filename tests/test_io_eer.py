@@ -8,10 +8,10 @@ from eer_files import CODES, encode, random_hits, tiff
 from hypothesis import given
 from hypothesis import strategies as st
 
-import recon.io.eer as eer
+import recon.io.events.eer as eer
 from recon.errors import UnreadableFile
 from recon.io import open_events
-from recon.kernels import eer as kernels
+from recon.kernels.decode import eer as kernels
 
 SHAPE = (20, 40)
 KNOWN = bytes.fromhex("031bfcb135fb")

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from strategies import scans
 
 from recon.errors import UnreadableFile
-from recon.io import READERS, WRITERS, npz, open_events, write_events
+from recon.io import READERS, WRITERS, open_events, write_events
+from recon.io.events import npz
 
 EXAMPLES = int(os.environ.get("LIVESTEM_FUZZ", 120))
 PATIENCE_S = 600

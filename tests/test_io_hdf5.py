@@ -7,12 +7,12 @@ from camera_files import DETECTOR, FRAMES, SCAN, frames_of, store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import recon.io.heap
-import recon.io.ragged
+import recon.io.events.heap
+import recon.io.events.ragged
 from recon.errors import Cancelled, UnreadableFile
-from recon.events import from_frames
 from recon.io import describe, open_events, write_events
 from recon.io.checksum import checksum
+from recon.scan.events import from_frames
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def path(tmp_path):
 def way(request, monkeypatch):
     """Both ways of reading rows."""
     if request.param == "by h5py":
-        monkeypatch.setattr(recon.io.ragged, "_references", lambda dataset: None)
+        monkeypatch.setattr(recon.io.events.ragged, "_references", lambda dataset: None)
 
 
 @pytest.mark.usefixtures("way")
@@ -95,7 +95,7 @@ class TestVersions:
         assert frames_of(events) == FRAMES
 
     def test_a_frame_larger_than_the_window(self, path, monkeypatch):
-        monkeypatch.setattr(recon.io.ragged, "WINDOW", 4096)
+        monkeypatch.setattr(recon.io.events.ragged, "WINDOW", 4096)
         rows = [np.arange(n) % 20 for n in (5, 9000, 0, 3, 2000, 1)]
         events = open_events(store(path, rows), keep_flyback=True)
         assert frames_of(events) == [row.tolist() for row in rows]
@@ -232,7 +232,7 @@ def test_both_ways_of_reading_agree(seed, rows, tmp_path_factory):
     store(path, frames, scan=(rows, 1), version=2, positions=rng.integers(0, rows, rows))
     by_reference = open_events(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recon.io.ragged, "_references", lambda dataset: None)
+        patch.setattr(recon.io.events.ragged, "_references", lambda dataset: None)
         by_h5py = open_events(path)
     assert np.array_equal(by_reference.pixels, by_h5py.pixels)
     assert np.array_equal(by_reference.offsets, by_h5py.offsets)
@@ -248,7 +248,7 @@ def test_h5py_reads_what_is_written(lengths, piece, tmp_path_factory):
     frames = [np.arange(n, dtype=np.uint32) % 20 for n in lengths]
     path = tmp_path_factory.mktemp("h5py") / "scan.h5"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recon.io.heap, "PIECE", piece)
+        patch.setattr(recon.io.events.heap, "PIECE", piece)
         write_events(path, from_frames(frames, (len(frames), 1), DETECTOR))
     with h5py.File(path, "a") as file:
         assert file.attrs["version"] == 3
@@ -270,7 +270,7 @@ def test_h5py_reads_what_is_written(lengths, piece, tmp_path_factory):
 
 
 def test_progress_rises_to_one_and_can_stop_the_reading(path, monkeypatch):
-    monkeypatch.setattr(recon.io.ragged, "WINDOW", 4096)
+    monkeypatch.setattr(recon.io.events.ragged, "WINDOW", 4096)
     store(path, [np.arange(2000) % 20] * 60, scan=(60, 1))
     seen = []
     open_events(path, progress=seen.append)

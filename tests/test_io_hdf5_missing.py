@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from recon.errors import ArrayUnknown, UnreadableFile
-from recon.health import health
 from recon.io import open_frames, open_scan
+from recon.quality.health import health
 
 SHAPE = (4, 5, 6, 7)
 DATA = np.random.default_rng(0).poisson(20, SHAPE).astype(np.uint16)

@@ -15,17 +15,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from recon.cropping import crop_detector, crop_scan
-from recon.descan import Descan
-from recon.distortion import ScanDistortion, regrid
-from recon.dose import thin_events
 from recon.errors import UnreadableFile
-from recon.events import from_frames
-from recon.io import open_events, room, write_events
+from recon.geometry.descan import Descan
+from recon.io import open_events, write_events
 from recon.io.scanning import without_last_column
-from recon.masking import without
-from recon.straighten import straighten
-from recon.subpixel import refine_detector
+from recon.scan import spill as room
+from recon.scan.events import from_frames
+from recon.treatment.crop import crop_detector, crop_scan
+from recon.treatment.dose import thin_events
+from recon.treatment.mask import without
+from recon.treatment.rows import ScanDistortion, regrid
+from recon.treatment.straighten import straighten
+from recon.treatment.subpixel import refine_detector
 
 ELECTRONS = float(os.environ.get("LIVESTEM_HUGE", 1e8))
 ALLOWED = 1 << 30

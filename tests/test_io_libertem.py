@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dense, scans
 
-import recon.io.libertem_csr as libertem_csr
+import recon.io.events.libertem_csr as libertem_csr
 from recon.errors import UnreadableFile
-from recon.events import from_frames
 from recon.io import open_events, write_events
+from recon.scan.events import from_frames
 
 FRAMES = [[1, 2], [], [19], [3, 3, 4], [0], [7, 8]]
 

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from recon.errors import ScanUnknown, UnreadableFile
-from recon.events import ElectronEvents
 from recon.io import open_frames, open_scan
 from recon.io.dense import filling, merlin
+from recon.scan.events import ElectronEvents
 
 SCAN = np.arange(8 * 10 * 3 * 5).reshape(8, 10, 3, 5) % 4099
 """8 × 10 frames of 3 × 5 pixels, all different."""

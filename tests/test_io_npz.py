@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import recon.io.npz
+import recon.io.events.npz
 from recon.errors import Cancelled, UnreadableFile
-from recon.events import from_frames
 from recon.io import describe, open_events, statement, write_events
 from recon.io.checksum import checksum
+from recon.scan.events import from_frames
 
 FRAMES = [[1, 2], [], [19], [3, 3, 4], [0], [7, 8]]
 METADATA = {
@@ -286,7 +286,7 @@ class TestBadInput:
             refused(npz, "pixels claims 16000000000000 bytes")
 
     def test_no_bomb(self, npz, monkeypatch):
-        monkeypatch.setattr(recon.io.npz, "ALLOWANCE", 1 << 20)
+        monkeypatch.setattr(recon.io.events.npz, "ALLOWANCE", 1 << 20)
         np.savez_compressed(npz, **arrays(pixels=np.zeros(10**7, np.uint32)))
         refused(npz, "pixels claims 40000000 bytes")
 

@@ -15,8 +15,8 @@ from rewriting import DENSE, EVENTS, cut, npy
 
 from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.io import open_events, open_frames, write_events
-from recon.io.slabs import FileArray
-from recon.io.unchanged import Unchanged
+from recon.io.files.slabs import FileArray
+from recon.io.files.unchanged import Unchanged
 
 TESTS = Path(__file__).parent
 
@@ -83,7 +83,7 @@ def test_a_file_that_is_removed_is_told_by_its_name(tmp_path):
 
 
 def test_events_that_change_while_they_are_read_are_not_taken(tmp_path, monkeypatch):
-    from recon.io import csr_npz
+    from recon.io.events import csr_npz
 
     path, read = tmp_path / "scan.npz", csr_npz.read
     EVENTS[".npz"](tmp_path, 1)
@@ -99,7 +99,7 @@ def test_events_that_change_while_they_are_read_are_not_taken(tmp_path, monkeypa
 
 
 def test_a_changed_binary_file_of_raw_csr_is_told(tmp_path, monkeypatch):
-    from recon.io import libertem_csr
+    from recon.io.events import libertem_csr
 
     counted = libertem_csr.counted
     side = EVENTS[".toml"](tmp_path, 1)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from strategies import dense, scans
 
 from recon.errors import UnreadableFile
-from recon.events import from_frames
 from recon.io import open_events, write_events
 from recon.io.scanning import candidates, fill, pair, without_last_column
+from recon.scan.events import from_frames
 
 
 def test_the_squarest_shapes_are_offered_first():

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from strategies import dense
 
-import recon.io.npz
-import recon.io.sparse_npz
+import recon.io.events.npz
+import recon.io.events.sparse_npz
 from recon.errors import UnreadableFile
 from recon.io import events_from_sparse, open_events
 
@@ -195,12 +195,12 @@ class TestDamage:
         refused(path, match, scan_shape=(1, int(shape[0]) or 1))
 
     def test_no_bomb(self, path, monkeypatch):
-        monkeypatch.setattr(recon.io.npz, "ALLOWANCE", 1 << 20)
+        monkeypatch.setattr(recon.io.events.npz, "ALLOWANCE", 1 << 20)
         many = np.zeros(10**7, np.int32)
         np.savez_compressed(path, **arrays(indices=many, data=many))
         refused(path, "claims 40000000 bytes", scan_shape=(1, 2))
 
     def test_counts_are_no_bomb(self, path, monkeypatch):
-        monkeypatch.setattr(recon.io.sparse_npz, "ALLOWANCE", 1 << 20)
+        monkeypatch.setattr(recon.io.events.sparse_npz, "ALLOWANCE", 1 << 20)
         np.savez(path, **arrays(data=np.array([1, 10**6, 10**6])))
         refused(path, "more than .* electrons: open it as dense", scan_shape=(1, 2))

@@ -8,8 +8,8 @@ import timepix_files as files
 from hypothesis import given
 from hypothesis import strategies as st
 
-import recon.io.hits as electrons
-import recon.io.t3p as t3p
+import recon.io.events.hits as electrons
+import recon.io.events.t3p as t3p
 from recon.errors import UnreadableFile
 from recon.io import open_events
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-import recon.io.hits as electrons
-import recon.io.timepix3 as timepix3
+import recon.io.events.hits as electrons
+import recon.io.events.timepix3 as timepix3
 from recon.errors import UnreadableFile
 from recon.io import open_events
-from recon.kernels import timepix as kernels
+from recon.kernels.decode import timepix as kernels
 
 US = 640
 """Units of 25/16 ns in a microsecond."""

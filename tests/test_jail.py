@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from app.catalogue import Catalogue
-from app.jail import Outside, check_contents, resolve_inside
+from app.engine.catalogue import Catalogue
+from app.engine.jail import Outside, check_contents, resolve_inside
 
 SECRET = b"nobody's business"
 

@@ -18,9 +18,9 @@ from test_ssb import MANY, built, calibration_of, random_counts, relative
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon.backend import CPU
+from recon.device.backend import CPU
 from recon.optics import Aberrations
-from recon.ssb import MODES, object_transmission, single_sideband
+from recon.ssb.phase import MODES, object_transmission, single_sideband
 
 MILD = Aberrations(*(value / 3 for value in vars(MANY).values()))
 

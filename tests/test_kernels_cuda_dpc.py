@@ -13,8 +13,8 @@ from test_ssb import relative
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon import backend
-from recon.dpc import integrate_com, integrate_com_direct
+from recon.device import backend
+from recon.dpc.integrate import integrate_com, integrate_com_direct
 
 pytestmark = simulator.on_cuda_only
 

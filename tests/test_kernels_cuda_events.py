@@ -11,13 +11,15 @@ from test_ssb import MANY, built, calibration_of, random_counts
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon import com, virtual
-from recon.datacube import bright_field, plane_counts
-from recon.events import from_frames
-from recon.gfunction import build_sidebands
-from recon.kernels import cuda_events, events
-from recon.kernels.simd import LANES
-from recon.tiles import gfunction_tiles, power_spectrum
+from recon.kernels.cpu import events
+from recon.kernels.cpu.simd import LANES
+from recon.kernels.cuda import events as cuda_events
+from recon.scan.events import from_frames
+from recon.ssb.bright_field import bright_field, plane_counts
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.tiles import gfunction_tiles, power_spectrum
+from recon.sums import com
+from recon.sums import detectors as virtual
 
 pytestmark = simulator.on_cuda_only
 
@@ -46,8 +48,8 @@ def test_from_electrons_to_entries_and_their_power(monkeypatch, request):
     calibration = calibration_of(15.0, False, 3.0, sampling=(0.9, 0.5))
     scan_events = electrons()
     # Planes of the transform arrive a few at a time, and counts a slab at a time.
-    monkeypatch.setattr("recon.gfunction.SLAB_BYTES", 25 * 45)
-    monkeypatch.setattr("recon.gfunction.FFT_BYTES", 10 * 8 * 45)
+    monkeypatch.setattr("recon.ssb.gfunction.SLAB_BYTES", 25 * 45)
+    monkeypatch.setattr("recon.ssb.gfunction.FFT_BYTES", 10 * 8 * 45)
     expected = build_sidebands(scan_events, calibration, 6, full=True)
     spectrum, tile = power_spectrum(expected), gfunction_tiles(expected, MANY, [(1, 2)])
     request.getfixturevalue("on_cuda")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import simulator
 
-from recon.backend import on_host
 from recon.calibration import Calibration
-from recon.datacube import OFFSETS, bright_field
-from recon.kernels import cuda_geometry, sideband_geometry
+from recon.device.backend import on_host
+from recon.kernels.cpu import sideband_geometry
+from recon.kernels.cuda import sideband_geometry as cuda_geometry
+from recon.ssb.bright_field import OFFSETS, bright_field
 
 MARGIN = 16
 NAMES = "first", "runs", "hard", "hard_at", "masks"

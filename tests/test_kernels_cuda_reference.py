@@ -11,10 +11,11 @@ from fake_gpu import fake_gpu
 from numba import config
 from test_ssb import MANY
 
-from recon import backend
-from recon.backend import on_host
 from recon.calibration import Calibration
-from recon.kernels import cuda_reference, reference
+from recon.device import backend
+from recon.device.backend import on_host
+from recon.kernels.cpu import reference
+from recon.kernels.cuda import reference as cuda_reference
 from recon.optics import Aberrations
 
 pytestmark = simulator.on_cuda_only

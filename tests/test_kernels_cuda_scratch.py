@@ -4,7 +4,8 @@ import numpy as np
 import simulator
 from numba import cuda
 
-from recon.kernels import cuda_events, cuda_scratch
+from recon.kernels.cuda import events as cuda_events
+from recon.kernels.cuda import scratch as cuda_scratch
 
 pytestmark = simulator.on_cuda_only
 

@@ -11,15 +11,13 @@ from types import SimpleNamespace
 import pytest
 from numba import config, cuda, types
 
-from recon.kernels import (
-    cuda_counting,
-    cuda_dpc,
-    cuda_entries,
-    cuda_events,
-    cuda_geometry,
-    cuda_reference,
-    cuda_sidebands,
-)
+from recon.kernels.cuda import counting as cuda_counting
+from recon.kernels.cuda import dpc as cuda_dpc
+from recon.kernels.cuda import events as cuda_events
+from recon.kernels.cuda import reference as cuda_reference
+from recon.kernels.cuda import sideband_exact as cuda_entries
+from recon.kernels.cuda import sideband_geometry as cuda_geometry
+from recon.kernels.cuda import sidebands as cuda_sidebands
 
 CAPABILITY = (9, 0)
 OLDER = (7, 5), (8, 0)  # Turing and Ampere

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.keys import FILE, kept_keys, new_keys, read_keys
+from app.server.keys import FILE, kept_keys, new_keys, read_keys
 
 
 def test_keys_are_made_once_and_their_owners_alone(tmp_path):

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from recon.calibration import Calibration
-from recon.camera import measure_camera
-from recon.disc import fit_disc
 from recon.errors import Unfitted
-from recon.frames import of_array
-from recon.gfunction import build_sidebands
-from recon.lattice import Peak, calibrate_scan, refine_peak
+from recon.geometry.camera import measure_camera
+from recon.geometry.disc import fit_disc
+from recon.geometry.lattice import Peak, calibrate_scan, refine_peak
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities, sample_events
-from recon.ssb import single_sideband
-from recon.virtual import pacbed
+from recon.scan.frames import of_array
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.sums.detectors import pacbed
 
 SHAPE = (48, 56)
 SPACINGS, ANGLE = (2.13, 1.83), 75.0

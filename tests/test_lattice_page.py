@@ -7,16 +7,16 @@ import pytest
 from bokeh.document import Document
 from test_page import StandIn, summary
 
-from app.catalogue import Catalogue
+from app.engine.catalogue import Catalogue
 from app.features.lattice import LatticeCalibration
-from app.lattice import KNOWN, fit_lattice
-from app.page import Page
-from app.request import Reading, Request, Treatment
-from app.results import PhaseImage, Spectrum
+from app.features.lattice_fit import KNOWN, fit_lattice
+from app.page.page import Page
+from app.pipeline.results import PhaseImage, Spectrum
+from app.state.request import Reading, Request, Treatment
 from app.views.sheet import SheetPage
 from recon.calibration import Calibration
-from recon.camera import CameraScale
-from recon.lattice import Peak
+from recon.geometry.camera import CameraScale
+from recon.geometry.lattice import Peak
 
 SHAPE, TRUE, SPACING = (96, 112), (0.42, 0.40), 2.13
 
@@ -40,7 +40,7 @@ def place(turn, shape=SHAPE):
 
 @pytest.fixture
 def instrument(monkeypatch):
-    monkeypatch.setattr("app.page.when_ready", lambda action: None)
+    monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
     made = Page(StandIn, Catalogue(), {}, Document())
     made.pipeline.aside = SimpleNamespace(perform=None)
     made.start()
@@ -143,7 +143,7 @@ def test_binned_positions_are_counted_as_the_files():
 def test_the_camera_is_told_of_the_files_own_detector_and_can_be_set(instrument, monkeypatch):
     """0.5 mrad for half a pixel of 100 µm: 100 µm / 1 mrad = 100 mm."""
     scale = CameraScale(0.5, 0.005, 24.0, 0.2, (1.0, 2.0), "")
-    monkeypatch.setattr("recon.camera.measure_camera", lambda *arguments: scale)
+    monkeypatch.setattr("recon.geometry.camera.measure_camera", lambda *arguments: scale)
     feature = begin(instrument, lattice())
     for turn in (20, 80):
         instrument.spectrum.on_pick(*place(turn))

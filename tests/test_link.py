@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.state import AberrationState, Experiment
+from app.state.experiment import AberrationState, Experiment
 
 
 def test_a_fresh_page_has_an_empty_query():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.login import BCRYPT, NOBODY, PROVIDERS, Provider, Users, login_from, read_users
+from app.server.login import BCRYPT, NOBODY, PROVIDERS, Provider, Users, login_from, read_users
 
 bcrypt = pytest.importorskip("bcrypt")
 

@@ -10,22 +10,23 @@ from fake_gpu import fake_gpu
 from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events
 from strategies import dense
 
-from app import sums
-from recon import cropping, frames_cropping
-from recon.backend import CPU, on_host
-from recon.com import scan_deflection
-from recon.datacube import bright_field
-from recon.dose import thin_events
-from recon.dpc import integrate_com_direct
-from recon.events import from_frames
-from recon.frames import of_array
-from recon.frames_events import events_from_frames
+from recon.device.backend import CPU, on_host
+from recon.dpc.integrate import integrate_com_direct
 from recon.io import losses
-from recon.kernels import masking
-from recon.masking import without
-from recon.planning import plan
-from recon.ssb import single_sideband
-from recon.subpixel import refine_detector
+from recon.kernels.host import masking
+from recon.scan.events import from_frames
+from recon.scan.frames import of_array
+from recon.scan.low_counts import events_from_frames
+from recon.ssb.bright_field import bright_field
+from recon.ssb.phase import single_sideband
+from recon.ssb.planning import plan
+from recon.sums import either as sums
+from recon.sums.com import scan_deflection
+from recon.treatment import crop as cropping
+from recon.treatment import crop_frames as frames_cropping
+from recon.treatment.dose import thin_events
+from recon.treatment.mask import without
+from recon.treatment.subpixel import refine_detector
 
 ACROSS = 6
 HOT = np.zeros(FRAME_SHAPE, bool)
@@ -235,7 +236,7 @@ def test_a_mask_of_another_detector_is_refused(scan):
 
 
 def test_the_plan_is_that_of_the_pixels_that_are_left():
-    from app.building import planned
+    from app.engine.building_g import planned
 
     events = without(weak_events(10), HOT)
     shapes = SCAN_SHAPE, FRAME_SHAPE, events.electrons, CALIBRATION, ACROSS

@@ -1,7 +1,7 @@
 """What differs between two moments, and how that is said."""
 
-from app.moment import Moment, differences, in_words
-from app.state import Experiment
+from app.recall.moment import Moment, differences, in_words
+from app.state.experiment import Experiment
 
 
 def test_differences_are_told_in_words():

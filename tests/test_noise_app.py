@@ -13,27 +13,27 @@ from fake_gpu import fake_gpu
 from scans import ABERRATIONS, CALIBRATION, SCAN_SHAPE, weak_events
 from sessions import Session
 
-from app.catalogue import Catalogue
-from app.chart import Chart
-from app.dosing import LEAST, coarse
-from app.engine import Engine
-from app.features.noise import PLAIN, NoiseCard
-from app.request import Reading, Request
-from app.results import PhaseImage, ScanSummary
-from app.saving import Saving
-from app.service import ComputeService
-from app.state import Experiment
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.features.dose_and_noise import PLAIN, NoiseCard
+from app.page.saving import Saving
+from app.pipeline.chart import Chart
+from app.pipeline.dose_drafts import LEAST, coarse
+from app.pipeline.lanes import ComputeService
+from app.pipeline.results import PhaseImage, ScanSummary
+from app.state.experiment import Experiment
+from app.state.request import Reading, Request
 from app.views.contrasts import scan_image
 from app.views.frame import Link
 from app.views.slot import Slot
-from recon.dose import thin_events
-from recon.gfunction import build_sidebands
-from recon.halves import SplitHalf
 from recon.io import write_events
 from recon.optics import Aberrations
-from recon.resolution import ring_correlation
-from recon.simulate import truth
-from recon.ssb import single_sideband
+from recon.quality.halves import SplitHalf
+from recon.quality.ring_correlation import ring_correlation
+from recon.simulate.scan import truth
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.treatment.dose import thin_events
 
 EVENTS = weak_events(metadata=truth(CALIBRATION, ABERRATIONS))
 SHARE, DRAW = 0.25, 7
@@ -256,7 +256,7 @@ def test_halves_of_noise_have_no_resolution_in_the_page(session, monkeypatch):
     lucky[0] = 0.3
     noise = replace(noise, curve=replace(noise.curve, correlation=lucky))
     assert noise.curve.correlation.max() > 1 / 7
-    monkeypatch.setattr("recon.halves.split_half", lambda *arguments, **options: noise)
+    monkeypatch.setattr("recon.quality.halves.split_half", lambda *arguments, **options: noise)
     session.experiment.display.slot_right = "frc"
     session.until(lambda: session.all("frc"))
     assert session.all("frc")[-1].statement == "no resolution"

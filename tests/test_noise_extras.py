@@ -1,6 +1,6 @@
 """What is said of the results that are made where they are shown."""
 
-from app.noise_extras import stated
+from app.pipeline.noise import stated
 
 
 def test_what_correlates_up_to_an_end_is_told_with_that_end():

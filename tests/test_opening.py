@@ -5,20 +5,20 @@ from types import SimpleNamespace
 import pytest
 from sessions import CALIBRATED
 
-from app import opening
-from app.engine import Found
-from app.finding import onto_detector_in_use
-from app.frames import FrameWindow
-from app.meter import Meter
-from app.request import Reading, Region, Request, Treatment
-from app.scan_state import ScanState
-from app.state import DpcState, Experiment
+from app.engine.engine import Found
+from app.engine.geometry import onto_detector_in_use
+from app.pipeline import summary as opening
+from app.pipeline.meter import Meter
+from app.pipeline.pacing import FrameWindow
+from app.state.experiment import DpcState, Experiment
+from app.state.request import Reading, Region, Request, Treatment
+from app.state.scan import ScanState
 from recon.errors import Cancelled
 
 
 def test_a_frame_window_counts(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("app.frames.monotonic", lambda: now[0])
+    monkeypatch.setattr("app.pipeline.pacing.monotonic", lambda: now[0])
     window = FrameWindow(2, 60)
     for _ in range(5):
         window.number([])

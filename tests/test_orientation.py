@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from recon.com import centre_of_mass
-from recon.events import ElectronEvents
-from recon.orientation import estimate_orientation, find_orientation
+from recon.orientation.by_curl import estimate_orientation, find_orientation
+from recon.scan.events import ElectronEvents
+from recon.sums.com import centre_of_mass
 
 
 def atoms(shape, sampling, number=60, width=0.8, seed=0):

@@ -11,8 +11,8 @@ from test_aberration_fit import LOW, STEP, intensities
 from recon.calibration import Calibration
 from recon.errors import Cancelled, Unfitted
 from recon.optics import Aberrations
-from recon.orientation_sheet import orientation_sheet
-from recon.simulate import expected_intensities, sample_events
+from recon.orientation.eight_ways import orientation_sheet
+from recon.simulate.scan import expected_intensities, sample_events
 
 SHAPE, FRAME, SAMPLING = (60, 64), (23, 25), (0.4, 0.4)
 CENTRE, RADIUS = (10.8, 12.3), 8.0

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from test_page import image, instrument, summary  # noqa: F401
 
-from app.meter import Meter
 from app.orienting import Oriented, chosen, oriented, sheet_page
-from recon.backend import CPU
+from app.pipeline.meter import Meter
 from recon.calibration import Calibration
-from recon.frames import DenseFrames
+from recon.device.backend import CPU
 from recon.optics import Aberrations
-from recon.orientation_sheet import OrientationCandidate, OrientationSheet
-from recon.simulate import simulate_events
+from recon.orientation.eight_ways import OrientationCandidate, OrientationSheet
+from recon.scan.frames import DenseFrames
+from recon.simulate.scan import simulate_events
 
 
 def candidate(rotation_deg, transpose=False, curl=0.03, coherence=50.0, atoms=0.99):

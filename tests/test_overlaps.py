@@ -5,8 +5,8 @@ import pytest
 from equations import terms, transform
 from test_ssb import built, calibration_of, random_counts
 
+from recon.focus.overlaps import margin, overlaps_at, strongest_overlaps
 from recon.optics import Aberrations
-from recon.overlaps import margin, overlaps_at, strongest_overlaps
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -9,9 +9,10 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 
-from app.catalogue import Catalogue
-from app.page import Page
-from app.results import (
+from app.engine.catalogue import Catalogue
+from app.page.open import open_page, template
+from app.page.page import Page
+from app.pipeline.results import (
     ComField,
     DeviceState,
     DpcImage,
@@ -24,8 +25,7 @@ from app.results import (
     Tiles,
     VirtualImages,
 )
-from app.session import open_page, template
-from recon.backend import DeviceError
+from recon.device.backend import DeviceError
 
 SHAPE, STEP = (12, 16), (2.0, 2.0)
 
@@ -79,7 +79,7 @@ class StandIn:
 
 @pytest.fixture
 def instrument(monkeypatch):
-    monkeypatch.setattr("app.page.when_ready", lambda action: None)
+    monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
     made = Page(StandIn, Catalogue(), {}, Document())
     made.start()
     yield made
@@ -393,7 +393,7 @@ def test_a_server_that_cannot_work_says_why_on_its_page(monkeypatch):
         raise DeviceError("No GPU: <none>.")
 
     shown = []
-    monkeypatch.setattr("app.session.shared", shared)
+    monkeypatch.setattr("app.page.open.shared", shared)
     monkeypatch.setattr(pn.pane.HTML, "servable", lambda pane, title: shown.append(pane.object))
     assert open_page() is None
     assert shown == ["livestem cannot work with its settings. No GPU: &lt;none&gt;."]

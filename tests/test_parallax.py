@@ -9,16 +9,16 @@ from scipy.ndimage import gaussian_filter
 from test_ssb import MANY, calibration_of, random_counts, relative, weak_object
 
 from recon.calibration import Calibration
-from recon.disc import fit_disc
 from recon.errors import Cancelled
-from recon.frames import DenseFrames
-from recon.frames_sums import tilt_corrected_dense
+from recon.geometry.disc import fit_disc
 from recon.io import open_events
 from recon.optics import Aberrations
-from recon.parallax import tilt_corrected as fast
-from recon.parallax import tilt_corrected_planes
-from recon.simulate import expected_intensities, sample_events
-from recon.virtual import pacbed
+from recon.scan.frames import DenseFrames
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.parallax import tilt_corrected as fast
+from recon.ssb.parallax import tilt_corrected_planes
+from recon.sums.dense import tilt_corrected_dense
+from recon.sums.detectors import pacbed
 
 DEFOCUSED = Aberrations(C10=250, C12a=30, C12b=-20)
 

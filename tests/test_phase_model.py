@@ -7,10 +7,10 @@ import pytest
 from equations import aperture, detector_frequency
 from test_aberration_fit import HIGH, calibration_of
 
-from recon.datacube import OFFSETS
+from recon.focus.overlaps import Overlaps, terms_at
+from recon.focus.phase_model import PhaseModel, flat_sums, unit
 from recon.optics import Aberrations
-from recon.overlaps import Overlaps, terms_at
-from recon.phase_model import PhaseModel, flat_sums, unit
+from recon.ssb.bright_field import OFFSETS
 
 
 def overlaps_of(calibration, width=0.02):

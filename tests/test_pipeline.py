@@ -9,9 +9,9 @@ import pytest
 from sessions import CALIBRATED, FakeEngine, Session
 from waiting import PATIENCE_S, wait_until
 
-from app.request import Region
-from app.service import ComputeService
-from app.state import Experiment
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from app.state.request import Region
 
 
 @pytest.fixture

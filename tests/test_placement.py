@@ -9,10 +9,10 @@ from fake_arrays import CUDARuntimeError, OutOfMemoryError
 from fake_gpu import fake_gpu
 from waiting import PATIENCE_S, wait_until
 
-from app import placement
-from app.placement import Placement, Turns, brought_home, released_by, room_on
-from app.store import Store
-from recon.backend import CPU, DeviceError, DeviceFull
+from app.engine import placement
+from app.engine.placement import Placement, Turns, brought_home, released_by, room_on
+from app.engine.store import Store
+from recon.device.backend import CPU, DeviceError, DeviceFull
 from recon.errors import Cancelled
 
 KEY = ("stage", "scan")

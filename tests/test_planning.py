@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from fake_gpu import fake_gpu
 
-from recon import backend, planning, residence
-from recon.backend import CPU, DeviceFull, Memory
-from recon.bench_work import ABERRATIONS, reference_calibration, reference_events
+from recon.bench.work import ABERRATIONS, reference_calibration, reference_events
 from recon.calibration import Calibration
-from recon.com import centre_of_mass, scan_deflection
-from recon.datacube import bright_field
-from recon.dpc import integrate_com
-from recon.gfunction import build_sidebands
-from recon.planning import plan, require
-from recon.sideband_tables import count_entries
-from recon.ssb import MODES, object_transmission, single_sideband
-from recon.virtual import pacbed, virtual_detectors
+from recon.device import backend, residence
+from recon.device.backend import CPU, DeviceFull, Memory
+from recon.dpc.integrate import integrate_com
+from recon.ssb import planning
+from recon.ssb.bright_field import bright_field
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import MODES, object_transmission, single_sideband
+from recon.ssb.planning import plan, require
+from recon.ssb.tables import count_entries
+from recon.sums.com import centre_of_mass, scan_deflection
+from recon.sums.detectors import pacbed, virtual_detectors
 
 GPU = SimpleNamespace(name="gpu")
 FRAME = (64, 64)

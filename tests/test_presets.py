@@ -6,10 +6,10 @@ from threading import Barrier, Thread
 
 import pytest
 
-from app import presets as module
-from app.presets import Preset, PresetError, Presets
-from app.presetting import held, taken, values_of
-from app.state import Experiment
+from app.recall import presets as module
+from app.recall.preset_menu import held, taken, values_of
+from app.recall.presets import Preset, PresetError, Presets
+from app.state.experiment import Experiment
 
 FOCUS = Preset("aberrations", {"defocus": "12"})
 

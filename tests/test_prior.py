@@ -8,12 +8,12 @@ from equations import averaged_phase, hard_sums
 from fake_gpu import fake_gpu
 from test_ssb import MANY, built, calibration_of, random_counts, relative
 
-from recon.gfunction import build_sidebands
 from recon.optics import Aberrations
-from recon.prior import Prior
-from recon.prior_estimate import estimate_prior
-from recon.simulate import expected_intensities, sample_events
-from recon.ssb import object_transmission, single_sideband
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import object_transmission, single_sideband
+from recon.ssb.prior import Prior
+from recon.ssb.prior_fit import estimate_prior
 
 SCAN = (40, 56)
 DEFOCUSED = Aberrations(C10=60)

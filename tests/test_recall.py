@@ -8,12 +8,12 @@ import pytest
 from bokeh.document import Document
 from test_page import SHAPE, STEP, StandIn, publish_all
 
-from app.catalogue import Catalogue
+from app.engine.catalogue import Catalogue
 from app.features.recall import Recall
-from app.filling import FOUND
-from app.page import Page
-from app.presets import Preset, Presets
-from app.results import DpcImage, PhaseImage
+from app.page.page import Page
+from app.pipeline.results import DpcImage, PhaseImage
+from app.recall.presets import Preset, Presets
+from app.state.filling import FOUND
 from app.views.sheet import SheetPage
 from app.views.slot import Slot
 
@@ -35,7 +35,7 @@ def resting():
 @pytest.fixture
 def instrument(monkeypatch, resting):
     monkeypatch.setattr("app.features.recall.at_rest", resting)
-    monkeypatch.setattr("app.page.when_ready", lambda action: None)
+    monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
     monkeypatch.setattr(Page, "post", lambda page, action: action())
     made = Page(StandIn, Catalogue(), {}, Document())
     made.start()

@@ -21,11 +21,11 @@ from scans import (
 )
 
 from app.cli import main
-from app.contrasts import Contrasts
-from recon import backend
-from recon.frames import DenseFrames
+from recon.batch.contrasts import Contrasts
+from recon.device import backend
 from recon.io import write_events
-from recon.simulate import truth
+from recon.scan.frames import DenseFrames
+from recon.simulate.scan import truth
 
 BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", "0.4,0.45"]
 ORIENTATION = ["--rotation-deg", "-12", "--no-transpose"]

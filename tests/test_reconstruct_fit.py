@@ -113,7 +113,7 @@ def test_a_scan_without_signal_costs_no_more_than_its_weighting(
     def refuse(g, aberrations):
         raise Unfitted("The scan shows no more than noise.")
 
-    monkeypatch.setattr("app.contrasts.estimate_prior", refuse)
+    monkeypatch.setattr("recon.batch.contrasts.estimate_prior", refuse)
     options = split("--wiener --obf --bright-field-pixels 8")
     results, parameters = reconstruct(bare_file, tmp_path / "out.h5", *BEAM, *ORIENTATION, *options)
     assert "ssb/obf" in results

@@ -8,14 +8,14 @@ from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, weak_events
 from test_reconstruct import BEAM, ORIENTATION, PROBE, reconstruct
 
 from app.cli import main
-from recon.com import centre_of_mass, scan_deflection
-from recon.cropping import bin_detector
-from recon.events import from_frames
-from recon.gfunction import build_sidebands
 from recon.io import write_events
-from recon.masking import without
-from recon.ssb import single_sideband
-from recon.virtual import pacbed
+from recon.scan.events import from_frames
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.sums.com import centre_of_mass, scan_deflection
+from recon.sums.detectors import pacbed
+from recon.treatment.crop import bin_detector
+from recon.treatment.mask import without
 
 HOT = [(14, 12), (3, 22)]
 DISC = ["--disc-centre", "{},{}".format(*CALIBRATION.centre), "--disc-radius", "9"]

@@ -12,13 +12,13 @@ import pytest
 from fake_gpu import fake_gpu
 from test_ssb import MANY, built, calibration_of, random_counts
 
-from recon.backend import on_host
-from recon.contrasts import optimum_bright_field
-from recon.datacube import OFFSETS
+from recon.device.backend import on_host
 from recon.optics import Aberrations
-from recon.prior import Prior
-from recon.redraw import KEPT, Workspace, constants, workspace
-from recon.ssb import MODES, single_sideband
+from recon.ssb.bright_field import OFFSETS
+from recon.ssb.optimum import optimum_bright_field
+from recon.ssb.phase import MODES, single_sideband
+from recon.ssb.prior import Prior
+from recon.ssb.workspace import KEPT, Workspace, constants, workspace
 
 PRIOR = Prior(0.02, 0.4)
 

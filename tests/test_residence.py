@@ -8,12 +8,15 @@ import pytest
 from fake_arrays import CUDARuntimeError
 from fake_gpu import fake_gpu
 
-from recon import backend, com, cropping, residence, virtual
 from recon.calibration import Calibration
-from recon.datacube import bright_field, plane_counts
-from recon.disc import fit_disc
+from recon.device import backend, residence
 from recon.errors import Cancelled
-from recon.events import ElectronEvents, from_frames
+from recon.geometry.disc import fit_disc
+from recon.scan.events import ElectronEvents, from_frames
+from recon.ssb.bright_field import bright_field, plane_counts
+from recon.sums import com
+from recon.sums import detectors as virtual
+from recon.treatment import crop as cropping
 
 CALIBRATION = Calibration(80e3, 25.0, (0.4, 0.45), (7.2, 6.4), 4.0, 12.0)
 

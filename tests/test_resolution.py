@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recon.resolution import (
+from recon.quality.ring_correlation import (
     CRITERIA,
     RingCorrelation,
     resolution,

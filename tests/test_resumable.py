@@ -12,10 +12,10 @@ import pytest
 from waiting import PATIENCE_S
 
 from app.cli import main
-from recon.events import from_frames
-from recon.frames import DenseFrames, of_array
 from recon.io import open_events, open_frames, resumable, write_events
 from recon.io.checksum import checksum, places_checksum
+from recon.scan.events import from_frames
+from recon.scan.frames import DenseFrames, of_array
 
 SCAN, FRAME = (6, 5), (8, 9)
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +41,7 @@ def source(request, tmp_path, monkeypatch):
     folder.mkdir()
     if request.param == "frames":
         np.save(folder / "scan.npy", counts())
-        from recon.frames_events import events_from_frames
+        from recon.scan.low_counts import events_from_frames
 
         return folder / "scan.npy", open_frames, events_from_frames(of_array(counts()))
     write_events(folder / "scan.npz", events())

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.saving import Saving
-from recon.backend import DeviceError
+from app.page.saving import Saving
+from recon.device.backend import DeviceError
 
 
 def saving(export):

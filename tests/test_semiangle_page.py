@@ -8,10 +8,10 @@ from test_aberration_fit import LOW
 from test_fit_refused import g_told
 
 from app.features.semiangle import semiangle_job
-from app.meter import Meter
-from app.opening import FIT
-from app.request import Geometry, Reading, Request
-from app.state import Experiment
+from app.pipeline.meter import Meter
+from app.pipeline.summary import FIT
+from app.state.experiment import Experiment
+from app.state.request import Geometry, Reading, Request
 
 
 def test_a_job_finds_the_semiangle_and_sets_it_as_fitted():

@@ -12,7 +12,7 @@ from scans import SCAN_SHAPE, weak_events, write_4dcamera
 from servers import ROOT, server
 from waiting import PATIENCE_S
 
-from app.keys import read_keys
+from app.server.keys import read_keys
 
 PULL = """
 import sys
@@ -79,7 +79,7 @@ def test_a_session_cannot_be_forged(served):
 
 
 def test_health_check_tells_a_page_with_contents_from_an_empty_one(served, tmp_path):
-    check = [sys.executable, "-m", "app.health"]
+    check = [sys.executable, "-m", "app.server.health_check"]
     away = {**os.environ, "http_proxy": "http://127.0.0.1:9"}  # where nobody listens
     assert subprocess.run([*check, served], cwd=ROOT, env=away).returncode == 0
     (tmp_path / "main.py").write_text("raise ValueError('broken')")

@@ -12,8 +12,8 @@ import requests
 from servers import ROOT, served
 from waiting import PATIENCE_S
 
-from app.keys import read_keys
-from app.serving import HEADERS, LARGEST_REQUEST
+from app.server.keys import read_keys
+from app.server.serving import HEADERS, LARGEST_REQUEST
 
 bcrypt = pytest.importorskip("bcrypt")
 
@@ -54,7 +54,7 @@ class Site:
 
     def health(self):
         done = subprocess.run(
-            [sys.executable, "-m", "app.health", self.url],
+            [sys.executable, "-m", "app.server.health_check", self.url],
             cwd=ROOT,
             env={**os.environ, "LIVESTEM_LOGIN": self.login, "LIVESTEM_CACHE": str(self.cache)},
             capture_output=True,

@@ -16,7 +16,7 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 from wire import READY, page, socket, token_of
 
-from app.quiet import FAULTS, TALKERS, Heedless, in_one_line, is_news, quieten
+from app.server.quiet import FAULTS, TALKERS, Heedless, in_one_line, is_news, quieten
 
 EACH = 12
 """Of the malformed messages one in so many is sent here; `attack_users.py` sends all."""
@@ -124,7 +124,7 @@ def raised(function):
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch):
-    from app.config import settings_from
+    from app.server.config import settings_from
 
     monkeypatch.delenv("LIVESTEM_DEBUG", raising=False)
     ours = raised(lambda: settings_from({"LIVESTEM_THREADS": "x"}))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import app.config
-from app.config import settings_from
+import app.server.config
+from app.server.config import settings_from
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,13 +47,13 @@ def service():
 
 
 def test_settings_of_the_readme_are_those_of_the_program():
-    rows = re.findall(rf"^\| *({SETTING})", app.config.__doc__, re.MULTILINE)
+    rows = re.findall(rf"^\| *({SETTING})", app.server.config.__doc__, re.MULTILINE)
     assert set(re.findall(SETTING, README)) == set(rows)
     assert len(rows) == len(set(rows))
 
 
 def test_settings_of_the_image_exist(image, service):
-    known = set(re.findall(SETTING, app.config.__doc__))
+    known = set(re.findall(SETTING, app.server.config.__doc__))
     names = {name for name in image.env if name.startswith("LIVESTEM_")}
     assert names <= known
     assert set(service[0]["environment"]) <= known
@@ -62,8 +62,8 @@ def test_settings_of_the_image_exist(image, service):
 def test_the_program_reads_every_setting_of_its_table():
     read = "\n".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py")
-    ).replace(app.config.__doc__, "")
-    for name in re.findall(SETTING, app.config.__doc__):
+    ).replace(app.server.config.__doc__, "")
+    for name in re.findall(SETTING, app.server.config.__doc__):
         assert f'"{name}"' in read, name
 
 

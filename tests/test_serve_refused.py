@@ -3,8 +3,8 @@
 import pytest
 
 from app.cli import main
-from app.login import NOBODY
-from app.serving import Place, host_names
+from app.server.login import NOBODY
+from app.server.serving import Place, host_names
 
 
 @pytest.fixture
@@ -53,12 +53,12 @@ def test_a_login_that_cannot_be(refusal, tmp_path):
 
 
 def test_a_gpu_where_there_is_none(refusal, monkeypatch):
-    from recon.backend import DeviceError
+    from recon.device.backend import DeviceError
 
     def none():
         raise DeviceError("No GPU here: choose cpu.")
 
-    monkeypatch.setattr("recon.backend.gpu", none)
+    monkeypatch.setattr("recon.device.backend.gpu", none)
     assert "No GPU here" in refusal("--device", "gpu")
 
 
@@ -136,7 +136,7 @@ def test_devices_to_choose_from_are_those_there_are():
     from typing import get_args, get_type_hints
 
     from app.commands.serve import serve
-    from recon.backend import DEVICES
+    from recon.device.backend import DEVICES
 
     literal, _ = get_args(get_type_hints(serve)["device"])
     assert get_args(literal) == DEVICES

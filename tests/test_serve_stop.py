@@ -12,7 +12,7 @@ from scans import SCAN_SHAPE, weak_events, write_4dcamera
 from servers import ROOT, served
 from waiting import PATIENCE_S, wait_until
 
-from app.keys import read_keys
+from app.server.keys import read_keys
 
 
 @pytest.fixture(scope="module")

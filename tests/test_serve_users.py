@@ -13,8 +13,8 @@ from tornado.httpclient import HTTPClientError
 from tornado.web import create_signed_value
 from wire import page, socket, token_of
 
-from app.guesses import FREE
-from app.keys import read_keys
+from app.server.guesses import FREE
+from app.server.keys import read_keys
 
 bcrypt = pytest.importorskip("bcrypt")
 

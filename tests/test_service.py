@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from waiting import PATIENCE_S, wait_until
 
-from app.service import DERIVED, QUICK, SLOW, ComputeService
-from app.store import Store, bytes_of
+from app.engine.store import Store, bytes_of
+from app.pipeline.lanes import DERIVED, QUICK, SLOW, ComputeService
 from recon.errors import Cancelled
 
 

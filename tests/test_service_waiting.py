@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 from waiting import wait_until
 
-from app.service import QUICK, SLOW, ComputeService
-from app.store import Store
+from app.engine.store import Store
+from app.pipeline.lanes import QUICK, SLOW, ComputeService
 from recon.errors import Cancelled
 
 

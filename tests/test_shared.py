@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.config import Settings
-from app.shared import build
-from recon import backend
-from recon.backend import CPU, DeviceError
+from app.server.config import Settings
+from app.server.process import build
+from recon.device import backend
+from recon.device.backend import CPU, DeviceError
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -12,7 +12,7 @@ from scans import write_4dcamera
 from recon.errors import UnreadableFile
 from recon.io import open_events, open_frames, open_scan, write_events
 from recon.io.dense.digitalmicrograph import images
-from recon.io.side_files import side_file, with_side_file
+from recon.io.dense.side_files import side_file, with_side_file
 
 HAADF = np.arange(30, dtype="<f4").reshape(5, 6)
 

@@ -3,11 +3,11 @@ import pytest
 from fake_gpu import fake_gpu
 from test_gfunction import CALIBRATION, events_in_disc
 
-from recon.backend import on_host
 from recon.calibration import Calibration
-from recon.datacube import bright_field
-from recon.gfunction import build_sidebands
-from recon.sideband_tables import count_entries, estimate_entries, find_tables
+from recon.device.backend import on_host
+from recon.ssb.bright_field import bright_field
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.tables import count_entries, estimate_entries, find_tables
 
 
 @pytest.mark.parametrize("full", [False, True])

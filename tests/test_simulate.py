@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recon import simulate
 from recon.calibration import Calibration
 from recon.errors import Cancelled
-from recon.kernels import simulate as kernels
+from recon.kernels.host import simulate as kernels
 from recon.optics import Aberrations
-from recon.probe import Probe, coverage
-from recon.simulate import expected_intensities, in_order, sample_events, simulate_events
+from recon.simulate import scan as simulate
+from recon.simulate.probe import Probe, coverage
+from recon.simulate.scan import expected_intensities, in_order, sample_events, simulate_events
 
 SCAN, FRAME = (12, 16), (15, 18)
 

@@ -11,7 +11,7 @@ from scipy.constants import e, h, m_e
 from scipy.spatial import cKDTree
 from scipy.special import j0
 
-from recon.specimen import (
+from recon.simulate.specimen import (
     WALLS,
     filled_nanotube,
     interaction_constant,

@@ -5,13 +5,13 @@ import pytest
 from equations import averaged_phase, hard_phase, plain_sum, planes, terms
 from fake_gpu import fake_gpu
 
-from recon.backend import on_host
 from recon.calibration import Calibration
-from recon.datacube import OFFSETS
-from recon.gfunction import build_sidebands, sidebands_of_planes
+from recon.device.backend import on_host
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities, sample_events
-from recon.ssb import MODES, SIDEBANDS, object_transmission, single_sideband
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.bright_field import OFFSETS
+from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
+from recon.ssb.phase import MODES, SIDEBANDS, object_transmission, single_sideband
 
 SUB_POINTS = np.stack(np.meshgrid(OFFSETS, OFFSETS, indexing="ij")).reshape(2, -1)
 MANY = Aberrations(C10=-80, C12a=20, C12b=-15, C21a=500, C23b=300, C30=2e5, C45a=1e6, C56b=1e7)

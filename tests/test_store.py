@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from waiting import wait_until
 
-from app.store import Store, arrays_in, bytes_of
+from app.engine.store import Store, arrays_in, bytes_of
 
 
 class OnDevice:

@@ -9,24 +9,24 @@ import scans
 from fake_gpu import fake_gpu
 from scipy.stats import chi2
 
-from recon.aberration_fit import fit_aberrations
-from recon.backend import on_host
 from recon.calibration import Calibration
-from recon.descan import Descan, measure_descan
-from recon.disc import fit_disc
-from recon.distortion import ScanDistortion, regrid
-from recon.ellipse import Ellipse, fit_ellipse
+from recon.device.backend import on_host
 from recon.errors import Cancelled, Unfitted
-from recon.events import ElectronEvents, from_frames
-from recon.frames import of_array
-from recon.gfunction import build_sidebands
+from recon.focus.fit import fit_aberrations
+from recon.geometry.descan import Descan, measure_descan
+from recon.geometry.disc import fit_disc
+from recon.geometry.ellipse import Ellipse, fit_ellipse
 from recon.io import open_events
-from recon.masking import without
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities, sample_events
-from recon.ssb import single_sideband
-from recon.straighten import straighten, straighten_frames
-from recon.virtual import pacbed
+from recon.scan.events import ElectronEvents, from_frames
+from recon.scan.frames import of_array
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.sums.detectors import pacbed
+from recon.treatment.mask import without
+from recon.treatment.rows import ScanDistortion, regrid
+from recon.treatment.straighten import straighten, straighten_frames
 
 SHAPE = (32, 36)
 CALIBRATION = Calibration(80e3, 25.0, (0.42, 0.42), (30.3, 27.1), 18.0, -12.0)
@@ -254,7 +254,7 @@ def test_threads_batches_and_a_map_of_the_file_change_nothing(scan, tmp_path, mo
     whole = straighten(scan, DESCAN, ELLIPSE)
     np.save(tmp_path / "pixels.npy", scan.pixels)
     mapped = replace(scan, pixels=np.load(tmp_path / "pixels.npy", mmap_mode="r"))
-    monkeypatch.setattr("recon.straighten.BATCH", 100_000)
+    monkeypatch.setattr("recon.treatment.straighten.BATCH", 100_000)
     threads = numba.get_num_threads()
     numba.set_num_threads(1)
     try:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from recon.calibration import Calibration
-from recon.com import centre_of_mass
-from recon.cropping import bin_detector
-from recon.events import ElectronEvents, from_frames
-from recon.gfunction import build_sidebands
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities, sample_events
-from recon.ssb import single_sideband
-from recon.subpixel import factor_for, refine_detector
+from recon.scan.events import ElectronEvents, from_frames
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb.phase import single_sideband
+from recon.sums.com import centre_of_mass
+from recon.treatment.crop import bin_detector
+from recon.treatment.subpixel import factor_for, refine_detector
 
 COARSE = 4
 

@@ -9,9 +9,9 @@ from test_aberration_fit import LOW, g_of
 from test_flatness import g_on
 
 from recon.errors import Cancelled
-from recon.flatness import flatness
-from recon.ssb import single_sideband
-from recon.through_focus import focus_curve, through_focus
+from recon.focus.flatness import flatness
+from recon.focus.through_focus import focus_curve, through_focus
+from recon.ssb.phase import single_sideband
 
 DEFOCI = np.linspace(-150, 450, 13)
 

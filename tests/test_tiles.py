@@ -4,10 +4,10 @@ from equations import planes, terms
 from fake_gpu import fake_gpu
 
 from recon.calibration import Calibration
-from recon.gfunction import sidebands_of_planes
 from recon.optics import Aberrations
-from recon.simulate import expected_intensities
-from recon.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
+from recon.simulate.scan import expected_intensities
+from recon.ssb.gfunction import sidebands_of_planes
+from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 
 ABERRATIONS = Aberrations(C10=-90, C12a=25, C21b=400)
 SCAN = (40, 48)

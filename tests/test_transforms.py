@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from recon.backend import CPU
-from recon.transforms import planned
+from recon.device.backend import CPU
+from recon.device.transforms import planned
 
 
 def test_scipy_is_given_what_the_cpu_gives_it():

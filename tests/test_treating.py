@@ -10,16 +10,16 @@ import pytest
 from scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events
 from sessions import Session
 
-from app.catalogue import Catalogue
-from app.checking import check
-from app.engine import Engine
-from app.meter import Meter
-from app.opening import forget_region, summary
-from app.request import Geometry, Reading, Region, Request, Treatment
-from app.service import ComputeService
-from app.state import Experiment
-from recon.events import from_frames
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.engine.health import check
+from app.pipeline.lanes import ComputeService
+from app.pipeline.meter import Meter
+from app.pipeline.summary import forget_region, summary
+from app.state.experiment import Experiment
+from app.state.request import Geometry, Reading, Region, Request, Treatment
 from recon.io import write_events
+from recon.scan.events import from_frames
 
 HOT = ((15, 12), (16, 14), (3, 20))
 METADATA = {
@@ -219,15 +219,15 @@ def test_a_saved_file_says_what_was_done(engine):
 
 
 def test_what_is_done_to_the_whole_scan_is_done_once_for_every_dose_and_part(engine, monkeypatch):
-    import recon.distortion
+    import recon.treatment.rows
 
-    moved, original = [], recon.distortion.regrid
+    moved, original = [], recon.treatment.rows.regrid
 
     def count(*args):
         moved.append(args)
         return original(*args)
 
-    monkeypatch.setattr(recon.distortion, "regrid", count)
+    monkeypatch.setattr(recon.treatment.rows, "regrid", count)
     for region in (Region(), Region(scan=(0, 10, 0, 0))):
         for share in (1.0, 0.5, 0.25):
             treatment = Treatment(mask_faulty=True, shear=0.1, dose_share=share)

@@ -7,14 +7,14 @@ from scans import CALIBRATION
 from sessions import Session
 from test_subpixel import COARSE, image_error, scans  # noqa: F401 - a fixture
 
-from app.catalogue import Catalogue
-from app.engine import Engine
-from app.finding import onto_whole_detector
-from app.request import Geometry, Reading, Region, Treatment
-from app.service import ComputeService
-from app.state import Experiment
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.engine.geometry import onto_whole_detector
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from app.state.request import Geometry, Reading, Region, Treatment
 from recon.io import write_events
-from recon.simulate import expected_intensities, sample_events
+from recon.simulate.scan import expected_intensities, sample_events
 
 STEP = (0.4, 0.4)
 GEOMETRY = Geometry(80e3, 25.0, STEP)

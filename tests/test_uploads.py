@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from servers import ROOT
 
-from app import uploads
-from app.catalogue import Catalogue
-from app.uploads import Refused, remove_leftovers
+from app.engine import uploads
+from app.engine.catalogue import Catalogue
+from app.engine.uploads import Refused, remove_leftovers
 from app.views.shell import Upload
-from recon.io import atomic
+from recon.io.files import atomic
 
 
 @pytest.fixture
@@ -258,8 +258,8 @@ def test_half_written_files_of_a_killed_server_go_too(tmp_path):
 
 
 def test_the_parts_of_a_server_begin_without_leftovers(folder, tmp_path_factory):
-    from app.config import Settings
-    from app.shared import build
+    from app.server.config import Settings
+    from app.server.process import build
 
     results = tmp_path_factory.mktemp("results")
     left = results / ".a.h5.abcdefgh.livestem.part"

@@ -6,9 +6,9 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 
-from app import display
-from app.display import Extent
-from app.state import DisplayState, Experiment
+from app.drawing import display
+from app.drawing.display import Extent
+from app.state.experiment import DisplayState, Experiment
 from app.views.contrasts import TOPICS, chart_of, kind, scan_image
 from app.views.controls import Controls
 from app.views.curve import CurveView

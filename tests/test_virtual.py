@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dense, scans
 
-from recon import virtual
 from recon.calibration import Calibration
-from recon.events import ElectronEvents, from_frames
+from recon.scan.events import ElectronEvents, from_frames
+from recon.sums import detectors as virtual
 
 coordinates = st.floats(-3, 12)
 

@@ -1,21 +1,9 @@
 from fake_gpu import fake_gpu
 
 from recon import kernels, warm
-from recon.kernels import (
-    densify,
-    dpc,
-    events,
-    fit,
-    flatness,
-    masking,
-    ragged,
-    regrid,
-    search,
-    sideband_exact,
-    sidebands,
-    straighten,
-    subpixel,
-)
+from recon.kernels.cpu import densify, dpc, events, sideband_exact, sidebands
+from recon.kernels.decode import ragged
+from recon.kernels.host import fit, flatness, masking, regrid, search, straighten, subpixel
 
 
 def test_every_kernel_of_a_session_is_compiled():

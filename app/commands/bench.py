@@ -53,10 +53,10 @@ def bench(
     """
     if output is not None:
         options.output_file(output)
-    from app.config import limit_gpu
-    from recon.backend import CPU, choose
-    from recon.bench import PIXELS, SCAN, failures, run, run_device, written
-    from recon.bench_report import device_text
+    from app.server.config import limit_gpu
+    from recon.bench.machine import PIXELS, SCAN, failures, run, run_device, written
+    from recon.bench.report import device_text
+    from recon.device.backend import CPU, choose
 
     where = choose(device)
     limit_gpu(where)

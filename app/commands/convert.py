@@ -85,10 +85,10 @@ def convert(
 
 def _resumed(source, target, reading, report, hear):
     """Sentences, electrons and checksums of a conversion that goes on where it was."""
-    from recon.frames import DenseFrames
-    from recon.frames_events import takes_less_as_events
     from recon.io import is_dense, open_frames, open_scan, resumable, statement
     from recon.io.conversion import stated_losses
+    from recon.scan.frames import DenseFrames
+    from recon.scan.low_counts import takes_less_as_events
 
     if is_dense(source):
         # Part by part: what is done already is not read again.
@@ -110,8 +110,8 @@ def _resumed(source, target, reading, report, hear):
 
 def _counted(scan, source):
     """The scan if it consists of electrons; else `ValueError` with what to do."""
-    from recon.events import ElectronEvents
-    from recon.frames_events import reason_against
+    from recon.scan.events import ElectronEvents
+    from recon.scan.low_counts import reason_against
 
     if isinstance(scan, ElectronEvents):
         return scan

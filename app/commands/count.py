@@ -79,10 +79,10 @@ def count(
             options.input_file(source)
     options.events_file(output, source=raw)
     known = options.told(told)
-    from app.config import limit_gpu, limit_threads, threads_from
-    from recon.backend import CPU, choose
-    from recon.counting import count_electrons, estimate_thresholds, sample_frames
-    from recon.counting_thresholds import Thresholds
+    from app.server.config import limit_gpu, limit_threads, threads_from
+    from recon.counting.count import count_electrons, estimate_thresholds, sample_frames
+    from recon.counting.thresholds import Thresholds
+    from recon.device.backend import CPU, choose
     from recon.io import open_frames, write_events
 
     # The GPU counts in one way, which is the usual one.

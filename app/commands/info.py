@@ -58,15 +58,15 @@ def info(
             **known,
         )
         if health:
-            from recon.health import health as examine
+            from recon.quality.health import health as examine
 
             found = examine(events, progress=one_task(report, "Looking for faults"))
         else:
             facts = describe(events)
     if health:
         if picture is not None:
-            from app.health_picture import png
-            from recon.io.atomic import replacing
+            from app.drawing.health_picture import png
+            from recon.io.files.atomic import replacing
 
             with replacing(picture) as out:
                 out.write(png(found))

@@ -14,7 +14,7 @@ LARGEST_ABERRATION = 1e11
 LARGEST_DETECTOR = 1e6
 """Pixels along a side, as in `recon.calibration`."""
 DEVICES = ("auto", "cpu", "gpu")
-"""As in `recon.backend`, which is not imported for that: `--help` answers at once."""
+"""As in `recon.device.backend`, which is not imported for that: `--help` answers at once."""
 
 
 def number(text: str) -> float:

@@ -324,9 +324,9 @@ def reconstruct(
         option = "--orders" if orders is not None else "--fit-semiangle"
         raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
     known = options.reading(told, dwell_time_us)
-    from app.contrasts import Contrasts
-    from app.distortions import straightening
-    from app.reconstruct import Choices, reconstruct_file
+    from recon.batch.contrasts import Contrasts
+    from recon.batch.distortions import straightening
+    from recon.batch.reconstruct import Choices, reconstruct_file
 
     dpc = {
         "iterations": dpc_iterations,

@@ -99,9 +99,9 @@ def serve(
     `panel serve app` serves the same page with all of Panel's options, and without the locks that
     this command puts on; the environment variable LIVESTEM_DATA then names the scans.
     """
-    from app.config import settings_from
-    from app.login import login_from
-    from app.serving import Place, Served, check_reach, host_names
+    from app.server.config import settings_from
+    from app.server.login import login_from
+    from app.server.serving import Place, Served, check_reach, host_names
 
     if data is not None:
         if not data.exists():
@@ -138,7 +138,7 @@ def _check_scan(path: Path) -> None:
 
 
 def _check_gpu() -> None:
-    from recon.backend import DeviceError, gpu
+    from recon.device.backend import DeviceError, gpu
 
     try:
         gpu()
@@ -166,8 +166,8 @@ def _free_port(address: str, port: int) -> int:
 
 def _tell_who_may_come(place, login) -> None:
     """What an owner should know before others come."""
-    from app.login import COST, Users
-    from app.serving import LOOPBACK
+    from app.server.login import COST, Users
+    from app.server.serving import LOOPBACK
 
     away = [n for n in place.names if n.rpartition(":")[0] not in LOOPBACK and n not in LOOPBACK]
     if login is None and away:
@@ -190,8 +190,8 @@ def _say(sentence: str) -> None:
 
 def _run(served) -> None:
     """Serve; what keeps the server from starting has been said."""
-    from app.quiet import Heedless, open_standard_streams
-    from app.serving import run
+    from app.server.quiet import Heedless, open_standard_streams
+    from app.server.serving import run
 
     open_standard_streams()
     if sys.stdout is not None:

@@ -145,9 +145,9 @@ def simulate(
             )
         )
     _check_memory(scan, scan_step_angstrom, dose)
-    from recon.demo import ABERRATIONS, simulate_nanotube
     from recon.io import write_events
     from recon.optics import Aberrations
+    from recon.simulate.demo import ABERRATIONS, simulate_nanotube
 
     with progress() as report:
         events = simulate_nanotube(

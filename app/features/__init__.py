@@ -29,12 +29,12 @@ class Feature:
 
 def features() -> tuple[Callable[..., Feature], ...]:
     """What makes each feature of a page, in the order in which they hear of results."""
-    from app.features.checking import Checking
-    from app.features.correcting import Correcting
+    from app.features.corrections import Correcting
+    from app.features.dose_and_noise import NoiseCard
     from app.features.focus_curve import FocusCurve
     from app.features.focusing import Focusing
+    from app.features.health import Checking
     from app.features.lattice import LatticeCalibration
-    from app.features.noise import NoiseCard
     from app.features.orientations import Orientations
     from app.features.recall import Recall
     from app.features.semiangle import Semiangle

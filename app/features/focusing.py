@@ -1,11 +1,11 @@
 """The page focuses by itself: a button, what is fitted, and what was found."""
 
-from app.catalogue import DEMO
+from app.engine.catalogue import DEMO
 from app.features import Feature
+from app.features.fit import TOPIC, FitFound, adopt, fit_job
 from app.features.locks import Locks
 from app.features.series import TOPIC as SERIES
 from app.features.series import Series
-from app.focusing import TOPIC, FitFound, adopt, fit_job
 from app.views.controls import Controls, spec
 from app.views.fit_report import FitReport
 from recon.optics import Aberrations

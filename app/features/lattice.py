@@ -2,9 +2,9 @@
 
 import param
 
-from app.aside import Job
 from app.features import Feature
-from app.lattice import KNOWN, Camera, fit_lattice, measured_camera, peak_in
+from app.features.lattice_fit import KNOWN, Camera, fit_lattice, measured_camera, peak_in
+from app.pipeline.jobs import Job
 from app.views.banner import Banner
 from app.views.controls import Controls, spec
 from recon.errors import Unfitted

@@ -2,11 +2,11 @@
 
 import panel as pn
 
-from app.comparing import Comparing, at_rest
 from app.features import Feature
-from app.history import History
-from app.presets import KINDS
-from app.presetting import Presetting
+from app.features.comparing import Comparing, at_rest
+from app.recall.history import History
+from app.recall.preset_menu import Presetting
+from app.recall.presets import KINDS
 from app.views.contrasts import TOPICS
 from app.views.tools import PresetMenu, Tools
 

@@ -1,10 +1,10 @@
 """The convergence semi-angle found from where the sidebands end."""
 
-from app.aside import Context, Job
 from app.features import Feature
-from app.focusing import full_g
-from app.opening import FIT
-from app.proof import on_device
+from app.features.fit import full_g
+from app.pipeline.jobs import Context, Job
+from app.pipeline.proof import on_device
+from app.pipeline.summary import FIT
 
 TOPIC = "semiangle"
 TITLE = "Fitting the semi-angle"
@@ -14,7 +14,7 @@ def semiangle_job() -> Job:
     """The semi-angle that explains the sidebands best, with the aberrations that are set."""
 
     def run(context: Context):
-        from recon.semiangle import fit_semiangle
+        from recon.focus.semiangle import fit_semiangle
 
         g, aberrations = full_g(context), context.request.aberrations
         scan = context.prepared and context.prepared.scan

@@ -4,9 +4,9 @@ from math import floor, log10
 
 import numpy as np
 
-from app.aside import Job
-from app.movie import gif
-from app.proof import FocusSeries, focus_series
+from app.drawing.movie import gif
+from app.pipeline.jobs import Job
+from app.pipeline.proof import FocusSeries, focus_series
 from app.views.sheet import Card, SheetPage, picture
 
 SHEET = "focus"

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.aside import Context, Job
 from app.features import Feature
-from app.focusing import TOPIC as FIT
-from app.focusing import FitFound
-from app.proof import tile_residuals
-from app.results import Flatness, Tiles
+from app.features.fit import TOPIC as FIT
+from app.features.fit import FitFound
+from app.pipeline.jobs import Context, Job
+from app.pipeline.proof import tile_residuals
+from app.pipeline.results import Flatness, Tiles
+from app.pipeline.work import labels
 from app.views.controls import Controls
-from app.work import labels
 from recon.optics import Aberrations
 
 EARLIER = "tiles_before"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.chart import Chart
-from app.display import Extent
+from app.drawing.display import Extent
+from app.pipeline.chart import Chart
 
 TOPICS = {
     "phase": "phase",

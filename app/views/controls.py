@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import panel as pn
 import param
 
-from app.hands import hands
-from app.link import keys_of
+from app.pipeline.hands import hands
+from app.state.link import keys_of
 from app.views.assets import asset
 from app.views.component import Component, finite
 

@@ -1,6 +1,6 @@
 """Controls of what is done to the electrons, each with what it has found."""
 
-from app.treatment_state import TreatmentState
+from app.state.treatment import TreatmentState
 from app.views.controls import Controls
 
 CONTROLS = {

@@ -7,7 +7,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, LinearAxis, Range1d
 from bokeh.plotting import figure
 
-from app.chart import Chart
+from app.pipeline.chart import Chart
 from app.views.assets import asset
 from app.views.component import number
 from app.views.frame import COLOURS, dress

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.views import plots
+from app.drawing import plots
 from app.views.sheet import Card, SheetPage
 
 NAME = "health"

@@ -7,8 +7,8 @@ import holoviews.plotting.bokeh
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
 
-from app.admission import give_way
-from app.display import Extent
+from app.drawing.display import Extent
+from app.page.admission import give_way
 from app.views.assets import asset
 from app.views.component import number
 

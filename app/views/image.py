@@ -14,7 +14,7 @@ from bokeh.models import (
 )
 from bokeh.palettes import all_palettes
 
-from app.display import (
+from app.drawing.display import (
     Extent,
     Limits,
     area_average,

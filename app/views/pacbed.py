@@ -3,7 +3,7 @@
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from app.display import Extent
+from app.drawing.display import Extent
 from app.views.image import ImageView
 
 

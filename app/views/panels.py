@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import PurePath
 
-from app.coefficients import AberrationState, reaches
-from app.state import Experiment
+from app.state.aberrations import AberrationState, reaches
+from app.state.experiment import Experiment
 from app.views.component import finite
 from app.views.controls import Controls, spec
 from app.views.scan_shape import ScanShape
@@ -383,6 +383,6 @@ class Panels:
 
 
 def _suffixes() -> list[str]:
-    from app.catalogue import suffixes
+    from app.engine.catalogue import suffixes
 
     return sorted(suffixes())

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from app.question import FIELDS, NO_TRIGGER
-from app.scan_state import ScanState
+from app.state.question import FIELDS, NO_TRIGGER
+from app.state.scan import ScanState
 from app.views.controls import Controls
 from app.views.text import Text
 

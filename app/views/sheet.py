@@ -12,10 +12,10 @@ import numpy as np
 import param
 from PIL import Image
 
-from app.display import area_average, to_u8
+from app.drawing.display import area_average, to_u8
+from app.drawing.wheel import data_url
 from app.views.assets import asset
 from app.views.shell import _Part
-from app.views.wheel import data_url
 
 LAYOUTS = ("grid", "strip", "rows")
 

@@ -4,7 +4,8 @@ import numpy as np
 import panel as pn
 from panel.io import hold
 
-from app.state import COLOUR_MAPS, CONTRASTS, DisplayState
+from app.drawing.wheel import picture_of_wheel
+from app.state.experiment import COLOUR_MAPS, CONTRASTS, DisplayState
 from app.views.assets import asset
 from app.views.contrasts import TOPICS, changed, chart_of, kind, label, scan_image, waiting
 from app.views.controls import Controls, spec
@@ -14,7 +15,6 @@ from app.views.image import FieldView, ImageView
 from app.views.pacbed import PacbedView
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
-from app.views.wheel import picture_of_wheel
 
 EVERYTHING = 1 << 20
 """More pixels than a spectrum has."""

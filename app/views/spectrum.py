@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from app.display import Extent
+from app.drawing.display import Extent
 from app.views.component import number
 from app.views.image import ImageView
 

@@ -4,7 +4,7 @@ import holoviews as hv
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from app.display import Extent, mosaic, packed
+from app.drawing.display import Extent, mosaic, packed
 from app.views.frame import COLOURS, Frame
 
 

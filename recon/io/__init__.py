@@ -12,19 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.backend import amount
+from recon.device.backend import amount
 from recon.errors import Cancelled, Changed, UnreadableFile
-from recon.events import ElectronEvents
-from recon.frames import DenseFrames
-from recon.io import checksum, csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
+from recon.io import checksum
 from recon.io.dense import hint, is_dense, names, open_frames, open_scan
+from recon.io.dense.side_files import with_side_file
+from recon.io.events import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
+from recon.io.events.sparse import events_from_sparse
+from recon.io.files.unchanged import Unchanged
+from recon.io.files.words import sentence
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
-from recon.io.side_files import with_side_file
-from recon.io.sparse import events_from_sparse
 from recon.io.told import checked, refuse_matlab
-from recon.io.unchanged import Unchanged
-from recon.io.words import sentence
+from recon.scan.events import ElectronEvents
+from recon.scan.frames import DenseFrames
 
 __all__ = [
     "READERS",

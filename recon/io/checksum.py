@@ -1,6 +1,6 @@
 """A checksum of electrons: equal for the same scan, whatever file it lies in.
 
-With mix, SplitMix64's stirring of 64 bits (one to one; `recon.kernels.checksum`), p the linear
+With mix, SplitMix64's stirring of 64 bits (one to one; `recon.kernels.decode.checksum`), p the linear
 pixel of an electron, f the position in raster order, all sums modulo 2^64, and G = 2^64 / golden
 ratio,
 
@@ -22,8 +22,8 @@ against mishaps, not against forgers.
 
 import numpy as np
 
-from recon.events import ElectronEvents
-from recon.kernels import checksum as kernels
+from recon.kernels.decode import checksum as kernels
+from recon.scan.events import ElectronEvents
 
 BATCH = 1 << 28
 """Electrons between two reports of progress."""

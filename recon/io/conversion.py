@@ -8,9 +8,10 @@ table of contents is written last, so that half of a file is none.
 
 from pathlib import Path
 
-from recon.events import ElectronEvents
-from recon.io import libertem_csr, losses, open_events
+from recon.io import losses, open_events
 from recon.io.checksum import checksum, places_checksum
+from recon.io.events import libertem_csr
+from recon.scan.events import ElectronEvents
 
 
 def stated_losses(path, events: ElectronEvents) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import tifffile
 
-from recon.io.atomic import replacing
+from recon.io.files.atomic import replacing
 
 UNITS = {
     "ssb/phase": "rad",

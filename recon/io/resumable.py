@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from recon.errors import UnreadableFile
-from recon.events import ElectronEvents
-from recon.frames import DenseFrames
-from recon.frames_events import NoCounts, electrons_of
-from recon.io import libertem_csr
-from recon.io.atomic import replacing
 from recon.io.checksum import Running
+from recon.io.events import libertem_csr
+from recon.io.files.atomic import replacing
+from recon.scan.events import ElectronEvents
+from recon.scan.frames import DenseFrames
+from recon.scan.low_counts import NoCounts, electrons_of
 
 PART = 1 << 24
 """Electrons written between two entries in the journal."""

@@ -6,8 +6,8 @@ from math import isqrt
 import numpy as np
 
 from recon.errors import ScanUnknown, UnreadableFile
-from recon.events import ElectronEvents
-from recon.io import room
+from recon.scan import spill as room
+from recon.scan.events import ElectronEvents
 
 CANDIDATES = 4
 """Shapes that a question offers."""

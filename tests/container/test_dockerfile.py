@@ -96,7 +96,7 @@ def test_what_the_image_writes_lies_in_volumes(image):
 
 
 def test_the_image_listens_only_for_a_named_host(image):
-    from app.serving import Place, check_reach, host_names
+    from app.server.serving import Place, check_reach, host_names
 
     address = image.entrypoint[image.entrypoint.index("--address") + 1]
     names = host_names([image.env["LIVESTEM_HOST"]])
@@ -109,7 +109,7 @@ def test_the_image_holds_no_secret(image):
 
 
 def test_the_health_check_looks_at_the_page(image):
-    assert image.health == ["python", "-m", "app.health"]
+    assert image.health == ["python", "-m", "app.server.health_check"]
 
 
 @pytest.mark.parametrize("cuda", ["12", "13", "none"])

@@ -2,7 +2,7 @@
 
 from tornado.web import RequestHandler
 
-from app.shared import shared
+from app.server.process import shared
 
 
 class Idle(RequestHandler):

@@ -4,7 +4,7 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.optics import Aberrations
-from recon.simulate import simulate_events
+from recon.simulate.scan import simulate_events
 
 SCAN, STEP, DEFOCUS = (72, 64), 0.6, 40.0
 """Positions, step [Å] and defocus [nm] of the scan that is served."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recon.events import from_frames
 from recon.io import open_events, write_events
+from recon.scan.events import from_frames
 
 pytest.importorskip("playwright.sync_api")
 

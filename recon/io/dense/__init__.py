@@ -10,10 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from recon.errors import Cancelled, Changed, UnreadableFile
-from recon.events import ElectronEvents
-from recon.frames import DenseFrames
-from recon.frames_events import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
-from recon.gaps import without_gaps
 from recon.io.dense import (
     blo,
     dectris,
@@ -26,10 +22,14 @@ from recon.io.dense import (
     tvips,
     zarr_arrays,
 )
-from recon.io.side_files import with_side_file
+from recon.io.dense.side_files import with_side_file
+from recon.io.files.unchanged import Unchanged
+from recon.io.files.words import sentence
 from recon.io.told import checked, refuse_matlab
-from recon.io.unchanged import Unchanged
-from recon.io.words import sentence
+from recon.scan.events import ElectronEvents
+from recon.scan.frames import DenseFrames
+from recon.scan.gaps import without_gaps
+from recon.scan.low_counts import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, merlin, dm_frames, mrc, tvips)
 """In the order in which they are asked: the surest sign first."""
@@ -135,7 +135,7 @@ def open_frames(
     Returns
     -------
     DenseFrames
-        Without values that are no numbers, see `recon.gaps`; of a reference, as stored.
+        Without values that are no numbers, see `recon.scan.gaps`; of a reference, as stored.
 
     Raises
     ------

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from recon.errors import UnreadableFile
-from recon.events import Source
-from recon.frames import DenseFrames, of_array
 from recon.io.dense.axes import Axis, Reordered, backwards, scan_first, step
 from recon.io.dense.filling import First, arranged
+from recon.io.files.slabs import FileArray
 from recon.io.metadata import known_metadata
 from recon.io.scanning import contradicted, fill, pair
-from recon.io.slabs import FileArray
+from recon.scan.events import Source
+from recon.scan.frames import DenseFrames, of_array
 
 __all__ = ["Array", "hyperspy", "step"]
 

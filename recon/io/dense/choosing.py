@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from recon.errors import ArrayUnknown, UnreadableFile
-from recon.frames import KINDS
+from recon.scan.frames import KINDS
 
 OPTIONS = {"dataset": "which array is the scan, where there are several (/path/in/the/file)"}
 """Of the readers that choose."""

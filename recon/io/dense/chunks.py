@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from recon.errors import UnreadableFile
-from recon.kernels import bitshuffle
+from recon.kernels.decode import bitshuffle
 
 BITSHUFFLE = 32008
 """Number of the filter, registered with The HDF Group."""

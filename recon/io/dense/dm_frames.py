@@ -15,7 +15,7 @@ from recon.errors import UnreadableFile
 from recon.io.dense import digitalmicrograph
 from recon.io.dense.arrays import Array
 from recon.io.dense.axes import Axis
-from recon.io.mapped import unharmed
+from recon.io.files.mapped import unharmed
 
 NAME = "DigitalMicrograph"
 SCAN_FIRST, SCAN_LAST = ("y", "x", "ky", "kx"), ("ky", "kx", "y", "x")

@@ -5,9 +5,9 @@ import json
 import h5py
 import numpy as np
 
-from recon.io.apart import is_harmless
 from recon.io.dense.attributes import attribute
 from recon.io.dense.axes import Axis, is_angular, plain
+from recon.io.files.apart import is_harmless
 
 LARGEST_DIM = 1 << 16
 """Positions along an axis that are looked at."""

@@ -8,14 +8,14 @@ import h5py
 import numpy as np
 
 from recon.errors import UnreadableFile
-from recon.io.apart import Apart, is_harmless
 from recon.io.dense.arrays import Array, hyperspy
 from recon.io.dense.attributes import attribute, heap_is_sound
 from recon.io.dense.choosing import MOST_NAMED, OPTIONS, Found, chosen
 from recon.io.dense.chunks import Chunks, is_ours
 from recon.io.dense.emd import axes_of, high_tension, nion, py4dstem
-from recon.io.hdf5_missing import Unwritten, check_sources
-from recon.io.hdf5_walk import visit
+from recon.io.files.apart import Apart, is_harmless
+from recon.io.files.hdf5_missing import Unwritten, check_sources
+from recon.io.files.hdf5_walk import visit
 
 __all__ = ["NAME", "OPTIONS", "Stored", "matches", "read", "small"]
 

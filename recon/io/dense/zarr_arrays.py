@@ -1,7 +1,7 @@
 """Arrays of frames in Zarr folders or `.zip` stores: HyperSpy's `.zspy`, and any other.
 
 What is stored plainly is read here. Codecs are native code, and may be told to make any size of
-what they read: they run in a process of their own (`recon.io.apart`), and only those named here.
+what they read: they run in a process of their own (`recon.io.files.apart`), and only those named here.
 """
 
 import zipfile
@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from recon.errors import UnreadableFile
-from recon.io.apart import Apart
 from recon.io.dense.arrays import Array, hyperspy
 from recon.io.dense.axes import Axis
 from recon.io.dense.choosing import OPTIONS, Found, chosen
 from recon.io.dense.emd import number
+from recon.io.files.apart import Apart
 
 __all__ = ["NAME", "OPTIONS", "matches", "read"]
 

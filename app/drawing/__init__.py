@@ -1,0 +1,1 @@
+"""Values to pixels: pure functions, no widget and no state."""

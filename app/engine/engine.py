@@ -1,0 +1,396 @@
+"""The stages of a reconstruction, each remembered by exactly what it depends on.
+
+    reading ── events ── region ──┬── pacbed ── disc ──┐
+                                  ├── com ── orientation ── calibration ── sidebands (G)
+                                  └── virtual images         │
+                                                            G + aberrations ── phase, tiles
+                                                      com + calibration ── dpc
+
+All sessions of a process share one engine: a scan is in memory once, and the same G serves
+everyone who looks at it with the same settings. Passes over the events, G, redraws and DPC are the
+work of the device (`app.engine.placement` says which one, and how sessions share it); what comes out is
+in the host's memory, but for G, whose redraws stay where it is.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.engine.building_g import building, planned, there
+from app.engine.catalogue import DEMO, Catalogue
+from app.engine.gauge import Gauge
+from app.engine.geometry import Found, find
+from app.engine.placement import Placement, brought_home, released_by, room_on
+from app.engine.store import Report, Store
+from app.engine.treatment import Step, treated
+from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
+from recon.calibration import Calibration
+from recon.device.backend import CPU, Device, amount
+from recon.optics import Aberrations
+from recon.sums.either import ScanData, is_dense
+
+NOTHING = Treatment()
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """The events in use, and the key under which everything made of them is remembered."""
+
+    key: tuple
+    events: ScanData
+    whole: ScanData
+    """The scan as read, before anything was done to it (the same object where nothing was)."""
+    region: Region
+    treatment: Treatment = NOTHING
+    steps: tuple[Step, ...] = ()
+    """What was done to the electrons."""
+
+
+class Engine:
+    """Stages from a scan to its images.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        What may be opened.
+    memory : int
+        Bytes of results to keep.
+    demo_cache : Path, optional
+        Folder for the demonstration scan.
+    results : Path, optional
+        Folder that keeps a copy of what is exported.
+    device : Device, optional
+        Where the work is done: the CPU if not given.
+    strict : bool
+        Whether what the device cannot do is an error, and not the CPU's work.
+    why_cpu : str, optional
+        Why it is the CPU, where a GPU would have been taken.
+    half : bool
+        Whether G lies in half precision on a GPU.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        memory: int = 4 << 30,
+        demo_cache=None,
+        results=None,
+        device: Device = CPU,
+        strict: bool = False,
+        why_cpu: str | None = None,
+        half: bool = False,
+    ):
+        self.catalogue = catalogue
+        self.results = results
+        self.store = Store(memory, room_on(device), released_by(device))
+        self.placed = Placement(self.store, device, strict, why_cpu)
+        self.gauge = Gauge(self.placed)
+        self._demo_cache, self._half = demo_cache, half
+
+    def warm_up(self, progress: Report | None = None) -> None:
+        """Compile what a session will run, once a process; fast where that was done before."""
+        from recon.warm import warm_up
+
+        def compute(device, report):
+            warm_up(report, device, half=self._half and device is not CPU)
+
+        self.placed.get(("warm", None), compute, progress)
+
+    # ---- reading ----
+
+    def title(self, dataset: str) -> str:
+        """Short name of a scan."""
+        return self.catalogue.title(dataset)
+
+    def events(self, reading: Reading, progress: Report | None = None) -> ScanData:
+        """A scan as it comes from its file: electron events, or dense frames.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be read, in one sentence.
+        """
+        return self.store.get(self._events_key(reading), self._reader(reading), progress)
+
+    def scan(
+        self,
+        reading: Reading,
+        region: Region,
+        treatment: Treatment = NOTHING,
+        progress: Report | None = None,
+    ) -> Scan:
+        """The events in use: treated, cropped and binned as they are asked for.
+
+        Raises
+        ------
+        ValueError
+            If nothing is left, a treatment is not possible, or it cannot be read.
+        """
+        whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
+        if (region, treatment) == (Region(), NOTHING):
+            return Scan(key, whole, whole, region)
+        events, steps = self.store.get(
+            key, lambda report: treated(self, reading, region, treatment, report), progress
+        )
+        return Scan(key, events, whole, region, treatment, steps)
+
+    def scan_key(self, reading: Reading, region: Region, treatment: Treatment) -> tuple:
+        """What everything made of those electrons is remembered under."""
+        return ("region", self._events_key(reading), region, treatment)
+
+    def faults(self, reading: Reading, progress: Report | None = None):
+        """(Ky, Kx) bool masks of the detector's hot and dead pixels, before anything is done."""
+        from recon.quality.health import faulty_pixels
+
+        scan = self.scan(reading, Region(), progress=progress)
+        pattern, known = self.pacbed(scan, progress), scan.events.excluded
+        key = ("faults", self._events_key(reading))
+        return self.store.get(key, lambda report: faulty_pixels(pattern, known), progress)
+
+    def _events_key(self, reading):
+        stamp = self.catalogue.stamp(reading.dataset)
+        return ("events", replace(reading, dataset=""), stamp)
+
+    def _reader(self, reading):
+        if reading.dataset == DEMO:
+            from recon.simulate.demo import demo_events
+
+            options = {} if self._demo_cache is None else {"cache": self._demo_cache}
+            return lambda report: demo_events(progress=report, **options)
+        from recon.io import open_scan
+
+        # The look at what the file would open takes its time, too: once for all who wait for it.
+        return lambda report: open_scan(
+            self.catalogue.path(reading.dataset), progress=report, **reading.options()
+        )
+
+    # ---- sums and calibration ----
+
+    def pacbed(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
+        """(Ky, Kx) counts of all positions in use."""
+        from recon.sums.either import pacbed
+
+        return self._summed(("pacbed", scan.key), scan, pacbed, progress)
+
+    def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
+        """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
+        from recon.sums.either import centre_of_mass
+
+        return self._summed(("com", scan.key), scan, centre_of_mass, progress)
+
+    def _summed(self, key, scan, make, progress):
+        """What `make(events, progress=)` gives, in the host's memory."""
+
+        def compute(device, report):
+            return brought_home(make(self.events_on(scan, device, report), progress=report))
+
+        return self.placed.get(key, compute, progress)
+
+    def events_on(self, scan: Scan, device: Device, report: Report, copy: bool = True):
+        """The events where the passes over them are made; not to be held longer than a pass.
+
+        Without a `copy` they are streamed, and a copy that an earlier pass has left is let go.
+        """
+        if device is CPU or is_dense(scan.events):
+            return scan.events
+        if not copy:
+            self.store.forget(there(scan, device))
+            return scan.events.to_device(device, copy=False)
+        return self.store.get(
+            there(scan, device),
+            # Only asks whether to stop: the fraction is that of what follows.
+            lambda ask: scan.events.to_device(device, lambda fraction: ask(0.0)),
+            report,
+        )
+
+    def find(self, scan: Scan, geometry: Geometry, progress: Report | None = None) -> Found:
+        """Settle disc, orientation and calibration, as `app.engine.geometry.find` does."""
+        return find(self, scan, geometry, progress)
+
+    def orientation(self, scan: Scan, sampling, disc, progress: Report | None = None):
+        """Rotation and transpose from the centre of mass, a `recon.orientation.by_curl.Orientation`.
+
+        `sampling` is (y, x) [Å], `disc` its centre and radius, or None twice.
+        """
+        from recon.orientation.by_curl import estimate_orientation
+        from recon.sums.either import orientation
+
+        def compute(device, report):
+            if None in disc:
+                return estimate_orientation(self.com(scan), sampling)
+            return orientation(self.events_on(scan, device, report), sampling, *disc)
+
+        return self.placed.get(("orientation", scan.key, sampling, disc), compute, progress)
+
+    def virtual(
+        self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
+    ) -> dict[str, np.ndarray]:
+        """Virtual images by name; only "sum" while no disc is known."""
+        from recon.sums.either import annuli, intensity, presets
+
+        if found.centre is None or not found.radius:
+            return {"sum": self._summed(("sum", scan.key), scan, intensity, progress)}
+        centre, radius = found.centre, found.radius
+        usual = self._summed(
+            ("virtual", scan.key, centre, radius),
+            scan,
+            lambda events, progress: presets(events, centre, radius, progress),
+            progress,
+        )
+        radii = {"annulus": (annulus.inner * radius, annulus.outer * radius)}
+        chosen = self._summed(
+            ("annulus", scan.key, centre, radius, annulus),
+            scan,
+            lambda events, progress: annuli(events, centre, radii, progress),
+            progress,
+        )
+        return usual | chosen
+
+    # ---- single sideband ----
+
+    def sidebands(
+        self,
+        scan: Scan,
+        calibration: Calibration,
+        pixels: int,
+        full: bool = False,
+        progress: Report | None = None,
+        let_go=None,
+    ):
+        """G on its sidebands; with the triple overlap if `full`.
+
+        Where the device is full, `let_go()` is called for the G that this one replaces.
+        """
+        compute = building(self, scan, calibration, pixels, full, self._half)
+        key = g_key(scan.key, calibration, pixels, full)
+        return self.placed.get(key, compute, progress, let_go)
+
+    def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
+        """What a scan and its G need of the device's memory, a `recon.ssb.planning.Plan`."""
+        device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
+        return planned(scan.events, calibration, pixels, full, self._half and device is not CPU)
+
+    def announcement(
+        self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
+    ) -> str:
+        """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
+        device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
+        try:
+            size = self.plan(scan, calibration, pixels, full).g
+        except ValueError:  # said by the building of G
+            return ""
+        return f"G {amount(size)} on the {device.name.upper()}"
+
+    def phase(
+        self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit=1.0, prior=None
+    ) -> np.ndarray:
+        """(Sy, Sx) float32 phase [rad]; a redraw, so nothing is remembered."""
+        from recon.ssb.phase import single_sideband
+
+        return self.placed.redraw(
+            g, lambda: single_sideband(g, aberrations, mode, sideband, band_limit, prior)
+        )
+
+    def prior(self, g, aberrations: Aberrations):
+        """The `recon.ssb.prior.Prior` under which the phase is likeliest."""
+        from recon.ssb.prior_fit import estimate_prior
+
+        return self.placed.redraw(g, lambda: estimate_prior(g, aberrations))
+
+    def optimum_bright_field(self, g, aberrations: Aberrations, sideband: str, band_limit=1.0):
+        """(Sy, Sx) float32 image of even noise, in units of the noise."""
+        from recon.ssb.optimum import optimum_bright_field
+
+        return self.placed.redraw(
+            g, lambda: optimum_bright_field(g, aberrations, sideband, band_limit)
+        )
+
+    def transmission(
+        self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
+    ) -> np.ndarray:
+        """(Sy, Sx) complex64 transmission of the object."""
+        from recon.ssb.phase import object_transmission
+
+        return self.placed.redraw(
+            g, lambda: object_transmission(g, aberrations, mode, sideband, band_limit)
+        )
+
+    def frequencies(self, g, choice: TileChoice) -> np.ndarray:
+        """(n, 2) int (row, column) of the tiles' object frequencies from DC.
+
+        Picked ones that the scan does not have are left out; without any, the strongest.
+        """
+        from recon.ssb.tiles import strongest_frequencies
+
+        height, width = g.scan_shape
+        picked = [
+            (row, column)
+            for row, column in choice.frequencies[: choice.count]
+            if abs(row) <= height // 2 and abs(column) <= width // 2 and (row, column) != (0, 0)
+        ]
+        if picked:
+            return np.array(picked, dtype=int)
+        strongest = self.placed.redraw(g, lambda: strongest_frequencies(g, choice.count))
+        return np.asarray(strongest, dtype=int)
+
+    def tiles(self, g, aberrations: Aberrations, frequencies: np.ndarray) -> np.ndarray:
+        """(n, By, Bx) complex64 conj(gamma) G."""
+        from recon.ssb.tiles import gfunction_tiles
+
+        return self.placed.redraw(g, lambda: gfunction_tiles(g, aberrations, frequencies))
+
+    def spectrum(self, g) -> np.ndarray:
+        """(Sy, Sx) float32 signal power, DC in the middle."""
+        from recon.ssb.tiles import power_spectrum
+
+        return self.placed.redraw(g, lambda: power_spectrum(g))
+
+    # ---- centre of mass ----
+
+    def deflection(self, scan: Scan, calibration: Calibration) -> np.ndarray:
+        """(2, Sy, Sx) float32 COM (y, x) in the scan's frame [mrad], mean subtracted."""
+        from recon.sums.com import scan_deflection
+
+        com = self.com(scan)
+        return self.store.get(
+            ("deflection", scan.key, calibration), lambda report: scan_deflection(com, calibration)
+        )
+
+    def dpc(self, scan: Scan, calibration: Calibration, dpc: Dpc, progress: Report | None = None):
+        """The phase integrated from the centre of mass, a `recon.dpc.integrate.DpcResult`."""
+        from recon.dpc.integrate import integrate_com, integrate_com_direct
+
+        field = self.deflection(scan, calibration)
+
+        def compute(device, report):
+            there = device.xp.asarray(field)
+            if dpc.method == "direct":
+                result = integrate_com_direct(
+                    there, calibration, highpass=dpc.highpass, lowpass=dpc.lowpass
+                )
+            else:
+                result = integrate_com(
+                    there,
+                    calibration,
+                    highpass=dpc.highpass,
+                    lowpass=dpc.lowpass,
+                    step=dpc.step,
+                    iterations=dpc.iterations,
+                    padding=dpc.padding,
+                    progress=report,
+                )
+            return brought_home(result)
+
+        # What the direct solution does not read must not make it stale.
+        used = dpc if dpc.method == "iterative" else Dpc("direct", dpc.highpass, dpc.lowpass)
+        return self.placed.get(("dpc", scan.key, calibration, used), compute, progress)
+
+    def close(self) -> None:
+        """Stop everything under way."""
+        self.store.close()
+
+
+def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:
+    """What a G depends on."""
+    return ("g", scan_key, calibration, pixels, full)

@@ -1,0 +1,93 @@
+"""Which device works and how full it is, as the page says it."""
+
+import logging
+from threading import Lock
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from app.engine.store import bytes_of
+from app.pipeline.results import DeviceState
+from recon.device.backend import CPU, Device, amount, describe, memory
+from recon.kernels import threads
+from recon.sums.either import is_dense
+
+EVERY_S = 1.0
+"""The driver is asked no more often than this, however many sessions redraw."""
+
+_log = logging.getLogger(__name__)
+
+
+class Gauge:
+    """Reads how full the device is that the work is placed on, now and then.
+
+    Parameters
+    ----------
+    placed : Placement
+    """
+
+    def __init__(self, placed):
+        self._placed = placed
+        self._lock = Lock()
+        self._read_at, self._device, self._name, self._room = 0.0, None, "", None
+        self._states: WeakKeyDictionary = WeakKeyDictionary()
+
+    def state(self, prepared=None) -> DeviceState:
+        """The device that works now; with what one session's `Prepared` takes there.
+
+        The same object until the device has been read again.
+        """
+        with self._lock:
+            self._read()
+            # The engine stands for the sessions that have prepared nothing yet.
+            whose = self._placed if prepared is None else prepared
+            if whose not in self._states:
+                self._states[whose] = self._state(prepared)
+            return self._states[whose]
+
+    def _read(self) -> None:
+        device, now = self._placed.device, monotonic()
+        if device is self._device and now - self._read_at < EVERY_S:
+            return
+        if device is not self._device:
+            self._device, self._name = device, model(device)
+        self._read_at = now
+        self._states.clear()
+        try:
+            self._room = memory(device)
+        except Exception:  # a driver that fails is told of by the work that fails with it
+            _log.debug("The device does not say how full it is.", exc_info=True)
+            self._room = None
+
+    def _state(self, prepared) -> DeviceState:
+        room, lines = self._room, []
+        on_gpu = self._device is not CPU
+        if prepared is not None:
+            events, g = prepared.scan.events, prepared.sidebands
+            if g is not None:
+                where = " on the CPU" if on_gpu and g.device is CPU else ""
+                lines.append(f"G{where}: {amount(bytes_of(g))}, {g.entries:,} entries")
+            if is_dense(events):
+                lines.append(f"Frames in the file: {amount(events.nbytes)}")
+            else:
+                lines.append(f"Events: {amount(events.nbytes)}, {events.electrons:,} electrons")
+            lines += self._placed.statements(prepared.scan.key) if on_gpu else ()
+        if on_gpu:
+            kept = self._placed.store.device_nbytes
+            lines.append(f"Scans and G of all sessions on the GPU: {amount(kept)}")
+        elif self._placed.why_cpu:
+            lines.append(self._placed.why_cpu)
+        if room is None:
+            return DeviceState(self._name, None, None, tuple(lines))
+        return DeviceState(self._name, room.total - room.usable, room.total, tuple(lines))
+
+
+def model(device: Device) -> str:
+    """What a device is called, such as "NVIDIA H200", or "CPU, 2 threads"."""
+    if device is CPU:
+        number = threads()
+        return f"CPU, {number} {'thread' if number == 1 else 'threads'}"
+    try:
+        return describe(device).partition(",")[0]
+    except Exception:
+        _log.debug("The device does not say what it is.", exc_info=True)
+        return "GPU"

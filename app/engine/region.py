@@ -1,0 +1,56 @@
+"""The part of a scan in use: margins left out, positions binned."""
+
+from app.engine.store import Report
+from app.state.request import Geometry, Region
+from recon.sums.either import ScanData, is_dense
+
+
+def cut(events: ScanData, region: Region, progress: Report) -> ScanData:
+    """The events of a region, binned over the scan as it says.
+
+    Raises
+    ------
+    ValueError
+        If the margins leave nothing.
+    """
+    if is_dense(events):
+        from recon.treatment.crop_frames import bin_scan, crop_detector, crop_scan
+
+        how = {}  # nothing is read before it is needed
+    else:
+        from recon.treatment.crop import bin_scan, crop_detector, crop_scan
+
+        how = {"progress": progress}
+    for margins, shape, crop, what in (
+        (region.scan, events.scan_shape, crop_scan, "scan positions"),
+        (region.detector, events.frame_shape, crop_detector, "detector pixels"),
+    ):
+        if any(margins):
+            events = crop(events, *_kept(margins, shape, what), **how)
+    if region.scan_bin > 1:
+        smallest = min(events.scan_shape)
+        if region.scan_bin > smallest:
+            raise ValueError(
+                f"A scan of {events.scan_shape[0]} × {events.scan_shape[1]} positions "
+                f"cannot be binned by {region.scan_bin}: choose at most {smallest}."
+            )
+        events = bin_scan(events, region.scan_bin, **how)
+    return events
+
+
+def _kept(margins, shape, what) -> tuple[tuple[int, int], tuple[int, int]]:
+    top, bottom, left, right = margins
+    rows, columns = (top, shape[0] - bottom), (left, shape[1] - right)
+    if rows[0] >= rows[1] or columns[0] >= columns[1]:
+        raise ValueError(
+            f"The crop leaves nothing of {shape[0]} × {shape[1]} {what}: "
+            f"{top} + {bottom} rows and {left} + {right} columns are left out."
+        )
+    return rows, columns
+
+
+def binned_sampling(geometry: Geometry, region: Region):
+    """(y, x) distance of the positions in use [Å]; None where it is unknown."""
+    return tuple(
+        None if step is None else step * region.scan_bin for step in geometry.scan_sampling
+    )

@@ -1,0 +1,206 @@
+"""The aberrations fitted by themselves: a job, and what it found in the page's units."""
+
+from dataclasses import dataclass
+from math import floor, log10
+
+from app.pipeline.jobs import Context, Job
+from app.pipeline.proof import on_device
+from app.state.aberrations import AberrationState
+from app.state.fit import FitState
+from recon.optics import Aberrations
+
+TOPIC = "fit"
+TITLE = "Focusing"
+
+WORTH_SHOWING = 0.1
+"""Flat share that the triple overlap has to bring to be recommended."""
+
+
+@dataclass(frozen=True)
+class FitFound:
+    """Fitted coefficients as the page sets and shows them.
+
+    Attributes
+    ----------
+    values, errors : dict of str to float
+        By `AberrationState`'s names, in its units; values are rounded to two digits of their
+        standard error.
+    undetermined : tuple of str
+        What the scan leaves open and what therefore stays.
+    rotation_deg, rotation_error : float or None
+        Where it was fitted.
+    before : Aberrations
+        What was set before.
+    flat_before, flat_after : float
+        `recon.focus.flatness.flatness` of what was and of what is found, by the G that is shown: the
+        figure that the status line goes on to say.
+    flat_full : float
+        The same of what is found, by the G that was fitted, with the triple overlap.
+    misfit : float
+        Mean of the tiles' residual power over that of counting statistics.
+    frequencies : int
+        Object frequencies that were looked at.
+    remarks : tuple of str
+        Why the values may be worse than their errors say.
+    """
+
+    values: dict[str, float]
+    errors: dict[str, float]
+    undetermined: tuple[str, ...]
+    rotation_deg: float | None
+    rotation_error: float | None
+    before: Aberrations
+    flat_before: float
+    flat_after: float
+    flat_full: float
+    misfit: float
+    frequencies: int
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fit, before: Aberrations, flat: tuple[float, float, float]):
+        """Of a `recon.focus.fit.AberrationFit`."""
+        values, errors = {}, {}
+        for coefficient, error in fit.errors.items():
+            name = "defocus" if coefficient == "C10" else coefficient
+            scale = AberrationState.unit(name)[1]
+            value = getattr(fit.aberrations, coefficient) / (-scale if name == "defocus" else scale)
+            errors[name] = error / scale
+            values[name] = round(value, _decimals(errors[name])) + 0.0
+        turned = fit.rotation_deg
+        if turned is not None:
+            turned = round((turned + 180) % 360 - 180, max(2, _decimals(fit.rotation_error)))
+        return cls(
+            values,
+            errors,
+            fit.undetermined,
+            turned,
+            fit.rotation_error,
+            before,
+            *flat,
+            fit.misfit,
+            fit.frequencies,
+            fit.remarks,
+        )
+
+    @property
+    def summary(self) -> str:
+        """How flat the tiles were and are."""
+        return (
+            f"Tiles {_percent(self.flat_before)} → {_percent(self.flat_after)} % flat · "
+            f"misfit {self.misfit:.2f}"
+        )
+
+    @property
+    def better_full(self) -> bool:
+        """Whether the triple overlap, which is not shown, shows the object better."""
+        return self.flat_full - self.flat_after > WORTH_SHOWING
+
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(name, value ± standard error, unit) of each coefficient."""
+        rows = [
+            (
+                name.capitalize() if name == "defocus" else name,
+                _with_error(value, self.errors[name]),
+                AberrationState.unit(name)[0],
+            )
+            for name, value in self.values.items()
+        ]
+        if self.rotation_deg is not None:
+            rows.append(("Rotation", _with_error(self.rotation_deg, self.rotation_error), "°"))
+        return rows
+
+    @property
+    def remark(self) -> str:
+        """What is wrong with the fit, which coefficients stay open, and what is not shown."""
+        said = list(self.remarks)
+        if self.undetermined:
+            names = ", ".join("defocus" if n == "C10" else n for n in self.undetermined)
+            said.append(f"Not determined by this scan, left as set: {names}.")
+        if self.better_full:
+            said.append(
+                "At this defocus the triple overlap, which is not shown, holds most of what there "
+                f"is: with it {_percent(self.flat_full)} % is flat."
+            )
+        return " ".join(said)
+
+    def is_set(self, aberrations: AberrationState) -> bool:
+        """Whether these values are the ones that are set."""
+        return all(getattr(aberrations, name) == value for name, value in self.values.items())
+
+
+def fit_job(state: FitState) -> Job:
+    """A fit as it is asked for now.
+
+    Its own G holds the triple overlap, which has most of what there is at a large defocus; the
+    one that is shown stays as it is.
+    """
+    orders, rotation, locked = state.orders, state.rotation, tuple(state.locked)
+
+    def run(context: Context) -> FitFound:
+        from recon.focus.fit import fit_aberrations
+        from recon.focus.flatness import flatness
+
+        shown, start, meter = context.g, context.request.aberrations, context.meter
+        g = full_g(context)
+        meter.begin(TITLE)
+
+        def work():
+            fit = fit_aberrations(
+                g, start, orders, locked=locked, rotation=rotation, progress=meter
+            )
+            after = (flatness(each, fit.aberrations, fit.rotation_deg) for each in (shown, g))
+            return fit, (flatness(shown, start), *after)
+
+        fit, flat = on_device(context, g, work)
+        return FitFound.of(fit, start, flat)
+
+    return Job(
+        TOPIC,
+        TITLE,
+        run,
+        adopt,
+        lambda request: (request.aberrations, request.geometry),
+        "the aberrations",
+    )
+
+
+def full_g(context: Context):
+    """G with the triple overlap, whatever is shown.
+
+    Raises
+    ------
+    ValueError
+        While the calibration has gaps.
+    """
+    g, prepared = context.g, context.prepared
+    if g.full:
+        return g
+    context.meter.begin("Transforming the scan for the fit")
+    pixels = context.request.bright_field_pixels
+    return context.engine.sidebands(
+        prepared.scan, prepared.found.calibration, pixels, full=True, progress=context.meter
+    )
+
+
+def adopt(experiment, found: FitFound) -> None:
+    """Set what was found, and nothing else."""
+    experiment.aberrations.param.update(**found.values)
+    if found.rotation_deg is not None:
+        experiment.scan.rotation_deg = found.rotation_deg
+
+
+def _decimals(error: float) -> int:
+    """Decimals that show two digits of an error; negative before the point."""
+    return 1 - floor(log10(error)) if error > 0 else 6
+
+
+def _with_error(value: float, error: float) -> str:
+    exact = _decimals(error)
+    digits = max(0, exact)
+    return f"{value:.{digits}f} ± {round(error, exact):.{digits}f}".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"

@@ -1,0 +1,139 @@
+"""The check of a scan: a report in a sheet, and what can be done about it at a click."""
+
+from app.engine.health import check
+from app.features import Feature
+from app.pipeline.jobs import Job
+from app.views import findings
+from app.views.controls import Controls
+
+
+class Checking(Feature):
+    """The button *Check the scan*, its sheet, and an offer where pixels are hot.
+
+    Parameters
+    ----------
+    page : app.page.Page
+    """
+
+    sheets = (findings.NAME,)
+
+    def __init__(self, page):
+        self._page, self._checked = page, None
+        self._offered: set = set()  # readings whose hot pixels were told
+        self._offer_number = 0
+        self._faults = self._current = ""
+        self.controls = Controls(
+            [
+                {
+                    "name": "check",
+                    "kind": "button",
+                    "label": "Check the scan",
+                    "doc": "Hot and dead pixels, lost frames, beam current, flyback, descan",
+                },
+                {"name": "verdict", "kind": "text", "label": ""},
+            ],
+            values={"verdict": ""},
+        )
+        self.controls.on_press("check", self._check)
+        treatment = page.experiment.treatment
+        self._watcher = treatment.param.watch(self._show_again, self._names(treatment))
+
+    @staticmethod
+    def _names(state):
+        return [name for name in state.param if name != "name"]
+
+    def _check(self) -> None:
+        job = Job(
+            "health",
+            "Checking the scan",
+            check,
+            # A report is of the scan as it is read, whatever is done to it meanwhile.
+            about=lambda request: request.reading,
+        )
+        self._page.pipeline.aside.perform(job)
+
+    def take(self, topic, value) -> None:
+        """Show a report, forget that of another scan, offer a mask."""
+        if topic == "health":
+            self._checked = value
+            self._page.notices.dismiss(self._offer_number)
+            self.controls.values = {"verdict": findings.verdict(value)}
+            self._page.sheet.show(self._sheet())
+        elif topic == "scan":
+            self._follow()
+        elif topic == "faults":
+            self._faults = value.words
+            self._say()
+            self._offer(value)
+        elif topic == "current":
+            if value and not self._current:
+                self._page.notices.add(value, "notice")
+            self._current = value
+            self._say()
+
+    def _say(self) -> None:
+        """What is known of the scan before it is checked."""
+        if self._checked is None:
+            said = [f"{self._faults[:1].upper()}{self._faults[1:]}." if self._faults else ""]
+            verdict = " ".join(filter(None, [*said, self._current]))
+            self.controls.values = {"verdict": verdict}
+
+    def _sheet(self):
+        return findings.sheet(self._checked, self._page.experiment.treatment.value())
+
+    def _show_again(self, *events) -> None:
+        if self._page.experiment.treatment.mask_faulty:
+            self._page.notices.dismiss(self._offer_number)
+        if self._checked is not None and self._page.sheet.showing(findings.NAME):
+            self._page.sheet.show(self._sheet())
+
+    def _follow(self) -> None:
+        """Forget the report of another scan; look again where the same is read differently."""
+        reading = self._page.experiment.request().reading
+        if reading not in self._offered:
+            self._page.notices.dismiss(self._offer_number)
+        if self._checked is None or reading == self._checked.reading:
+            return
+        shown = self._page.sheet.showing(findings.NAME)
+        same = reading.dataset == self._checked.reading.dataset
+        self._checked = None
+        self.controls.values = {"verdict": ""}
+        if shown and same:
+            self._check()
+        elif shown:
+            self._page.sheet.hide()
+
+    def _offer(self, faults) -> None:
+        masked = self._page.experiment.treatment.mask_faulty
+        if not faults.hot or masked or faults.reading in self._offered:
+            return
+        self._offered.add(faults.reading)
+        plural = "s are" if faults.hot > 1 else " is"
+        self._offer_number = self._page.notices.add(
+            f"{faults.hot} detector pixel{plural} hot: more electrons than their neighbours make "
+            "possible. They pull the centre of mass of every frame.",
+            "notice",
+            ("Leave out", lambda: self.act(findings.NAME, "hot pixels", "mask")),
+        )
+
+    def act(self, sheet, key, action) -> None:
+        """Do what a finding advises."""
+        experiment = self._page.experiment
+        corrects = findings.correction(action)
+        if corrects is not None:
+            name, value = corrects
+            setattr(experiment.treatment, name, value)
+        elif action in ("keep", "drop"):
+            experiment.scan.keep_flyback = action
+        elif action == "crop":
+            self._page.shell.reveal("crop")
+
+    def roots(self) -> dict:
+        """The button."""
+        return {"check": self.controls}
+
+    def close(self) -> None:
+        """End the ties to the state, and forget the report."""
+        self._page.experiment.treatment.param.unwatch(self._watcher)
+        self.controls.close()
+        self._checked = None

@@ -1,0 +1,1 @@
+"""One session: its page, its address, what it saves."""

@@ -1,0 +1,69 @@
+"""The page's address, which carries all that is set: written a moment after the hand rests."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import panel as pn
+
+from app.state.experiment import Experiment
+
+LINK_MS = 400
+"""How long the address waits for the hand to rest."""
+
+
+class Address:
+    """Keeps the browser's address equal to an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    catalogue : Catalogue
+        Its `default` is the scan of an address without one.
+    after : callable
+        `after(milliseconds, action)` calls `action()` once, later.
+    """
+
+    def __init__(self, experiment: Experiment, catalogue, after: Callable):
+        self.experiment = experiment
+        self.default = getattr(catalogue, "default", "demo")
+        self._after, self._timer, self._watchers = after, None, []
+
+    def restore(self, query) -> list[str]:
+        """Set the experiment from an address's entries; what cannot be used, in sentences."""
+        return self.experiment.from_query({"dataset": self.default} | dict(query))
+
+    def watch(self) -> None:
+        """Follow the experiment."""
+        for state in self.experiment.parts().values():
+            names = [name for name in state.param if name != "name"]
+            self._watchers.append((state, state.param.watch(self._changed, names)))
+
+    def query(self) -> dict[str, str]:
+        """The entries of the address."""
+        query = self.experiment.to_query()
+        dataset = self.experiment.scan.dataset
+        if dataset == self.default:
+            query.pop("dataset", None)
+        else:
+            query["dataset"] = dataset
+        return query
+
+    def _changed(self, *events) -> None:
+        if self._timer is None and self._watchers:
+            self._timer = self._after(LINK_MS, self._write)
+
+    def _write(self) -> None:
+        self._timer = None
+        if not self._watchers:
+            return
+        query = urlencode(self.query())
+        search = f"?{query}" if query else ""
+        location = pn.state.location
+        if location is not None and location.search != search:
+            location.search = search
+
+    def close(self) -> None:
+        """Follow no more."""
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()

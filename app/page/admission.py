@@ -1,0 +1,159 @@
+"""How pages come into being without stopping those that are open.
+
+Python is busy for most of a second with the models of one page. On the server's event loop all
+other pages would wait for that; so a thread makes them, one at a time, and another writes down the
+document that a browser asks for. Of one client only so many pages may wait to be made.
+
+Bokeh makes a session's document where it also serves all others; `make_pages_aside` takes its place
+at the hook that comes before, and `refuse_crowds` at the page's handler.
+"""
+
+import asyncio
+import gc
+import logging
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import local
+from weakref import WeakSet
+
+from bokeh.settings import settings
+from panel.io.state import set_curdoc
+
+from app.pipeline.hands import hands
+
+MOST_WAITING = 6
+"""Pages of one client that may wait to be made, or be in the making."""
+
+AGAIN_S = 5
+"""After how long a page that was refused asks again."""
+
+REST = 2.0
+"""Time in which a page's making rests while a hand moves, for each second that it has computed."""
+
+_log = logging.getLogger(__name__)
+_makers = ThreadPoolExecutor(1, "livestem-page")
+_writers = ThreadPoolExecutor(1, "livestem-document")
+_made = WeakSet()
+_making = local()
+
+
+def is_made(doc) -> bool:
+    """Whether the page of a document has been made already."""
+    return doc in _made
+
+
+def make_pages_aside(application) -> None:
+    """Have the pages of a Bokeh application made on a thread of their own."""
+    plain = application.on_session_created
+
+    async def on_session_created(context):
+        await plain(context)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(_makers, _make, application, context._document)
+
+    application.on_session_created = on_session_created
+    # Bokeh would look through all models for what was forgotten; the tests do that.
+    settings.perform_document_validation = False
+    _write_documents_aside()
+    _makers.submit(_prepare)
+
+
+def _prepare() -> None:
+    """Import what a page needs before one is asked for.
+
+    What is there for good is then left out whenever Python looks for garbage, which stops all
+    threads: that takes as long as there are objects.
+    """
+    import app.page.open  # noqa: F401
+    from app.features import features
+
+    features()
+    gc.collect()
+    gc.freeze()
+
+
+def _make(application, doc) -> None:
+    from app.page.open import open_page
+
+    _making.since = time.thread_time()
+    try:
+        with set_curdoc(doc):
+            application._set_session_prefix(doc)
+            open_page()
+    except Exception:
+        # Bokeh makes it once more, and shows what went wrong.
+        _log.debug("A page could not be made aside.", exc_info=True)
+    else:
+        _made.add(doc)
+    give_way()
+
+
+def give_way() -> None:
+    """Let pages that are dragged go first; called between the parts of a page that is made aside.
+
+    Threads that compute take turns at the interpreter's lock, and that of a drag, which often
+    waits for something else, would get less than its half.
+    """
+    since = getattr(_making, "since", None)
+    if since is None:  # another thread, on which nobody waits for a page
+        return
+    if hands.count():
+        time.sleep(REST * (time.thread_time() - since))
+    _making.since = time.thread_time()
+
+
+def _write_documents_aside() -> None:
+    """A page's first message holds all of its models: put it into words off the event loop."""
+    from bokeh.server.session import ServerSession, _needs_document_lock
+
+    def write(connection, request, document):
+        message = connection.protocol.create("PULL-DOC-REPLY", request, document)
+        message.content_json  # noqa: B018 - is kept once it was asked for
+        return message
+
+    async def pull(self, message, connection):
+        asked = connection, message.header["msgid"], self.document
+        return await asyncio.get_running_loop().run_in_executor(_writers, write, *asked)
+
+    ServerSession._handle_pull = _needs_document_lock(pull)
+
+
+def refuse_crowds() -> None:
+    """Answer a client that has `MOST_WAITING` pages in the making with a sentence."""
+    from panel.io import server
+
+    waiting = Counter()
+
+    class PageHandler(server.DocHandler):
+        def _log(self):
+            if self.get_status() != 429:  # it would fill the log
+                super()._log()
+
+        async def get(self, *args, **kwargs):
+            client = self.request.remote_ip
+            if waiting[client] >= MOST_WAITING:
+                self.set_status(429)
+                self.set_header("Retry-After", str(AGAIN_S))
+                self.set_header("Cache-Control", "no-store")
+                self.render(str(_crowded()), seconds=AGAIN_S, most=MOST_WAITING)
+                return
+            waiting[client] += 1
+            try:
+                await super().get(*args, **kwargs)
+            finally:
+                waiting[client] -= 1
+                if not waiting[client]:
+                    del waiting[client]
+
+    patterns = server.per_app_patterns
+    patterns[:] = [
+        (path, PageHandler if handler is server.DocHandler else handler)
+        for path, handler in patterns
+    ]
+
+
+def _crowded():
+    from app.views.assets import FOLDER
+
+    return FOLDER / "crowded.html"

@@ -1,0 +1,383 @@
+"""One session's page: state, pipeline, views, link and notices."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+import panel as pn
+from panel.io.state import set_curdoc
+
+from app.features import features
+from app.page.address import Address
+from app.page.saving import Saving
+from app.recall.presets import Presets
+from app.server.warming import when_ready
+from app.state.experiment import Experiment
+from app.views.contrasts import TOPICS
+from app.views.frame import Link
+from app.views.panels import Panels
+from app.views.sheet import Sheet
+from app.views.shell import Notices, Shell, StatusBar
+from app.views.slot import Slot
+from app.views.spectrum import SpectrumView
+from app.views.text import Text
+from app.views.tiles import TilesView
+
+DRAWN = frozenset(TOPICS.values())
+"""Topics that slots draw."""
+
+LIVE = frozenset({"phase", "obf"})
+"""Topics that follow a hand."""
+
+WITHOUT_CALIBRATION = ("pacbed", "virtual", "com")
+"""Topics that are told while the calibration has gaps."""
+
+SLOTS = ("slot_main", "slot_left", "slot_right")
+
+STATUS_S = 0.5
+"""How often the numbers of the status line change while a hand moves."""
+
+TILES_MS = 90
+"""How long tiles wait behind the phase while a hand moves: painting both takes the browser longer,
+and the hand is on the phase."""
+
+
+class Page:
+    """The instrument as one browser sees it.
+
+    Parameters
+    ----------
+    make_pipeline : callable
+        `make_pipeline(experiment, post)` gives the session's `Pipeline`.
+    catalogue : Catalogue
+        The scans on offer.
+    query : mapping of str to str
+        The entries of the address that the page was opened with.
+    doc : bokeh Document, optional
+        Where results are drawn; the current one if not given.
+    presets : Presets, optional
+        Of the user; none are kept if not given.
+    """
+
+    def __init__(self, make_pipeline, catalogue, query=None, doc=None, presets=None):
+        self.doc = doc if doc is not None else pn.state.curdoc
+        self.catalogue = catalogue
+        self.presets = presets or Presets(None)
+        self._closed = False
+        self._tiles_timer = None
+        self._moving, self._latest_tiles = False, None
+        self._told_at, self._extent, self._zooming = 0.0, None, False
+        self.experiment = Experiment()
+        self.notices = Notices()
+        self.address = Address(self.experiment, catalogue, self.after)
+        for sentence in self.address.restore(query or {}):
+            self.notices.add(sentence, "notice")
+        self.pipeline = make_pipeline(self.experiment, self.post)
+        self.saving = Saving(self.pipeline, self.post, self.notices.add)
+        display = self.experiment.display
+
+        self.link = Link()
+        self.slots = {
+            name: Slot(display, name, self.link, large=name == "slot_main") for name in SLOTS
+        }
+        self.tiles, self.spectrum = TilesView(), SpectrumView()
+        self.tiles.figure.name, self.spectrum.figure.name = "tiles", "spectrum"
+        self.spectrum_readout = Text(css_classes=["readout"])
+        self.tiles_empty = Text(css_classes=["empty"])
+        self.spectrum_empty = Text(css_classes=["empty"])
+        self.facts = Text(css_classes=["facts"])
+        self.status = StatusBar()
+        self.shell = Shell(theme=display.theme)
+        self.sheet = Sheet()
+        for view in (self.tiles, self.spectrum):
+            view.pane.styles = {"visibility": "hidden"}  # axes of nothing
+        self.panels = Panels(self.experiment, catalogue, self.notices.add)
+        self.features = tuple(make(self) for make in features())
+        self._connect()
+
+    # ---- life ----
+
+    def _connect(self) -> None:
+        display = self.experiment.display
+        self.spectrum.on_pick = self.pick
+        self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
+        self.shell.on(
+            "painted", lambda message: self.pipeline.acknowledge(message["number"]), number=int
+        )
+        self.shell.on("theme", self._set_theme)
+        self.status.on("cancel", lambda message: self._cancel())
+        self.status.on("retry", lambda message: self._retry())
+        self.saving.saver.on("save", lambda message: self.save(message.get("kind")))
+        self.link.source.on_change("data", self._zoomed)
+        self.sheet.on_action = self._act_on_sheet
+        self._watchers = [
+            (display, display.param.watch(self._restyle, ["theme"])),
+            (display, display.param.watch(self._show_part, ["view"])),
+        ]
+        self.address.watch()
+        self._restyle()
+        self._topics = {
+            "scan": self._scan,
+            "tiles": self._tiles,
+            "spectrum": self._spectrum,
+            "progress": self._progress,
+            "status": self._status,
+            "device": self.status.show_device,
+            "error": self._error,
+            "question": self.panels.shape.ask,
+            "notice": lambda sentence: self.notices.add(sentence, "notice"),
+        }
+
+    def start(self) -> None:
+        """Begin to compute."""
+        self.pipeline.subscribe(self.take)
+        self.pipeline.start()
+        self.status.param.update(task="Preparing the reconstruction", running=True)
+        when_ready(lambda: self.post(self._ready))
+
+    def _ready(self) -> None:
+        self.shell.ready = True
+        if self.status.task == "Preparing the reconstruction":
+            self.status.running = False
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Run `function()` soon on the session's thread; safe from any thread."""
+        if self._closed:
+            return
+
+        def apply():
+            if self._closed:
+                return
+            # One message for all of it: the browser then paints once, not for every change.
+            self.doc.hold("combine")
+            try:
+                with set_curdoc(self.doc):
+                    function()
+            finally:
+                self.doc.unhold()
+
+        try:
+            self.doc.add_next_tick_callback(apply)
+        except (AttributeError, RuntimeError):  # the session ended meanwhile
+            logging.getLogger(__name__).debug("A result came too late.", exc_info=True)
+
+    def close(self, *context) -> None:
+        """End the session: nothing refers to the page any more."""
+        if self._closed:
+            return
+        self._closed = True
+        self.pipeline.close()
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        # Features first: one that draws as it ends would have a closed slot make a figure anew.
+        for part in (*self.features, self.panels, self.spectrum, self.tiles, *self.slots.values()):
+            part.close()
+        shell = self.shell, self.status, self.saving.saver, self.notices, self.sheet
+        for part in (*shell, self.address):
+            part.close()
+        self._topics.clear()
+
+    # ---- results ----
+
+    def take(self, topic: str, value) -> None:
+        """Draw what the pipeline publishes."""
+        if self._closed:
+            return
+        if topic == "phase":
+            self._moving = value.mode == "draft"
+        if topic in self._topics:
+            self._topics[topic](value)
+        if topic in DRAWN:
+            moving = topic in LIVE and self._moving
+            for slot in self.slots.values():
+                slot.take(topic, value, moving)
+            self._place()
+        for feature in self.features:
+            feature.take(topic, value)
+        if topic == "phase":
+            # Comes after what it acknowledges, in the same message to the browser.
+            self.shell.frame = getattr(value, "sequence", None) or self.shell.frame + 1
+
+    def _scan(self, summary) -> None:
+        self.notices.clear("error")
+        self.status.stopped = False
+        self.facts.say(summary.line)
+        self.panels.show_scan(summary)
+        self.shell.missing = bool(summary.missing)
+        missing = ", ".join(dict.fromkeys(name.split(" along ")[0] for name in summary.missing))
+        hint = f"To see a phase, enter under Scan: {missing}." if missing else ""
+        for slot in self.slots.values():
+            if missing:
+                slot.keep(WITHOUT_CALIBRATION)
+            slot.hint(hint)
+        if missing:
+            # What stands there is of other values, or of another scan.
+            self.status.param.update(mode="", line="")
+            for view in (self.tiles, self.spectrum):
+                view.pane.styles = {"visibility": "hidden"}
+        self.tiles_empty.say(hint or "Waiting for the tiles.")
+        self.spectrum_empty.say(hint or "Waiting for the spectrum.")
+
+    def _tiles(self, tiles) -> None:
+        self._latest_tiles = tiles
+        if not self._moving:
+            self._draw_tiles()
+        elif self._tiles_timer is None:
+            self._tiles_timer = self.after(TILES_MS, self._tiles_are_due)
+
+    def _tiles_are_due(self) -> None:
+        self._tiles_timer = None
+        self._draw_tiles()
+
+    def _draw_tiles(self) -> None:
+        tiles, self._latest_tiles = self._latest_tiles, None
+        if tiles is None:
+            return  # drawn since, at rest
+        self.tiles.show(tiles.array, tiles.labels)
+        self.tiles.pane.styles = {"visibility": "visible"}
+        self.tiles_empty.say("")
+
+    def _spectrum(self, spectrum) -> None:
+        self.spectrum.show_power(
+            spectrum.array, spectrum.sampling, spectrum.frequencies, spectrum.limit
+        )
+        self.spectrum.pane.styles = {"visibility": "visible"}
+        self.spectrum_empty.say("")
+
+    def _progress(self, progress) -> None:
+        self.status.param.update(
+            task=progress.task,
+            fraction=min(1.0, max(0.0, progress.fraction)),
+            remaining=progress.remaining_s,
+            running=progress.running,
+        )
+
+    def _error(self, sentence: str) -> None:
+        self.notices.add(sentence, "error")
+        # Where a picture stands, the work that failed has left it as it was; a question waits.
+        asked = self.pipeline.latest("question")
+        self.status.stopped = asked is None and self.pipeline.latest("phase") is None
+
+    def _cancel(self) -> None:
+        self.pipeline.cancel()
+        self.status.stopped = True
+
+    def _retry(self) -> None:
+        self.notices.clear("error")
+        self.status.stopped = False
+        self.pipeline.retry()
+
+    def _status(self, status) -> None:
+        # Numbers that change with every frame cannot be read: they are told at rest, or seldom.
+        now = monotonic()
+        if status.mode != self.status.mode or now - self._told_at > STATUS_S:
+            self._told_at = now
+            line = status.line.removeprefix(f"{status.mode} · ") if status.mode else status.line
+            self.status.param.update(mode=status.mode, line=line)
+
+    # ---- the hand ----
+
+    def pick(self, row: int, column: int) -> None:
+        """Take a frequency into the tiles, or out of them if it is among them."""
+        display, spectrum = self.experiment.display, self.pipeline.latest("spectrum")
+        if spectrum is None or (row, column) == (0, 0):
+            return
+        if column < 0 or (column == 0 and row < 0):
+            row, column = -row, -column  # both halves of the plane hold the same
+        shown = [(int(r), int(c)) for r, c in spectrum.frequencies]
+        picked = [tuple(pair) for pair in display.frequencies] or shown
+        near = [pair for pair in picked if max(abs(pair[0] - row), abs(pair[1] - column)) <= 2]
+        chosen = [pair for pair in picked if pair not in near] if near else [*picked, (row, column)]
+        most = type(display).param.frequencies.bounds[1]
+        display.param.update(frequencies=chosen[-most:], tile_count=max(1, min(most, len(chosen))))
+
+    def _act_on_sheet(self, sheet: str, key: str, action: str) -> None:
+        for feature in self.features:
+            if sheet in feature.sheets:
+                feature.act(sheet, key, action)
+
+    def save(self, kind: str) -> None:
+        """Make a file of what is shown, and hand it to the browser."""
+        slot = self.slots["slot_main"]
+        self.saving.save(kind, slot.view.figure, slot.named)
+
+    def _set_theme(self, message) -> None:
+        if message.get("theme") in ("dark", "light"):
+            self.experiment.display.theme = message["theme"]
+
+    def _restyle(self, *events) -> None:
+        theme = self.experiment.display.theme
+        self.shell.theme = theme
+        for view in (self.tiles, self.spectrum):
+            if view.theme != theme:
+                view.set_theme(theme)
+
+    def after(self, milliseconds: int, action: Callable[[], None]):
+        """Call `action()` once, later; None where the document has no session to wait in."""
+
+        def act():
+            if not self._closed:
+                with set_curdoc(self.doc):
+                    action()
+
+        try:
+            return self.doc.add_timeout_callback(act, milliseconds)
+        except (AttributeError, RuntimeError):
+            return None
+
+    # ---- what is visible ----
+
+    def _scan_extent(self):
+        """Of the scan, as the slots draw it; None before they do."""
+        extents = (slot.scan_extent for slot in self.slots.values())
+        return next((extent for extent in extents if extent is not None), None)
+
+    def _place(self) -> None:
+        """Show the wanted part, once it is known of what."""
+        extent = self._scan_extent()
+        if extent != self._extent:
+            self._extent = extent
+            self._show_part()
+
+    def _zoomed(self, attr, old, new) -> None:
+        extent = self._scan_extent()
+        if extent is None:
+            return
+        part = self.link.visible(extent)
+        if part is not None:
+            part = tuple(float(f"{value:.5g}") for value in part)
+        if part != self.experiment.display.view:
+            self._zooming = True
+            self.experiment.display.view = part
+            self._zooming = False
+
+    def _show_part(self, *events) -> None:
+        extent = self._scan_extent()
+        if extent is not None and not self._zooming:
+            self.link.show(extent, self.experiment.display.view)
+
+    # ---- for the browser ----
+
+    def roots(self) -> dict:
+        """The parts of the page by their names in assets/page.html."""
+        parts = {"sheet": self.sheet}
+        for feature in self.features:
+            parts |= feature.roots()
+        return (
+            parts
+            | self.panels.roots()
+            | {
+                "facts": self.facts,
+                "saver": self.saving.saver,
+                "tiles": self.tiles.pane,
+                "tiles_empty": self.tiles_empty,
+                "spectrum": self.spectrum.pane,
+                "spectrum_empty": self.spectrum_empty,
+                "spectrum_readout": self.spectrum_readout,
+                "status": self.status,
+                "notices": self.notices,
+                "shell": self.shell,
+                **{name: slot.__panel__() for name, slot in self.slots.items()},
+            }
+        )

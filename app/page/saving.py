@@ -1,0 +1,59 @@
+"""What the save menu makes: a figure as it is seen, or a file computed exactly."""
+
+from collections.abc import Callable
+from threading import Thread
+
+from app.pipeline.work import sentence
+from app.views.shell import Saver
+
+
+class Saving:
+    """Makes the files of one session and hands them to the browser.
+
+    Parameters
+    ----------
+    pipeline
+        Its `export(kind)` makes the file.
+    post : callable
+        Runs a function soon on the session's thread.
+    refuse : callable
+        Takes a sentence for the user.
+    """
+
+    def __init__(self, pipeline, post: Callable, refuse: Callable[[str], None]):
+        self.pipeline, self._post, self._refuse = pipeline, post, refuse
+        self.saver = Saver()
+
+    def save(self, kind: str, figure, contrast: str) -> None:
+        """Make a file: "png" of a Bokeh figure that shows `contrast`, "tiff" or "hdf5"."""
+        if kind == "png":
+            self.saver.hand_over_figure(f"{self._title()}-{contrast}.png", figure)
+        elif kind in ("tiff", "hdf5") and not self.saver.busy:
+            self.saver.busy = True
+            Thread(target=self.export, args=(kind,), daemon=True).start()
+
+    def export(self, kind: str) -> None:
+        """Make the file; from any thread."""
+        try:
+            made = self.pipeline.export(kind)
+        except Exception as error:
+            why = sentence(error)
+            self._post(lambda: self._failed(why))
+        else:
+            self._post(lambda: self._made(made))
+
+    def _made(self, made) -> None:
+        self.saver.hand_over(made.filename, bytes(made.data))
+        if made.warning:
+            self._refuse(made.warning)
+
+    def _failed(self, sentence: str) -> None:
+        self.saver.busy = False
+        self._refuse(sentence)
+
+    def _title(self) -> str:
+        summary = self.pipeline.latest("scan")
+        if summary is None:
+            return "livestem"
+        share = summary.dose_share
+        return summary.title if share == 1 else f"{summary.title}-{100 * share:g}-percent-dose"

@@ -1,0 +1,1 @@
+"""From what the user sets to what the page shows; the latest value wins."""

@@ -1,0 +1,136 @@
+"""Drafts of the phase while the dose is being set, before G of the electrons that stay is there.
+
+G of a coarser detector takes a fraction of the time, and its exact phase differs little from that
+of the fine one. A draft is never stopped by the next value, which waits its turn: so something
+follows a slider that keeps moving. The fine G is made once the hand rests.
+"""
+
+from math import ceil, pi
+from threading import Event
+from time import monotonic
+
+import numpy as np
+
+from app.engine.engine import g_key
+from app.pipeline import work
+from app.pipeline.lanes import DOSE
+from app.pipeline.meter import Meter
+from app.pipeline.wiener import Weighting
+from app.state.request import Request
+
+LEAST = 8
+"""Pixels across the disc of a draft."""
+
+LONGEST_S = 3.0
+"""Most that the fine G waits for a draft."""
+
+TURN = 1.5 * pi
+"""Most that χ's slope may turn G's phase within one of them at the highest frequency [rad]."""
+
+
+class Dosing:
+    """Draws what another dose would show.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    """
+
+    def __init__(self, pipeline):
+        self._pipeline = pipeline
+        self._meter = Meter(pipeline.board.progress)
+        self._meter.cancel()
+        self._drawn: tuple = ()  # keys of what the last draft was made of
+        self._latest: object = None
+        self._idle = Event()
+        self._idle.set()
+
+    def wait(self, meter: Meter) -> None:
+        """Wait for the draft under way: the fine G would only take the processor from it.
+
+        Raises
+        ------
+        Cancelled
+            If `meter` is.
+        """
+        end = monotonic() + LONGEST_S
+        while not self._idle.wait(0.02) and monotonic() < end:
+            meter.check()
+
+    def follow(self, request: Request, shown: bool) -> Weighting | None:
+        """Draft what is to be prepared, if it differs in its dose alone and the phase is `shown`.
+
+        Returns the weighting that goes on then, else None.
+        """
+        pipeline, last = self._pipeline, self._pipeline.prepared
+        if last is None or not work.only_dose_differs(last.request, request):
+            self.stop()
+            return None
+        if last.sidebands is None or not shown or self._there(request, last.found.calibration):
+            self.stop()
+            return last.weighting
+        if self._meter.cancelled:
+            self._meter = Meter(pipeline.board.progress)
+        meter = self._meter
+        this = self._latest = object()
+        self._idle.clear()
+        # Not `last` itself: its G must not stay beside the next one.
+        known = last.found.calibration, last.weighting, last.scan_sampling
+
+        def draw():
+            return self._draw(request, meter, *known)
+
+        def done(batch, error, seconds):
+            meter.end()
+            if this is self._latest:
+                self._idle.set()
+            if error is not None:
+                pipeline.fail(error)
+            else:
+                pipeline.board.later(lambda: None if meter.cancelled else pipeline.show(batch))
+
+        pipeline.service.submit(pipeline.session, DOSE, draw, done)
+        return last.weighting
+
+    def stop(self) -> None:
+        """End what is under way, and show no more of it."""
+        self._meter.cancel()
+        self._pipeline.service.discard(self._pipeline.session, DOSE)
+        self._idle.set()
+
+    def _there(self, request, calibration) -> bool:
+        """Whether the fine G is there already, and needs no draft."""
+        engine, full = self._pipeline.engine, request.sideband == "full"
+        scan = engine.scan_key(request.reading, request.region, request.treatment)
+        key = g_key(scan, calibration, request.bright_field_pixels, full)
+        return (*key, engine.placed.device_for(key).name) in engine.store
+
+    def _draw(self, request, meter, calibration, weighting, sampling) -> work.Batch:
+        engine = self._pipeline.engine
+        share = f"{100 * request.treatment.dose_share:g} %"
+        task = f"Drawing {share} of the electrons"
+        scan = engine.scan(request.reading, request.region, request.treatment, meter.begin(task))
+        pixels = coarse(request, calibration)
+        full = request.sideband == "full"
+        g = engine.sidebands(scan, calibration, pixels, full, meter.begin(f"Drafting {share}"))
+        image = work.phase_image(engine, g, request, "exact", weighting, sampling, moving=True)
+        # What a slider has passed by is not kept: a scan is large.
+        drawn = scan.key, (*g_key(scan.key, calibration, pixels, full), g.device.name)
+        shown = self._pipeline.prepared
+        for key in set(self._drawn) - set(drawn) - {shown and shown.scan.key}:
+            engine.store.forget(key)
+        self._drawn = drawn
+        return work.as_draft(image, g)
+
+
+def coarse(request: Request, calibration) -> int:
+    """Pixels across the disc that a draft of the dose needs, at most those of the request."""
+    angles = np.linspace(0, 2 * pi, 64, endpoint=False)
+    k0, inner = calibration.k0, 0.99 * calibration.k0
+    rim, within = (
+        request.aberrations.chi(k * np.sin(angles), k * np.cos(angles), calibration.wavelength)
+        for k in (k0, inner)
+    )
+    slope = np.abs(rim - within).max() / (k0 - inner)
+    wanted = max(LEAST, ceil(2 * k0 * slope / TURN))
+    return min(wanted, request.bright_field_pixels)

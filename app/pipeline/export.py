@@ -1,0 +1,157 @@
+"""What is shown as a file to keep: calibrated TIFF, or HDF5 with all results and parameters."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.engine.gauge import model
+from app.engine.uploads import EXPORTS
+from app.pipeline.copies import keep
+from app.pipeline.summary import settled_sources
+from app.pipeline.work import Prepared, usable_sideband
+from app.state.request import Request
+from recon.batch.versions import versions
+from recon.io.results import write_results, write_tiff
+from recon.sums.either import electrons
+
+KINDS = {"tiff": (".tiff", "image/tiff"), "hdf5": (".h5", "application/x-hdf5")}
+"""Suffix and media type of each kind of file."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file to hand to the browser."""
+
+    filename: str
+    data: bytes
+    media_type: str
+    warning: str = ""
+    """Why no copy was kept on the server, in a sentence."""
+
+
+def export(
+    engine,
+    prepared: Prepared,
+    request: Request,
+    sources: Mapping,
+    kind: str,
+    user: str | None = None,
+) -> Export:
+    """The exact results for a request as a file.
+
+    Parameters
+    ----------
+    engine : Engine
+        Computes what is not there yet.
+    prepared : Prepared
+        The scan with its G.
+    request : Request
+        Aberrations and regularisation.
+    sources : mapping
+        Where each calibration value came from.
+    kind : str
+        "tiff" (SSB phase, 32-bit, calibrated) or "hdf5" (all results, all parameters).
+    user : str, optional
+        Who saves it, where people log in: a part of the copy's name.
+
+    Raises
+    ------
+    ValueError
+        If the kind is none of these.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"A file is saved as {' or '.join(KINDS)}, not as {kind}.")
+    suffix, media_type = KINDS[kind]
+    title = engine.title(request.reading.dataset)
+    with TemporaryDirectory(prefix=EXPORTS) as folder:
+        path = Path(folder) / f"results{suffix}"
+        if kind == "tiff":
+            write_tiff(
+                path, _phase(engine, prepared, request), prepared.scan_sampling,
+                f"SSB phase [rad] of {title}{_dose(request)}",
+            )  # fmt: skip
+        else:
+            write_results(
+                path,
+                results(engine, prepared, request),
+                parameters(prepared, request, sources),
+            )
+        stem = f"{title}_phase" if kind == "tiff" else f"{title}_results"
+        warning = ""
+        if engine.results is not None:
+            try:
+                keep(path, Path(engine.results), stem, user)
+            except OSError as error:  # the download goes on
+                logging.getLogger(__name__).error("No copy was kept in LIVESTEM_RESULTS: %s", error)
+                why = (error.strerror or str(error)).lower()
+                warning = f"No copy was kept in the server's folder of results: {why}."
+        return Export(f"{stem}{suffix}", path.read_bytes(), media_type, warning)
+
+
+def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
+    """All results by their names in the HDF5 file, as `livestem reconstruct` writes them."""
+    scan, found, calibration = prepared.scan, prepared.found, prepared.found.calibration
+    sideband = usable_sideband(prepared.sidebands, request.sideband)
+    virtual = engine.virtual(scan, found, request.annulus)
+    return {
+        "ssb/phase": _phase(engine, prepared, request),
+        "ssb/object": engine.transmission(
+            prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
+        ),
+        "dpc/phase": engine.dpc(scan, calibration, request.dpc).phase,
+        "com": engine.deflection(scan, calibration),
+        "pacbed": engine.pacbed(scan),
+        **{f"virtual/{name}": image for name, image in virtual.items()},
+    }
+
+
+def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
+    """Every value that the results depend on, and where it came from."""
+    scan, found, device = prepared.scan, prepared.found, prepared.sidebands.device
+    return {
+        "file": asdict(scan.whole.source),
+        "region": asdict(request.region),
+        "treatment": asdict(request.treatment) | {"done": [step.sentence for step in scan.steps]},
+        "scan_shape": list(scan.events.scan_shape),
+        "frame_shape": list(scan.events.frame_shape),
+        "electrons": electrons(scan.events),
+        "calibration": asdict(found.calibration),
+        "disc": {
+            "centre": found.centre,
+            "radius": found.radius,
+            "fitted": found.fitted,
+            "statement": found.disc_statement,
+        },
+        "orientation": {
+            "rotation_deg": found.rotation_deg,
+            "transpose": found.transpose,
+            "statement": found.orientation_statement,
+        },
+        "aberrations": asdict(request.aberrations),
+        "bright_field_pixels": request.bright_field_pixels,
+        "bright_field_bin": prepared.sidebands.bright_field.bin,
+        "mode": "exact",
+        "sideband": usable_sideband(prepared.sidebands, request.sideband),
+        "band_limit": request.band_limit,
+        "annulus": asdict(request.annulus),
+        "dpc": asdict(request.dpc),
+        "device": {"used": device.name, "name": model(device)},
+        "sources": settled_sources(sources, found),
+        "versions": versions(),
+    }
+
+
+def _dose(request: Request) -> str:
+    """What of the electrons is in a file that cannot hold all parameters."""
+    share, draw = request.treatment.dose_share, request.treatment.draw
+    return "" if share == 1 else f", {100 * share:g} % of its electrons (draw {draw})"
+
+
+def _phase(engine, prepared, request):
+    sideband = usable_sideband(prepared.sidebands, request.sideband)
+    return engine.phase(
+        prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
+    )

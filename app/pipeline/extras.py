@@ -1,0 +1,116 @@
+"""Results that are made only while something shows them, and only at rest.
+
+An `Extra` follows the exact phase: once the hand rests, each one that a slot shows and whose
+`key` has changed is made, on a lane of its own, and told under its topic. A change meanwhile
+stops it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from weakref import ref
+
+from app.pipeline import work
+from app.pipeline.jobs import Context
+from app.pipeline.lanes import EXTRA
+from app.pipeline.meter import Meter
+from app.state.request import Request
+from recon.errors import Cancelled
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One result made on demand.
+
+    Attributes
+    ----------
+    title : str
+        What the status line says meanwhile.
+    key : callable
+        `key(request)`: what the result depends on besides what is prepared.
+    make : callable
+        `make(context)` gives what is told under the topic, on a worker's thread.
+    needs_phase : bool
+        Whether it needs G, and so a complete calibration.
+    """
+
+    title: str
+    key: Callable[[Request], object]
+    make: Callable[[Context], object]
+    needs_phase: bool = True
+
+
+class Extras:
+    """Makes what is shown of a table of extras.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    table : mapping of str to Extra
+        By topic.
+    """
+
+    def __init__(self, pipeline, table: Mapping[str, Extra]):
+        self._pipeline, self._table = pipeline, table
+        self._meter = Meter(pipeline.board.progress)
+        self._made: dict[str, object] = {}  # topic -> what it was made of
+        self._asked: dict[str, object] = {}  # the same of what waits or is under way
+
+    def follow(self, wanted, delay: float = 0.0, request: Request | None = None) -> None:
+        """Make what of the topics `wanted` is not there as it is set now.
+
+        It begins after `delay` seconds, if nothing else is asked for before. What is asked for
+        already goes on: a zoom or another colour must not begin it anew. A caller that has the
+        `request` of now at hand gives it along: to make one costs much of a slider's move.
+        """
+        pipeline = self._pipeline
+        prepared = pipeline.prepared
+        if prepared is None:
+            self.stop()
+            return
+        request = prepared.with_(request or pipeline.experiment.request())
+        stale = {}
+        for topic in sorted(self._table.keys() & set(wanted)):
+            extra = self._table[topic]
+            if extra.needs_phase and prepared.sidebands is None:
+                continue
+            # Weakly: what was made must not keep an old G in memory.
+            key = (ref(prepared), extra.key(request))
+            if self._made.get(topic) != key:
+                stale[topic] = key
+        if stale and stale == {t: k for t, k in self._asked.items() if self._made.get(t) != k}:
+            return
+        self.stop()
+        if not stale:
+            return
+        self._asked = stale
+        meter = self._meter = Meter(pipeline.board.progress)
+        context = Context(pipeline.engine, prepared, request, meter)
+
+        def run():
+            for topic, key in stale.items():
+                meter.begin(self._table[topic].title)
+                try:
+                    value = self._table[topic].make(context)
+                except Cancelled:
+                    raise
+                except Exception as error:
+                    # One that fails keeps none of the others back, and says why once.
+                    pipeline.board.publish([(topic, None), ("error", work.sentence(error))])
+                    self._made[topic] = key
+                    continue
+                meter.check()
+                pipeline.board.publish([(topic, value)])
+                self._made[topic] = key
+
+        def done(result, error, seconds):
+            meter.end()
+            if error is not None and not isinstance(error, Cancelled):
+                pipeline.board.publish([("error", work.sentence(error))])
+
+        pipeline.service.submit(pipeline.session, EXTRA, run, done, delay=delay)
+
+    def stop(self) -> None:
+        """End what is under way."""
+        self._asked = {}
+        self._meter.cancel()
+        self._pipeline.service.discard(self._pipeline.session, EXTRA)

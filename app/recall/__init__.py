@@ -1,0 +1,1 @@
+"""Steps back and forth, moments to compare with, presets."""

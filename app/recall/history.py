@@ -1,0 +1,226 @@
+"""Undo and redo: what was set, step by step.
+
+A step is what happened until the hand rested: a slider's drag is one, and so is a fit that sets
+twelve coefficients at once. What the pipeline fills in by itself (a disc, a rotation, what a file
+says) belongs to the step that caused it. Another control begins another step.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+
+from app.pipeline.summary import ENTERED, pins
+from app.recall.moment import DATASET, SILENT, Key, Moment, differences, in_words
+from app.state.experiment import Experiment
+from app.state.filling import FOUND, RESTORED
+
+REST_S = 0.5
+"""A hand that has not moved for so long rests."""
+
+TOGETHER_S = 0.05
+"""Changes that follow each other faster come from one action, whatever they change."""
+
+MOST = 200
+"""Steps that are remembered."""
+
+
+class History:
+    """The steps of one session.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    pipeline : Pipeline
+        Its `origin` says what is open, and `follow` computes what was restored.
+    after : callable
+        `after(milliseconds, action)` calls `action()` once, later.
+    told : callable, optional
+        Called when `undoable` or `redoable` may have changed.
+
+    Notes
+    -----
+    Make it before the pipeline is started: it has to hear of a hand's change before the pipeline
+    lets something follow from that.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        pipeline,
+        after: Callable[[int, Callable[[], None]], object],
+        told: Callable[[], None] = lambda: None,
+    ):
+        self.experiment, self.pipeline = experiment, pipeline
+        self._after, self._told = after, told
+        self._past: list[tuple[str, Moment]] = []
+        self._future: list[tuple[str, Moment]] = []
+        self._present = self.now()
+        self._touched: set[Key] = set()  # since the last step
+        self._touched_at = 0.0
+        self._timer = None
+        self._solid: tuple | None = None  # where to return if a scan cannot be opened again
+        self._closed = False
+        self._parts = {id(state): part for part, state in experiment.parts().items()}
+        self._watchers = []
+        for state in experiment.parts().values():
+            names = [name for name in state.param if name != "name"]
+            self._watchers.append((state, state.param.watch(self._changed, names)))
+
+    # ---- for the page ----
+
+    @property
+    def undoable(self) -> str:
+        """The step that would be undone, in words; empty where there is none."""
+        return self._past[-1][0] if self._past else ""
+
+    @property
+    def redoable(self) -> str:
+        """The step that would be redone, in words; empty where there is none."""
+        return self._future[-1][0] if self._future else ""
+
+    def now(self) -> Moment:
+        """What is set now."""
+        return Moment.of(self.experiment, self.pipeline.origin[1])
+
+    def undo(self) -> None:
+        """Go back by a step."""
+        unfinished = bool(self._touched) and self._opening()
+        self.settle()
+        if not self._past:
+            return
+        *past, (name, moment) = self._past
+        # A scan that was never opened has nothing to go forward to.
+        onward = [] if unfinished else [(name, self.now())]
+        self._go(moment, past, [*self._future, *onward])
+
+    def redo(self) -> None:
+        """Take the step that was undone last."""
+        self.settle()
+        if self._future:
+            *future, (name, moment) = self._future
+            self._go(moment, [*self._past, (name, self.now())], future)
+
+    def go(self, moment: Moment, name: str) -> bool:
+        """Set everything as it was at `moment`, as one step; whether anything changed."""
+        self.settle()
+        if not differences(self._present, moment):
+            return False
+        self._go(moment, [*self._past, (name, self.now())], [])
+        return True
+
+    def set(self, values: dict[Key, object], name: str) -> bool:
+        """Set some parameters, as one step and without anything that follows from a hand's."""
+        now = self.now()
+        changed = [key for key, value in values.items() if value != now.values[key]]
+        entered = {name: ENTERED for part, name in changed if part == "scan"}
+        return self.go(Moment(now.values | values, now.sources | entered), name)
+
+    def settle(self) -> None:
+        """End the step under way."""
+        self._settle(self.now())
+
+    def close(self) -> None:
+        """Remember no more."""
+        self._closed = True
+        for state, watcher in self._watchers:
+            state.param.unwatch(watcher)
+        self._watchers.clear()
+        self._past.clear()
+        self._future.clear()
+
+    # ---- what happens ----
+
+    def _changed(self, *events) -> None:
+        part, whose = self._parts[id(events[0].obj)], self.experiment.filling
+        if whose == RESTORED:
+            return
+        new = {(part, event.name): event.new for event in events}
+        if whose == FOUND and DATASET in new and self._return(new[DATASET]):
+            return
+        if whose == FOUND or SILENT.issuperset(new):
+            another = self._present.values[DATASET] != self.experiment.scan.dataset
+            if not (self._touched and another):
+                self._present.values.update(new)
+            return
+        old = {(part, event.name): event.old for event in events}
+        self._touch(old)
+
+    def _touch(self, old: dict[Key, object]) -> None:
+        now, keys = monotonic(), set(old) - SILENT
+        apart = now - self._touched_at > TOGETHER_S and not keys & self._touched
+        if self._touched and apart and not self._opening():
+            before = self.now()
+            before.values.update(old)
+            self._settle(before)
+        if not self._touched:
+            self._present.sources = self.pipeline.origin[1]
+            if not self._opening():
+                self._solid = None
+        self._touched |= keys
+        self._touched_at = now
+        self._wait(REST_S)
+
+    def _wait(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self._after(round(1e3 * seconds) + 1, self._rested)
+
+    def _rested(self) -> None:
+        self._timer = None
+        if self._closed or not self._touched:
+            return
+        left = self._touched_at + REST_S - monotonic()
+        if left > 0 or self._opening():
+            self._wait(max(left, 0.1))
+        else:
+            self.settle()
+
+    def _settle(self, now: Moment) -> None:
+        if not self._touched:
+            return
+        self._touched = set()
+        if changed := differences(self._present, now):
+            self._past.append((in_words(changed), self._present))
+            self._past = self._past[-MOST:]
+            self._future.clear()
+        self._present = now
+        self._told()
+
+    def _opening(self) -> bool:
+        """Whether the scan that is chosen is not open yet."""
+        return self.pipeline.origin[0] != self.experiment.scan.dataset
+
+    # ---- going somewhere ----
+
+    def _go(self, moment: Moment, past, future) -> None:
+        if not self._opening():
+            self._solid = (self.now(), self._past, self._future)
+        self._past, self._future = past[-MOST:], future
+        self._restore(moment)
+        self._told()
+
+    def _restore(self, moment: Moment) -> None:
+        now, scan = self.now(), self.experiment.scan
+        kept = SILENT | (now.found & moment.found)  # what is found is shown until it is found anew
+        if moment.values[DATASET] != now.values[DATASET]:
+            kept -= {("display", "view")}
+        with self.experiment.fill(RESTORED):
+            for part, state in self.experiment.parts().items():
+                values = {
+                    key[1]: value
+                    for key, value in moment.values.items()
+                    if key[0] == part and key not in kept and value != now.values[key]
+                }
+                if values:
+                    state.param.update(**values)
+        scan.pinned = pins(scan) if self._opening() else frozenset()
+        self.pipeline.follow(moment.sources)
+        self._present = Moment.of(self.experiment, moment.sources)
+
+    def _return(self, dataset: str) -> bool:
+        """Where a scan could not be opened again, go back to where that was asked for."""
+        if self._solid is None or self._present.values[DATASET] == dataset:
+            return False
+        (present, self._past, self._future), self._solid = self._solid, None
+        self._touched = set()
+        self._restore(present)
+        self._told()
+        return True

@@ -1,0 +1,1 @@
+"""What a process of the server shares: settings, logins, keys, its health."""

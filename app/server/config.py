@@ -1,0 +1,160 @@
+"""What the owner of a server sets by environment variables.
+
+| variable               | meaning                                                                |
+|------------------------|------------------------------------------------------------------------|
+| LIVESTEM_DATA          | folder whose scans are offered, or one file                            |
+| LIVESTEM_RESULTS       | folder that keeps a copy of every TIFF and HDF5 saved in a page        |
+| LIVESTEM_CACHE         | folder for what is kept; default: the user's cache folder              |
+| LIVESTEM_MEMORY_GB     | memory for scans and G that sessions share; default: half of it        |
+| LIVESTEM_THREADS       | threads of the reconstruction; default: all cores                      |
+| LIVESTEM_DEVICE        | "cpu", "gpu", or "auto": the GPU where there is one; default: auto     |
+| LIVESTEM_GPU_MEMORY_GB | most of the GPU's memory that is used; default: what is free           |
+| LIVESTEM_GPU_HALF      | "on" keeps G on the GPU in half precision; default: off                |
+| LIVESTEM_UPLOAD_GB     | most that uploaded files take together; 0: no uploads; default: 4      |
+| LIVESTEM_HOST          | names by which browsers call the server, with commas between them      |
+| LIVESTEM_PORT          | port to listen on; default: 5006                                       |
+| LIVESTEM_PREFIX        | path before that of the page; default: none                            |
+| LIVESTEM_LOGIN         | file of passwords, or an OAuth provider and whom it may send           |
+| LIVESTEM_DEBUG         | "1" shows where the error of a command came from                       |
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from recon.device.backend import CPU, DEVICES, Device, limit_memory
+from recon.kernels import threads, use_threads
+
+ON, OFF = ("1", "on", "true", "yes"), ("0", "off", "false", "no")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The server's settings, checked."""
+
+    data: Path | None = None
+    """Folder or file; None offers the demonstration only."""
+    results: Path | None = None
+    cache: Path | None = None
+    memory: int = 4 << 30
+    """[bytes]"""
+    threads: int | None = None
+    """None: all cores."""
+    device: str = "auto"
+    """One of `recon.device.backend.DEVICES`."""
+    gpu_memory: int | None = None
+    """Most of the GPU's memory that is used [bytes]; None: what is free."""
+    gpu_half: bool = False
+    """Whether G lies in half precision on the GPU."""
+    upload: int = 4 * 10**9
+    """Most that uploads take together [bytes]."""
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Settings from environment variables.
+
+    Raises
+    ------
+    ValueError
+        If a variable makes no sense, with its name and value.
+    """
+
+    def path(name: str) -> Path | None:
+        text = environment.get(name, "").strip()
+        return Path(text).expanduser() if text else None
+
+    data = path("LIVESTEM_DATA")
+    if data is not None and not data.exists():
+        raise ValueError(f"LIVESTEM_DATA names {data}, which does not exist.")
+    memory = _number(environment, "LIVESTEM_MEMORY_GB")
+    device = environment.get("LIVESTEM_DEVICE", "").strip().lower() or "auto"
+    if device not in DEVICES:
+        raise ValueError(f"LIVESTEM_DEVICE is one of {', '.join(DEVICES)}, not “{device}”.")
+    gpu_memory = _number(environment, "LIVESTEM_GPU_MEMORY_GB")
+    upload = _number(environment, "LIVESTEM_UPLOAD_GB", zero=True)
+    return Settings(
+        data=data,
+        results=path("LIVESTEM_RESULTS"),
+        cache=path("LIVESTEM_CACHE") or user_cache_path("livestem"),
+        memory=int(memory * 1e9) if memory is not None else _physical_memory() // 2,
+        threads=threads_from(environment),
+        device=device,
+        gpu_memory=_bytes(gpu_memory),
+        gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
+        upload=4 * 10**9 if upload is None else int(upload * 1e9),
+    )
+
+
+def threads_from(environment: Mapping[str, str] = os.environ) -> int | None:
+    """What LIVESTEM_THREADS says; None for all cores.
+
+    Raises
+    ------
+    ValueError
+        If the variable makes no sense.
+    """
+    number = _number(environment, "LIVESTEM_THREADS")
+    if number is not None and (number != int(number) or number < 1):
+        raise ValueError(f"LIVESTEM_THREADS must be a whole number from 1, not {number:g}.")
+    return None if number is None else int(number)
+
+
+def limit_threads(number: int | None) -> None:
+    """Have the CPU's work done by so many threads; None changes nothing."""
+    if number is not None:
+        use_threads(number)
+        CPU.fft_options["workers"] = threads()
+
+
+def limit_gpu(device: Device, environment: Mapping[str, str] = os.environ) -> None:
+    """Keep commands, too, within the GPU's memory that LIVESTEM_GPU_MEMORY_GB allows.
+
+    Raises
+    ------
+    ValueError
+        If the variable makes no sense.
+    """
+    limit_memory(device, _bytes(_number(environment, "LIVESTEM_GPU_MEMORY_GB")))
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return settings_from(os.environ)
+
+
+def _bytes(giga: float | None) -> int | None:
+    return None if giga is None else int(giga * 1e9)
+
+
+def _number(environment: Mapping[str, str], name: str, *, zero: bool = False) -> float | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not isfinite(value) or value < 0 or (value == 0 and not zero):
+        least = "a number from 0" if zero else "a positive number"
+        raise ValueError(f"{name} must be {least}, not “{text}”.")
+    return value
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text not in (*ON, *OFF, ""):
+        raise ValueError(f"{name} is either on or off, not “{text}”.")
+    return text in ON
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return 8 << 30

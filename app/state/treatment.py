@@ -1,0 +1,65 @@
+"""What is done to the electrons before anything is summed, as the user sets it."""
+
+import param
+
+from app.state.request import Treatment
+
+
+class TreatmentState(param.Parameterized):
+    """Faults masked, distortions taken out, dose lowered."""
+
+    mask_faulty = param.Boolean(
+        False,
+        label="Leave out faulty pixels",
+        doc="Hot and dead detector pixels take part in no sum.",
+    )
+    descan = param.Boolean(
+        False,
+        label="Remove descan",
+        doc="The disc is kept in its place over the scan, electron by electron.",
+    )
+    round_disc = param.Boolean(
+        False,
+        label="Make the disc round",
+        doc="An elliptical pattern is stretched, about the disc's centre, electron by electron.",
+    )
+    shear = param.Number(
+        0.0,
+        bounds=(-0.5, 0.5),
+        softbounds=(-0.1, 0.1),
+        step=0.001,
+        label="Shear of the rows (steps)",
+        doc="Steps along x by which each row lies further right than the one above: axes that are "
+        "not orthogonal, or drift. Drift along y is a matter of the scan step.",
+    )
+    subpixel = param.Selector(
+        default=1,
+        objects=[1, 2, 4, 8, 16],
+        label="Places within a pixel",
+        doc="Where the source tells where in its pixel an electron was: a finer detector.",
+    )
+    dose_percent = param.Number(
+        100.0,
+        bounds=(0.001, 100),
+        softbounds=(0.1, 100),
+        step=0.1,
+        label="Dose (%)",
+        doc="Electrons left out at random: the scan as it would be at a lower dose.",
+    )
+    dose_draw = param.Integer(
+        0, bounds=(0, 10**6), label="Draw", doc="Another number keeps other electrons."
+    )
+
+    def value(self) -> Treatment:
+        """The same as a part of a request."""
+        share = self.dose_percent / 100
+        return Treatment(
+            mask_faulty=self.mask_faulty,
+            descan=self.descan,
+            round_disc=self.round_disc,
+            shear=self.shear,
+            refine=self.subpixel,
+            dose_share=share,
+            # What is not drawn from must make nothing stale.
+            draw=self.dose_draw if share < 1 else 0,
+        )

@@ -1,0 +1,1 @@
+"""The recipe from a scan to all its results, in steps."""

@@ -1,0 +1,151 @@
+"""What `livestem reconstruct` writes besides the phase when asked to, each under its label."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from recon.device.backend import on_host
+from recon.errors import Unfitted
+from recon.quality.halves import split_half
+from recon.quality.ring_correlation import CRITERIA
+from recon.ssb.optimum import optimum_bright_field
+from recon.ssb.phase import single_sideband
+from recon.ssb.prior_fit import estimate_prior
+from recon.sums.either import ScanData, is_dense, tilt_corrected
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """What is asked for; nothing by default."""
+
+    wiener: bool = False
+    obf: bool = False
+    parallax: bool = False
+    upsample: int = 1
+    """Pixels of the parallax image to a scan step."""
+    frc: bool = False
+
+    def check(self, scan: ScanData, mode: str) -> None:
+        """Refuse what cannot be made of a scan, before any work.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.wiener and mode == "sum":
+            raise ValueError(
+                "A Wiener filter weights a least-squares phase: leave --wiener out, or take "
+                "--mode exact or draft."
+            )
+        if self.frc and is_dense(scan):
+            raise ValueError(
+                "Frames cannot be split into two halves of their electrons: leave --frc out, or "
+                "count the electrons first (livestem count)."
+            )
+
+
+def make(
+    scan: ScanData,
+    g,
+    calibration,
+    aberrations,
+    choices,
+    device,
+    report: Callable[[str, float], None],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Results by their names in the file, and what there is to say of each.
+
+    Parameters
+    ----------
+    g : Sidebands
+    choices : Choices
+        Of `recon.batch.reconstruct`.
+    device : Device
+
+    Returns
+    -------
+    results : dict
+        Arrays on the host.
+    parameters : dict
+        "labels" has a sentence for each dataset; others are named as the command's options.
+    """
+    asked = choices.contrasts
+    how = aberrations, choices.mode, choices.sideband, choices.band_limit
+    results: dict[str, Any] = {}
+    labels: dict[str, str] = {}
+    parameters: dict[str, Any] = {"labels": labels}
+    if asked.wiener:
+        try:
+            prior = estimate_prior(g, aberrations)
+        except Unfitted as refusal:
+            # What else was asked for is not lost with it.
+            parameters["wiener"] = {"statement": f"{refusal} ssb/phase_wiener was left out."}
+        else:
+            results["ssb/phase_wiener"] = on_host(single_sideband(g, *how, prior))
+            parameters["wiener"] = {
+                **asdict(replace(prior, peaks=())),
+                "peaks": len(prior.peaks),
+                "statement": prior.statement,
+            }
+            labels["ssb/phase_wiener"] = (
+                f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
+                f"{prior.statement} The phase as measured is ssb/phase."
+            )
+    if asked.obf:
+        sideband, limit = choices.sideband, choices.band_limit
+        results["ssb/obf"] = on_host(optimum_bright_field(g, aberrations, sideband, limit))
+        labels["ssb/obf"] = (
+            "Optimum bright field: the phase with each frequency in units of its counting noise, "
+            "no phase in radians."
+        )
+    if asked.parallax:
+        image = tilt_corrected(
+            scan,
+            calibration,
+            aberrations,
+            choices.pixels_across,
+            device,
+            upsample=asked.upsample,
+            band_limit=choices.band_limit,
+            progress=lambda part: report("Shifting images", part),
+        )
+        results["parallax/image"] = on_host(image.image)
+        parameters["parallax"] = {
+            "upsample": asked.upsample,
+            "sampling": list(image.sampling),
+            "leakage": image.leakage,
+        }
+        labels["parallax/image"] = (
+            "Tilt-corrected bright field (parallax): intensity relative to its mean, contrast "
+            f"flipped where sin χ < 0; pixels of {image.sampling[0]:.4g} × "
+            f"{image.sampling[1]:.4g} Å. No phase."
+        )
+    if asked.frc:
+        halves = split_half(
+            scan,
+            calibration,
+            aberrations,
+            choices.pixels_across,
+            mode=choices.mode,
+            sideband=choices.sideband,
+            band_limit=choices.band_limit,
+            whole=None if choices.mode == "sum" else g,
+            progress=lambda part: report("Correlating halves", part),
+        )
+        curve = halves.curve
+        results["ssb/resolution"] = {
+            "q": curve.q,
+            "correlation": curve.correlation,
+            "count": curve.count,
+            "snr": curve.snr,
+        }
+        parameters["resolution"] = {
+            **{name: halves.resolution(name) for name in CRITERIA},
+            "statement": halves.statement,
+        }
+        labels["ssb/resolution/correlation"] = (
+            f"Fourier ring correlation of the phases of two halves of the electrons. "
+            f"{halves.statement}"
+        )
+        labels["ssb/resolution/snr"] = "Signal to noise power of all electrons together."
+    return results, parameters

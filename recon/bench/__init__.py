@@ -1,0 +1,1 @@
+"""Speed against floors, the paper's kernel and peers, in one run."""

@@ -1,0 +1,1 @@
+"""Raw frames of a camera to electrons."""

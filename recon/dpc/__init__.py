@@ -1,0 +1,1 @@
+"""The centre-of-mass field integrated to a phase."""

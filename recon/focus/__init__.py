@@ -1,0 +1,1 @@
+"""Aberrations fitted to G, and how flat its tiles are."""

@@ -1,0 +1,1 @@
+"""What is measured of the camera and the scan: disc, ellipse, descan, lattice."""

@@ -1,7 +1,0 @@
-"""What is wrong with a scan, found from its data alone: faults, how large, what to do."""
-
-from recon.health.finding import Finding, HealthReport
-from recon.health.pixels import faulty_pixels
-from recon.health.report import health
-
-__all__ = ["Finding", "HealthReport", "faulty_pixels", "health"]

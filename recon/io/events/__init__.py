@@ -1,0 +1,1 @@
+"""Files of electron events, a module a format."""

@@ -1,0 +1,50 @@
+"""The kernels as loops on all cores, under one name: what `Device.kernels` is on the CPU.
+
+`recon.kernels.cuda` holds their twins.
+"""
+
+from recon.kernels.cpu.counting import count as count_electrons
+from recon.kernels.cpu.densify import densify, widen
+from recon.kernels.cpu.dpc import advance, choose_step, combine, measure
+from recon.kernels.cpu.events import (
+    centres,
+    count_few_labels,
+    count_labels,
+    highest,
+    histogram,
+    total,
+)
+from recon.kernels.cpu.sideband_exact import sum_averaged
+from recon.kernels.cpu.sideband_geometry import find_runs
+from recon.kernels.cpu.sidebands import (
+    entry_power,
+    gather,
+    hard_power,
+    pack,
+    sum_hard,
+    triple_power,
+)
+
+__all__ = [
+    "advance",
+    "centres",
+    "choose_step",
+    "combine",
+    "count_electrons",
+    "count_few_labels",
+    "count_labels",
+    "densify",
+    "entry_power",
+    "find_runs",
+    "gather",
+    "hard_power",
+    "highest",
+    "histogram",
+    "measure",
+    "pack",
+    "sum_averaged",
+    "sum_hard",
+    "total",
+    "triple_power",
+    "widen",
+]

@@ -1,0 +1,365 @@
+"""Walks over all kept entries of G on a CUDA device, and the redraw averaged over pixels.
+
+The twins of `recon.kernels.cpu.sideband_exact`, and of `pack` and `entry_power` in
+`recon.kernels.cpu.sidebands`: the same tables, the same names, the same parameters.
+
+Runs do not say where their entries lie: these follow one another, so a run's place is the sum
+of the lengths before it. A block takes its row's runs `THREADS` at a time and adds the lengths up
+in shared memory, all threads at once. Otherwise the work is shared out as in `cuda_sidebands`:
+a block owns one row and `TILE` columns, adds in registers, and reads each entry once.
+"""
+
+import numpy as np
+from numba import cuda, float32, int32, int64
+
+from recon.kernels.cpu.sideband_geometry import (
+    LEFT,
+    LEFT_PART,
+    RIGHT,
+    RIGHT_PART,
+    TRIPLE,
+    TWO_TERMS,
+)
+from recon.kernels.cuda.sidebands import (
+    POWERS,
+    SLOPES,
+    WARP,
+    fill_line,
+    fill_slope_line,
+    keep_close,
+    phase_at,
+)
+from recon.kernels.formulas import ZERO, part_pixel, polynomial5, smaller, whole_pixel
+
+TILE = 2 * WARP
+SHARES = 2
+THREADS = SHARES * TILE
+SHIFT = 32
+LOW = (1 << SHIFT) - 1
+TERMS = 38
+"""Coefficients of a run: seven of the phase and twice six of its slopes, for either term."""
+
+A_HERE, B_HERE, C_THERE, A_THERE, B_THERE = 7, 13, 19, 26, 32
+"""Where the others begin, after the seven of the first term's phase."""
+
+SLOPES_AT = 2 * POWERS
+"""Where the four slopes' polynomials begin in shared memory, after chi's and the mirrored one."""
+
+COEFFICIENTS = SLOPES_AT + 4 * SLOPES
+
+
+@cuda.jit(device=True)
+def _sums_before(sums, thread, value):
+    """Sum of the values of the threads before this one, and of all: two counters in one number.
+
+    `sums` (2, THREADS) int64 is shared. Every thread of the block has to call this.
+    """
+    old, new = 0, 1
+    sums[old, thread] = value
+    cuda.syncthreads()
+    reach = 1
+    while reach < THREADS:
+        total = sums[old, thread]
+        if thread >= reach:
+            total += sums[old, thread - reach]
+        sums[new, thread] = total
+        cuda.syncthreads()
+        old, new = new, old
+        reach *= 2
+    return sums[old, thread] - value, sums[old, THREADS - 1]
+
+
+@cuda.jit
+def _pack(planes, first_plane, runs, first, next_run, next_entry, re, im):
+    sums = cuda.shared.array((2, THREADS), int64)
+    start = cuda.shared.array(THREADS, int32)
+    lengths = cuda.shared.array(THREADS, int32)
+    source = cuda.shared.array(THREADS, int32)
+    places = cuda.shared.array(THREADS, int64)
+    lane, share, row = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.x
+    thread = share * WARP + lane
+    run, entry = next_run[row], next_entry[row]
+    last_plane = first_plane + planes.shape[0]
+    taken = THREADS
+    # A chunk that was not taken whole holds the last of these planes.
+    while taken == THREADS:
+        length = 0
+        mine = run + thread
+        wanted = mine < first[0, row + 1] and np.int64(runs[mine, 0]) < last_plane
+        if wanted:
+            length = np.int64(runs[mine, 2])
+            source[thread] = np.int64(runs[mine, 0]) - first_plane
+            start[thread] = np.int32(runs[mine, 1])
+        before, total = _sums_before(sums, thread, length << SHIFT | (1 if wanted else 0))
+        lengths[thread] = length
+        places[thread] = entry + (before >> SHIFT)
+        taken = total & LOW
+        cuda.syncthreads()
+        for slot in range(share, taken, THREADS // WARP):
+            # Unsigned, as in `cuda_sidebands`.
+            plane, this_row = np.uint64(source[slot]), np.uint64(row)
+            for t in range(lane, lengths[slot], WARP):
+                value = planes[plane, this_row, np.uint64(start[slot] + t)]
+                at = np.uint64(places[slot] + t)
+                re[at], im[at] = value.real, value.imag
+        cuda.syncthreads()
+        run += taken
+        entry += total >> SHIFT
+    if thread == 0:
+        next_run[row], next_entry[row] = run, entry
+
+
+def pack(planes, first_plane, runs, first, next_run, next_entry, re, im):
+    """Copy the kept entries of some planes of the scan's transform to their places.
+
+    A block a row. `planes` (B, Sy, Qx) complex64 are those from number `first_plane` on;
+    `next_run`, `next_entry` (Sy,) int64 are where each row stands, and are moved on.
+    """
+    if next_run.size:
+        _pack[next_run.size, (WARP, THREADS // WARP)](
+            planes, first_plane, runs, first, next_run, next_entry, re, im
+        )
+
+
+@cuda.jit(fastmath=True)
+def _entry_power(re, im, first, runs, weights, power, noise):
+    sums = cuda.shared.array((2, THREADS), int64)
+    start = cuda.shared.array(THREADS, int32)
+    lengths = cuda.shared.array(THREADS, int32)
+    weight = cuda.shared.array(THREADS, float32)
+    places = cuda.shared.array(THREADS, int64)
+    thread, row = cuda.threadIdx.x, cuda.blockIdx.y
+    column = np.int32(cuda.blockIdx.x * THREADS + thread)
+    entry = first[2, row]
+    begin, end = first[0, row], first[0, row + 1]
+    total_power, total_noise = ZERO, ZERO
+    while begin < end:
+        run = begin + thread
+        length = 0
+        if run < end:
+            start[thread], length = np.int32(runs[run, 1]), np.int64(runs[run, 2])
+            weight[thread] = weights[runs[run, 0]]
+        before, total = _sums_before(sums, thread, length)
+        lengths[thread] = length
+        places[thread] = entry + before
+        cuda.syncthreads()
+        for place in range(smaller(end - begin, THREADS)):
+            slot = np.uint64(place)
+            offset = np.int32(column - start[slot])
+            if offset >= 0 and offset < lengths[slot]:
+                at = np.uint64(places[slot] + offset)
+                real, imaginary = np.float32(re[at]), np.float32(im[at])
+                total_power += real * real + imaginary * imaginary
+                total_noise += weight[slot]
+        cuda.syncthreads()
+        entry += total
+        begin += THREADS
+    if column < power.shape[1]:
+        power[row, column] = total_power
+        noise[row, column] = total_noise
+
+
+def entry_power(re, im, first, runs, weights, power, noise):
+    """Fill (Sy, Qx) float32 `power` with Σ |G|² of the kept entries, `noise` with Σ weights(k)."""
+    _entry_power[(-(-power.shape[1] // THREADS), power.shape[0]), THREADS](
+        re, im, first, runs, weights, power, noise
+    )
+
+
+@cuda.jit(device=True)
+def _slope_at(lines, slot, x):
+    """Slope of the phase at x along one edge of the pixel, from its line of six coefficients."""
+    return polynomial5(
+        x,
+        lines[0, slot],
+        lines[1, slot],
+        lines[2, slot],
+        lines[3, slot],
+        lines[4, slot],
+        lines[5, slot],
+    )
+
+
+@cuda.jit(fastmath=True)
+def _sum_averaged(
+    re,
+    im,
+    first,
+    runs,
+    masks,
+    k,
+    values,
+    powers,
+    mirrored,
+    slopes,
+    slopes_mirrored,
+    q_y,
+    q_x,
+    wanted,
+    last,
+    least,
+    scale,
+    out,
+):
+    sums = cuda.shared.array((2, THREADS), int64)
+    flat = cuda.shared.array(COEFFICIENTS, float32)
+    lines = cuda.shared.array((TERMS, THREADS), float32)
+    pixel = cuda.shared.array(THREADS, float32)
+    start = cuda.shared.array(THREADS, int32)
+    lengths = cuda.shared.array(THREADS, int32)
+    kinds = cuda.shared.array(THREADS, int32)
+    places = cuda.shared.array(THREADS, int64)
+    mask_places = cuda.shared.array(THREADS, int64)
+    partial = cuda.shared.array((3, THREADS), float32)
+    lane, share = cuda.threadIdx.x, cuda.threadIdx.y
+    thread = share * TILE + lane
+    keep_close(powers, flat, 0, 7, thread, THREADS)
+    keep_close(mirrored, flat, POWERS, 7, thread, THREADS)
+    for edge in range(2):
+        keep_close(slopes[edge], flat, SLOPES_AT + edge * SLOPES, 6, thread, THREADS)
+        place = SLOPES_AT + (2 + edge) * SLOPES
+        keep_close(slopes_mirrored[edge], flat, place, 6, thread, THREADS)
+    cuda.syncthreads()
+    row, left_edge = cuda.blockIdx.y, cuda.blockIdx.x * TILE
+    column = np.int32(left_edge + lane)
+    limit = last[row]
+    q = q_x[column] if column < limit else ZERO
+    total_re, total_im, power = ZERO, ZERO, ZERO
+    entry, mask_at = first[2, row], first[3, row]
+    begin, end = first[0, row], first[0, row + 1]
+    if left_edge >= limit:
+        begin = end
+    while begin < end:
+        run = begin + thread
+        length, masked, kind = np.int32(0), np.int32(0), np.int32(0)
+        if run < end:
+            length, kind = np.int32(runs[run, 2]), np.int32(runs[run, 3])
+            if kind in (RIGHT_PART, LEFT_PART):
+                masked = length
+            elif kind in (TWO_TERMS, TRIPLE):
+                masked = np.int32(2 * length)
+        counts = np.int64(length) << SHIFT | np.int64(masked)
+        before, total = _sums_before(sums, thread, counts)
+        lengths[thread] = 0
+        if run < end and wanted >> kind & 1:
+            first_column = np.int32(runs[run, 1])
+            if first_column < left_edge + TILE and first_column + length > left_edge:
+                plane = np.int32(runs[run, 0])
+                start[thread], lengths[thread], kinds[thread] = first_column, length, kind
+                places[thread] = entry + (before >> SHIFT)
+                mask_places[thread] = mask_at + (before & LOW)
+                pixel[thread] = k[1, plane]
+                if kind != LEFT and kind != LEFT_PART:
+                    y = k[0, plane] - q_y[row]
+                    fill_line(flat, 0, y, lines, thread)
+                    fill_slope_line(flat, SLOPES_AT, y, lines[A_HERE:], thread)
+                    fill_slope_line(flat, SLOPES_AT + SLOPES, y, lines[B_HERE:], thread)
+                    lines[0, thread] -= values[0, plane]
+                    lines[A_HERE, thread] -= values[1, plane]
+                    lines[B_HERE, thread] -= values[2, plane]
+                if kind != RIGHT and kind != RIGHT_PART:
+                    y = -k[0, plane] - q_y[row]
+                    fill_line(flat, POWERS, y, lines[C_THERE:], thread)
+                    fill_slope_line(flat, SLOPES_AT + 2 * SLOPES, y, lines[A_THERE:], thread)
+                    fill_slope_line(flat, SLOPES_AT + 3 * SLOPES, y, lines[B_THERE:], thread)
+                    lines[C_THERE, thread] += values[0, plane]
+                    lines[A_THERE, thread] += values[1, plane]
+                    lines[B_THERE, thread] += values[2, plane]
+        cuda.syncthreads()
+        for place in range(share, smaller(end - begin, THREADS), SHARES):
+            slot = np.uint64(place)
+            offset = np.int32(column - start[slot])
+            length = lengths[slot]
+            if offset >= 0 and offset < length:
+                at = np.uint64(places[slot] + offset)
+                g_re, g_im = np.float32(re[at]), np.float32(im[at])
+                kind, x = kinds[slot], pixel[slot]
+                mask_here = mask_places[slot] + offset
+                real, imaginary = ZERO, ZERO
+                if kind != LEFT and kind != LEFT_PART:
+                    turns = phase_at(lines, slot, x - q)
+                    along_x = _slope_at(lines[A_HERE:], slot, x - q)
+                    along_y = _slope_at(lines[B_HERE:], slot, x - q)
+                    if kind == RIGHT:
+                        real, imaginary = whole_pixel(turns, along_x, along_y)
+                    else:
+                        mask = np.int32(masks[np.uint64(mask_here)])
+                        real, imaginary = part_pixel(turns, along_x, along_y, mask)
+                if kind != RIGHT and kind != RIGHT_PART:
+                    turns = phase_at(lines[C_THERE:], slot, -x - q)
+                    along_x = _slope_at(lines[A_THERE:], slot, -x - q)
+                    along_y = _slope_at(lines[B_THERE:], slot, -x - q)
+                    if kind == LEFT:
+                        other, imaginary_other = whole_pixel(turns, along_x, along_y)
+                    else:
+                        mask_there = mask_here
+                        if kind != LEFT_PART:
+                            mask_there += length
+                        mask = np.int32(masks[np.uint64(mask_there)])
+                        other, imaginary_other = part_pixel(turns, along_x, along_y, mask)
+                    real, imaginary = real - other, imaginary - imaginary_other
+                total_re += g_re * real - g_im * imaginary
+                total_im += g_re * imaginary + g_im * real
+                power += real * real + imaginary * imaginary
+        cuda.syncthreads()
+        entry += total >> SHIFT
+        mask_at += total & LOW
+        begin += THREADS
+    partial[0, thread], partial[1, thread], partial[2, thread] = total_re, total_im, power
+    cuda.syncthreads()
+    if share == 0 and column < out.shape[1]:
+        real, imaginary, power = ZERO, ZERO, ZERO
+        for part in range(SHARES):
+            real += partial[0, part * TILE + lane]
+            imaginary += partial[1, part * TILE + lane]
+            power += partial[2, part * TILE + lane]
+        factor = scale / power if column < limit and power > least else ZERO
+        out[row, column] = complex(imaginary * factor, -real * factor)
+
+
+def sum_averaged(
+    re,
+    im,
+    first,
+    runs,
+    masks,
+    k,
+    values,
+    powers,
+    mirrored,
+    slopes,
+    slopes_mirrored,
+    q_y,
+    q_x,
+    wanted,
+    last,
+    least,
+    scale,
+    out,
+):
+    """Fill `out` with -i scale Σ conj(gbar) G / Σ |gbar|², gbar averaged over each pixel (exact).
+
+    Parameters are those of `recon.kernels.cpu.sideband_exact.sum_averaged`, on the device; `re` and
+    `im` may be float16, whose scale `scale` then undoes.
+    """
+    grid = -(-out.shape[1] // TILE), out.shape[0]
+    _sum_averaged[grid, (TILE, SHARES)](
+        re,
+        im,
+        first,
+        runs,
+        masks,
+        k,
+        values,
+        powers,
+        mirrored,
+        slopes,
+        slopes_mirrored,
+        q_y,
+        q_x,
+        wanted,
+        last,
+        least,
+        scale,
+        out,
+    )

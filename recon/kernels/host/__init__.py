@@ -1,0 +1,1 @@
+"""Compiled loops for the CPU that have no twin on a GPU."""

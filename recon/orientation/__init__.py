@@ -1,0 +1,1 @@
+"""How the scan lies on the detector: rotation and transpose, by curl and by sidebands."""

@@ -1,0 +1,364 @@
+"""The health report of a scan."""
+
+from math import isfinite
+
+import numpy as np
+from scipy import stats
+
+from recon.device.backend import on_host
+from recon.quality.health import pairs, pixels, trends
+from recon.quality.health.finding import Finding, HealthReport
+from recon.scan.frames import DenseFrames
+from recon.sums import dense as frames_sums
+from recon.sums import detectors as virtual
+from recon.sums import outliers
+from recon.sums.com import centre_of_mass
+
+TOO_SMALL = "The scan is too small to tell."
+FLYBACK = {
+    "none": "no flyback column",
+    "dropped": "the flyback column dropped",
+    "kept": "the flyback column kept",
+}
+"""`Source.flyback` in words."""
+EMPTY = "Check the file, and that the camera's threshold lets electrons through."
+
+
+def health(scan, calibration=None, progress=None) -> HealthReport:
+    """Findings on a scan, from a few passes over it, on its device.
+
+    Parameters
+    ----------
+    scan : ElectronEvents or DenseFrames
+        Of dense frames, whatever their unit, all but the double counts are looked for.
+    calibration : Calibration, optional
+        For the dose and the disc; without it the disc is fitted, and the scan step taken from the
+        metadata if they have one.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+    """
+    tell = progress or (lambda fraction: None)
+    dense = isinstance(scan, DenseFrames)
+    sums = (frames_sums if dense else virtual).pacbed
+    pattern = on_host(sums(scan, progress=lambda f: tell(0.3 * f)))
+    levels = pixels.levels_of(pattern, scan.excluded)
+    hot = pixels.hot_pixels(levels, scan.excluded)
+    lit = np.where(hot, 0, levels.counts - levels.floor)
+    centre, radius = _disc(lit, calibration)
+    single, sectors = pixels.dead_pixels(levels, hot, centre, radius, scan.excluded)
+    keep = ~hot & ~levels.broken
+    disc = virtual.annulus(scan.frame_shape, centre, 0, np.inf if radius is None else 1.3 * radius)
+    if dense:
+        level = _beside(pattern, keep & ~disc) / scan.positions
+        found = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
+        totals, com, recorded = found
+    else:
+        totals = recorded = scan.counts
+        com = np.zeros((2, *scan.scan_shape), np.float32)
+        if scan.electrons:
+            com = on_host(centre_of_mass(scan, keep & disc, lambda f: tell(0.3 + 0.3 * f)))
+    frames, empty = _frames(totals, recorded, not dense)
+    findings = [
+        _layout(scan),
+        frames,
+        *_dead(levels, single, sectors),
+        _hot(levels, hot, centre, radius),
+        _drift(totals, empty),
+        _signal(totals) if dense else _dose(scan, calibration, empty),
+        _flyback(scan, totals, com),
+        _descan(com, radius, empty),
+    ]
+    if not dense:
+        findings.append(_pairs(scan, np.where(hot, 0, pattern), hot))
+    tell(1.0)
+    return HealthReport(tuple(findings), hot, single | sectors, pattern, totals)
+
+
+def _disc(pattern, calibration):
+    """Centre and radius of the disc; the pattern's centre of mass and None without one."""
+    if calibration is not None:
+        return calibration.centre, calibration.radius
+    return pixels.disc_of(pattern)
+
+
+def _beside(pattern, dark):
+    """What a pixel beside the disc holds, if there are enough of them to tell."""
+    return float(np.median(pattern[dark])) if dark.mean() > 0.1 else 0.0
+
+
+def _in_the_disc(frames, mask, level, progress):
+    """Sums and centres of mass over a mask, of what exceeds a level in each pixel.
+
+    And the sums of all that is in them, level or not.
+    """
+    sums, com = frames_sums.sums_and_centres(frames, mask, progress)
+    places, nothing = np.argwhere(mask), sums == 0
+    if not level or not len(places):
+        return sums, com, sums
+    above = sums - level * len(places)
+    typical = outliers.typical(above, ~nothing)
+    lit = (above > 0.1 * typical) & (typical > 0)
+    if lit.any():
+        flat = places.mean(0)[:, None, None]
+        com = np.divide(com * sums - level * len(places) * flat, above, out=com.copy(), where=lit)
+        com[:, ~lit] = com[:, lit].mean(1, keepdims=True)
+    return np.where(nothing, 0, above), com, sums
+
+
+def _layout(scan):
+    source = scan.source
+    values = {
+        "rows": (scan.scan_shape[0], "positions"),
+        "columns": (scan.scan_shape[1], "positions"),
+        "frames a position": (source.frames_per_position, ""),
+    }
+    if not isinstance(scan, DenseFrames):
+        values["electrons"] = scan.electrons, ""
+    return Finding(
+        "layout",
+        values,
+        "look" if source.notes else "ok",
+        " ".join([f"{source.format}, {FLYBACK[source.flyback]}.", *source.notes]),
+        "Check that this is what the microscope did." if source.notes else "",
+    )
+
+
+def _frames(counts, recorded, counted):
+    """The finding, and where frames are empty, of which nothing is `recorded` at all."""
+    nothing = recorded == 0
+    dispersion = outliers.dispersion_of(recorded, counted, nothing)
+    empty = outliers.empty(recorded, nothing, dispersion)
+    if counts is not recorded:
+        dispersion = outliers.dispersion_of(counts, counted, nothing)
+    typical = outliers.typical(counts, ~empty)
+    # Empty frames are no neighbours to judge others by.
+    judged = np.where(empty, typical, counts) if empty.any() else counts
+    thin = outliers.too_few(judged, dispersion) & ~empty
+    full = outliers.too_many(judged, dispersion)
+    numbers = {
+        "empty": int(empty.sum()),
+        "far less in them than their neighbours": int(thin.sum()),
+        "far more in them than their neighbours": int(full.sum()),
+    }
+    wrong = sum(numbers.values())
+    told = [
+        f"{number} frame{'s are' if number > 1 else ' is'} {what}"
+        if what == "empty"
+        else f"{number} frame{'s have' if number > 1 else ' has'} {what}, beyond noise"
+        for what, number in numbers.items()
+        if number
+    ]
+    finding = Finding(
+        "frames",
+        {
+            f"{'electrons in' if counted else 'sum of'} a frame (median)": (typical, ""),
+            "variance over mean": (dispersion, ""),
+            "empty frames": (int(empty.sum()), ""),
+            "empty or thin frames": (int((empty | thin).sum()), ""),
+            "over-full frames": (int(full.sum()), ""),
+        },
+        "ok" if not wrong else "bad" if wrong > 0.01 * counts.size else "look",
+        f"{'; '.join(told)} (of {counts.size})."
+        if wrong
+        else "No frame has far less or far more in it than its neighbours, beyond noise.",
+        "Frames were lost or counted badly: crop around them if there are many." if wrong else "",
+        full.astype(np.int8) - (empty | thin),
+    )
+    return finding, empty
+
+
+def _dead(levels, single, sectors):
+    yield Finding(
+        "dead pixels",
+        {"pixels": (int(single.sum()), ""), "found down to": (_least(levels), "electrons")},
+        "look" if single.any() else "ok",
+        f"{_pixels(single, 'single ')} less than half of what the pixels around have.",
+        "They are missing in sums: mask them, so that G knows." if single.any() else "",
+        single,
+    )
+    yield Finding(
+        "dead sectors",
+        {"share of the detector": (100 * float(sectors.mean()), "%")},
+        "bad" if sectors.any() else "ok",
+        f"Patches with {int(sectors.sum())} pixels have less than a tenth of what the rest has "
+        "at their scattering angle, or in the disc."
+        if sectors.any()
+        else "No block of the detector is dark where its ring is lit.",
+        "A sector, or a beam stop: COM and annular images are biased there; check the camera."
+        if sectors.any()
+        else "",
+        sectors,
+    )
+
+
+def _pixels(mask, kind=""):
+    """How many there are, as the beginning of a sentence."""
+    number = int(mask.sum())
+    if number > 1:
+        return f"{number} {kind}pixels have"
+    return f"{'1' if number else 'No'} {kind}pixel has"
+
+
+def _least(levels):
+    """Electrons a neighbourhood needs before a pixel without any is noticed."""
+    return float(np.ceil(-2 * np.log(outliers.FALSE_ALARMS / levels.counts.size)))
+
+
+def _hot(levels, hot, centre, radius):
+    pattern = levels.counts - levels.floor
+    values = {"hot pixels": (int(hot.sum()), "")}
+    values["their share"] = (100 * float(pattern[hot].sum() / max(pattern.sum(), 1)), "%")
+    if radius is not None:
+        disc = virtual.annulus(pattern.shape, centre, 0, radius)
+        values["in the disc"] = (int((hot & disc).sum()), "")
+    share = values["their share"][0]
+    return Finding(
+        "hot pixels",
+        values,
+        "ok" if not hot.any() else "bad" if share > 0.1 else "look",
+        f"{_pixels(hot)} more than the pixels around make possible"
+        f"{f' ({share:.2g} % of all)' if hot.any() else ''}.",
+        "Mask them: they pull the centre of mass of every frame." if hot.any() else "",
+        hot,
+    )
+
+
+def _drift(counts, empty):
+    rows = trends.lines(counts, 1, ~empty)
+    mean = max(rows.mean(), 1e-9)
+    slope, error = (float(100 * v / mean) for v in trends.trend(rows))
+    sure = trends.beyond_chance(slope, error, rows.size) and abs(slope) > 2
+    return Finding(
+        "beam current",
+        {"drift over the scan": (slope, "%"), "error": (error, "%")},
+        "ok" if not sure else "bad" if abs(slope) > 20 else "look",
+        f"Counts change by {slope:+.2f} ± {error:.2f} % from the first row to the last."
+        if isfinite(error)
+        else TOO_SMALL,
+        "The current or the specimen's thickness drifts: compare with a scan of vacuum."
+        if sure
+        else "",
+        rows,
+    )
+
+
+def _dose(events, calibration, empty):
+    step = calibration.scan_sampling if calibration else events.metadata.get("scan_sampling")
+    lit = events.positions - int(empty.sum())
+    mean = events.electrons / max(lit, 1)
+    values = {"electrons a position": (mean, "")}
+    where = "" if lit == events.positions else " that is not empty"
+    text = f"{mean:.1f} electrons were counted at a position{where}"
+    if step is not None:
+        dose = mean / (step[0] * step[1])
+        values["dose on the detector"] = (dose, "e/Å²")
+        text += f", {float(f'{dose:.3g}'):g} e/Å² at a step of {step[0]:.3g} × {step[1]:.3g} Å"
+    if not events.electrons:
+        return Finding("dose", values, "bad", "No electron was counted in the whole scan.", EMPTY)
+    return Finding("dose", values, "ok", text + "; electrons beside the detector are not in it.")
+
+
+def _signal(totals):
+    mean = float(totals.mean())
+    if not totals.any():
+        values = {"mean sum of a frame": (mean, "")}
+        return Finding("signal", values, "bad", "All frames are empty.", EMPTY)
+    return Finding(
+        "signal",
+        {"mean sum of a frame": (mean, "")},
+        "ok",
+        f"A frame sums to {mean:.4g} on average; a dose needs the camera's counts per electron.",
+    )
+
+
+def _flyback(events, counts, com):
+    """The first and the last column against the three beside each."""
+    worst, height = [], counts.shape[0]
+    if counts.shape[1] < 8 or height < 8:
+        return Finding("flyback", {}, "ok", TOO_SMALL)
+    limit = stats.t.isf(trends.DOUBT / 12, height - 1)  # two sides, three images, both signs
+    mean = max(counts.mean(), 1e-9)
+    images = {
+        "counts": (_sides(counts) / mean, 0.1),
+        "COM y": (com[0], 0.5),
+        "COM x": (com[1], 0.5),
+    }
+    values = {}
+    for name, (image, least) in images.items():
+        unit, scale = ("%", 100) if name == "counts" else ("px", 1)
+        for column, (d, error) in zip(("first", "last"), trends.edge_columns(image), strict=True):
+            values[f"{name}, {column} column"] = (scale * d, unit)
+            if abs(d) > max(limit * error, least):
+                worst.append(f"the {column} column's {name} by {scale * d:+.2g} {unit}")
+    return Finding(
+        "flyback",
+        values,
+        "look" if worst else "ok",
+        "Differs from its neighbours: " + ", ".join(worst) + "."
+        if worst
+        else f"No column stands out; {FLYBACK[events.source.flyback]}.",
+        "It looks like the beam's way back: drop this column." if worst else "",
+        counts.mean(0),
+    )
+
+
+def _sides(image):
+    """The columns that `trends.edge_columns` looks at."""
+    return np.hstack([image[:, :4], image[:, -4:]])
+
+
+def _descan(com, radius, empty):
+    shift, error = trends.descan(com, ~empty if empty.any() else None)
+    names = [(i, j) for i in range(2) for j in range(2)]
+    values = {}
+    for i, j in names:
+        name = f"disc along {'yx'[i]} {('down', 'across')[j]} the scan"
+        values[name] = float(shift[i, j]), "px"
+        values[name + ", error"] = float(error[i, j]), "px"
+    least = max(0.1, 0.02 * (radius or 0))
+    sure = [
+        abs(shift[n]) > least and trends.beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
+        for n in names
+    ]
+    told = [n for n in names if isfinite(error[n])]
+    middle = com.mean((1, 2), keepdims=True)
+    if middle.any():
+        # In its place: memory that nobody wrote to takes no room.
+        com -= middle
+    worst = max(told, key=lambda n: abs(shift[n]), default=None)
+    return Finding(
+        "descan",
+        values,
+        "look" if any(sure) else "ok",
+        f"The centres of mass move by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over "
+        "the scan."
+        if told
+        else TOO_SMALL,
+        "Correct the descan at the microscope; phases of long waves carry a ramp."
+        if any(sure)
+        else "",
+        com,
+    )
+
+
+def _pairs(events, pattern, hot):
+    share, error, chance, repeats, expected, total = pairs.double_counts(events, pattern, hot)
+    # Patterns that change over the scan make pairs as well: up to a tenth of chance is theirs.
+    sure = share > 5 * error and share > max(0.02, 0.1 * chance)
+    again = repeats > max(expected, 1) * 1.5 + 5 * np.sqrt(expected + 1) and repeats > 1e-3 * total
+    return Finding(
+        "double counts",
+        {
+            "excess neighbours": (100 * share, "%"),
+            "error": (100 * error, "%"),
+            "neighbours by chance": (100 * chance, "%"),
+            "repeated pixels in a frame": (repeats, ""),
+            "of these by chance": (expected, ""),
+        },
+        "ok" if not (sure or again) else "bad" if sure and share > 0.1 else "look",
+        f"{100 * share:.2f} ± {100 * error:.2f} % of the electrons have a neighbour beside them "
+        f"beyond chance; {repeats} repeat a pixel of their frame.",
+        "Electrons are counted twice: count again with a higher threshold; the dose is lower."
+        if sure or again
+        else "",
+    )

@@ -1,0 +1,1 @@
+"""A scan in memory: electron events or dense frames, and their encodings."""

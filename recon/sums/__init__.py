@@ -1,0 +1,1 @@
+"""Sums of electrons: detectors, PACBED, centre of mass."""

@@ -1,0 +1,1 @@
+"""What is done about faults: masked, cropped, thinned, straightened."""
