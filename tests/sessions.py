@@ -7,8 +7,8 @@ import numpy as np
 from waiting import wait_until
 
 from app.engine.engine import Found, Scan
+from app.engine.gauge import DeviceState
 from app.pipeline.pipeline import Pipeline
-from app.pipeline.results import DeviceState
 from app.state.experiment import Experiment
 from recon.calibration import Calibration
 from recon.device.backend import CPU

@@ -28,9 +28,10 @@ from recon.device.backend import CPU
 from recon.errors import Unfitted
 from recon.geometry.disc import fit_disc
 from recon.optics import Aberrations
+from recon.orientation.either import orientations
 from recon.simulate.scan import sample_events
+from recon.ssb.build import build_g
 from recon.sums.detectors import pacbed
-from recon.sums.either import build_g, orientations
 
 ORDERS = {"basef": 1, "graphene_t112": 3, "sto_20A": 1, "sto_52A": 1, "sto_104A": 1, "au_ac": 1}
 """Highest order that is fitted; 2 where none is said."""

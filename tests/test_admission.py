@@ -12,7 +12,9 @@ from servers import served
 
 from app.page import admission
 from app.page import open as session
-from app.page.admission import MOST_WAITING, give_way, is_made, make_pages_aside
+from app.page.admission import MOST_WAITING, make_pages_aside
+from app.page.made import is_made
+from app.pipeline.hands import give_way
 
 
 class FakeApplication:

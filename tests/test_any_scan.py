@@ -17,10 +17,11 @@ from app.engine.engine import Engine
 from app.pipeline import summary as opening
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
+from app.state.link import from_query, to_query
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region
 from app.views.scan_shape import ScanShape
 from recon.io import write_events
-from recon.sums.either import is_dense
+from recon.scan.kinds import is_dense
 
 GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
 FORMATS = Path(__file__).resolve().parents[2] / "shared" / "data" / "formats"
@@ -111,7 +112,7 @@ def test_a_file_without_a_scan_shape_asks_and_is_opened_by_one_click(folder, ser
     summary = session.all("scan")[-1]
     assert summary.scan_shape == (6, 4)
     assert summary.electrons == 24 * 20
-    query = experiment.to_query()
+    query = to_query(experiment)
     assert (query["rows"], query["columns"]) == ("6", "4")
     fields.ask(None)
     assert fields.controls.visible  # what was answered can be changed
@@ -128,7 +129,7 @@ def test_a_file_without_a_scan_shape_asks_and_is_opened_by_one_click(folder, ser
 
 def test_a_shape_that_does_not_fit_is_a_question_too(folder, service):
     experiment = Experiment("scan.eer")
-    experiment.from_query({"rows": "5", "columns": "5"})
+    from_query(experiment, {"rows": "5", "columns": "5"})
     session = Session(Engine(Catalogue(folder)), service, experiment).start()
     session.until(lambda: session.all("question"))
     assert "24 frames do not fill a scan of 5 × 5 positions" in session.all("question")[0].sentence
@@ -211,7 +212,7 @@ def test_a_recording_in_time_asks_for_its_dwell_time(service):
     # Nothing marks the beginning of the scan, and that is said.
     assert any("beginning of the scan" in note for note in summary.notes)
     assert any("beginning of the scan" in note for note in session.all("notice"))
-    assert session.experiment.to_query()["dwell"] == "30000"
+    assert to_query(session.experiment)["dwell"] == "30000"
     fields.close()
     session.pipeline.close()
 
@@ -277,7 +278,7 @@ def test_a_file_with_several_arrays_asks_which_and_opens_the_one_chosen(folder, 
     session.until(lambda: session.all("scan"))
     assert session.all("question")[-1] is None
     assert "array /thick" in session.all("scan")[-1].found
-    assert experiment.to_query()["array"] == "/thick"
+    assert to_query(experiment)["array"] == "/thick"
     fields.ask(None)
     assert fields.controls.visible  # what was answered can be changed
     fields.controls.values = fields.controls.values | {"array": "/thin"}

@@ -16,12 +16,11 @@ from recon.quality.halves import split_half
 from recon.scan.frames import of_array
 from recon.scan.low_counts import events_from_frames
 from recon.simulate.scan import expected_intensities
-from recon.ssb import gfunction
+from recon.ssb import build, gfunction
 from recon.ssb.bright_field import bright_field
 from recon.ssb.parallax import tilt_corrected
 from recon.ssb.phase import single_sideband
 from recon.sums import current
-from recon.sums import either as sums
 from recon.sums.current import beam_current
 
 SCAN, FRAME = (40, 44), (20, 21)
@@ -75,7 +74,7 @@ def events(counts):
 
 def g_of(scan, **options):
     device = getattr(scan, "device", CPU)
-    return sums.build_g(scan, CALIBRATION, 12, device, **options)
+    return build.build_g(scan, CALIBRATION, 12, device, **options)
 
 
 def values(g):
@@ -234,7 +233,7 @@ def test_sidebands_of_an_unknown_orientation_and_shifted_images_are_without_it_t
     scan, truth = events(lost), phase()
     entries = disc_entries(scan, CALIBRATION, 12)
     image = tilt_corrected(scan, CALIBRATION, ABERRATIONS, 12, band_limit=0.7).image
-    dense = sums.tilt_corrected(
+    dense = build.tilt_corrected(
         of_array(lost.astype(np.uint16)), CALIBRATION, ABERRATIONS, 12, CPU, band_limit=0.7
     ).image
     np.testing.assert_allclose(dense, image, atol=1e-6)

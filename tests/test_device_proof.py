@@ -9,8 +9,8 @@ from test_device_app import close, opened, service  # noqa: F401
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
 from app.features.fit import fit_job
+from app.features.orientations import orientation_job
 from app.features.tile_proof import earlier_job
-from app.orienting import orientation_job
 from app.pipeline.jobs import Job
 from app.pipeline.proof import focus_series
 from recon.io import write_events

@@ -16,6 +16,7 @@ from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
+from app.state.link import from_query, to_query
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from recon.io import write_events
 from recon.optics import Aberrations
@@ -240,10 +241,10 @@ def test_a_link_opened_elsewhere_shows_the_same_picture(session, engine, service
         lambda: len(session.all("phase")) >= 3 and session.all("phase")[-1].mode == "exact"
     )
     other = Session(engine, service, Experiment("scan.npz"))
-    assert other.experiment.from_query(session.experiment.to_query()) == []
+    assert from_query(other.experiment, to_query(session.experiment)) == []
     other.start().until(lambda: other.all("phase"))
     np.testing.assert_array_equal(other.all("phase")[-1].array, session.all("phase")[-1].array)
-    assert other.experiment.to_query() == session.experiment.to_query()
+    assert to_query(other.experiment) == to_query(session.experiment)
     other.pipeline.close()
 
 

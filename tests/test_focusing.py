@@ -12,6 +12,7 @@ from app.features.fit import FitFound, adopt, fit_job
 from app.pipeline.lanes import ComputeService
 from app.recall.history import History
 from app.state.experiment import Experiment
+from app.state.link import from_query, to_query
 from recon.errors import Unfitted
 from recon.optics import Aberrations
 
@@ -162,11 +163,11 @@ def test_all_of_it_is_one_step_to_undo(session):
 def test_a_link_carries_orders_and_locks():
     experiment = Experiment()
     experiment.fit.param.update(orders=5, locked=["C10", "C34a"], on_opening=True)
-    query = experiment.to_query()
+    query = to_query(experiment)
     other = Experiment()
-    assert other.from_query(query) == []
+    assert from_query(other, query) == []
     assert (other.fit.orders, other.fit.locked) == (5, ["C10", "C34a"])
     assert other.fit.on_opening
-    (said,) = other.from_query({"fit_locked": "C10_C99", "fit_orders": "3"})
+    (said,) = from_query(other, {"fit_locked": "C10_C99", "fit_orders": "3"})
     assert "fit_locked" in said
     assert (other.fit.orders, other.fit.locked) == (3, [])

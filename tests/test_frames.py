@@ -9,6 +9,7 @@ from recon.errors import Cancelled, UnreadableFile
 from recon.scan.events import ElectronEvents, Source
 from recon.scan.frames import DenseFrames, of_array
 from recon.scan.low_counts import NoCounts, events_from_frames, takes_less_as_events
+from recon.ssb import build
 from recon.ssb.gfunction import build_sidebands
 from recon.sums import com
 from recon.sums import dense as frames_sums
@@ -214,7 +215,7 @@ def test_planes_are_the_binned_bright_field_of_the_equation():
 
 def test_g_of_frames_is_g_of_the_same_data_as_events():
     frames, events, _ = both(2.0, scan_shape=(11, 14), frame_shape=(17, 18))
-    ours = frames_sums.build_sidebands_dense(frames, CALIBRATION, 12)
+    ours = build.build_sidebands_dense(frames, CALIBRATION, 12)
     theirs = build_sidebands(events, CALIBRATION, 12)
     np.testing.assert_array_equal(ours.re, theirs.re)
     np.testing.assert_array_equal(ours.im, theirs.im)
@@ -225,7 +226,7 @@ def test_g_of_frames_is_g_of_the_same_data_as_events():
 def test_progress_of_g_runs_to_the_end_and_may_stop_it():
     frames, _, _ = both(2.0, scan_shape=(11, 14), frame_shape=(17, 18))
     heard = []
-    frames_sums.build_sidebands_dense(frames, CALIBRATION, 12, progress=heard.append)
+    build.build_sidebands_dense(frames, CALIBRATION, 12, progress=heard.append)
     assert heard == sorted(heard)
     assert heard[-1] == 1.0
 

@@ -7,11 +7,10 @@ import pytest
 from fake_gpu import fake_gpu
 
 from app.engine import gauge
-from app.engine.gauge import Gauge, model
+from app.engine.gauge import DeviceState, Gauge
 from app.engine.placement import Placement
 from app.engine.store import Store
-from app.pipeline.results import DeviceState
-from recon.device.backend import CPU, DeviceFull, Memory
+from recon.device.backend import CPU, DeviceFull, Memory, model
 from recon.scan.events import from_frames
 
 

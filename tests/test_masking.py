@@ -17,6 +17,7 @@ from recon.kernels.host import masking
 from recon.scan.events import from_frames
 from recon.scan.frames import of_array
 from recon.scan.low_counts import events_from_frames
+from recon.ssb import build
 from recon.ssb.bright_field import bright_field
 from recon.ssb.phase import single_sideband
 from recon.ssb.planning import plan
@@ -112,7 +113,7 @@ def planes(left):
 @pytest.mark.parametrize("mode", ["exact", "draft"])
 def test_g_and_phase_are_the_equations_on_the_pixels_that_are_left(masked, left, mode):
     counts, disc = planes(left)
-    g = sums.build_g(masked, CALIBRATION, ACROSS, CPU)
+    g = build.build_g(masked, CALIBRATION, ACROSS, CPU)
     np.testing.assert_allclose(g.pacbed, counts.mean((1, 2)), rtol=1e-5)
     assert g.electrons == left.sum()
     equation = averaged_phase if mode == "exact" else hard_phase
@@ -123,7 +124,7 @@ def test_g_and_phase_are_the_equations_on_the_pixels_that_are_left(masked, left,
 
 def test_the_phase_has_its_size_again_which_hot_pixels_took_from_it(masked, clean, spoiled):
     exact, wrong, found = (
-        single_sideband(sums.build_g(scan, CALIBRATION, ACROSS, CPU), ABERRATIONS)
+        single_sideband(build.build_g(scan, CALIBRATION, ACROSS, CPU), ABERRATIONS)
         for scan in (of_array(clean), of_array(spoiled), masked)
     )
     size = (exact**2).sum()
@@ -134,7 +135,7 @@ def test_the_phase_has_its_size_again_which_hot_pixels_took_from_it(masked, clea
 def test_an_even_disc_has_the_same_counts_in_each_binned_pixel_masked_or_not():
     even = np.ones((8, 8, *FRAME_SHAPE), np.uint16)
     whole, some = (
-        sums.build_g(scan, CALIBRATION, ACROSS, CPU)
+        build.build_g(scan, CALIBRATION, ACROSS, CPU)
         for scan in (of_array(even), without(of_array(even), HOT))
     )
     inner = some.bright_field.coverage == 1
@@ -147,7 +148,7 @@ def test_g_on_a_device_knows_the_mask(monkeypatch, spoiled):
     events = without(events_from_frames(of_array(spoiled[:8, :9].astype(np.uint16))), HOT)
     there = events.to_device(device)
     assert there.excluded is events.excluded
-    ours, theirs = (sums.build_g(e, CALIBRATION, ACROSS, e.device) for e in (there, events))
+    ours, theirs = (build.build_g(e, CALIBRATION, ACROSS, e.device) for e in (there, events))
     np.testing.assert_allclose(ours.pacbed, theirs.pacbed, rtol=1e-6)
     found = on_host(single_sideband(ours.to_device(CPU), ABERRATIONS))
     expected = single_sideband(theirs, ABERRATIONS)
@@ -236,7 +237,7 @@ def test_a_mask_of_another_detector_is_refused(scan):
 
 
 def test_the_plan_is_that_of_the_pixels_that_are_left():
-    from app.engine.building_g import planned
+    from recon.ssb.build import planned
 
     events = without(weak_events(10), HOT)
     shapes = SCAN_SHAPE, FRAME_SHAPE, events.electrons, CALIBRATION, ACROSS

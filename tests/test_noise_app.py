@@ -22,6 +22,7 @@ from app.pipeline.dose_drafts import LEAST, coarse
 from app.pipeline.lanes import ComputeService
 from app.pipeline.results import PhaseImage, ScanSummary
 from app.state.experiment import Experiment
+from app.state.link import from_query, to_query
 from app.state.request import Reading, Request
 from app.views.contrasts import scan_image
 from app.views.frame import Link
@@ -69,7 +70,7 @@ def opened(engine, service, query=None, **options):
     session = Session(engine, service, Experiment("scan.npz"), **options)
     session.experiment.aberrations.set_from(ABERRATIONS)
     if query is not None:
-        assert session.experiment.from_query(query) == []
+        assert from_query(session.experiment, query) == []
     session.start().until(lambda: session.all("phase") and session.all("dpc"))
     return session
 
@@ -158,7 +159,7 @@ def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, ser
 def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engine, service):
     treatment = session.experiment.treatment
     shown = exact(session, lambda: treatment.param.update(dose_percent=12.5, dose_draw=3))
-    query = session.experiment.to_query()
+    query = to_query(session.experiment)
     assert (query["dose"], query["draw"]) == ("12.5", "3")
     other = opened(engine, service, query)
     assert other.all("phase")[-1].array.tobytes() == shown.array.tobytes()

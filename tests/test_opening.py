@@ -10,7 +10,9 @@ from app.engine.geometry import onto_detector_in_use
 from app.pipeline import summary as opening
 from app.pipeline.meter import Meter
 from app.pipeline.pacing import FrameWindow
-from app.state.experiment import DpcState, Experiment
+from app.state import following, origin
+from app.state.dpc import DpcState
+from app.state.experiment import Experiment
 from app.state.request import Reading, Region, Request, Treatment
 from app.state.scan import ScanState
 from recon.errors import Cancelled
@@ -67,11 +69,11 @@ def test_a_meter_lets_short_work_finish():
 
 def test_values_of_the_scan_before_stay_only_if_entered():
     scan = ScanState()
-    sources = opening.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})
+    sources = origin.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})
     assert scan.rotation_deg == 160
     scan.semiangle_mrad = 20
     sources["semiangle_mrad"] = "entered"
-    sources = opening.fill(scan, {"energy": float("nan")}, sources)
+    sources = origin.fill(scan, {"energy": float("nan")}, sources)
     assert (scan.energy_kev, scan.semiangle_mrad, scan.scan_step_x) == (None, 20, None)
     assert sources["energy_kev"] == "unknown"
     assert scan.auto_orientation
@@ -81,7 +83,7 @@ def react(experiment, **before):
     events = [
         SimpleNamespace(obj=experiment.dpc, name=name, old=old) for name, old in before.items()
     ]
-    opening.react(experiment, events)
+    following.react(experiment, events)
     return {"highpass": experiment.dpc.highpass, "lowpass": experiment.dpc.lowpass}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_page import image, instrument, summary  # noqa: F401
 
-from app.orienting import Oriented, chosen, oriented, sheet_page
+from app.features.orientations import Oriented, chosen, oriented, sheet_page
 from app.pipeline.meter import Meter
 from recon.calibration import Calibration
 from recon.device.backend import CPU

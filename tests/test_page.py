@@ -10,11 +10,11 @@ import pytest
 from bokeh.document import Document
 
 from app.engine.catalogue import Catalogue
+from app.engine.gauge import DeviceState
 from app.page.open import open_page, template
 from app.page.page import Page
 from app.pipeline.results import (
     ComField,
-    DeviceState,
     DpcImage,
     Pacbed,
     PhaseImage,

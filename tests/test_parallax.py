@@ -15,9 +15,9 @@ from recon.io import open_events
 from recon.optics import Aberrations
 from recon.scan.frames import DenseFrames
 from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.build import tilt_corrected_dense
 from recon.ssb.parallax import tilt_corrected as fast
 from recon.ssb.parallax import tilt_corrected_planes
-from recon.sums.dense import tilt_corrected_dense
 from recon.sums.detectors import pacbed
 
 DEFOCUSED = Aberrations(C10=250, C12a=30, C12b=-20)

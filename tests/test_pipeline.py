@@ -11,6 +11,7 @@ from waiting import PATIENCE_S, wait_until
 
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
+from app.state.link import from_query
 from app.state.request import Region
 
 
@@ -318,7 +319,7 @@ def test_another_scan_is_shown_whole(session):
     assert session.experiment.request().region == Region()
     assert session.experiment.display.view is None
     assert session.experiment.display.frequencies == []
-    session.experiment.from_query({"dataset": "demo", "crop_top": "1"})
+    from_query(session.experiment, {"dataset": "demo", "crop_top": "1"})
     session.until(lambda: session.all("scan")[-1].dataset == "demo")
     assert session.experiment.scan.crop_top == 1
 

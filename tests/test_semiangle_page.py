@@ -9,8 +9,8 @@ from test_fit_refused import g_told
 
 from app.features.semiangle import semiangle_job
 from app.pipeline.meter import Meter
-from app.pipeline.summary import FIT
 from app.state.experiment import Experiment
+from app.state.origin import FIT
 from app.state.request import Geometry, Reading, Request
 
 

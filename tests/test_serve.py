@@ -18,8 +18,7 @@ PULL = """
 import sys
 from bokeh.client import pull_session
 import app.page
-from app.features import features
-features()  # Bokeh learns the models of Panel and of our own parts from them
+import app.features
 
 session = pull_session(url=sys.argv[1])
 print(len(session.document.roots))

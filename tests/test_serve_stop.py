@@ -69,8 +69,7 @@ import time
 from bokeh.client import pull_session
 import app.page
 import app.views.tools
-from app.features import features
-features()
+import app.features
 
 session = pull_session(url=sys.argv[1])
 assert session.document.roots

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.views.sheet import Card, Sheet, SheetPage, picture
+from app.drawing.png import picture
+from app.views.sheet import Card, Sheet, SheetPage
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.state.aberrations import reaches
-from app.state.experiment import UNITS, AberrationState, Experiment
+from app.state.aberrations import UNITS, AberrationState, reaches
+from app.state.experiment import Experiment
 from recon.optics import COEFFICIENTS, TERMS, Aberrations, electron_wavelength
 
 

@@ -15,8 +15,10 @@ from app.engine.engine import Engine
 from app.engine.health import check
 from app.pipeline.lanes import ComputeService
 from app.pipeline.meter import Meter
-from app.pipeline.summary import forget_region, summary
+from app.pipeline.summary import summary
 from app.state.experiment import Experiment
+from app.state.following import forget_region
+from app.state.link import from_query, to_query
 from app.state.request import Geometry, Reading, Region, Request, Treatment
 from recon.io import write_events
 from recon.scan.events import from_frames
@@ -190,9 +192,9 @@ def test_places_that_the_file_does_not_tell_are_refused_with_the_way_out(engine)
 def test_a_link_carries_what_is_done_to_the_electrons():
     mine, theirs = Experiment(), Experiment()
     mine.treatment.param.update(mask_faulty=True, subpixel=4)
-    assert theirs.from_query(mine.to_query()) == []
+    assert from_query(theirs, to_query(mine)) == []
     assert theirs.treatment.value() == mine.treatment.value() == Treatment(True, refine=4)
-    assert "choose one of 1, 2, 4, 8, 16" in theirs.from_query({"subpixel": "3"})[0]
+    assert "choose one of 1, 2, 4, 8, 16" in from_query(theirs, {"subpixel": "3"})[0]
 
 
 def test_another_scan_is_shown_as_it_is():

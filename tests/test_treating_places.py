@@ -12,6 +12,7 @@ from app.engine.engine import Engine
 from app.engine.geometry import onto_whole_detector
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
+from app.state.link import from_query
 from app.state.request import Geometry, Reading, Region, Treatment
 from recon.io import write_events
 from recon.simulate.scan import expected_intensities, sample_events
@@ -48,7 +49,7 @@ def test_an_eer_file_offers_its_places_and_the_disc_stays_where_it_is(engine, tm
     write_eer(tmp_path / "falcon.eer", 144, (32, 34), centre, radius)
     experiment = Experiment("falcon.eer")
     link = {"rows": "12", "columns": "12", "energy": "80", "angle": "25", "step": "0.4"}
-    assert experiment.from_query({"dataset": "falcon.eer", "rotation": "0"} | link) == []
+    assert from_query(experiment, {"dataset": "falcon.eer", "rotation": "0"} | link) == []
     service = ComputeService()
     session = Session(engine, service, experiment).start()
 

@@ -8,7 +8,8 @@ from bokeh.document import Document
 
 from app.drawing import display
 from app.drawing.display import Extent
-from app.state.experiment import DisplayState, Experiment
+from app.state.display import DisplayState
+from app.state.experiment import Experiment
 from app.views.contrasts import TOPICS, chart_of, kind, scan_image
 from app.views.controls import Controls
 from app.views.curve import CurveView

@@ -9,8 +9,8 @@ from html import escape
 import numpy as np
 
 from app.drawing.display import area_average
+from app.drawing.png import picture
 from app.drawing.wheel import data_url
-from app.views.sheet import picture
 
 SIZE = 264.0
 """Of a picture; what is drawn lies in it."""

@@ -12,7 +12,8 @@ import numpy as np
 from app.engine.store import Report
 from app.state.request import Treatment
 from recon.errors import DiscNotFound, Unfitted
-from recon.sums.either import ScanData, is_dense, pacbed
+from recon.scan.kinds import ScanData, is_dense
+from recon.sums.either import pacbed
 
 
 @dataclass(frozen=True, eq=False)

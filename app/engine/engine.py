@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.engine.building_g import building, planned, there
+from app.engine.building_g import building, there
 from app.engine.catalogue import DEMO, Catalogue
 from app.engine.gauge import Gauge
 from app.engine.geometry import Found, find
@@ -27,7 +27,8 @@ from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoic
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, amount
 from recon.optics import Aberrations
-from recon.sums.either import ScanData, is_dense
+from recon.scan.kinds import ScanData, is_dense
+from recon.ssb.build import planned
 
 NOTHING = Treatment()
 
@@ -214,7 +215,7 @@ class Engine:
         `sampling` is (y, x) [Å], `disc` its centre and radius, or None twice.
         """
         from recon.orientation.by_curl import estimate_orientation
-        from recon.sums.either import orientation
+        from recon.orientation.either import orientation
 
         def compute(device, report):
             if None in disc:

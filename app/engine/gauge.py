@@ -1,20 +1,46 @@
 """Which device works and how full it is, as the page says it."""
 
 import logging
+from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from weakref import WeakKeyDictionary
 
 from app.engine.store import bytes_of
-from app.pipeline.results import DeviceState
-from recon.device.backend import CPU, Device, amount, describe, memory
-from recon.kernels import threads
-from recon.sums.either import is_dense
+from recon.device.backend import CPU, amount, memory, model
+from recon.scan.kinds import is_dense
 
 EVERY_S = 1.0
 """The driver is asked no more often than this, however many sessions redraw."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """What computes, and how full its memory is."""
+
+    name: str
+    """Such as "NVIDIA H200", or "CPU, 2 threads"."""
+    used: int | None
+    """[bytes]; None where the device does not say."""
+    total: int | None
+    """[bytes]"""
+    details: tuple[str, ...] = ()
+    """Lines on what takes the memory, and why it is not the GPU."""
+
+    @property
+    def line(self) -> str:
+        """How full it is, such as "12.3 of 139 GB"; empty where that is not known."""
+        if self.used is None or not self.total:
+            return ""
+        used, total = (size / 1e9 for size in (self.used, self.total))
+        return f"{used:.1f} of {total:.{0 if total >= 10 else 1}f} GB"
+
+    @property
+    def fraction(self) -> float:
+        """How full it is, 0 to 1."""
+        return min(1.0, self.used / self.total) if self.used is not None and self.total else 0.0
 
 
 class Gauge:
@@ -79,15 +105,3 @@ class Gauge:
         if room is None:
             return DeviceState(self._name, None, None, tuple(lines))
         return DeviceState(self._name, room.total - room.usable, room.total, tuple(lines))
-
-
-def model(device: Device) -> str:
-    """What a device is called, such as "NVIDIA H200", or "CPU, 2 threads"."""
-    if device is CPU:
-        number = threads()
-        return f"CPU, {number} {'thread' if number == 1 else 'threads'}"
-    try:
-        return describe(device).partition(",")[0]
-    except Exception:
-        _log.debug("The device does not say what it is.", exc_info=True)
-        return "GPU"

@@ -9,7 +9,7 @@ from app.engine.geometry import onto_whole_detector
 from app.engine.treatment import counted_faults
 from app.state.request import Reading, Region, Treatment
 from recon.quality.health import Finding
-from recon.sums.either import is_dense
+from recon.scan.kinds import is_dense
 
 LEAST_DESCAN = 0.1
 """Movement of the disc [px] that is worth a look."""

@@ -2,7 +2,7 @@
 
 from app.engine.store import Report
 from app.state.request import Geometry, Region
-from recon.sums.either import ScanData, is_dense
+from recon.scan.kinds import ScanData, is_dense
 
 
 def cut(events: ScanData, region: Region, progress: Report) -> ScanData:

@@ -17,7 +17,7 @@ from app.engine.distortions import straightened
 from app.engine.region import cut
 from app.engine.store import Report
 from app.state.request import Reading, Region, Treatment
-from recon.sums.either import ScanData, is_dense
+from recon.scan.kinds import ScanData, is_dense
 
 
 @dataclass(frozen=True)

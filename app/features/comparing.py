@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from app.pipeline import work
 from app.recall.history import History
 from app.recall.moment import Moment, differences, in_words
 from app.state.filling import FOUND
@@ -17,7 +16,7 @@ TOLD_MS = 150
 def at_rest(pipeline) -> bool:
     """Whether everything that is set now has been computed."""
     prepared, request = pipeline.prepared, pipeline.experiment.request()
-    if prepared is None or work.preparation(prepared.request) != work.preparation(request):
+    if prepared is None or prepared.preparation(prepared.request) != prepared.preparation(request):
         return False
     return pipeline.service.idle(pipeline.session)
 

@@ -1,6 +1,6 @@
 """What is done to the electrons before anything is summed: masks, places, distortions."""
 
-from app.features import Feature
+from app.features.feature import Feature
 from app.views.corrections import Corrections
 
 

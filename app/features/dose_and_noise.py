@@ -1,6 +1,6 @@
 """The card of dose and noise: fewer electrons, weights, denoising, and how contrasts are made."""
 
-from app.features import Feature
+from app.features.feature import Feature
 from app.pipeline.results import short_count
 from app.views.controls import Controls, spec
 from app.views.text import Text

@@ -1,6 +1,6 @@
 """The present defocus in the curve over it, and a click that sets another."""
 
-from app.features import Feature
+from app.features.feature import Feature
 
 CONTRAST = "focus_curve"
 

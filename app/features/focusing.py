@@ -1,7 +1,7 @@
 """The page focuses by itself: a button, what is fitted, and what was found."""
 
 from app.engine.catalogue import DEMO
-from app.features import Feature
+from app.features.feature import Feature
 from app.features.fit import TOPIC, FitFound, adopt, fit_job
 from app.features.locks import Locks
 from app.features.series import TOPIC as SERIES

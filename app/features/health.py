@@ -1,7 +1,7 @@
 """The check of a scan: a report in a sheet, and what can be done about it at a click."""
 
 from app.engine.health import check
-from app.features import Feature
+from app.features.feature import Feature
 from app.pipeline.jobs import Job
 from app.views import findings
 from app.views.controls import Controls

@@ -2,7 +2,7 @@
 
 import param
 
-from app.features import Feature
+from app.features.feature import Feature
 from app.features.lattice_fit import KNOWN, Camera, fit_lattice, measured_camera, peak_in
 from app.pipeline.jobs import Job
 from app.views.banner import Banner

@@ -2,8 +2,8 @@
 
 import panel as pn
 
-from app.features import Feature
 from app.features.comparing import Comparing, at_rest
+from app.features.feature import Feature
 from app.recall.history import History
 from app.recall.preset_menu import Presetting
 from app.recall.presets import KINDS

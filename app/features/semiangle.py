@@ -1,10 +1,10 @@
 """The convergence semi-angle found from where the sidebands end."""
 
-from app.features import Feature
+from app.features.feature import Feature
 from app.features.fit import full_g
 from app.pipeline.jobs import Context, Job
 from app.pipeline.proof import on_device
-from app.pipeline.summary import FIT
+from app.state.origin import FIT
 
 TOPIC = "semiangle"
 TITLE = "Fitting the semi-angle"

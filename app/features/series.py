@@ -5,9 +5,10 @@ from math import floor, log10
 import numpy as np
 
 from app.drawing.movie import gif
+from app.drawing.png import picture
 from app.pipeline.jobs import Job
 from app.pipeline.proof import FocusSeries, focus_series
-from app.views.sheet import Card, SheetPage, picture
+from app.views.sheet import Card, SheetPage
 
 SHEET = "focus"
 TOPIC = "focus_series"

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.features import Feature
+from app.features.feature import Feature
 from app.features.fit import TOPIC as FIT
 from app.features.fit import FitFound
 from app.pipeline.jobs import Context, Job
 from app.pipeline.proof import tile_residuals
 from app.pipeline.results import Flatness, Tiles
-from app.pipeline.work import labels
 from app.views.controls import Controls
+from app.words import labels
 from recon.optics import Aberrations
 
 EARLIER = "tiles_before"

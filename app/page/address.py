@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import panel as pn
 
 from app.state.experiment import Experiment
+from app.state.link import from_query, to_query
 
 LINK_MS = 400
 """How long the address waits for the hand to rest."""
@@ -30,7 +31,7 @@ class Address:
 
     def restore(self, query) -> list[str]:
         """Set the experiment from an address's entries; what cannot be used, in sentences."""
-        return self.experiment.from_query({"dataset": self.default} | dict(query))
+        return from_query(self.experiment, {"dataset": self.default} | dict(query))
 
     def watch(self) -> None:
         """Follow the experiment."""
@@ -40,7 +41,7 @@ class Address:
 
     def query(self) -> dict[str, str]:
         """The entries of the address."""
-        query = self.experiment.to_query()
+        query = to_query(self.experiment)
         dataset = self.experiment.scan.dataset
         if dataset == self.default:
             query.pop("dataset", None)

@@ -14,13 +14,12 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import local
-from weakref import WeakSet
 
 from bokeh.settings import settings
 from panel.io.state import set_curdoc
 
-from app.pipeline.hands import hands
+from app.page.made import _made
+from app.pipeline.hands import _making, give_way
 
 MOST_WAITING = 6
 """Pages of one client that may wait to be made, or be in the making."""
@@ -28,19 +27,10 @@ MOST_WAITING = 6
 AGAIN_S = 5
 """After how long a page that was refused asks again."""
 
-REST = 2.0
-"""Time in which a page's making rests while a hand moves, for each second that it has computed."""
 
 _log = logging.getLogger(__name__)
 _makers = ThreadPoolExecutor(1, "livestem-page")
 _writers = ThreadPoolExecutor(1, "livestem-document")
-_made = WeakSet()
-_making = local()
-
-
-def is_made(doc) -> bool:
-    """Whether the page of a document has been made already."""
-    return doc in _made
 
 
 def make_pages_aside(application) -> None:
@@ -65,10 +55,9 @@ def _prepare() -> None:
     What is there for good is then left out whenever Python looks for garbage, which stops all
     threads: that takes as long as there are objects.
     """
+    import app.features
     import app.page.open  # noqa: F401
-    from app.features import features
 
-    features()
     gc.collect()
     gc.freeze()
 
@@ -87,20 +76,6 @@ def _make(application, doc) -> None:
     else:
         _made.add(doc)
     give_way()
-
-
-def give_way() -> None:
-    """Let pages that are dragged go first; called between the parts of a page that is made aside.
-
-    Threads that compute take turns at the interpreter's lock, and that of a drag, which often
-    waits for something else, would get less than its half.
-    """
-    since = getattr(_making, "since", None)
-    if since is None:  # another thread, on which nobody waits for a page
-        return
-    if hands.count():
-        time.sleep(REST * (time.thread_time() - since))
-    _making.since = time.thread_time()
 
 
 def _write_documents_aside() -> None:

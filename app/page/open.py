@@ -6,8 +6,9 @@ from html import escape
 import panel as pn
 
 from app.drawing.wheel import data_url, picture_of_wheel
-from app.page.admission import give_way, is_made
+from app.page.made import is_made
 from app.page.page import Page
+from app.pipeline.hands import give_way
 from app.pipeline.pipeline import Pipeline
 from app.recall.presets import Presets
 from app.server.process import shared

@@ -7,7 +7,7 @@ from time import monotonic
 import panel as pn
 from panel.io.state import set_curdoc
 
-from app.features import features
+from app.features import FEATURES
 from app.page.address import Address
 from app.page.saving import Saving
 from app.recall.presets import Presets
@@ -92,7 +92,7 @@ class Page:
         for view in (self.tiles, self.spectrum):
             view.pane.styles = {"visibility": "hidden"}  # axes of nothing
         self.panels = Panels(self.experiment, catalogue, self.notices.add)
-        self.features = tuple(make(self) for make in features())
+        self.features = tuple(make(self) for make in FEATURES)
         self._connect()
 
     # ---- life ----

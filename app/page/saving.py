@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from threading import Thread
 
-from app.pipeline.work import sentence
 from app.views.shell import Saver
+from app.words import sentence
 
 
 class Saving:

@@ -15,6 +15,7 @@ from app.engine.engine import g_key
 from app.pipeline import work
 from app.pipeline.lanes import DOSE
 from app.pipeline.meter import Meter
+from app.pipeline.prepared import only_dose_differs
 from app.pipeline.wiener import Weighting
 from app.state.request import Request
 
@@ -63,7 +64,7 @@ class Dosing:
         Returns the weighting that goes on then, else None.
         """
         pipeline, last = self._pipeline, self._pipeline.prepared
-        if last is None or not work.only_dose_differs(last.request, request):
+        if last is None or not only_dose_differs(last.request, request):
             self.stop()
             return None
         if last.sidebands is None or not shown or self._there(request, last.found.calibration):

@@ -7,15 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.engine.gauge import model
 from app.engine.uploads import EXPORTS
 from app.pipeline.copies import keep
+from app.pipeline.prepared import Prepared, usable_sideband
 from app.pipeline.summary import settled_sources
-from app.pipeline.work import Prepared, usable_sideband
 from app.state.request import Request
 from recon.batch.versions import versions
+from recon.device.backend import model
 from recon.io.results import write_results, write_tiff
-from recon.sums.either import electrons
+from recon.scan.kinds import electrons
 
 KINDS = {"tiff": (".tiff", "image/tiff"), "hdf5": (".h5", "application/x-hdf5")}
 """Suffix and media type of each kind of file."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from weakref import ref
 
-from app.pipeline import work
+from app import words
 from app.pipeline.jobs import Context
 from app.pipeline.lanes import EXTRA
 from app.pipeline.meter import Meter
@@ -95,7 +95,7 @@ class Extras:
                     raise
                 except Exception as error:
                     # One that fails keeps none of the others back, and says why once.
-                    pipeline.board.publish([(topic, None), ("error", work.sentence(error))])
+                    pipeline.board.publish([(topic, None), ("error", words.sentence(error))])
                     self._made[topic] = key
                     continue
                 meter.check()
@@ -105,7 +105,7 @@ class Extras:
         def done(result, error, seconds):
             meter.end()
             if error is not None and not isinstance(error, Cancelled):
-                pipeline.board.publish([("error", work.sentence(error))])
+                pipeline.board.publish([("error", words.sentence(error))])
 
         pipeline.service.submit(pipeline.session, EXTRA, run, done, delay=delay)
 

@@ -4,6 +4,8 @@ What a slider sends sixty times a second is more than can be drawn where several
 event loop would do little else than take over values that nobody sees.
 """
 
+import time
+from threading import local
 from time import monotonic
 from weakref import WeakKeyDictionary
 
@@ -39,3 +41,24 @@ class Hands:
 
 hands = Hands()
 """Of this process."""
+
+
+REST = 2.0
+"""Time in which a page's making rests while a hand moves, for each second that it has computed."""
+
+
+_making = local()
+
+
+def give_way() -> None:
+    """Let pages that are dragged go first; called between the parts of a page that is made aside.
+
+    Threads that compute take turns at the interpreter's lock, and that of a drag, which often
+    waits for something else, would get less than its half.
+    """
+    since = getattr(_making, "since", None)
+    if since is None:  # another thread, on which nobody waits for a page
+        return
+    if hands.count():
+        time.sleep(REST * (time.thread_time() - since))
+    _making.since = time.thread_time()

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.pipeline import work
+from app import words
 from app.pipeline.lanes import ASIDE
 from app.pipeline.meter import Meter
+from app.pipeline.prepared import Prepared, preparation
 from app.state.request import Request
 from recon.errors import Cancelled
 
@@ -23,7 +24,7 @@ class Context:
     """What a job works on, all of it a snapshot."""
 
     engine: Any
-    prepared: work.Prepared
+    prepared: Prepared
     request: Request
     """As far as it can be met with what is prepared."""
     meter: Meter
@@ -72,7 +73,7 @@ class Job:
     adopt: Callable[[object, object], None] | None = None
     made_for: Callable[[Request], object] = lambda request: None
     what: str = "the settings"
-    about: Callable[[Request], object] = work.preparation
+    about: Callable[[Request], object] = preparation
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Aside:
         pipeline.board.tell([("aside", None)])
         if error is not None:
             if not isinstance(error, Cancelled):
-                pipeline.board.tell([("error", work.sentence(error))])
+                pipeline.board.tell([("error", words.sentence(error))])
             return
         now = pipeline.experiment.request()
         another = now.reading.dataset != context.request.reading.dataset
@@ -141,7 +142,7 @@ class Aside:
         pipeline.board.tell([(job.topic, result)])
         if job.adopt is None:
             return
-        same = work.preparation(now) == work.preparation(context.request)
+        same = preparation(now) == preparation(context.request)
         if same and job.made_for(now) == job.made_for(context.request):
             job.adopt(pipeline.experiment, result)
         else:

@@ -2,10 +2,12 @@
 
 from app.pipeline.chart import Chart
 from app.pipeline.jobs import Context
+from app.pipeline.prepared import usable_sideband
 from app.pipeline.results import LabelledImage
-from app.pipeline.work import length, usable_sideband
+from app.words import length
 from recon.device.backend import on_host
-from recon.sums.either import is_dense
+from recon.scan.kinds import is_dense
+from recon.ssb import build
 
 SPLIT = 1
 """Seed of the halves: another than that of thinning, or both would draw alike."""
@@ -100,12 +102,11 @@ def denoised(context: Context) -> LabelledImage:
 def tilt_corrected(context: Context) -> LabelledImage:
     """The bright field of all pixels, each shifted back, on a lattice of its own."""
     from recon.ssb import parallax
-    from recon.sums import dense as frames_sums
 
     g, request, scan = context.g, context.request, context.prepared.scan
     events = scan.events
     dense = is_dense(events)
-    make = frames_sums.tilt_corrected_dense if dense else parallax.tilt_corrected
+    make = build.tilt_corrected_dense if dense else parallax.tilt_corrected
     upsample = request.noise.upsample
 
     def work():

@@ -1,10 +1,9 @@
 """The scan that a session has open: chosen, read, and where each of its values comes from."""
 
+from app import words
 from app.engine.catalogue import DEMO
-from app.pipeline import summary as opening
-from app.pipeline import work
 from app.pipeline.lanes import SLOW
-from app.state import question
+from app.state import following, origin, question
 from app.state.filling import FOUND
 from app.state.request import Reading
 from recon.errors import Cancelled
@@ -69,7 +68,7 @@ class OpenScan:
         if error is not None:
             asked = question.question_of(error)
             if not isinstance(error, Cancelled):
-                pipeline.board.tell([("question", asked), ("error", work.sentence(error))])
+                pipeline.board.tell([("question", asked), ("error", words.sentence(error))])
             # A question is answered by what is set now.
             if asked is None:
                 self.fall_back()
@@ -79,8 +78,8 @@ class OpenScan:
         if self.reading is None or self.reading.dataset != reading.dataset:
             with experiment.fill(FOUND):
                 if self._chosen:
-                    opening.forget_region(experiment)
-                self.sources = opening.fill(experiment.scan, events.metadata, self.sources)
+                    following.forget_region(experiment)
+                self.sources = origin.fill(experiment.scan, events.metadata, self.sources)
         self.reading = reading
         pipeline.opened()
 

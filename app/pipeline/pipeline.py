@@ -13,8 +13,8 @@ from collections.abc import Callable
 from itertools import count
 from time import monotonic
 
-from app.pipeline import summary as opening
-from app.pipeline import work
+from app import words
+from app.pipeline import summary, work
 from app.pipeline.board import Board, Callback
 from app.pipeline.dose_drafts import Dosing
 from app.pipeline.extra_table import EXTRAS
@@ -24,6 +24,8 @@ from app.pipeline.lanes import DERIVED, QUICK, SLOW, ComputeService
 from app.pipeline.meter import Meter
 from app.pipeline.open_scan import OpenScan
 from app.pipeline.pacing import FrameWindow
+from app.pipeline.prepared import Prepared, drawing, preparation
+from app.state import following
 from app.state.experiment import Experiment
 from app.state.filling import FOLLOWS, FOUND
 from app.state.request import Request
@@ -85,7 +87,7 @@ class Pipeline:
         self._changed_at = 0.0
         self._meters = {lane: Meter(self.board.progress) for lane in (SLOW, DERIVED)}
         self._said: tuple = ()
-        self.prepared: work.Prepared | None = None
+        self.prepared: Prepared | None = None
         self.aside, self.extras, self._dosing = Aside(self), Extras(self, EXTRAS), Dosing(self)
         self.also: set[str] = set()
         """Topics of extras that are shown beside the slots."""
@@ -200,7 +202,7 @@ class Pipeline:
         self._changed_at = monotonic()
         self._scan.changed(events)
         with self.experiment.fill(FOLLOWS):
-            opening.react(self.experiment, events)
+            following.react(self.experiment, events)
         self._take_up()
 
     def _take_up(self) -> None:
@@ -219,13 +221,13 @@ class Pipeline:
         """Submit what `request` has made stale."""
         if request.reading != self._scan.reading:
             return
-        if self._new(SLOW, work.preparation(request)):
+        if self._new(SLOW, preparation(request)):
             self._prepare(request)
         prepared = self.prepared
         if prepared is None or self._asked.get("ready") is not prepared:
             return
-        drawing = work.drawing(request, self._contrasts())
-        if prepared.sidebands is not None and self._new(QUICK, drawing):
+        wanted = drawing(request, self._contrasts())
+        if prepared.sidebands is not None and self._new(QUICK, wanted):
             self._redraw(request, "draft")
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
@@ -258,27 +260,27 @@ class Pipeline:
         self._asked.pop("ready", None)
         self.extras.stop()  # they hold what they are made of
 
-    def _ready(self, prepared: work.Prepared, request: Request, meter) -> None:
+    def _ready(self, prepared: Prepared, request: Request, meter) -> None:
         if not self.is_latest(SLOW, meter):
             return
         self._dosing.stop()
         self.prepared = self._asked["ready"] = prepared
         with self.experiment.fill(FOUND):
-            opening.take_over(self.experiment.scan, request, prepared.found)
-        self._scan.sources = opening.settled_sources(self._scan.sources, prepared.found)
+            summary.take_over(self.experiment.scan, request, prepared.found)
+        self._scan.sources = summary.settled_sources(self._scan.sources, prepared.found)
         self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
-            self._new(QUICK, work.drawing(request, self._contrasts()))
+            self._new(QUICK, drawing(request, self._contrasts()))
             self._redraw(request, "exact")
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
         self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
 
-    def _advise(self, prepared: work.Prepared) -> None:
+    def _advise(self, prepared: Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""
         found = prepared.found
-        said = opening.advice(found), found.orientation_statement
+        said = summary.advice(found), found.orientation_statement
         said += self.engine.placed.statements(prepared.scan.key)
         self.board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said
@@ -308,7 +310,7 @@ class Pipeline:
 
         self.service.submit(self.session, QUICK, redraw, done, delay=delay, yielding=yielding)
 
-    def _prepare_again(self, prepared: work.Prepared) -> None:
+    def _prepare_again(self, prepared: Prepared) -> None:
         if prepared is self.prepared:
             self._asked.pop(SLOW, None)
             self._follow(self.experiment.request())
@@ -362,4 +364,4 @@ class Pipeline:
     def fail(self, error: BaseException) -> None:
         """Say what went wrong; safe from any thread."""
         if not isinstance(error, Cancelled):
-            self.board.publish([("error", work.sentence(error))])
+            self.board.publish([("error", words.sentence(error))])

@@ -10,8 +10,8 @@ import numpy as np
 
 from app.pipeline.chart import Chart
 from app.pipeline.jobs import Context
+from app.pipeline.prepared import usable_sideband
 from app.pipeline.results import Flatness
-from app.pipeline.work import usable_sideband
 from app.state.aberrations import rounded
 from app.state.request import Request
 from recon.device.backend import CPU

@@ -284,33 +284,6 @@ class Status:
         return " · ".join(parts)
 
 
-@dataclass(frozen=True)
-class DeviceState:
-    """What computes, and how full its memory is."""
-
-    name: str
-    """Such as "NVIDIA H200", or "CPU, 2 threads"."""
-    used: int | None
-    """[bytes]; None where the device does not say."""
-    total: int | None
-    """[bytes]"""
-    details: tuple[str, ...] = ()
-    """Lines on what takes the memory, and why it is not the GPU."""
-
-    @property
-    def line(self) -> str:
-        """How full it is, such as "12.3 of 139 GB"; empty where that is not known."""
-        if self.used is None or not self.total:
-            return ""
-        used, total = (size / 1e9 for size in (self.used, self.total))
-        return f"{used:.1f} of {total:.{0 if total >= 10 else 1}f} GB"
-
-    @property
-    def fraction(self) -> float:
-        """How full it is, 0 to 1."""
-        return min(1.0, self.used / self.total) if self.used is not None and self.total else 0.0
-
-
 def short_count(count: int) -> str:
     """A large count in three digits, such as "14.7 M"."""
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

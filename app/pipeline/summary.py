@@ -1,87 +1,15 @@
 """What a newly opened scan's file says, taken over into the session's state."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from app.engine.engine import Found, Scan
 from app.engine.geometry import onto_whole_detector
 from app.pipeline.results import Pacbed, ScanSummary
-from app.state import question
-from app.state.experiment import Experiment
+from app.state.origin import DISC, ESTIMATED, FIT, ORIENTATION, from_metadata
 from app.state.scan import ScanState
-from recon.sums.either import electrons, stated
-
-FILE, LINK, ENTERED = "file", "link", "entered"
-FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the COM", "unknown"
-
-ORIENTATION = ("rotation_deg", "transpose")
-DISC = ("centre_y", "centre_x", "radius")
-
-
-def from_metadata(metadata: Mapping[str, Any]) -> dict[str, float | bool]:
-    """`ScanState`'s calibration values as far as a file's metadata has them, in its units."""
-    known: dict[str, Any] = {}
-    if (energy := metadata.get("energy")) is not None:
-        known["energy_kev"] = energy / 1e3
-    if (angle := metadata.get("semiangle_cutoff")) is not None:
-        known["semiangle_mrad"] = angle
-    if (sampling := metadata.get("scan_sampling")) is not None:
-        known["scan_step_y"], known["scan_step_x"] = sampling
-    if (centre := metadata.get("centre")) is not None:
-        known["centre_y"], known["centre_x"] = centre
-    if (radius := metadata.get("radius")) is not None:
-        known["radius"] = radius
-    if (rotation := metadata.get("rotation_deg")) is not None:
-        # Any turn is the same as one within half a turn, which the control can show.
-        rotation = float(rotation)
-        known["rotation_deg"] = rotation if abs(rotation) <= 180 else (rotation + 180) % 360 - 180
-        known["transpose"] = bool(metadata.get("transpose", False))
-    return {
-        name: value if name == "transpose" else float(value)
-        for name, value in known.items()
-        if name == "transpose" or _usable(name, value)
-    }
-
-
-def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str]) -> dict:
-    """Fill `scan` for a newly opened file; return where each calibration value comes from.
-
-    Values of a link stay, then those of the file count; what was entered by hand for the scan
-    before stays where the file says nothing, and what the file before said does not. Where the
-    orientation is unknown it is to be found from the centre of mass.
-    """
-    known = from_metadata(metadata)
-    pinned = set(scan.pinned)
-    if pinned.intersection(ORIENTATION):
-        pinned.update(ORIENTATION)
-    values, found = {}, {}
-    for name in scan.CALIBRATION:
-        if name in pinned:
-            found[name] = sources.get(name, LINK)
-        elif name in known:
-            values[name], found[name] = known[name], FILE
-        elif sources.get(name, UNKNOWN) not in (FILE, FIT, ESTIMATED, UNKNOWN):
-            found[name] = sources[name]  # entered, of a link, of a lattice
-        else:
-            values[name], found[name] = scan.param[name].default, UNKNOWN
-    if "auto_orientation" not in pinned:
-        values["auto_orientation"] = found["rotation_deg"] == UNKNOWN
-    scan.param.update(**values)
-    scan.pinned, scan.settled = frozenset(), True
-    return found
-
-
-def found_again(fit_disc: bool, auto_orientation: bool) -> tuple[str, ...]:
-    """Calibration values that are found in the scan rather than set."""
-    return (DISC if fit_disc else ()) + (ORIENTATION if auto_orientation else ())
-
-
-def pins(scan: ScanState) -> frozenset[str]:
-    """What a scan's file must not overwrite when `scan` was restored from an earlier moment."""
-    found = found_again(scan.fit_disc, scan.auto_orientation)
-    return frozenset({*scan.CALIBRATION, "auto_orientation"}.difference(found))
-
+from recon.io import statement
+from recon.scan.kinds import electrons
 
 NAMES = {
     "energy_kev": ("beam energy", "keV"),
@@ -160,22 +88,6 @@ def contradictions(geometry, metadata: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def forget_region(experiment: Experiment) -> None:
-    """Show all of another scan, as it is.
-
-    Margins, zoom, picked frequencies and what was done to its electrons were those of the last.
-    """
-    for state, names in (
-        (experiment.scan, [name for name in experiment.scan.param if name.startswith("crop_")]),
-        (experiment.detector, [n for n in experiment.detector.param if n.startswith("detector_")]),
-    ):
-        state.param.update(**dict.fromkeys(names, 0))
-    treatment = experiment.treatment
-    names = [name for name in treatment.param if name != "name"]
-    treatment.param.update(**{name: treatment.param[name].default for name in names})
-    experiment.display.param.update(frequencies=[], view=None)
-
-
 def take_over(scan: ScanState, request, found: Found) -> None:
     """Show in `scan` the disc and the orientation that were found, where they were asked for."""
     values = {}
@@ -187,26 +99,6 @@ def take_over(scan: ScanState, request, found: Found) -> None:
         values["rotation_deg"] = round(found.rotation_deg, 2)
         values["transpose"] = found.transpose
     scan.param.update(**values)
-
-
-def react(experiment: Experiment, events) -> None:
-    """Change what follows from the user's changes: Param `events` of one of the state's parts.
-
-    A rotation entered by hand ends the search for it; another scan has questions of its own. When
-    only the method of DPC changes, the usual regularisation of the new one takes the place of that
-    of the old one.
-    """
-    changed = {event.name: event.old for event in events}
-    state, dpc = events[0].obj, experiment.dpc
-    if state is experiment.scan:
-        if set(changed).intersection(ORIENTATION) and "auto_orientation" not in changed:
-            state.auto_orientation = False
-        elif set(changed) == {"dataset"}:
-            question.forget(state)
-    elif state is dpc and set(changed) == {"method"}:
-        usual = dpc.USUAL[changed["method"]]
-        if all(getattr(dpc, name) == value for name, value in usual.items()):
-            dpc.param.update(**dpc.USUAL[dpc.method])
 
 
 def settled_sources(sources: Mapping[str, str], found: Found) -> dict[str, str]:
@@ -250,7 +142,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
             )
             if s
         ),
-        found=stated(whole),
+        found=statement(whole),
         notes=(
             *whole.source.notes,
             *contradictions(request.geometry, whole.metadata),
@@ -301,12 +193,3 @@ def _joined(missing):
     result = [name for name in missing if name not in steps]
     result.insert(missing.index(steps[0]), "scan step")
     return result
-
-
-def _usable(name, value) -> bool:
-    bounds = ScanState.param[name].bounds
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
-        return False
-    return isfinite(value) and bounds[0] <= value <= bounds[1]

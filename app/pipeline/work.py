@@ -1,18 +1,16 @@
 """What the pipeline's threads do for one request; each function works on a snapshot."""
 
-import logging
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
-from app.engine.engine import NOTHING, Found, Scan, g_key
+from app.engine.engine import NOTHING, g_key
 from app.engine.health import faults
-from app.pipeline import summary as opening
+from app.pipeline import summary
 from app.pipeline.meter import Meter
+from app.pipeline.prepared import Picks, Prepared, usable_sideband
 from app.pipeline.results import (
     AmplitudeImage,
     ComField,
@@ -26,99 +24,11 @@ from app.pipeline.results import (
 )
 from app.pipeline.wiener import Weighting
 from app.state.request import Request
+from app.words import labels
 from recon.device.backend import CPU, DeviceError
 
 Batch = list[tuple[str, object]]
 Publish = Callable[[Batch], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """All that a redraw needs besides the aberrations."""
-
-    request: Request
-    """What it was prepared for."""
-    scan: Scan
-    found: Found
-    sidebands: object | None
-    """G, None while the calibration has gaps."""
-    scan_sampling: tuple[float, float] | None
-    """(y, x) [Å]"""
-    picks: "Picks"
-    weighting: Weighting = field(default_factory=Weighting)
-
-    def with_(self, request: Request) -> Request:
-        """`request` as far as it can be met with what is prepared."""
-        mine = self.request
-        return replace(
-            request,
-            reading=mine.reading,
-            region=mine.region,
-            treatment=mine.treatment,
-            geometry=mine.geometry,
-            bright_field_pixels=mine.bright_field_pixels,
-        )
-
-
-class Picks:
-    """Power spectrum and tiles' frequencies of one G, made again only when they change."""
-
-    def __init__(self):
-        self._lock = Lock()
-        self._choice, self._found, self._told, self._power = None, None, None, None
-
-    def of(self, engine, g, choice) -> np.ndarray:
-        """(n, 2) int frequencies for a `TileChoice`; the same array while it stays the same."""
-        with self._lock:
-            if choice != self._choice:
-                self._choice, self._found = choice, engine.frequencies(g, choice)
-            return self._found
-
-    def news(self, engine, g, frequencies) -> np.ndarray | None:
-        """(Sy, Sx) power spectrum if it was not told with these frequencies yet."""
-        with self._lock:
-            if self._told is frequencies:
-                return None
-            if self._power is None:
-                self._power = engine.spectrum(g)
-            self._told = frequencies
-            return self._power
-
-
-def preparation(request: Request) -> tuple:
-    """The parts of a request that the slow work depends on."""
-    full = request.sideband == "full"
-    what = request.reading, request.region, request.treatment
-    return *what, request.geometry, request.bright_field_pixels, full
-
-
-LIVE = frozenset({"amplitude", "obf"})
-"""Contrasts that a redraw makes besides the phase, where a slot shows them."""
-
-
-def drawing(request: Request, contrasts) -> tuple:
-    """The parts of a request that a redraw depends on, besides G, with the `contrasts` shown."""
-    return (
-        request.aberrations,
-        request.sideband,
-        request.band_limit,
-        request.tiles,
-        request.noise.wiener,
-        LIVE.intersection(contrasts),
-    )
-
-
-def only_dose_differs(one: Request, other: Request) -> bool:
-    """Whether what is prepared differs in nothing but which electrons are kept."""
-    if one.treatment == other.treatment:
-        return False
-    whole = (replace(each, treatment=each.treatment.at_full_dose()) for each in (one, other))
-    return len({preparation(each) for each in whole}) == 1
-
-
-def usable_sideband(g, wanted: str) -> str:
-    """The sidebands to sum: "full" only once G holds the triple overlap too."""
-    return wanted if g.full or wanted != "full" else "both"
 
 
 def prepare(
@@ -149,8 +59,8 @@ def prepare(
     meter.check()
     publish(
         [
-            ("scan", opening.summary(title, request, scan, found, sources)),
-            ("pacbed", opening.pacbed(pattern, found)),
+            ("scan", summary.summary(title, request, scan, found, sources)),
+            ("pacbed", summary.pacbed(pattern, found)),
             ("device", engine.gauge.state()),
         ]
     )
@@ -163,7 +73,7 @@ def prepare(
         g = engine.sidebands(scan, *wanted, meter.begin(task), let_go)
     meter.check()
     expected = weighting.carried_over() if weighting else Weighting()
-    return Prepared(request, scan, found, g, opening.sampling_of(request), Picks(), expected)
+    return Prepared(request, scan, found, g, summary.sampling_of(request), Picks(), expected)
 
 
 def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
@@ -304,32 +214,3 @@ def numbered(batch: Batch, sequence: int) -> Batch:
         (topic, replace(value, sequence=sequence) if topic == "phase" else value)
         for topic, value in batch
     ]
-
-
-def labels(frequencies, scan_shape, sampling) -> tuple[str, ...]:
-    """The period of each object frequency in words."""
-    extent = np.array(scan_shape) * np.array(sampling)
-    q = np.linalg.norm(np.asarray(frequencies).reshape(-1, 2) / extent, axis=1)
-    return tuple(length(1 / value) if value else "DC" for value in q)
-
-
-def length(angstrom: float) -> str:
-    """A length in three digits, in Å, nm or µm."""
-    for unit, scale in (("µm", 1e4), ("nm", 10.0)):
-        if angstrom >= 10 * scale:
-            return f"{angstrom / scale:.3g} {unit}"
-    return f"{angstrom:.3g} Å"
-
-
-def sentence(error: BaseException) -> str:
-    """An error in one sentence for the user; what nobody expected goes to the log too."""
-    if isinstance(error, MemoryError):
-        return "There is not enough memory for this: crop or bin the scan, or take fewer pixels."
-    if isinstance(error, ValueError | DeviceError) and str(error):
-        return str(error)
-    if isinstance(error, OSError):
-        name = os.path.basename(str(error.filename or ""))
-        why = error.strerror or str(error).rstrip(".")
-        return f"{why}{f': {name}' if name else ''}."
-    logging.getLogger(__name__).error("Unexpected failure", exc_info=error)
-    return f"This failed unexpectedly ({type(error).__name__}: {error}); the log has the details."

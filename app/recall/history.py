@@ -8,10 +8,10 @@ says) belongs to the step that caused it. Another control begins another step.
 from collections.abc import Callable
 from time import monotonic
 
-from app.pipeline.summary import ENTERED, pins
 from app.recall.moment import DATASET, SILENT, Key, Moment, differences, in_words
 from app.state.experiment import Experiment
 from app.state.filling import FOUND, RESTORED
+from app.state.origin import ENTERED, pins
 
 REST_S = 0.5
 """A hand that has not moved for so long rests."""

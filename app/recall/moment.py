@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import param
 
 from app.engine.catalogue import DEMO
-from app.pipeline.summary import found_again
 from app.state.experiment import Experiment
+from app.state.origin import found_again
 
 Key = tuple[str, str]
 """(part, parameter), such as ("aberrations", "defocus")."""

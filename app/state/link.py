@@ -11,8 +11,8 @@ from math import isfinite
 
 import param
 
-from app.pipeline.summary import found_again
 from app.state.experiment import Experiment
+from app.state.origin import found_again
 
 SHORT = {
     "energy_kev": "energy",

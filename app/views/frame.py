@@ -8,7 +8,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
 
 from app.drawing.display import Extent
-from app.page.admission import give_way
+from app.pipeline.hands import give_way
 from app.views.assets import asset
 from app.views.component import number
 

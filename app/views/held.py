@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import param
 
-from app.state.experiment import CONTRASTS, DisplayState
+from app.state.display import CONTRASTS, DisplayState
 from app.views.assets import asset
 from app.views.frame import Link
 from app.views.shell import _Part

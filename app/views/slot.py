@@ -5,7 +5,7 @@ import panel as pn
 from panel.io import hold
 
 from app.drawing.wheel import picture_of_wheel
-from app.state.experiment import COLOUR_MAPS, CONTRASTS, DisplayState
+from app.state.display import COLOUR_MAPS, CONTRASTS, DisplayState
 from app.views.assets import asset
 from app.views.contrasts import TOPICS, changed, chart_of, kind, label, scan_image, waiting
 from app.views.controls import Controls, spec

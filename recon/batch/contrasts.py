@@ -8,10 +8,11 @@ from recon.device.backend import on_host
 from recon.errors import Unfitted
 from recon.quality.halves import split_half
 from recon.quality.ring_correlation import CRITERIA
+from recon.scan.kinds import ScanData, is_dense
+from recon.ssb.build import tilt_corrected
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import single_sideband
 from recon.ssb.prior_fit import estimate_prior
-from recon.sums.either import ScanData, is_dense, tilt_corrected
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.engine.building_g import planned, required
-from app.engine.gauge import model
 from app.engine.treatment import finer, left_in, without_faults
 from app.pipeline.summary import contradictions
 from app.server.config import limit_gpu, limit_threads, threads_from
@@ -19,27 +17,20 @@ from recon.batch.fitting import fit_to_data, orientation_record
 from recon.batch.sources import COMMAND, ESTIMATE, FILE, FIT, Sources
 from recon.batch.versions import versions
 from recon.calibration import Calibration
-from recon.device.backend import CPU, DeviceError, choose, on_host
+from recon.device.backend import CPU, DeviceError, choose, model, on_host
 from recon.dpc.integrate import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
 from recon.errors import DiscNotFound
 from recon.geometry.disc import fit_disc
-from recon.io import open_scan
+from recon.io import open_scan, statement
 from recon.io.results import write_results
 from recon.optics import Aberrations
+from recon.orientation.either import orientations
 from recon.quality.health import faulty_pixels
+from recon.scan.kinds import ScanData, electrons, is_dense
+from recon.ssb.build import build_g, planned, required
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.sums.com import scan_deflection
-from recon.sums.either import (
-    ScanData,
-    build_g,
-    centre_of_mass,
-    electrons,
-    is_dense,
-    orientations,
-    pacbed,
-    presets,
-    stated,
-)
+from recon.sums.either import centre_of_mass, pacbed, presets
 
 DPC = {
     "highpass": HIGHPASS,
@@ -278,7 +269,7 @@ def _reconstruct(events, choices, device, report):
         "frame_shape": list(events.frame_shape),
         "electrons": electrons(events),
         "pixels_left_out": 0 if events.excluded is None else int(events.excluded.sum()),
-        "statement": stated(events),
+        "statement": statement(events),
         "treatment": [*treatment, *straight, *told],
         "faulty_pixels": {
             "hot": int(hot.sum()),

@@ -24,6 +24,7 @@ import numpy as np
 import scipy.fft
 
 import recon.kernels.cpu
+from recon.kernels import threads
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -384,3 +385,15 @@ def _brief(error) -> str:
     """The first line of what an error says, without a full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def model(device: Device) -> str:
+    """What a device is called, such as "NVIDIA H200", or "CPU, 2 threads"."""
+    if device is CPU:
+        number = threads()
+        return f"CPU, {number} {'thread' if number == 1 else 'threads'}"
+    try:
+        return describe(device).partition(",")[0]
+    except Exception:
+        _log.debug("The device does not say what it is.", exc_info=True)
+        return "GPU"

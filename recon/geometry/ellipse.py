@@ -8,7 +8,7 @@ from scipy import ndimage, optimize, stats
 
 from recon.device.backend import on_host
 from recon.errors import DiscNotFound, Unfitted
-from recon.geometry.disc import (
+from recon.geometry.circle import (
     FEWEST_ELECTRONS,
     WEAKEST_STEP,
     bright_spots,

@@ -8,6 +8,7 @@ SUFFIXES and `write(path, events, ...)`.
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from recon.device.backend import amount
 from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.io import checksum
-from recon.io.dense import hint, is_dense, names, open_frames, open_scan
+from recon.io.dense import hint, is_dense, names, open_frames
 from recon.io.dense.side_files import with_side_file
 from recon.io.events import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5, t3p, timepix3
 from recon.io.events.sparse import events_from_sparse
@@ -26,6 +27,8 @@ from recon.io.scanning import pair
 from recon.io.told import checked, refuse_matlab
 from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
+from recon.scan.gaps import without_gaps
+from recon.scan.low_counts import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
 
 __all__ = [
     "READERS",
@@ -213,3 +216,55 @@ def describe(scan: ElectronEvents | DenseFrames) -> dict:
             "max": int(counts.max()),
         },
     }
+
+
+FEW = 1 << 20
+"""Electrons for which there is always room."""
+
+
+def open_scan(
+    path, *, scan_shape=None, keep_flyback=None, progress=None, **options
+) -> ElectronEvents | DenseFrames:
+    """A scan in any known format, as events where that is what it holds or can be told exactly.
+
+    Parameters
+    ----------
+    path : path-like
+        Electron events or dense frames; recognised by content.
+    scan_shape : (Sy, Sx), optional
+        Scan positions, in place of what the file says.
+    keep_flyback
+        For files of events, as for `recon.io.open_events`.
+    **options
+        As for `recon.io.open_events` or `open_frames`.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    ElectronEvents or DenseFrames
+        Frames of counts so low that events take less memory become events, exactly: a pixel with
+        two counts gives two electrons. Others are read from the file when they are needed.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is missing, of another kind, damaged, or has to be told its scan shape.
+    """
+    path = Path(path)
+    if not is_dense(path):
+        return open_events(
+            path, scan_shape=scan_shape, keep_flyback=keep_flyback, progress=progress, **options
+        )
+    tell = progress or (lambda fraction: None)
+    frames = open_frames(
+        path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part), **options
+    )
+    if not takes_less_as_events(frames):
+        return frames
+    try:
+        most = max(frames.nbytes // EVENT_BYTES, FEW)
+        return events_from_frames(frames, lambda part: tell(0.5 + 0.5 * part), most)
+    except NoCounts as refusal:
+        notes = *frames.source.notes, f"{refusal} They are used as dense frames."
+        return replace(frames, source=replace(frames.source, notes=notes))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from recon.sums.window import HANN
+
 CHANCE = 0.01
 """Cases of two images of noise in which some ring is taken for an agreement, at most."""
 
-HANN = 1 + 2 * (4 / 9 + 1 / 36)
-"""Frequencies along an axis that a Hann window makes one independent number of."""
 
 LEAST_WIDTH, MOST_RINGS = 2, 64
 """Of `ring_width`: pixels of the spectrum, and rings up to the limit."""

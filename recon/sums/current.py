@@ -12,7 +12,8 @@ import numpy as np
 import scipy.fft
 
 from recon.calibration import Calibration
-from recon.quality.ring_correlation import HANN
+from recon.sums import outliers
+from recon.sums.window import HANN
 
 SURE = 5.0
 """Standard deviations by which noise of the current has to exceed that of counting."""
@@ -207,8 +208,6 @@ def _change(totals, empty):
 
 def empty_frames(totals, counted: bool = True) -> np.ndarray:
     """(Sy, Sx) bool: frames that hold nothing, where chance would leave hardly any so."""
-    from recon.sums import outliers  # whose package knows of G
-
     totals = np.asarray(totals, float)
     nothing = totals == 0
     return outliers.empty(totals, nothing, outliers.dispersion_of(totals, counted, nothing))

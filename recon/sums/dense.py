@@ -8,13 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device
 from recon.kernels.host import frames as kernels
-from recon.optics import Aberrations
 from recon.scan.frames import DenseFrames
-from recon.ssb.bright_field import bright_field
-from recon.ssb.gfunction import Sidebands, sidebands_of_planes
-from recon.ssb.parallax import TiltCorrected, tilt_corrected_planes
 from recon.sums.current import BeamCurrent, beam_current
 
 
@@ -203,87 +198,6 @@ def current_of_planes(planes, scan_shape, calibration: Calibration) -> BeamCurre
     halves = np.stack([planes[:middle].sum(axis=0), planes[middle:].sum(axis=0)])
     halves = halves.reshape(2, *scan_shape)
     return beam_current(halves.sum(axis=0), calibration, halves=halves)
-
-
-def build_sidebands_dense(
-    frames: DenseFrames,
-    calibration: Calibration,
-    pixels_across: int = 18,
-    *,
-    full: bool = False,
-    half: bool = False,
-    device: Device = CPU,
-    progress=None,
-) -> Sidebands:
-    """Transform a scan's dense frames to G, kept only on the sidebands.
-
-    Parameters
-    ----------
-    frames : DenseFrames
-        Counts or any measure of intensity; read once, in slabs.
-    device : Device
-        Where G is made and kept.
-    progress : callable, optional
-        Called with the fraction done; may raise `Cancelled`.
-
-    Others, and what is raised, as for `recon.ssb.gfunction.build_sidebands`: of the same data as
-    events, this is the same G.
-    """
-    tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
-    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
-    return sidebands_of_planes(
-        lambda start, stop: planes[start:stop],
-        frames.scan_shape,
-        disc,
-        calibration,
-        total,
-        full=full,
-        half=half,
-        device=device,
-        current=current_of_planes(planes, frames.scan_shape, calibration),
-        progress=lambda f: tell(0.5 + 0.5 * f),
-    )
-
-
-def tilt_corrected_dense(
-    frames: DenseFrames,
-    calibration: Calibration,
-    aberrations: Aberrations,
-    pixels_across: int = 18,
-    *,
-    device: Device = CPU,
-    progress=None,
-    **options,
-) -> TiltCorrected:
-    """Tilt-corrected bright field of a scan's dense frames.
-
-    Parameters
-    ----------
-    frames : DenseFrames
-        Counts or any measure of intensity; read once, in slabs.
-    device : Device
-        Where the image is made and kept.
-    progress : callable, optional
-        Called with the fraction done; may raise `Cancelled`.
-
-    Others, and what is raised, as for `recon.ssb.parallax.tilt_corrected`: of the same data as events,
-    this is the same image.
-    """
-    tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
-    planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
-    return tilt_corrected_planes(
-        lambda start, stop: planes[start:stop],
-        frames.scan_shape,
-        disc,
-        calibration,
-        aberrations,
-        device=device,
-        current=current_of_planes(planes, frames.scan_shape, calibration),
-        progress=lambda f: tell(0.5 + 0.5 * f),
-        **options,
-    )
 
 
 def _flat(frames, progress):

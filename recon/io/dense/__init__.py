@@ -26,10 +26,8 @@ from recon.io.dense.side_files import with_side_file
 from recon.io.files.unchanged import Unchanged
 from recon.io.files.words import sentence
 from recon.io.told import checked, refuse_matlab
-from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
 from recon.scan.gaps import without_gaps
-from recon.scan.low_counts import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
 
 READERS = (dectris, hdf5, zarr_arrays, npy, blo, empad, merlin, dm_frames, mrc, tvips)
 """In the order in which they are asked: the surest sign first."""
@@ -39,59 +37,6 @@ LARGEST_DETECTOR = 1 << 27
 
 LARGEST_SCAN = 1 << 28
 """Positions; a row of them takes 2 GB."""
-
-FEW = 1 << 20
-"""Electrons for which there is always room."""
-
-
-def open_scan(
-    path, *, scan_shape=None, keep_flyback=None, progress=None, **options
-) -> ElectronEvents | DenseFrames:
-    """A scan in any known format, as events where that is what it holds or can be told exactly.
-
-    Parameters
-    ----------
-    path : path-like
-        Electron events or dense frames; recognised by content.
-    scan_shape : (Sy, Sx), optional
-        Scan positions, in place of what the file says.
-    keep_flyback
-        For files of events, as for `recon.io.open_events`.
-    **options
-        As for `recon.io.open_events` or `open_frames`.
-    progress : callable, optional
-        Called with the fraction done; may raise `Cancelled`.
-
-    Returns
-    -------
-    ElectronEvents or DenseFrames
-        Frames of counts so low that events take less memory become events, exactly: a pixel with
-        two counts gives two electrons. Others are read from the file when they are needed.
-
-    Raises
-    ------
-    UnreadableFile
-        If the file is missing, of another kind, damaged, or has to be told its scan shape.
-    """
-    from recon.io import open_events
-
-    path = Path(path)
-    if not is_dense(path):
-        return open_events(
-            path, scan_shape=scan_shape, keep_flyback=keep_flyback, progress=progress, **options
-        )
-    tell = progress or (lambda fraction: None)
-    frames = open_frames(
-        path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part), **options
-    )
-    if not takes_less_as_events(frames):
-        return frames
-    try:
-        most = max(frames.nbytes // EVENT_BYTES, FEW)
-        return events_from_frames(frames, lambda part: tell(0.5 + 0.5 * part), most)
-    except NoCounts as refusal:
-        notes = *frames.source.notes, f"{refusal} They are used as dense frames."
-        return replace(frames, source=replace(frames.source, notes=notes))
 
 
 def is_dense(path) -> bool:

@@ -1,0 +1,25 @@
+"""Parts of the page that each do one thing beside the sliders: a fit, a report, a comparison.
+
+A feature takes the `Page` it belongs to, owns its views, asks for work through
+`page.pipeline.aside`, and hears of every result. The page knows nothing of what it does.
+"""
+
+
+class Feature:
+    """What the page calls of a feature; each part may be left out."""
+
+    sheets: tuple[str, ...] = ()
+    """Names of the sheet's pages whose buttons are this feature's."""
+
+    def take(self, topic: str, value) -> None:
+        """Hear of a result, on the session's thread."""
+
+    def act(self, sheet: str, key: str, action: str) -> None:
+        """Do what a button of the sheet says."""
+
+    def roots(self) -> dict:
+        """Views by their names in assets/page.html."""
+        return {}
+
+    def close(self) -> None:
+        """Let go of everything."""

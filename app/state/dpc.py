@@ -1,0 +1,56 @@
+"""What the user sets of the integration of the centre of mass."""
+
+import param
+
+from recon.dpc import integrate as defaults
+
+
+class DpcState(param.Parameterized):
+    """Regularisation of the phase from the centre of mass."""
+
+    method = param.Selector(
+        default="iterative", objects=["iterative", "direct"], label="Integration"
+    )
+    highpass = param.Number(
+        defaults.HIGHPASS,
+        bounds=(0, 100),
+        softbounds=(0, 0.02),
+        step=1e-4,
+        label="High-pass λ₁ (1/step²)",
+        doc="Damps small spatial frequencies, in cycles for each scan step.",
+    )
+    lowpass = param.Number(
+        defaults.LOWPASS,
+        bounds=(0, 1e5),
+        softbounds=(0, 500),
+        step=1,
+        label="Low-pass λ₂ (step²)",
+        doc="Damps large spatial frequencies.",
+    )
+    step = param.Number(
+        defaults.STEP,
+        bounds=(0.01, 2),
+        softbounds=(0.05, 1),
+        step=0.05,
+        label="Step of an iteration",
+    )
+    iterations = param.Integer(
+        defaults.ITERATIONS,
+        bounds=(1, 2000),
+        softbounds=(1, 100),
+        label="Iterations",
+        doc="Also a high-pass.",
+    )
+    USUAL = {  # noqa: RUF012 - Param does not touch it
+        "iterative": {"highpass": defaults.HIGHPASS, "lowpass": defaults.LOWPASS},
+        "direct": {"highpass": defaults.DIRECT_HIGHPASS, "lowpass": defaults.DIRECT_LOWPASS},
+    }
+    """Regularisation that suits each method, where the user has not set another."""
+
+    padding = param.Number(
+        defaults.PADDING,
+        bounds=(1, 4),
+        step=0.5,
+        label="Padding",
+        doc="Of the scan, along each axis.",
+    )

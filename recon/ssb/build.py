@@ -1,0 +1,158 @@
+"""G and the tilt-corrected bright field of a scan of either kind."""
+
+from dataclasses import replace
+
+from recon.calibration import Calibration
+from recon.device.backend import CPU, Device
+from recon.optics import Aberrations
+from recon.scan.frames import DenseFrames
+from recon.scan.kinds import ScanData, electrons, is_dense
+from recon.ssb.bright_field import bright_field
+from recon.ssb.gfunction import Sidebands, sidebands_of_planes
+from recon.ssb.parallax import TiltCorrected, tilt_corrected_planes
+from recon.sums.dense import binned_planes, current_of_planes
+
+
+def build_g(scan: ScanData, calibration, pixels: int, device, **options):
+    """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
+    if is_dense(scan):
+        from recon.sums.dense import build_sidebands_dense
+
+        return build_sidebands_dense(scan, calibration, pixels, device=device, **options)
+    from recon.ssb.gfunction import build_sidebands
+
+    return build_sidebands(scan, calibration, pixels, **options)
+
+
+def tilt_corrected(scan: ScanData, calibration, aberrations, pixels: int, device, **options):
+    """Tilt-corrected bright field: of events on their device, of frames on the one named."""
+    if is_dense(scan):
+        from recon.sums.dense import tilt_corrected_dense
+
+        return tilt_corrected_dense(
+            scan, calibration, aberrations, pixels, device=device, **options
+        )
+    from recon.ssb import parallax
+
+    return parallax.tilt_corrected(scan, calibration, aberrations, pixels, **options)
+
+
+def build_sidebands_dense(
+    frames: DenseFrames,
+    calibration: Calibration,
+    pixels_across: int = 18,
+    *,
+    full: bool = False,
+    half: bool = False,
+    device: Device = CPU,
+    progress=None,
+) -> Sidebands:
+    """Transform a scan's dense frames to G, kept only on the sidebands.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+        Counts or any measure of intensity; read once, in slabs.
+    device : Device
+        Where G is made and kept.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Others, and what is raised, as for `recon.ssb.gfunction.build_sidebands`: of the same data as
+    events, this is the same G.
+    """
+    tell = progress or (lambda fraction: None)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
+    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    return sidebands_of_planes(
+        lambda start, stop: planes[start:stop],
+        frames.scan_shape,
+        disc,
+        calibration,
+        total,
+        full=full,
+        half=half,
+        device=device,
+        current=current_of_planes(planes, frames.scan_shape, calibration),
+        progress=lambda f: tell(0.5 + 0.5 * f),
+    )
+
+
+def tilt_corrected_dense(
+    frames: DenseFrames,
+    calibration: Calibration,
+    aberrations: Aberrations,
+    pixels_across: int = 18,
+    *,
+    device: Device = CPU,
+    progress=None,
+    **options,
+) -> TiltCorrected:
+    """Tilt-corrected bright field of a scan's dense frames.
+
+    Parameters
+    ----------
+    frames : DenseFrames
+        Counts or any measure of intensity; read once, in slabs.
+    device : Device
+        Where the image is made and kept.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Others, and what is raised, as for `recon.ssb.parallax.tilt_corrected`: of the same data as events,
+    this is the same image.
+    """
+    tell = progress or (lambda fraction: None)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
+    planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    return tilt_corrected_planes(
+        lambda start, stop: planes[start:stop],
+        frames.scan_shape,
+        disc,
+        calibration,
+        aberrations,
+        device=device,
+        current=current_of_planes(planes, frames.scan_shape, calibration),
+        progress=lambda f: tell(0.5 + 0.5 * f),
+        **options,
+    )
+
+
+def planned(events: ScanData, calibration: Calibration, pixels: int, full=False, half=False):
+    """What a scan and its G need of a device's memory, a `recon.ssb.planning.Plan`."""
+    from recon.ssb.planning import plan
+
+    return plan(
+        events.scan_shape,
+        events.frame_shape,
+        # What is read slab by slab takes nothing there.
+        electrons(events) or 0,
+        calibration,
+        pixels,
+        full=full,
+        half=half,
+        excluded=events.excluded,
+    )
+
+
+def required(wanted, events, device: Device):
+    """The plan as it fits beside what others hold on the device.
+
+    Parameters
+    ----------
+    wanted : recon.planning.Plan
+    events : ElectronEvents or None
+        Their copy that may lie there already, which is part of the plan.
+
+    Raises
+    ------
+    DeviceFull
+        If it does not fit.
+    """
+    from recon.device.backend import memory
+    from recon.ssb.planning import require
+
+    room = memory(device)
+    if events is not None:
+        room = replace(room, free=room.free + events.nbytes_on_device)
+    return require(wanted, room, device)
