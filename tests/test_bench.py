@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fake_gpu import fake_gpu
 
+from recon.bench import __main__
 from recon.bench import clock as bench_clock
-from recon.bench import machine as bench
 from recon.bench.machine import ABERRATIONS, reference_calibration, reference_events, run
 from recon.bench.work import CHUNK, dense_transform
 from recon.device import backend
@@ -142,7 +142,7 @@ def test_a_device_is_measured_at_the_sizes_asked_for(
     small(monkeypatch)
     output = tmp_path / "bench.json"
     # The CPU's kernels, which stand in for CUDA's, know no half precision: told, and counted.
-    code = bench.main(["--device", "gpu", "--json", "--output", str(output), *arguments])
+    code = __main__.main(["--device", "gpu", "--json", "--output", str(output), *arguments])
     printed = capsys.readouterr()
     report = json.loads(printed.out)
     assert [(size["scan"], size["pixels"]) for size in report["sizes"]] == sizes
@@ -156,7 +156,7 @@ def test_a_device_is_measured_at_the_sizes_asked_for(
 
 def test_json_comes_before_the_tables(monkeypatch, capsys):
     small(monkeypatch)
-    bench.main(["--quick"])
+    __main__.main(["--quick"])
     text = capsys.readouterr().out
     report, end = json.JSONDecoder().raw_decode(text)
     assert report["device"].startswith("Stand-in for a GPU")
@@ -166,13 +166,13 @@ def test_json_comes_before_the_tables(monkeypatch, capsys):
 def test_without_failures_the_exit_code_is_zero(monkeypatch, capsys):
     small(monkeypatch)
     monkeypatch.setattr("recon.bench.device.halved", lambda *arguments: None)
-    assert bench.main(["--quick", "--json"]) == 0
+    assert __main__.main(["--quick", "--json"]) == 0
 
 
 def test_the_cpu_is_measured_where_it_is_asked_for(capsys, tmp_path):
     output = tmp_path / "bench.json"
     options = ["--scan", "16,20", "--pixels", "6", "--electrons-per-frame", "5"]
-    assert bench.main(["--device", "cpu", *options, "--output", str(output)]) == 0
+    assert __main__.main(["--device", "cpu", *options, "--output", str(output)]) == 0
     text = capsys.readouterr().out
     assert "16 × 20 positions, 6 pixels across" in text
     assert "redraw draft" in text
@@ -181,7 +181,7 @@ def test_the_cpu_is_measured_where_it_is_asked_for(capsys, tmp_path):
 
 def test_without_a_gpu_one_sentence_says_so(monkeypatch, capsys):
     monkeypatch.setattr(backend, "_found", lambda: "No GPU: none.")
-    assert bench.main(["--device", "gpu"]) == 2
+    assert __main__.main(["--device", "gpu"]) == 2
     assert capsys.readouterr().err == "No GPU: none.\n"
 
 
@@ -192,7 +192,7 @@ def test_without_a_gpu_one_sentence_says_so(monkeypatch, capsys):
 )
 def test_a_command_line_out_of_range_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as end:
-        bench.main(arguments)
+        __main__.main(arguments)
     assert end.value.code == 2
     assert "error: argument" in capsys.readouterr().err
 
@@ -202,8 +202,8 @@ def test_the_bench_runs_where_only_the_dependencies_of_recon_are_installed():
     banned = ["app", "typer", "rich", "panel", "holoviews", "bokeh", "param", "platformdirs"]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({banned}))\n"
-        "import recon.bench, recon.bench_device\n"
-        "sys.exit(recon.bench.main(['--help']))"
+        "import recon.bench.__main__, recon.bench.device\n"
+        "sys.exit(recon.bench.__main__.main(['--help']))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""`livestem bench` on a device: the same as `python -m recon.bench.machine`, told by the command line."""
+"""`livestem bench` on a device: as `python -m recon.bench`, told by the command line."""
 
 import json
 

@@ -285,9 +285,9 @@ def test_an_unexpected_error_is_one_line_with_a_hint(small, monkeypatch, capsys)
 
 
 BEGUN = """
-import app.cli, recon.demo
+import app.cli, recon.simulate.demo
 
-simulate = recon.demo.simulate_nanotube
+simulate = recon.simulate.demo.simulate_nanotube
 
 def told(progress, **settings):
     def tell(fraction):
@@ -295,7 +295,7 @@ def told(progress, **settings):
         progress(fraction)
     return simulate(progress=tell, **settings)
 
-recon.demo.simulate_nanotube = told
+recon.simulate.demo.simulate_nanotube = told
 app.cli.run()
 """
 

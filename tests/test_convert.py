@@ -219,7 +219,7 @@ class TestInterrupted:
         path = tmp_path / f"scan{suffix}"
         code = (
             "import sys, time, numpy as np\n"
-            "from recon.events import ElectronEvents\n"
+            "from recon.scan.events import ElectronEvents\n"
             "from recon.io import write_events\n"
             "def wait(fraction):\n"
             "    if fraction > 0.3: print('half', flush=True); time.sleep(600)\n"

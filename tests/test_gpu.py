@@ -13,7 +13,7 @@ import pytest
 from device_chain import assert_agree, chain
 from scans import ABERRATIONS, CALIBRATION, weak_events, weak_phase
 
-from recon.bench import machine as bench
+from recon.bench import __main__
 from recon.bench.work import reference_calibration, reference_events
 from recon.device import backend, residence
 from recon.device.backend import on_host
@@ -26,7 +26,8 @@ from recon.warm import warm_up
 
 TOLERANCE = 1e-5
 CUDA_MODULES = {
-    f"recon.kernels.cuda_{name}" for name in ("dpc", "entries", "events", "geometry", "sidebands")
+    f"recon.kernels.cuda.{name}"
+    for name in ("dpc", "events", "sideband_exact", "sideband_geometry", "sidebands")
 }
 
 
@@ -119,7 +120,7 @@ def test_after_the_warm_up_a_session_compiles_nothing(gpu, waves):
 def test_the_bench_runs_from_beginning_to_end(gpu, tmp_path, capsys):
     output = tmp_path / "bench.json"
     options = ["--device", "gpu", "--scan", "256", "--pixels", "18", "--output", str(output)]
-    code = bench.main(options)
+    code = __main__.main(options)
     printed = capsys.readouterr()
     report = json.loads(output.read_text())
     assert code == 0, printed.err

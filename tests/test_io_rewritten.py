@@ -50,7 +50,7 @@ def test_no_format_shows_mixed_contents_or_ends_the_process(tmp_path):
 
 STOPPED = """
 import os, sys
-from recon.frames import DenseFrames
+from recon.scan.frames import DenseFrames
 read, path = DenseFrames.read, sys.argv[-1]
 
 def and_cut(frames, first, last):

@@ -203,7 +203,7 @@ def test_the_command_goes_on_after_a_kill(tmp_path, capsys):
     data = np.random.default_rng(0).poisson(0.02, (*shape, 64, 64)).astype(np.uint16)
     np.save(tmp_path / "scan.npy", data)
     code = (
-        "import os, signal; from recon.frames import DenseFrames; from recon.io import resumable; "
+        "import os, signal; from recon.scan.frames import DenseFrames; from recon.io import resumable; "
         "DenseFrames.slabs.__defaults__ = (1 << 18, False, 0); note = resumable._note; n = []\n"
         "def noted(*a):\n    note(*a); n.append(1)\n"
         "    if len(n) == 9: os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -24,7 +24,7 @@ def scan_file(tmp_path_factory):
 BEFORE = """
 import sys
 import time
-from app.shared import shared
+from app.server.process import shared
 
 shared().catalogue.add_upload("scan.h5", b"x" * 1000)
 from app.cli import run
@@ -79,15 +79,15 @@ sys.stdin.readline()
 
 
 BEGUN = """
-import app.cli, app.config
+import app.cli, app.server.config
 
-settings_from = app.config.settings_from
+settings_from = app.server.config.settings_from
 
 def begun(environment):
     print("begun", flush=True)
     return settings_from(environment)
 
-app.config.settings_from = begun
+app.server.config.settings_from = begun
 app.cli.run()
 """
 

@@ -81,10 +81,10 @@ from pathlib import Path
 import numba, numpy as np
 from numba import prange
 from recon.kernels import parallel
-from app.config import Settings
-from app.gauge import model
-from app.shared import build
-from recon.backend import CPU
+from app.server.config import Settings
+from app.engine.gauge import model
+from app.server.process import build
+from recon.device.backend import CPU
 
 @parallel
 def ask(out):

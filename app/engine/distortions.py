@@ -21,7 +21,7 @@ class Measured:
     """What was measured, or why nothing is to be taken out."""
 
     fit: object | None
-    """`recon.geometry.descan.DescanFit` or `recon.geometry.ellipse.EllipseFit`; None where there is nothing."""
+    """A `DescanFit` or `EllipseFit` of `recon.geometry`; None where there is nothing."""
     statement: str
 
 

@@ -8,8 +8,8 @@
 
 All sessions of a process share one engine: a scan is in memory once, and the same G serves
 everyone who looks at it with the same settings. Passes over the events, G, redraws and DPC are the
-work of the device (`app.engine.placement` says which one, and how sessions share it); what comes out is
-in the host's memory, but for G, whose redraws stay where it is.
+work of the device (`app.engine.placement` says which one, and how sessions share it); what comes
+out is in the host's memory, but for G, whose redraws stay where it is.
 """
 
 from dataclasses import dataclass, replace
@@ -210,7 +210,7 @@ class Engine:
         return find(self, scan, geometry, progress)
 
     def orientation(self, scan: Scan, sampling, disc, progress: Report | None = None):
-        """Rotation and transpose from the centre of mass, a `recon.orientation.by_curl.Orientation`.
+        """Rotation and transpose from the centre of mass, as `recon.orientation.by_curl`.
 
         `sampling` is (y, x) [Å], `disc` its centre and radius, or None twice.
         """

@@ -56,7 +56,7 @@ class Faults:
 
 
 def check(context) -> Checked:
-    """Check the scan of an `app.pipeline.jobs.Context`, before anything is done to its electrons."""
+    """Check the scan of a job's `Context`, before anything is done to its electrons."""
     from recon.quality.health import health
 
     engine, prepared = context.engine, context.prepared

@@ -32,8 +32,8 @@ class FitFound:
     before : Aberrations
         What was set before.
     flat_before, flat_after : float
-        `recon.focus.flatness.flatness` of what was and of what is found, by the G that is shown: the
-        figure that the status line goes on to say.
+        `recon.focus.flatness.flatness` of what was and of what is found, by the G that is shown:
+        the figure that the status line goes on to say.
     flat_full : float
         The same of what is found, by the G that was fitted, with the triple overlap.
     misfit : float

@@ -88,7 +88,7 @@ class Camera:
 
 
 def measured_camera(context, fit: Fit, spacing: float, pixel_um: float | None = None) -> Camera:
-    """What a fit's first peak says of the semi-angle of an `app.pipeline.jobs.Context`, beside what is set.
+    """What a fit's first peak says of the semi-angle, beside what is set.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@
                      -> [derived] virtual images, COM, DPC
 
 One watcher takes a snapshot of the state and submits it; threads of the `ComputeService` work
-(`app.pipeline.work`), and results go back through `post` to the session's own thread. Nothing here draws
-or needs a page.
+(`app.pipeline.work`), and results go back through `post` to the session's own thread. Nothing here
+draws or needs a page.
 """
 
 from collections.abc import Callable
@@ -98,8 +98,8 @@ class Pipeline:
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Have `callback(topic, value)` called on the session's thread for every result.
 
-        Topics are listed in `app.pipeline.results`. What has been published already is given at once.
-        Returns a function that ends the subscription.
+        Topics are listed in `app.pipeline.results`. What has been published already is given at
+        once. Returns a function that ends the subscription.
         """
         return self.board.subscribe(callback)
 

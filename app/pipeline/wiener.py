@@ -21,7 +21,7 @@ class Weighting:
 
         Returns
         -------
-        prior : recon.prior.Prior or None
+        prior : recon.ssb.prior.Prior or None
         words, sentence : str
             `PhaseImage.weighting` and `PhaseImage.prior`.
         """

@@ -1,7 +1,7 @@
 """Settings kept under a name, in a file for each user.
 
-A preset holds entries as an address has them (`app.state.link`). Whatever else writes the file at the
-same time, other sessions or another process, no preset is lost and no half of a file is read.
+A preset holds entries as an address has them (`app.state.link`). Whatever else writes the file at
+the same time, other sessions or another process, no preset is lost and no half of a file is read.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Whether the server that runs here shows a page with contents: `python -m app.server.health_check [URL]`.
+"""Whether the server here shows a page with contents: `python -m app.server.health_check [URL]`.
 
 For a container's health check. A page whose program failed is served all the same, with "200 OK",
 but it has no roots; and where people have to log in, what a stranger gets is the form. So the

@@ -54,8 +54,8 @@ def sheet(checked, treatment) -> SheetPage:
 
     Parameters
     ----------
-    checked : app.checking.Checked
-    treatment : app.request.Treatment
+    checked : app.engine.health.Checked
+    treatment : app.state.request.Treatment
         What is done about it now.
     """
     found = sorted(checked.findings, key=lambda finding: ORDER.index(finding.verdict))

@@ -281,7 +281,8 @@ def release(device: Device) -> None:
     """Give the memory back that is held for reuse, and that of this thread's plans of transforms.
 
     Other threads' plans cannot be reached, and need not be: what transforms again and again owns
-    its plan (`recon.device.transforms`), and other plans go with the short-lived threads that made them.
+    its plan (`recon.device.transforms`), and other plans go with the short-lived threads that made
+    them.
     """
     if device is not CPU:
         device.xp.fft.config.get_plan_cache().clear()

@@ -64,7 +64,8 @@ class AberrationFit:
     rotation_deg, rotation_error : float or None
         Where it was fitted [deg].
     flatness_before, flatness_after : float
-        Share of the tiles' power above noise that is flat, 0 to 1, as `recon.focus.flatness.flatness`.
+        Share of the tiles' power above noise that is flat, 0 to 1, as
+        `recon.focus.flatness.flatness`.
     misfit : float
         Mean of the tiles' residual power over that of counting statistics.
     frequencies : int

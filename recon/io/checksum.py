@@ -1,8 +1,8 @@
 """A checksum of electrons: equal for the same scan, whatever file it lies in.
 
-With mix, SplitMix64's stirring of 64 bits (one to one; `recon.kernels.decode.checksum`), p the linear
-pixel of an electron, f the position in raster order, all sums modulo 2^64, and G = 2^64 / golden
-ratio,
+With mix, SplitMix64's stirring of 64 bits (one to one; `recon.kernels.decode.checksum`), p the
+linear pixel of an electron, f the position in raster order, all sums modulo 2^64, and G = 2^64 /
+golden ratio,
 
     S = sum over f of mix(G (f + 1) + sum over the electrons at f of mix(p))
     checksum = mix(Ky + mix(Kx + mix(Sy + mix(Sx + mix(E + mix(S))))))

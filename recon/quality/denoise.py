@@ -25,8 +25,8 @@ def denoise(
     image : (Sy, Sx) array of real numbers
         Such as a phase [rad]; on the host.
     noise : float
-        Standard deviation of its noise, in its own unit: `recon.ssb.noise.counting_noise` of a phase,
-        half the standard deviation of the difference of two halves' images of any other.
+        Standard deviation of its noise, in its own unit: `recon.ssb.noise.counting_noise` of a
+        phase, half the standard deviation of the difference of two halves' images of any other.
     method : {"total variation", "non-local means"}
         Steps between even areas, or the mean over places that look alike.
     strength : float

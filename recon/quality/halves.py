@@ -121,8 +121,8 @@ def split_half(
 
     Notes
     -----
-    Cheaper still: fewer `pixels_across`, or a region of the scan (`recon.treatment.crop.crop_scan`),
-    whose rings are wider.
+    Cheaper still: fewer `pixels_across`, or a region of the scan
+    (`recon.treatment.crop.crop_scan`), whose rings are wider.
     """
     if whole is not None:
         _check_whole(whole, events, calibration, mode)

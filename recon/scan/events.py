@@ -53,8 +53,8 @@ class ElectronEvents:
         y in the high four bits and along x in the low ones, each (n - 8) / 16 pixels from the
         middle. Passes do not look at it: see `recon.treatment.subpixel`.
     excluded : (Ky, Kx) bool array, or None
-        Detector pixels whose electrons are not among these: set by `recon.treatment.mask.without`, and
-        kept by all that is made of the scan, so that sums that need to know of the holes do.
+        Detector pixels whose electrons are not among these: set by `recon.treatment.mask.without`,
+        and kept by all that is made of the scan, so that sums that need to know of the holes do.
 
     Raises
     ------

@@ -99,8 +99,8 @@ def tilt_corrected_dense(
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
-    Others, and what is raised, as for `recon.ssb.parallax.tilt_corrected`: of the same data as events,
-    this is the same image.
+    Others, and what is raised, as for `recon.ssb.parallax.tilt_corrected`: of the same data as
+    events, this is the same image.
     """
     tell = progress or (lambda fraction: None)
     disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
@@ -140,7 +140,7 @@ def required(wanted, events, device: Device):
 
     Parameters
     ----------
-    wanted : recon.planning.Plan
+    wanted : recon.ssb.planning.Plan
     events : ElectronEvents or None
         Their copy that may lie there already, which is part of the plan.
 

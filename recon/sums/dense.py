@@ -1,4 +1,4 @@
-"""Sums over dense frames, slab by slab: twins of `recon.sums.detectors`, `com`, `gfunction` for events.
+"""Sums over dense frames, slab by slab: twins of those over events in `detectors` and `com`.
 
 Each is one pass over the frames; nothing larger than a slab of them is in memory.
 """

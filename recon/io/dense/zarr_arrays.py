@@ -1,7 +1,8 @@
 """Arrays of frames in Zarr folders or `.zip` stores: HyperSpy's `.zspy`, and any other.
 
 What is stored plainly is read here. Codecs are native code, and may be told to make any size of
-what they read: they run in a process of their own (`recon.io.files.apart`), and only those named here.
+what they read: they run in a process of their own (`recon.io.files.apart`), and only those named
+here.
 """
 
 import zipfile

@@ -7,7 +7,8 @@
     tot         uint16   time over threshold
 
 There is no header: a file is recognised by records that all make sense. There are no triggers
-either, so that the scan's positions follow from the dwell time alone (`recon.io.events.scan_timing`).
+either, so that the scan's positions follow from the dwell time alone
+(`recon.io.events.scan_timing`).
 
 Source: the struct `e_event` of riCOM (Yu and Friedrich, University of Antwerp).
 """

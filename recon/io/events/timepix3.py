@@ -3,7 +3,8 @@
 A file is a row of chunks, each of one chip: a header (the letters TPX3, the chip, the size) and
 words of 64 bits, of which hits, triggers and global times matter here. Nothing in it says how the
 beam was scanned: positions follow from the dwell time and, where they were recorded, from
-triggers (see `recon.io.events.scan_timing`). Hits are joined into electrons (`recon.io.events.hits`).
+triggers (see `recon.io.events.scan_timing`). Hits are joined into electrons
+(`recon.io.events.hits`).
 
 The file is read twice: once for the time of each chunk, without roll-overs, and once for the
 hits, in the order of time, so that memory holds one batch of them however large the file is and

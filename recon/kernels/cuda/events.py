@@ -1,6 +1,7 @@
 """Passes over the electrons of a scan on a CUDA device.
 
-The twins of `recon.kernels.cpu.events` and `recon.kernels.cpu.densify`: the same names and parameters.
+The twins of `recon.kernels.cpu.events` and `recon.kernels.cpu.densify`: the same names and
+parameters.
 
 A block owns `FRAMES` neighbouring scan positions, and `LANES` threads share the electrons of
 each: they read 32 bytes at a time, all of which are used. Counts are kept in shared memory, a

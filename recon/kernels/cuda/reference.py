@@ -1,8 +1,8 @@
 """The paper's own kernel on a CUDA device: what the fast ones are measured against.
 
-The twin of `recon.kernels.cpu.reference.paper_sideband`, one to one as Pelz et al. (2021) describe it:
-a thread for each entry of the dense G, which computes mask and apertures inline and adds what it
-has to the object's spectra with atomic operations. Three things are kind to it: neighbouring
+The twin of `recon.kernels.cpu.reference.paper_sideband`, one to one as Pelz et al. (2021) describe
+it: a thread for each entry of the dense G, which computes mask and apertures inline and adds what
+it has to the object's spectra with atomic operations. Three things are kind to it: neighbouring
 threads have neighbouring q, so that no two of a warp add to one place; all numbers are of single
 precision; and sines are the device's fast ones.
 """

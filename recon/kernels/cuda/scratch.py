@@ -1,7 +1,7 @@
 """Where the host side of a CUDA kernel gets the device memory for its partial results.
 
-Numba's own allocator until `recon.device.backend` puts CuPy's in its place, so that all memory of the
-process comes from one bounded pool. Callers name the module, `cuda_scratch.allocate(...)`, so
+Numba's own allocator until `recon.device.backend` puts CuPy's in its place, so that all memory of
+the process comes from one bounded pool. Callers name the module, `cuda_scratch.allocate(...)`, so
 that they see the exchange.
 """
 

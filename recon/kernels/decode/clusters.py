@@ -1,9 +1,9 @@
 """Loops from sorted hits to electrons: connected clusters, their centroids, their positions.
 
-A hit is a word as `recon.kernels.decode.timepix.pack` makes it. Two hits belong together if their pixels
-touch (also at a corner, or are the same) and their times differ by no more than the window;
-a cluster is what such pairs connect. It is found whatever way the hits are split among cores,
-so the result does not depend on their number.
+A hit is a word as `recon.kernels.decode.timepix.pack` makes it. Two hits belong together if their
+pixels touch (also at a corner, or are the same) and their times differ by no more than the window;
+a cluster is what such pairs connect. It is found whatever way the hits are split among cores, so
+the result does not depend on their number.
 """
 
 import numpy as np

@@ -69,9 +69,9 @@ def count_moved(electrons, first, last, safe, shapes, divider, how, seed, kept):
 
     `electrons` are pixels (E,) uint32, places in them (E,) uint8 (of size 0 where nothing is
     known), and offsets. `safe` (Ky Kx,) bool are pixels that no electron leaves the detector from.
-    `shapes` (2, 2) int64 are those of scan and frame, `divider` that of `recon.sums.com.row_divider`.
-    `how` are M, origin and powers: an electron at k of frame R comes to M (k - shift(R)) + origin
-    [px], with shift(R) of the powers (2, 6), see `polynomial`.
+    `shapes` (2, 2) int64 are those of scan and frame, `divider` that of
+    `recon.sums.com.row_divider`. `how` are M, origin and powers: an electron at k of frame R comes
+    to M (k - shift(R)) + origin [px], with shift(R) of the powers (2, 6), see `polynomial`.
     """
     pixels, places, offsets = electrons
     matrix, origin, powers = how
