@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-import surroundings
+
+from tests.support import surroundings
+from tests.support.paths import SHARED
 
 try:
     from hypothesis import HealthCheck, settings
@@ -43,7 +45,7 @@ def settled(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder with real scans and format samples; tests that want it skip where it is absent."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    default = SHARED / "data"
     folder = Path(os.environ.get("LIVESTEM_TEST_DATA", default))
     if not folder.is_dir():
         pytest.skip(f"no sample data in {folder.name}: set LIVESTEM_TEST_DATA")

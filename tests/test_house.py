@@ -5,15 +5,14 @@ import re
 import subprocess
 import tomllib
 from itertools import chain
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from typer.main import get_command
 
 from app.cli import app
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REGISTRIES = ("pypi" + ".org", "python" + "hosted", "extra-" + "index", "conda" + ".anaconda")
 

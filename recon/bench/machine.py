@@ -6,7 +6,7 @@ disc, 80 keV, 25 mrad, a scan step of 0.316 Å and 50 electrons a frame.
 Where only `recon`'s dependencies are installed, `python -m recon.bench --help` takes the place of
 `livestem bench`. On a machine with a GPU, all that wants one is this, in one line of a shell:
 
-    python -m pytest -q -W default tests/test_gpu.py tests/test_device_chain.py tests/*cuda*.py;
+    python -m pytest -q -W default tests/recon/device $(find tests -name 'test_*cuda*.py');
     python -m recon.bench --device gpu --output bench.json
 """
 

@@ -1,6 +1,6 @@
 """Build and run the Dockerfile where there is no Docker: every step, in order, in a clean root.
 
-    sudo python tests/container/build_without_docker.py [--arg CUDA=none] [--folder DIR]
+    sudo python -m tests.container.build_without_docker [--arg CUDA=none] [--folder DIR]
 
 Takes what git has of the checkout. Makes each stage from Debian by debootstrap, runs the steps,
 then starts the server as the image would be started: as its user without any capability, as
@@ -18,12 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import dockerfile
-import dockerignore
-import rootfs
-import running
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.container import dockerfile, dockerignore, rootfs, running
+from tests.support.paths import ROOT
 
 
 def main() -> None:

@@ -6,8 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import dockerfile
-import rootfs
+from tests.container import dockerfile, rootfs
 
 PATIENCE_S = 180
 STOP_S = 30

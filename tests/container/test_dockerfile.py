@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import dockerfile
 import pytest
-from dockerfile import Image, Step, Unsupported
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.container import dockerfile
+from tests.container.dockerfile import Image, Step, Unsupported
+from tests.support.paths import ROOT
 
 
 def steps(text, given=None):

@@ -1,12 +1,11 @@
 """What stays out of the image; the rules against the examples of Docker's reference."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
-from dockerignore import ignored, patterns
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.container.dockerignore import ignored, patterns
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from instrument import Instrument
-from samples import atoms_scan, lattice_scan
-from servers import ROOT
-from servers import server as server_process
-from waiting import PATIENCE_S
 
 from recon.io import write_events
+from tests.support.servers import ROOT
+from tests.support.servers import server as server_process
+from tests.support.waiting import PATIENCE_S
+from tests.ui.instrument import Instrument
+from tests.ui.samples import atoms_scan, lattice_scan
 
 FLAGS = [
     "--headless",

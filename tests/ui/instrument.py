@@ -5,7 +5,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from waiting import PATIENCE_S
+
+from tests.support.waiting import PATIENCE_S
 
 PICTURE = """(name) => {
   for (const view of Bokeh.index.all_views()) {

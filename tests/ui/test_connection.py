@@ -4,9 +4,10 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-from conftest import Instrument
-from servers import served
-from tcp_proxy import Wire
+
+from tests.support.servers import served
+from tests.ui.conftest import Instrument
+from tests.ui.tcp_proxy import Wire
 
 
 class Line:

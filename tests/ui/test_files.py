@@ -6,8 +6,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from eer_files import CODES, encode, tiff
-from samples import SCAN, lattice_scan
+
+from tests.support.eer_files import CODES, encode, tiff
+from tests.ui.samples import SCAN, lattice_scan
 
 CALIBRATED = "energy=80&angle=25&step=0.6&rotation=0&defocus=40"
 

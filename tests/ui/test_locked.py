@@ -1,8 +1,9 @@
 """The page as `livestem serve` locks it: behind a login, and bound to its own host."""
 
 import pytest
-from servers import served
-from waiting import PATIENCE_S
+
+from tests.support.servers import served
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")

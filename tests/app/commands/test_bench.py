@@ -1,0 +1,53 @@
+"""`livestem bench` on a device: as `python -m recon.bench`, told by the command line."""
+
+import json
+
+import pytest
+
+from app.cli import main
+from recon.device import backend
+from tests.recon.bench.test_machine import small
+
+
+def test_livestem_bench_measures_a_gpu_where_there_is_one(monkeypatch, tmp_path, capsys):
+    small(monkeypatch)
+    monkeypatch.setattr("recon.bench.device.halved", lambda *arguments: None)
+    output = tmp_path / "bench.json"
+    assert main(["bench", "--quick", "--json", "--output", str(output)]) == 0
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert report["device"].startswith("Stand-in for a GPU")
+    assert json.loads(output.read_text()) == report
+    assert "16 × 16, 8 pixels across: draft redraw" in printed.err
+    assert main(["bench", "--scan", "12,16", "--pixels", "6"]) == 0
+    assert "12 × 16 positions, 6 pixels across: " in capsys.readouterr().out
+
+
+def test_a_stage_that_fails_is_told_and_counted(monkeypatch, capsys):
+    small(monkeypatch)
+    assert main(["bench", "--quick"]) == 2
+    printed = capsys.readouterr()
+    assert "draft redraw" in printed.out
+    assert printed.err.splitlines()[-1].startswith("1 stage failed, for the reasons above")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--output", "none/bench.json"], "There is no folder none"),
+        (["--electrons-per-frame", "1e20"], "to 1e+06 electrons, not 1e20"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_anything_is_measured(option, words, capsys):
+    assert main(["bench", "--device", "cpu", *option]) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["gpu", "tpu"])
+def test_a_device_that_is_not_there_is_refused_in_one_sentence(monkeypatch, capsys, device):
+    monkeypatch.setattr(backend, "_found", lambda: "No GPU: none.")
+    assert main(["bench", "--device", device]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert {"gpu": "No GPU: none.", "tpu": "none of auto, cpu, gpu"}[device] in printed.err

@@ -1,0 +1,110 @@
+"""Pages are made aside, one at a time, and no client may ask for many at once."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+import requests
+from bokeh.document import Document
+
+from app.page import admission
+from app.page import open as session
+from app.page.admission import MOST_WAITING, make_pages_aside
+from app.page.made import is_made
+from app.pipeline.hands import give_way
+from tests.support.servers import served
+
+
+class FakeApplication:
+    """Where Bokeh would call before it makes a document."""
+
+    def __init__(self):
+        self.heard = []
+
+    async def on_session_created(self, context):
+        self.heard.append(context)
+
+    def _set_session_prefix(self, doc):
+        pass
+
+
+@pytest.fixture
+def application(monkeypatch):
+    monkeypatch.setattr(admission, "_write_documents_aside", lambda: None)
+    monkeypatch.setattr(admission, "_prepare", lambda: None)
+    monkeypatch.setattr(admission.settings, "perform_document_validation", True)
+    made = FakeApplication()
+    make_pages_aside(made)
+    return made
+
+
+def test_pages_are_made_one_at_a_time_on_a_thread_of_their_own(application, monkeypatch):
+    threads, together, most = set(), 0, 0
+
+    def open_page():
+        nonlocal together, most
+        threads.add(threading.current_thread())
+        together += 1
+        most = max(most, together)
+        threading.Event().wait(0.01)
+        together -= 1
+
+    monkeypatch.setattr(session, "open_page", open_page)
+    contexts = [SimpleNamespace(_document=Document()) for _ in range(5)]
+
+    async def come():
+        await asyncio.gather(*map(application.on_session_created, contexts))
+
+    asyncio.run(come())
+    assert application.heard == contexts
+    assert len(threads) == most == 1
+    assert threading.current_thread() not in threads
+    assert all(is_made(context._document) for context in contexts)
+
+
+def test_a_page_that_could_not_be_made_aside_is_left_to_bokeh(application, monkeypatch):
+    def open_page():
+        raise ValueError("no page today")
+
+    monkeypatch.setattr(session, "open_page", open_page)
+    context = SimpleNamespace(_document=Document())
+    asyncio.run(application.on_session_created(context))
+    assert not is_made(context._document)
+
+
+@pytest.mark.parametrize("moving", [0, 3])
+def test_making_a_page_rests_only_while_a_hand_moves(application, monkeypatch, moving):
+    rests = []
+
+    def open_page():
+        sum(range(200_000))  # takes some time of the processor
+        give_way()
+
+    monkeypatch.setattr(session, "open_page", open_page)
+    monkeypatch.setattr(admission.hands, "count", lambda: moving)
+    monkeypatch.setattr(admission.time, "sleep", rests.append)
+    asyncio.run(application.on_session_created(SimpleNamespace(_document=Document())))
+    assert bool(rests) == bool(moving)
+    assert all(rest > 0 for rest in rests)
+
+
+def test_nobody_else_gives_way(monkeypatch):
+    monkeypatch.setattr(admission.hands, "count", lambda: 3)
+    monkeypatch.setattr(admission.time, "sleep", lambda seconds: pytest.fail("it slept"))
+    give_way()
+
+
+def test_of_one_client_only_so_many_pages_wait(tmp_path):
+    with served(LIVESTEM_CACHE=str(tmp_path)) as (_, found), ThreadPoolExecutor(24) as clients:
+        address = f"http://localhost:{found[1]}/app"
+        answers = list(clients.map(lambda n: requests.get(address, timeout=120), range(24)))
+        refused = [answer for answer in answers if answer.status_code == 429]
+        made = [answer for answer in answers if answer.status_code == 200]
+        assert len(refused) + len(made) == 24
+        assert len(made) >= MOST_WAITING
+        assert refused
+        assert f"{MOST_WAITING} pages for this address are being opened already" in refused[0].text
+        assert int(refused[0].headers["Retry-After"]) > 0
+        assert requests.get(address, timeout=120).status_code == 200

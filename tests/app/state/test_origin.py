@@ -1,0 +1,116 @@
+"""What is taken over from a file, the window of frames, and the progress meter."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from app.engine.engine import Found
+from app.engine.geometry import onto_detector_in_use
+from app.pipeline import summary as opening
+from app.pipeline.meter import Meter
+from app.pipeline.pacing import FrameWindow
+from app.state import following, origin
+from app.state.dpc import DpcState
+from app.state.experiment import Experiment
+from app.state.request import Reading, Region, Request, Treatment
+from app.state.scan import ScanState
+from recon.errors import Cancelled
+from tests.support.sessions import CALIBRATED
+
+
+def test_a_frame_window_counts(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("app.pipeline.pacing.monotonic", lambda: now[0])
+    window = FrameWindow(2, 60)
+    for _ in range(5):
+        window.number([])
+    assert window.ready_in() == 0
+    window.acknowledge(4)
+    assert window.ready_in() == 0
+    window.number([])
+    now[0] += 15
+    assert window.ready_in() == 45
+    window.acknowledge(None)
+    assert window.ready_in() == 0
+
+
+def test_a_meter_is_quiet_at_first_and_estimates_the_rest():
+    now, told = [0.0], []
+    meter = Meter(told.append, clock=lambda: now[0]).begin("Reading")
+    now[0] = 0.2
+    meter(0.05)
+    assert told == []
+    now[0] = 0.5
+    meter(0.1)
+    assert told[-1].remaining_s is None
+    now[0] = 2.0
+    meter(0.25)
+    assert told[-1].remaining_s == pytest.approx(6)
+    assert (told[-1].task, told[-1].fraction, told[-1].running) == ("Reading", 0.25, True)
+    meter(0.26)
+    assert len(told) == 2
+    meter.end()
+    assert not told[-1].running
+    meter.cancel()
+    with pytest.raises(Cancelled):
+        meter(0.3)
+
+
+def test_a_meter_lets_short_work_finish():
+    now = [0.0]
+    meter = Meter(lambda progress: None, clock=lambda: now[0]).begin("Integrating")
+    meter.hurry(0.4)
+    now[0] = 0.3
+    meter(0.5)
+    now[0] = 0.5
+    with pytest.raises(Cancelled):
+        meter(0.9)
+
+
+def test_values_of_the_scan_before_stay_only_if_entered():
+    scan = ScanState()
+    sources = origin.fill(scan, {**CALIBRATED, "rotation_deg": -200.0}, {})
+    assert scan.rotation_deg == 160
+    scan.semiangle_mrad = 20
+    sources["semiangle_mrad"] = "entered"
+    sources = origin.fill(scan, {"energy": float("nan")}, sources)
+    assert (scan.energy_kev, scan.semiangle_mrad, scan.scan_step_x) == (None, 20, None)
+    assert sources["energy_kev"] == "unknown"
+    assert scan.auto_orientation
+
+
+def react(experiment, **before):
+    events = [
+        SimpleNamespace(obj=experiment.dpc, name=name, old=old) for name, old in before.items()
+    ]
+    following.react(experiment, events)
+    return {"highpass": experiment.dpc.highpass, "lowpass": experiment.dpc.lowpass}
+
+
+def test_each_dpc_method_has_its_usual_regularisation_unless_it_was_set():
+    experiment = Experiment()
+    experiment.dpc.method = "direct"
+    assert react(experiment, method="iterative", lowpass=3) == DpcState.USUAL["iterative"]
+    assert react(experiment, step=0.5) == DpcState.USUAL["iterative"]
+    assert react(experiment, method="iterative") == DpcState.USUAL["direct"]
+    experiment.dpc.param.update(method="iterative", highpass=0.5)
+    assert react(experiment, method="direct")["highpass"] == 0.5
+
+
+def test_region_of_the_found_disc_is_that_of_the_whole_detector():
+    scan = ScanState()
+    region = Region(detector=(10, 0, 20, 0))
+    request = Request(Reading("a"), region)
+    opening.take_over(scan, request, Found((1.5, 2.5), 3.0, True, "", 0.0, False, "", (), None))
+    assert (scan.centre_y, scan.centre_x, scan.radius) == (11.5, 22.5, 3)
+
+
+def test_the_disc_on_a_finer_detector_is_shown_on_the_files_own():
+    scan = ScanState()
+    region, treatment = Region(detector=(10, 0, 20, 0)), Treatment(refine=4)
+    request = Request(Reading("a"), region, treatment)
+    # A pixel's middle lies in the middle of its four finer ones: 1.5 of 0 to 3.
+    opening.take_over(scan, request, Found((1.5, 5.5), 12.0, True, "", 0.0, False, "", (), None))
+    assert (scan.centre_y, scan.centre_x, scan.radius) == (10, 21, 3)
+    there = SimpleNamespace(treatment=treatment, region=region)
+    assert onto_detector_in_use(there, (10.0, 21.0), 3.0) == ((1.5, 5.5), 12.0)
