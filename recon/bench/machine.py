@@ -10,6 +10,8 @@ Where only `recon`'s dependencies are installed, `python -m recon.bench --help` 
     python -m recon.bench --device gpu --output bench.json
 """
 
+from recon.io.files.atomic import replacing
+
 import json
 import tempfile
 from pathlib import Path
@@ -255,8 +257,6 @@ def failures(report: dict) -> str:
 
 def written(path: Path):
     """A function that keeps a report as JSON in a file, there in full or not at all."""
-    from recon.io.files.atomic import replacing
-
     def keep(report: dict) -> None:
         with replacing(path) as file:
             file.write(json.dumps(report, indent=2).encode() + b"\n")

@@ -1,5 +1,12 @@
 """How a scan of either kind lies on the detector."""
 
+from recon.orientation.by_curl import DARK_FROM, estimate_orientation, find_orientation
+from recon.sums.detectors import annulus
+from recon.orientation.disc_entries import entries_of_planes
+from recon.orientation.eight_ways import PIXELS_ACROSS, orientation_sheet, sheet_of
+from recon.ssb.bright_field import bright_field
+from recon.sums.dense import binned_planes, current_of_planes
+
 from functools import cache
 
 import numpy as np
@@ -18,9 +25,6 @@ def orientation(scan: ScanData, sampling, centre, radius):
     ValueError
         If neither shows one.
     """
-    from recon.orientation.by_curl import DARK_FROM, estimate_orientation, find_orientation
-    from recon.sums.detectors import annulus
-
     if not is_dense(scan):
         return find_orientation(scan, sampling, centre, radius)
     found, refusals = [], []
@@ -47,11 +51,6 @@ def orientations(scan: ScanData, calibration, progress=None):
     Unfitted
         If neither tells any.
     """
-    from recon.orientation.disc_entries import entries_of_planes
-    from recon.orientation.eight_ways import PIXELS_ACROSS, orientation_sheet, sheet_of
-    from recon.ssb.bright_field import bright_field
-    from recon.sums.dense import binned_planes, current_of_planes
-
     if not is_dense(scan):
         return orientation_sheet(scan, calibration, progress=progress)
     tell = progress or (lambda fraction: None)

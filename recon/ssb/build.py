@@ -1,5 +1,11 @@
 """G and the tilt-corrected bright field of a scan of either kind."""
 
+from recon.ssb.gfunction import build_sidebands
+from recon.ssb import parallax
+from recon.ssb.planning import plan
+from recon.device.backend import memory
+from recon.ssb.planning import require
+
 from dataclasses import replace
 
 from recon.calibration import Calibration
@@ -16,24 +22,16 @@ from recon.sums.dense import binned_planes, current_of_planes
 def build_g(scan: ScanData, calibration, pixels: int, device, **options):
     """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
     if is_dense(scan):
-        from recon.sums.dense import build_sidebands_dense
-
         return build_sidebands_dense(scan, calibration, pixels, device=device, **options)
-    from recon.ssb.gfunction import build_sidebands
-
     return build_sidebands(scan, calibration, pixels, **options)
 
 
 def tilt_corrected(scan: ScanData, calibration, aberrations, pixels: int, device, **options):
     """Tilt-corrected bright field: of events on their device, of frames on the one named."""
     if is_dense(scan):
-        from recon.sums.dense import tilt_corrected_dense
-
         return tilt_corrected_dense(
             scan, calibration, aberrations, pixels, device=device, **options
         )
-    from recon.ssb import parallax
-
     return parallax.tilt_corrected(scan, calibration, aberrations, pixels, **options)
 
 
@@ -120,8 +118,6 @@ def tilt_corrected_dense(
 
 def planned(events: ScanData, calibration: Calibration, pixels: int, full=False, half=False):
     """What a scan and its G need of a device's memory, a `recon.ssb.planning.Plan`."""
-    from recon.ssb.planning import plan
-
     return plan(
         events.scan_shape,
         events.frame_shape,
@@ -149,9 +145,6 @@ def required(wanted, events, device: Device):
     DeviceFull
         If it does not fit.
     """
-    from recon.device.backend import memory
-    from recon.ssb.planning import require
-
     room = memory(device)
     if events is not None:
         room = replace(room, free=room.free + events.nbytes_on_device)

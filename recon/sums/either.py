@@ -4,6 +4,12 @@ Passes over events run where the events are; those over dense frames, which come
 by slab, on the CPU. G lies on the device either way.
 """
 
+from recon.sums import dense as frames_sums
+from recon.sums import detectors as virtual
+from recon.sums import com
+from recon.sums.detectors import PRESETS
+from recon.sums.dense import sum_masks
+
 import numpy as np
 
 from recon.scan.kinds import ScanData, is_dense
@@ -11,17 +17,11 @@ from recon.scan.kinds import ScanData, is_dense
 
 def pacbed(scan: ScanData, progress=None):
     """(Ky, Kx) sum of the frames."""
-    from recon.sums import dense as frames_sums
-    from recon.sums import detectors as virtual
-
     return (frames_sums if is_dense(scan) else virtual).pacbed(scan, progress=progress)
 
 
 def centre_of_mass(scan: ScanData, mask=None, progress=None):
     """(2, Sy, Sx) float32 centre of mass (y, x) of each frame [px]."""
-    from recon.sums import com
-    from recon.sums import dense as frames_sums
-
     module = frames_sums if is_dense(scan) else com
     return module.centre_of_mass(scan, mask, progress=progress)
 
@@ -36,9 +36,6 @@ def annuli(scan: ScanData, centre, radii, progress=None) -> dict[str, np.ndarray
     radii : mapping of name to (inner, outer)
         [px]; `outer` may be infinite.
     """
-    from recon.sums import dense as frames_sums
-    from recon.sums import detectors as virtual
-
     masks = {n: virtual.annulus(scan.frame_shape, centre, *pair) for n, pair in radii.items()}
     module = frames_sums if is_dense(scan) else virtual
     return module.sum_masks(scan, masks, progress)
@@ -46,8 +43,6 @@ def annuli(scan: ScanData, centre, radii, progress=None) -> dict[str, np.ndarray
 
 def presets(scan: ScanData, centre, radius, progress=None) -> dict[str, np.ndarray]:
     """Bright field, annular bright field and annular dark field by name."""
-    from recon.sums.detectors import PRESETS
-
     radii = {name: (inner * radius, outer * radius) for name, (inner, outer) in PRESETS.items()}
     return annuli(scan, centre, radii, progress)
 
@@ -56,6 +51,4 @@ def intensity(scan: ScanData, progress=None) -> np.ndarray:
     """(Sy, Sx) all that was recorded at each position."""
     if not is_dense(scan):
         return scan.counts
-    from recon.sums.dense import sum_masks
-
     return sum_masks(scan, {"all": np.ones(scan.frame_shape, bool)}, progress)["all"]

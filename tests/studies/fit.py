@@ -26,7 +26,7 @@ from recon.optics import Aberrations
 from recon.simulate.scan import sample_events
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import single_sideband
-from tests.recon.focus.test_fit import LOW, STEP, calibration_of, intensities
+from tests.support.focus_scans import LOW, STEP, calibration_of, intensities
 from tests.support.paths import SHARED
 
 SEEDS = 8
@@ -117,7 +117,7 @@ def virus():
 
 
 def orientation():
-    from tests.recon.orientation.test_eight_ways import FOCUSES, laid
+    from tests.support.laid_scans import FOCUSES, laid
 
     for copies in (4, 1):
         verdicts = dict.fromkeys(("right", "said uncertain", "wrong"), 0)

@@ -20,7 +20,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.dense import open_frames
-from tests.recon.io.dense.test_reading import (
+from tests.support.dense_files import (
     blo_file,
     dectris_file,
     emd,

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from recon.io import write_events
 from recon.scan.events import from_frames
-from tests.recon.io.events.test_sparse import Coo
-from tests.recon.io.events.test_t3p import record
 from tests.support.camera_files import FRAMES, store
 from tests.support.eer_files import CODES, encode, random_hits, tiff
-from tests.support.timepix_files import chunk, global_time, hit, opened, trigger
+from tests.support.sparse_arrays import Coo
+from tests.support.timepix_files import chunk, global_time, hit, opened, record, trigger
 
 ASKED = {"scan_shape": (2, 3)}
 TIMED = {**ASKED, "dwell_time": 2e-6}

@@ -46,8 +46,8 @@ def main():
     from recon.ssb.tiles import gfunction_tiles, power_spectrum
     from recon.sums.com import centre_of_mass
     from recon.sums.detectors import pacbed, virtual_detectors
-    from tests.recon.device.test_chain_cuda import ABERRATIONS, CALIBRATION, electrons, streamed
     from tests.support import simulator
+    from tests.support.cuda_chain import ABERRATIONS, CALIBRATION, electrons, streamed
     from tests.support.device_chain import chain
     from tests.support.fake_gpu import fake_gpu
 

@@ -22,7 +22,7 @@ from recon.io.dense import blo
 from recon.io.files.unchanged import Unchanged
 from recon.scan import spill as room
 from recon.scan.events import from_frames
-from tests.recon.io.dense.test_reading import EMPAD_XML
+from tests.support.dense_files import EMPAD_XML
 from tests.support.dm_files import image, write_dm
 from tests.support.eer_files import CODES, encode, random_hits, tiff
 

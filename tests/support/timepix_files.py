@@ -88,3 +88,9 @@ def electron(members):
     times, x, y, tot = (np.array(column, float) for column in zip(*members, strict=True))
     weight = np.maximum(tot, 1)
     return times.min(), np.average(y, weights=weight), np.average(x, weights=weight)
+
+
+def record(time, x, y, tot, overflow=0):
+    """A record; `time` in units of 25/16 ns."""
+    coarse = -(-time // 16)
+    return struct.pack("<IQBBH", y * 256 + x, coarse, overflow, coarse * 16 - time, tot)

@@ -6,7 +6,7 @@ import pytest
 
 from app.cli import main
 from recon.device import backend
-from tests.recon.bench.test_machine import small
+from tests.support.benched import small
 
 
 def test_livestem_bench_measures_a_gpu_where_there_is_one(monkeypatch, tmp_path, capsys):

@@ -10,7 +10,7 @@ from recon.io import write_events
 from recon.quality.health import health
 from recon.scan.events import from_frames
 from recon.scan.frames import of_array
-from tests.recon.quality.health.test_report import CENTRE, FRAME, RADIUS, disc, scan
+from tests.support.faulty_scans import CENTRE, FRAME, RADIUS, disc, scan
 
 HEAD = 32
 """Height of a panel's title."""

@@ -12,16 +12,19 @@ import pytest
 
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
-from app.pipeline.lanes import ComputeService
-from app.state.experiment import Experiment
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
 from recon.device.backend import CPU, DeviceFull
 from recon.io import write_events
 from recon.simulate.scan import truth
 from tests.support.fake_arrays import CUDARuntimeError, OutOfMemoryError
 from tests.support.fake_gpu import fake_gpu
+from tests.support.on_device import (
+    close,
+    exact,
+    opened,
+    service,  # noqa: F401 - a fixture
+)
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
-from tests.support.sessions import Session
 
 TRIED = int(os.environ.get("LIVESTEM_TEST_ALLOCATIONS", "20"))
 """Of all allocations, how many fail in turn. LIVESTEM_TEST_ALLOCATIONS=100000 tries every single
@@ -43,13 +46,6 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def fake(monkeypatch):
     return fake_gpu("cpu", monkeypatch)
-
-
-@pytest.fixture
-def service():
-    service = ComputeService()
-    yield service
-    service.close()
 
 
 def pictures(engine):
@@ -111,25 +107,6 @@ def test_what_is_saved_in_the_page_names_the_device(folder, fake, service):
     close(engine, session)
 
 
-def opened(engine, service, part=0):
-    """A session that shows everything of a part of the scan; each of 1296 parts is another."""
-    experiment = Experiment("scan.npz")
-    margins = {}
-    for side in ("left", "top", "right", "bottom"):
-        part, margins[f"crop_{side}"] = divmod(part, 6)
-    experiment.scan.param.update(**margins)
-    experiment.detector.bright_field_pixels = 12
-    session = Session(engine, service, experiment).start()
-    session.until(lambda: (exact(session) and session.all("dpc")) or session.all("error"))
-    return session
-
-
-def exact(session):
-    """The phase that is shown, if it is exact."""
-    phases = session.all("phase")
-    return phases[-1] if phases and phases[-1].mode == "exact" else None
-
-
 def refocused(session, defocus):
     """Turn the defocus, and wait for its exact phase."""
     before = exact(session)
@@ -149,15 +126,6 @@ def expected(engine, session):
 
 def same(image, other):
     np.testing.assert_allclose(image, other, atol=1e-5 * np.abs(other).max())
-
-
-def close(engine, *sessions):
-    for session in sessions:
-        session.pipeline.close()
-        session.seen.clear()
-        session.turn()
-    engine.store.clear_device()
-    gc.collect()
 
 
 class Failing:

@@ -237,7 +237,7 @@ def test_results_come_home_whatever_they_are_packed_in(fake):
 
 
 def holder(device, size):
-    from tests.app.engine.test_store import Scan
+    from tests.support.stored import Scan
 
     class Held(Scan):
         array = property(lambda self: self.pixels)

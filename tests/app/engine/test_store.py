@@ -3,12 +3,12 @@
 import gc
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from app.engine.store import Store, arrays_in, bytes_of
+from tests.support.stored import Scan
 from tests.support.waiting import wait_until
 
 
@@ -18,14 +18,6 @@ class OnDevice:
     def __init__(self, nbytes, address=None):
         self.nbytes = nbytes
         self.__cuda_array_interface__ = {} if address is None else {"data": (address, False)}
-
-
-@dataclass(eq=False)
-class Scan:
-    """A value that can be referred to weakly."""
-
-    pixels: object
-    spare: list = field(default_factory=list)
 
 
 def put(store, key, value):

@@ -12,10 +12,10 @@ from app.state.link import from_query
 from app.state.request import Geometry, Reading, Region, Treatment
 from recon.io import write_events
 from recon.simulate.scan import expected_intensities, sample_events
-from tests.recon.treatment.test_subpixel import COARSE, image_error, scans  # noqa: F401 - a fixture
 from tests.support.eer_files import CODES, encode, tiff
 from tests.support.scans import CALIBRATION
 from tests.support.sessions import Session
+from tests.support.subpixel_scans import COARSE, image_error, scans  # noqa: F401 - a fixture
 
 STEP = (0.4, 0.4)
 GEOMETRY = Geometry(80e3, 25.0, STEP)

@@ -18,7 +18,13 @@ from app.pipeline.proof import CURVE_DEPTHS, FocusSeries, curve_key, curve_middl
 from app.pipeline.results import Flatness, PhaseImage
 from app.state.request import Geometry, Reading, Request
 from recon.optics import Aberrations, electron_wavelength
-from tests.app.page.test_page import StandIn, image, instrument, publish_all, summary  # noqa: F401
+from tests.support.pages import (
+    StandIn,
+    image,  # noqa: F401 - a fixture
+    instrument,  # noqa: F401 - a fixture
+    publish_all,
+    summary,
+)
 
 FOUND = FitFound(
     {"defocus": 12.0}, {"defocus": 0.1}, (), None, None, Aberrations(), 0.06, 0.5, 0.98, 1.1, 300
@@ -35,11 +41,11 @@ def press(page, name):
     return page.pipeline.performed[-1]
 
 
-def exact(page, image):  # noqa: F811
+def exact(page, image):
     page.pipeline.publish("phase", PhaseImage(image, "exact", 3.0, (2.0, 2.0), 1))
 
 
-def test_the_button_asks_for_a_fit(instrument):  # noqa: F811
+def test_the_button_asks_for_a_fit(instrument):
     instrument.experiment.fit.orders = 3
     assert press(instrument, "focus").topic == "fit"
     focusing = feature(instrument, "fit")
@@ -66,7 +72,7 @@ def test_the_button_asks_for_a_fit(instrument):  # noqa: F811
     [({}, "a.h5", True), ({}, "demo", False), ({"C12a": "4"}, "a.h5", False)],
     ids=["a file", "the demonstration teaches dragging", "a link says the aberrations"],
 )
-def test_focusing_is_offered_where_nobody_has_focused(image, query, dataset, offered):  # noqa: F811
+def test_focusing_is_offered_where_nobody_has_focused(image, query, dataset, offered):
     page = Page(StandIn, Catalogue(), query, Document())
     page.pipeline.subscribe(page.take)
     page.pipeline.publish("scan", summary(dataset=dataset))
@@ -78,7 +84,7 @@ def test_focusing_is_offered_where_nobody_has_focused(image, query, dataset, off
     page.close()
 
 
-def test_if_wanted_every_scan_that_a_hand_opens_is_focused(instrument, image):  # noqa: F811
+def test_if_wanted_every_scan_that_a_hand_opens_is_focused(instrument, image):
     asked = instrument.pipeline.performed
     instrument.experiment.fit.on_opening = True
     instrument.experiment.aberrations.defocus = 40  # those of the scan before
@@ -94,7 +100,7 @@ def test_if_wanted_every_scan_that_a_hand_opens_is_focused(instrument, image):  
     assert len(asked) == 1  # undo brings the aberrations along
 
 
-def test_a_lock_holds_both_parts_of_a_term_and_the_sliders_agree(instrument):  # noqa: F811
+def test_a_lock_holds_both_parts_of_a_term_and_the_sliders_agree(instrument):
     panels, state = instrument.panels, instrument.experiment.fit
     lock = next(each["lock"] for each in panels.polar[2].specs if each["name"] == "C21")
     panels.polar[2].locked = lock
@@ -104,7 +110,7 @@ def test_a_lock_holds_both_parts_of_a_term_and_the_sliders_agree(instrument):  #
     assert panels.defocus.locked == state.locked == ["C21a", "C21b"]
 
 
-def test_what_a_fit_sets_is_not_set_again_in_rounded_polar_form(instrument):  # noqa: F811
+def test_what_a_fit_sets_is_not_set_again_in_rounded_polar_form(instrument):
     aberrations = instrument.experiment.aberrations
     aberrations.param.update(C12a=3.4875123, C12b=-2.0085456)
     assert (aberrations.C12a, aberrations.C12b) == (3.4875123, -2.0085456)
@@ -122,7 +128,7 @@ def judged(value, aberrations=None, residual=(0.2, np.nan)):
     return Flatness(value, aberrations, np.array([[1, 2], [3, 4]]), np.array(residual))
 
 
-def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image):  # noqa: F811
+def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image):
     publish_all(instrument, image)
     instrument.pipeline.publish("flatness", judged(0.83))
     assert instrument.status.quality == "flat 83 %"
@@ -136,7 +142,7 @@ def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image)
     assert instrument.status.quality == "flat 50 %"
 
 
-def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image):  # noqa: F811
+def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image):
     publish_all(instrument, image)
     instrument.pipeline.publish("flatness", judged(0.83))
     publish_all(instrument, image)  # another dose, or another scan
@@ -146,7 +152,7 @@ def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image
     assert instrument.status.quality == "flat 40 %"
 
 
-def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image):  # noqa: F811
+def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image):
     publish_all(instrument, image)
     switch = feature(instrument, "tiles_switch").switch
     instrument.pipeline.publish("fit", FOUND)
@@ -168,7 +174,7 @@ def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image
 # ---- defocus ----
 
 
-def test_the_present_defocus_is_marked_in_the_curve_and_a_click_sets_it(instrument):  # noqa: F811
+def test_the_present_defocus_is_marked_in_the_curve_and_a_click_sets_it(instrument):
     display, aberrations = instrument.experiment.display, instrument.experiment.aberrations
     aberrations.defocus = -4
     display.slot_left = "focus_curve"
@@ -198,7 +204,7 @@ def test_the_curve_is_made_again_only_where_the_defocus_leaves_it():
         assert abs(curve_middle(request(defocus)) - defocus) < 0.3 * reach
 
 
-def test_a_picture_of_the_series_sets_its_defocus_and_stays_marked(instrument):  # noqa: F811
+def test_a_picture_of_the_series_sets_its_defocus_and_stays_marked(instrument):
     job = press(instrument, "series")
     images = np.random.default_rng(1).normal(size=(3, 8, 10)).astype(np.float32)
     instrument.pipeline.publish(job.topic, FocusSeries(np.array([-2.0, 0.0, 2.0]), images))

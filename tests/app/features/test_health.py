@@ -23,7 +23,7 @@ from recon.io import write_events
 from recon.quality.health import Finding
 from recon.scan.events import from_frames
 from recon.simulate.scan import truth
-from tests.app.page.test_page import StandIn, summary
+from tests.support.pages import StandIn, summary
 from tests.support.scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 from tests.support.waiting import PATIENCE_S

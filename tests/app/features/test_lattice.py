@@ -16,7 +16,11 @@ from app.views.sheet import SheetPage
 from recon.calibration import Calibration
 from recon.geometry.camera import CameraScale
 from recon.geometry.lattice import Peak
-from tests.app.page.test_page import StandIn, summary
+from tests.support.pages import (
+    StandIn,
+    image,  # noqa: F401 - a fixture
+    summary,
+)
 
 SHAPE, TRUE, SPACING = (96, 112), (0.42, 0.40), 2.13
 

@@ -14,7 +14,10 @@ from recon.optics import Aberrations
 from recon.orientation.eight_ways import OrientationCandidate, OrientationSheet
 from recon.scan.frames import DenseFrames
 from recon.simulate.scan import simulate_events
-from tests.app.page.test_page import image, instrument, summary  # noqa: F401
+from tests.support.pages import (
+    instrument,  # noqa: F401 - a fixture
+    summary,
+)
 
 
 def candidate(rotation_deg, transpose=False, curl=0.03, coherence=50.0, atoms=0.99):
@@ -64,7 +67,7 @@ def test_the_present_orientation_is_found_among_them(found):
     assert chosen(found, -102.5, True) == "3"
 
 
-def test_one_click_sets_rotation_and_transpose_and_ends_the_search(instrument, found):  # noqa: F811
+def test_one_click_sets_rotation_and_transpose_and_ends_the_search(instrument, found):
     scan = instrument.experiment.scan
     scan.auto_orientation = True
     instrument.panels.calibration._handle_msg({"press": "orientations"})

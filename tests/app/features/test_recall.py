@@ -15,7 +15,7 @@ from app.recall.presets import Preset, Presets
 from app.state.filling import FOUND
 from app.views.sheet import SheetPage
 from app.views.slot import Slot
-from tests.app.page.test_page import SHAPE, STEP, StandIn, publish_all
+from tests.support.pages import SHAPE, STEP, StandIn, publish_all
 
 
 class Resting:

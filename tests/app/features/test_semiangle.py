@@ -10,8 +10,7 @@ from app.pipeline.meter import Meter
 from app.state.experiment import Experiment
 from app.state.origin import FIT
 from app.state.request import Geometry, Reading, Request
-from tests.recon.focus.test_fit import LOW
-from tests.recon.focus.test_fit_refused import g_told
+from tests.support.focus_scans import LOW, g_told
 
 
 def test_a_job_finds_the_semiangle_and_sets_it_as_fitted():

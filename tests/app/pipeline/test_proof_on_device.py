@@ -12,12 +12,16 @@ from app.pipeline.jobs import Job
 from app.pipeline.proof import focus_series
 from recon.io import write_events
 from recon.simulate.scan import truth
-from tests.app.engine.test_on_device import close, opened, service  # noqa: F401
 from tests.support.fake_gpu import fake_gpu
+from tests.support.on_device import (
+    close,
+    opened,
+    service,  # noqa: F401 - a fixture
+)
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
 
-def proofs(engine, service):  # noqa: F811
+def proofs(engine, service):
     """All of it by topic, asked for in one session."""
     session = opened(engine, service)
     session.experiment.fit.orders = 1
@@ -37,7 +41,7 @@ def proofs(engine, service):  # noqa: F811
     return found
 
 
-def test_a_device_proves_the_same_and_keeps_nothing(tmp_path, service, monkeypatch):  # noqa: F811
+def test_a_device_proves_the_same_and_keeps_nothing(tmp_path, service, monkeypatch):
     events = weak_events(4000, metadata=truth(CALIBRATION, ABERRATIONS))
     write_events(tmp_path / "scan.npz", events)
     fake = fake_gpu("cpu", monkeypatch)

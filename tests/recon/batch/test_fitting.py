@@ -7,7 +7,7 @@ import pytest
 
 from recon.errors import Unfitted
 from recon.optics import Aberrations
-from tests.recon.batch.test_reconstruct import BEAM, ORIENTATION, reconstruct
+from tests.support.reconstructed import BEAM, ORIENTATION, reconstruct
 from tests.support.scans import CALIBRATION, SCAN_SHAPE, atoms_phase, weak_events, write_4dcamera
 
 

@@ -1,6 +1,5 @@
 """From a file of events to a file of results: `livestem reconstruct`, as a user calls it."""
 
-import json
 import resource
 from contextlib import contextmanager
 from shlex import split
@@ -16,6 +15,7 @@ from recon.io import write_events
 from recon.scan.frames import DenseFrames
 from recon.simulate.scan import truth
 from tests.support.fake_gpu import fake_gpu
+from tests.support.reconstructed import BEAM, ORIENTATION, PROBE, reconstruct
 from tests.support.scans import (
     ABERRATIONS,
     CALIBRATION,
@@ -26,10 +26,6 @@ from tests.support.scans import (
     weak_phase,
     write_4dcamera,
 )
-
-BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", "0.4,0.45"]
-ORIENTATION = ["--rotation-deg", "-12", "--no-transpose"]
-PROBE = ["--aberration", "C10=60", "--aberration", "C12a=25"]
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +46,6 @@ def told_file(events, tmp_path_factory):
     path = tmp_path_factory.mktemp("scans") / "told.npz"
     write_events(path, events)
     return path
-
-
-def reconstruct(path, output, *options):
-    assert main(["reconstruct", str(path), "--output", str(output), *options]) == 0
-    with h5py.File(output) as file:
-        results = {}
-        file.visititems(
-            lambda name, item: results.update({name: item[()]}) if hasattr(item, "shape") else None
-        )
-        return results, json.loads(file.attrs["parameters"])
 
 
 @pytest.fixture(scope="module")

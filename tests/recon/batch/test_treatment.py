@@ -14,7 +14,7 @@ from recon.sums.com import centre_of_mass, scan_deflection
 from recon.sums.detectors import pacbed
 from recon.treatment.crop import bin_detector
 from recon.treatment.mask import without
-from tests.recon.batch.test_reconstruct import BEAM, ORIENTATION, PROBE, reconstruct
+from tests.support.reconstructed import BEAM, ORIENTATION, PROBE, reconstruct
 from tests.support.scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, weak_events
 
 HOT = [(14, 12), (3, 22)]

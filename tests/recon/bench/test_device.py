@@ -17,25 +17,11 @@ from recon.device import backend
 from recon.device.backend import DeviceFull
 from recon.kernels.cpu import reference
 from recon.kernels.cuda import reference as cuda_reference
+from tests.support.benched import TIMED
 from tests.support.fake_gpu import Event, fake_gpu
 
 SIZE = ((24, 20), 8)
 FLUSH = 1 << 10
-TIMED = {
-    "events to the device",
-    "events on the host to first image",
-    "events on the device to first image",
-    "G build",
-    "draft redraw",
-    "exact redraw",
-    "bare inverse FFT",
-    "event binning",
-    "centre of mass",
-    "DPC, 20 iterations",
-    "DPC, 1 iteration",
-    "DPC, each further iteration",
-    "the paper's kernel",
-}
 
 
 class Timed(Event):

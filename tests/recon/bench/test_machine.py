@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from recon.bench import __main__
-from recon.bench import clock as bench_clock
 from recon.bench.machine import ABERRATIONS, reference_calibration, reference_events, run
 from recon.bench.work import CHUNK, dense_transform
 from recon.device import backend
@@ -14,7 +13,7 @@ from recon.device.backend import CPU
 from recon.kernels.cpu import reference
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import SIDES, single_sideband
-from tests.support.fake_gpu import fake_gpu
+from tests.support.benched import small
 
 KEYS = {
     "redraw_draft_ms",
@@ -107,23 +106,6 @@ def test_the_dense_transform_is_that_of_each_pixels_counts(monkeypatch):
     monkeypatch.setattr("recon.bench.work.SLAB_BYTES", 10 * 120)
     g = dense_transform(events, CPU)
     np.testing.assert_allclose(g, np.fft.rfft2(counts.reshape(36, 12, 10)), atol=1e-3)
-
-
-def small(monkeypatch):
-    """A stand-in for a GPU, and sizes small enough for it."""
-    monkeypatch.setattr(bench_clock, "FLUSH_BYTES", 1 << 10)
-    monkeypatch.setattr(bench_clock, "ENOUGH", 0.005)
-    monkeypatch.setattr("recon.bench.device.COPY_BYTES", 1 << 16)
-    monkeypatch.setattr("recon.bench.device.AGREEMENT", ((16, 16), 8))
-    monkeypatch.setattr("recon.bench.device.QUICK", [((16, 16), 8)])
-    monkeypatch.setattr("recon.bench.device.all_sizes", lambda: [((16, 16), 8), ((16, 20), 6)])
-    fake = fake_gpu("cpu", monkeypatch)
-
-    def paper(*arguments):
-        reference.paper_sideband(*map(fake.unwrap, arguments))
-
-    monkeypatch.setattr("recon.bench.device._paper_kernel", lambda device: paper)
-    return fake
 
 
 @pytest.mark.parametrize(

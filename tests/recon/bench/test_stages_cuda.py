@@ -10,8 +10,8 @@ from recon.bench import clock as bench_clock
 from recon.bench import device as bench_device
 from recon.bench import stages as bench_stages
 from recon.kernels.cuda import reference as cuda_reference
-from tests.recon.bench.test_device import TIMED
 from tests.support import simulator
+from tests.support.benched import TIMED
 from tests.support.fake_gpu import fake_gpu
 
 pytestmark = pytest.mark.skipif(

@@ -21,7 +21,7 @@ from recon.orientation.disc_entries import disc_entries
 from recon.orientation.eight_ways import orientation_sheet, sheet_of
 from recon.simulate.scan import expected_intensities, sample_events
 from recon.ssb.gfunction import build_sidebands
-from tests.recon.focus.test_fit import (
+from tests.support.focus_scans import (
     LOW,
     STEP,
     calibration_of,
@@ -30,7 +30,7 @@ from tests.recon.focus.test_fit import (
     intensities,
     weak_phase,
 )
-from tests.recon.orientation.test_eight_ways import laid
+from tests.support.laid_scans import laid
 
 PER_POSITION = 2e4 * STEP[0] * STEP[1]
 SPHERICAL = Aberrations(C10=-150, C12a=60, C30=4e5)

@@ -9,17 +9,16 @@ from recon.focus.fit import coefficients_to, fit_aberrations
 from recon.focus.phase_model import unit
 from recon.focus.semiangle import fit_semiangle
 from recon.optics import COEFFICIENTS, Aberrations
-from recon.simulate.scan import sample_events
-from recon.ssb.gfunction import build_sidebands
-from tests.recon.focus.test_fit import LOW, STEP, calibration_of, deviations, g_of, intensities
-from tests.recon.focus.test_flatness import bright, g_on
 from tests.support.fake_gpu import fake_gpu
-
-
-def g_told(full=True, **told):
-    """G of a scan with 25 mrad at 80 keV, of which something else is told."""
-    events = sample_events(intensities(LOW, -12.0, False), 2e4 * STEP[0] * STEP[1], seed=0)
-    return build_sidebands(events, replace(calibration_of(-12.0), **told), 16, full=full)
+from tests.support.focus_scans import (
+    LOW,
+    bright,
+    calibration_of,
+    deviations,
+    g_of,
+    g_on,
+    g_told,
+)
 
 
 @pytest.mark.parametrize(

@@ -10,28 +10,26 @@ from recon.focus.overlaps import margin, terms_at
 from recon.focus.phase_model import unit
 from recon.optics import COEFFICIENTS
 from recon.simulate.scan import sample_events
-from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
+from recon.ssb.gfunction import build_sidebands
 from recon.ssb.tiles import gfunction_tiles, strongest_frequencies
-from tests.recon.focus.test_fit import HIGH, LOW, STEP, calibration_of, g_of, intensities
-from tests.support.equations import detector_frequency, planes, terms
+from tests.support.equations import detector_frequency, terms
 from tests.support.fake_gpu import fake_gpu
+from tests.support.focus_scans import (
+    HIGH,
+    LOW,
+    STEP,
+    bright,
+    calibration_of,
+    g_of,
+    g_on,
+    intensities,
+)
 
 
 def moved(aberrations, name, radians):
     """The aberrations with one coefficient off by so many radians at the aperture's edge."""
     size = unit(name, calibration_of().wavelength, calibration_of().k0)
     return replace(aberrations, **{name: getattr(aberrations, name) + radians * size})
-
-
-def bright(aberrations, rotation_deg=0.0, transpose=False, full=False):
-    """G of so many electrons that noise hardly matters."""
-    calibration = calibration_of(rotation_deg, transpose)
-    expected, disc = planes(
-        1e6 * intensities(aberrations, rotation_deg, transpose), calibration, 16
-    )
-    counts = np.random.default_rng(0).poisson(expected).astype(float)
-    shape, total = counts.shape[1:], counts.sum()
-    return sidebands_of_planes(lambda a, b: counts[a:b], shape, disc, calibration, total, full=full)
 
 
 def test_it_falls_as_any_coefficient_goes_away_from_the_truth():
@@ -101,10 +99,3 @@ def test_a_device_says_the_same(monkeypatch):
     there = g_on(fake_gpu("cpu", monkeypatch).device)
     here = g_of(LOW, -12.0, full=True)
     assert flatness(there, LOW) == pytest.approx(flatness(here, LOW), rel=1e-4)
-
-
-def g_on(device):
-    """G of the same electrons, built on a device."""
-    expected = intensities(LOW, -12.0, False)
-    events = sample_events(expected, 2e4 * STEP[0] * STEP[1], seed=0).to_device(device)
-    return build_sidebands(events, calibration_of(-12.0), 16, full=True)

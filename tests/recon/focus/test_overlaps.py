@@ -5,8 +5,8 @@ import pytest
 
 from recon.focus.overlaps import margin, overlaps_at, strongest_overlaps
 from recon.optics import Aberrations
-from tests.recon.ssb.test_phase import built, calibration_of, random_counts
 from tests.support.equations import terms, transform
+from tests.support.weak_phase import built, calibration_of, random_counts
 
 
 @pytest.mark.parametrize("full", [False, True])

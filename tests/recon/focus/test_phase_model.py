@@ -9,8 +9,8 @@ from recon.focus.overlaps import Overlaps, terms_at
 from recon.focus.phase_model import PhaseModel, flat_sums, unit
 from recon.optics import Aberrations
 from recon.ssb.bright_field import OFFSETS
-from tests.recon.focus.test_fit import HIGH, calibration_of
 from tests.support.equations import aperture, detector_frequency
+from tests.support.focus_scans import HIGH, calibration_of
 
 
 def overlaps_of(calibration, width=0.02):

@@ -9,9 +9,8 @@ from recon.errors import Cancelled
 from recon.focus.flatness import flatness
 from recon.focus.through_focus import focus_curve, through_focus
 from recon.ssb.phase import single_sideband
-from tests.recon.focus.test_fit import LOW, g_of
-from tests.recon.focus.test_flatness import g_on
 from tests.support.fake_gpu import fake_gpu
+from tests.support.focus_scans import LOW, g_of, g_on
 
 DEFOCI = np.linspace(-150, 450, 13)
 

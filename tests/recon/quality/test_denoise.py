@@ -7,8 +7,8 @@ from recon.quality.denoise import METHODS, denoise
 from recon.ssb.noise import counting_noise
 from recon.ssb.phase import single_sideband
 from recon.ssb.prior import Prior
-from tests.recon.ssb.test_phase import built, calibration_of, random_counts
-from tests.recon.ssb.test_prior import DEFOCUSED
+from tests.support.drawn_objects import DEFOCUSED
+from tests.support.weak_phase import built, calibration_of, random_counts
 
 
 @pytest.mark.parametrize("method", METHODS)

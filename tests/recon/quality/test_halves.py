@@ -10,7 +10,7 @@ from recon.simulate.scan import sample_events
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import single_sideband
 from recon.treatment.dose import split_events
-from tests.recon.ssb.test_prior import DEFOCUSED, SCAN, drawn, frequencies
+from tests.support.drawn_objects import DEFOCUSED, SCAN, drawn, frequencies
 from tests.support.equations import hard_sums
 from tests.support.fake_gpu import fake_gpu
 

@@ -11,14 +11,12 @@ from recon.kernels.cpu.simd import LANES
 from recon.optics import Aberrations
 from recon.scan.events import from_frames
 from recon.ssb import gfunction
-from recon.ssb.gfunction import Sidebands, build_sidebands, sidebands_of_planes
+from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
 from recon.ssb.tables import scan_tables
 from recon.treatment.dose import thin_events
 from tests.support.equations import planes, terms
 from tests.support.fake_gpu import fake_gpu
-
-ARRAYS = "re", "im", "first", "runs", "hard", "hard_at", "masks"
-CALIBRATION = Calibration(80e3, 25.0, (0.41, 0.37), (8.3, 7.6), 6.0, 15.0)
+from tests.support.g_of_events import ARRAYS, CALIBRATION, assert_same, events_in_disc
 
 
 def dense_and_sparse(full, calibration=CALIBRATION):
@@ -94,11 +92,6 @@ def test_pacbed_and_mean_counts():
     assert g.mean_counts == pytest.approx(binned.mean((1, 2)).sum() / disc.coverage.sum())
 
 
-def events_in_disc(scan=(8, 9)):
-    rng = np.random.default_rng(0)
-    return from_frames(rng.integers(0, 17 * 18, (scan[0] * scan[1], 40)), scan, (17, 18))
-
-
 def test_slabs_and_batches_do_not_change_g(monkeypatch):
     whole = build_sidebands(events_in_disc(), CALIBRATION, 12)
     monkeypatch.setattr("recon.ssb.gfunction.SLAB_BYTES", 72 * 7)
@@ -126,20 +119,6 @@ def test_progress_runs_from_0_to_1_and_cancels():
 @pytest.fixture
 def device(monkeypatch):
     return fake_gpu("cpu", monkeypatch).device
-
-
-def assert_same(g: Sidebands, expected: Sidebands):
-    """The same G, to the last bit, wherever it lies."""
-    for name in ARRAYS:
-        np.testing.assert_array_equal(on_host(getattr(g, name)), on_host(getattr(expected, name)))
-    for name in ("k", "pacbed"):
-        value = getattr(g, name)
-        assert type(value) is np.ndarray
-        assert value.dtype == np.float64
-        np.testing.assert_array_equal(value, getattr(expected, name))
-    for name in ("calibration", "scan_shape", "full", "electrons", "scale", "entries", "nbytes"):
-        assert getattr(g, name) == getattr(expected, name)
-    assert (g.hard_entries, g.mean_counts) == (expected.hard_entries, expected.mean_counts)
 
 
 @pytest.mark.parametrize("full", [False, True])

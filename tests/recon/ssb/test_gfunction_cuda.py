@@ -13,11 +13,11 @@ from recon.scan.events import from_frames
 from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
 from recon.ssb.phase import single_sideband
 from recon.ssb.tiles import gfunction_tiles, power_spectrum
-from tests.recon.ssb.test_gfunction import CALIBRATION, assert_same
-from tests.recon.ssb.test_phase import MANY, calibration_of, random_counts
 from tests.support import simulator
 from tests.support.equations import averaged_phase, hard_phase, planes
 from tests.support.fake_gpu import fake_gpu
+from tests.support.g_of_events import CALIBRATION, assert_same
+from tests.support.weak_phase import MANY, calibration_of, random_counts
 
 pytestmark = pytest.mark.skipif(
     not config.ENABLE_CUDASIM, reason="no simulator of a GPU: set NUMBA_ENABLE_CUDASIM=1"

@@ -6,8 +6,8 @@ import pytest
 from recon.optics import Aberrations
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import MODES, object_transmission, single_sideband
-from tests.recon.ssb.test_phase import MANY, built, calibration_of, random_counts, relative
 from tests.support.equations import hard_sums
+from tests.support.weak_phase import MANY, built, calibration_of, random_counts, relative
 
 
 def of_counts(*geometry, scan=(12, 15)):

@@ -17,8 +17,8 @@ from recon.ssb.build import tilt_corrected_dense
 from recon.ssb.parallax import tilt_corrected as fast
 from recon.ssb.parallax import tilt_corrected_planes
 from recon.sums.detectors import pacbed
-from tests.recon.ssb.test_phase import MANY, calibration_of, random_counts, relative, weak_object
 from tests.support.equations import planes, tilt_corrected
+from tests.support.weak_phase import MANY, calibration_of, random_counts, relative, weak_object
 
 DEFOCUSED = Aberrations(C10=250, C12a=30, C12b=-20)
 

@@ -8,44 +8,25 @@ from recon.device.backend import on_host
 from recon.optics import Aberrations
 from recon.simulate.scan import expected_intensities, sample_events
 from recon.ssb.bright_field import OFFSETS
-from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
+from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import MODES, SIDEBANDS, object_transmission, single_sideband
 from tests.support.equations import averaged_phase, hard_phase, plain_sum, planes, terms
 from tests.support.fake_gpu import fake_gpu
+from tests.support.weak_phase import (
+    MANY,
+    built,
+    calibration_of,
+    random_counts,
+    relative,
+    weak_object,
+)
 
 SUB_POINTS = np.stack(np.meshgrid(OFFSETS, OFFSETS, indexing="ij")).reshape(2, -1)
-MANY = Aberrations(C10=-80, C12a=20, C12b=-15, C21a=500, C23b=300, C30=2e5, C45a=1e6, C56b=1e7)
 GEOMETRIES = {
     "aligned": (0.0, False),
     "rotated": (33.0, False),
     "rotated and transposed": (-70.0, True),
 }
-
-
-def calibration_of(rotation=0.0, transpose=False, radius=6.0, sampling=(0.41, 0.37)):
-    centre = (radius + 2.3, radius + 1.6)
-    return Calibration(80e3, 25.0, sampling, centre, radius, rotation, transpose)
-
-
-def random_counts(calibration, frame_shape=(17, 18), scan=(12, 15), across=12):
-    rng = np.random.default_rng(4)
-    intensities = rng.poisson(3.0, (*scan, *frame_shape)).astype(float)
-    return *planes(intensities, calibration, across), intensities.sum()
-
-
-def built(counts, disc, calibration, total, full=True):
-    return sidebands_of_planes(
-        lambda start, stop: counts[start:stop],
-        counts.shape[1:],
-        disc,
-        calibration,
-        total,
-        full=full,
-    )
-
-
-def relative(result, expected):
-    return abs(result - expected).max() / abs(expected).max()
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES.values(), ids=GEOMETRIES)
@@ -103,18 +84,6 @@ def test_sum_is_the_papers_equation_3(side):
     result = object_transmission(g, MANY, "sum", side) * total / counts[0].size
     assert relative(result, expected) < 2e-5
     np.testing.assert_allclose(single_sideband(g, MANY, "sum", side), np.angle(expected), atol=1e-5)
-
-
-def weak_object(scan, calibration, oversampling=1, rms=0.02):
-    """A random phase with all frequencies up to 1.8 k0, its spectrum on the scan's grid."""
-    shape = tuple(n * oversampling for n in scan)
-    sampling = [s / oversampling for s in calibration.scan_sampling]
-    q_y, q_x = (np.fft.fftfreq(n, s) for n, s in zip(shape, sampling, strict=True))
-    q = np.hypot(q_y[:, None], q_x)
-    spectrum = np.fft.fft2(np.random.default_rng(1).normal(size=shape))
-    spectrum *= (q > 0.15 * calibration.k0) & (q < 1.8 * calibration.k0)
-    phase = np.fft.ifft2(spectrum).real
-    return phase * rms / phase.std()
 
 
 @pytest.mark.parametrize("scan", [(40, 56), (45, 38)], ids=str)

@@ -11,24 +11,16 @@ from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.ssb.prior import Prior
 from recon.ssb.prior_fit import estimate_prior
-from tests.recon.ssb.test_phase import MANY, built, calibration_of, random_counts, relative
+from tests.support.drawn_objects import (
+    DEFOCUSED,
+    SCAN,
+    drawn,  # noqa: F401 - a fixture
+    expected_power,
+    frequencies,
+)
 from tests.support.equations import averaged_phase, hard_sums
 from tests.support.fake_gpu import fake_gpu
-
-SCAN = (40, 56)
-DEFOCUSED = Aberrations(C10=60)
-
-
-def frequencies(shape, calibration):
-    """(Sy, Sx) |q| [1/Å]."""
-    axes = (np.fft.fftfreq(n, s) for n, s in zip(shape, calibration.scan_sampling, strict=True))
-    return np.hypot(*np.meshgrid(*axes, indexing="ij"))
-
-
-def expected_power(prior, shape, calibration):
-    """S(q) of the full plane: density over the field's area."""
-    field = np.prod(np.multiply(shape, calibration.scan_sampling))
-    return prior.density(frequencies(shape, calibration)) / field
+from tests.support.weak_phase import MANY, built, calibration_of, random_counts, relative
 
 
 @pytest.mark.parametrize("mode", ["draft", "exact"])
@@ -62,19 +54,6 @@ def test_weights_are_the_equation(mode, sideband):
     weights = information / (information + 1 / expected_power(prior, (12, 15), calibration))
     expected = np.fft.ifft2(weights * np.fft.fft2(plain)).real
     assert relative(complex_.real - 1, expected) < 2e-5
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    """A weak phase drawn from a prior, its calibration, and its noiseless scan."""
-    calibration = calibration_of(20.0, radius=9.0)
-    prior = Prior(0.05, 0.3 * calibration.k0)
-    power = expected_power(prior, SCAN, calibration)
-    power[0, 0] = 0
-    white = np.fft.fft2(np.random.default_rng(2).normal(size=SCAN))
-    phase = np.fft.ifft2(white * np.sqrt(power * white.size)).real
-    intensities = expected_intensities(phase, calibration, DEFOCUSED, frame_shape=(23, 24))
-    return phase, prior, calibration, intensities
 
 
 def squared_error(image, truth, calibration, least=0.1, most=1.7):

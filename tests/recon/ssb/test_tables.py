@@ -6,8 +6,8 @@ from recon.device.backend import on_host
 from recon.ssb.bright_field import bright_field
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.tables import count_entries, estimate_entries, find_tables
-from tests.recon.ssb.test_gfunction import CALIBRATION, events_in_disc
 from tests.support.fake_gpu import fake_gpu
+from tests.support.g_of_events import CALIBRATION, events_in_disc
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -17,8 +17,8 @@ from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import MODES, single_sideband
 from recon.ssb.prior import Prior
 from recon.ssb.workspace import KEPT, Workspace, constants, workspace
-from tests.recon.ssb.test_phase import MANY, built, calibration_of, random_counts
 from tests.support.fake_gpu import fake_gpu
+from tests.support.weak_phase import MANY, built, calibration_of, random_counts
 
 PRIOR = Prior(0.02, 0.4)
 

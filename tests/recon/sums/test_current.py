@@ -19,9 +19,9 @@ from recon.ssb.parallax import tilt_corrected
 from recon.ssb.phase import single_sideband
 from recon.sums import current
 from recon.sums.current import beam_current
-from tests.recon.ssb.test_gfunction import ARRAYS
 from tests.support.equations import planes
 from tests.support.fake_gpu import fake_gpu
+from tests.support.g_of_events import ARRAYS
 
 SCAN, FRAME = (40, 44), (20, 21)
 CALIBRATION = Calibration(80e3, 25.0, (0.36, 0.36), (9.6, 10.3), 7.0, rotation_deg=12.0)

@@ -6,7 +6,7 @@ import pytest
 
 from recon.io import open_frames
 from tests.recon.io.dense.test_filling import FRAMES, asks, whole
-from tests.recon.io.dense.test_reading import DATA, dectris_file
+from tests.support.dense_files import DATA, dectris_file
 
 
 def parts(folder, *numbers, shape=(2, 3), **counts):

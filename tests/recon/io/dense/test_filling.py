@@ -7,7 +7,7 @@ from recon.errors import ScanUnknown, UnreadableFile
 from recon.io import open_frames, open_scan
 from recon.io.dense import tvips as reader
 from recon.io.dense.records import Records
-from tests.recon.io.dense.test_reading import DATA, blo_file, empad_file, tvips
+from tests.support.dense_files import DATA, blo_file, empad_file, tvips
 
 FRAMES = DATA.reshape(6, 5, 7).astype("<u2")
 """2 × 3 positions, 5 × 7 pixels."""

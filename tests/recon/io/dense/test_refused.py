@@ -9,7 +9,7 @@ import pytest
 
 from recon.errors import UnreadableFile
 from recon.io.dense import is_dense, open_frames
-from tests.recon.io.dense.test_reading import (
+from tests.support.dense_files import (
     DATA,
     blo_file,
     dectris_file,

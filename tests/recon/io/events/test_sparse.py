@@ -10,17 +10,10 @@ import recon.io.events.npz
 import recon.io.events.sparse_npz
 from recon.errors import UnreadableFile
 from recon.io import events_from_sparse, open_events
+from tests.support.sparse_arrays import Coo
 from tests.support.strategies import dense
 
 FORMATS = ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
-
-
-class Coo:
-    """What pydata's sparse.COO has: coordinates, counts, shape."""
-
-    def __init__(self, array):
-        self.coords = np.stack(np.nonzero(array))
-        self.data, self.shape = array[array != 0], array.shape
 
 
 @st.composite

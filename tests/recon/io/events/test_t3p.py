@@ -1,7 +1,5 @@
 """Timepix3 records: against records written by hand, and the same hits as raw packets."""
 
-import struct
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +10,7 @@ import recon.io.events.t3p as t3p
 from recon.errors import UnreadableFile
 from recon.io import open_events
 from tests.support import timepix_files as files
+from tests.support.timepix_files import record
 
 US = 640
 
@@ -19,12 +18,6 @@ US = 640
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "scan.t3p"
-
-
-def record(time, x, y, tot, overflow=0):
-    """A record; `time` in units of 25/16 ns."""
-    coarse = -(-time // 16)
-    return struct.pack("<IQBBH", y * 256 + x, coarse, overflow, coarse * 16 - time, tot)
 
 
 def write(path, hits):

@@ -11,10 +11,10 @@ import recon.kernels.cpu
 import recon.kernels.cuda
 from recon.device import backend
 from recon.dpc.integrate import integrate_com, integrate_com_direct
-from tests.recon.dpc.test_integrate import calibration, iterated
-from tests.recon.ssb.test_phase import relative
 from tests.support import simulator
+from tests.support.com_fields import calibration, iterated
 from tests.support.fake_gpu import fake_gpu
+from tests.support.weak_phase import relative
 
 pytestmark = simulator.on_cuda_only
 

@@ -17,9 +17,9 @@ from recon.ssb.gfunction import build_sidebands
 from recon.ssb.tiles import gfunction_tiles, power_spectrum
 from recon.sums import com
 from recon.sums import detectors as virtual
-from tests.recon.ssb.test_phase import MANY, built, calibration_of, random_counts
 from tests.support import simulator
 from tests.support.strategies import dense
+from tests.support.weak_phase import MANY, built, calibration_of, random_counts
 
 pytestmark = simulator.on_cuda_only
 

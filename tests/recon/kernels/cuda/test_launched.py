@@ -17,15 +17,8 @@ import pytest
 from numba import config, types
 from numba.np.numpy_support import from_dtype
 
-from tests.recon.kernels.cuda.test_ptx import (
-    DOUBLE,
-    IN_REGISTERS,
-    WARNINGS,
-    assembled,
-    compiler,
-    ptx_of,
-)
 from tests.support.paths import ROOT
+from tests.support.ptx import DOUBLE, IN_REGISTERS, WARNINGS, assembled, compiler, ptx_of
 
 __all__ = ["compiler"]
 

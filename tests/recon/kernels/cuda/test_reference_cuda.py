@@ -13,10 +13,10 @@ from recon.device.backend import on_host
 from recon.kernels.cpu import reference
 from recon.kernels.cuda import reference as cuda_reference
 from recon.optics import Aberrations
-from tests.recon.ssb.test_phase import MANY
 from tests.support import simulator
 from tests.support.equations import aperture
 from tests.support.fake_gpu import fake_gpu
+from tests.support.weak_phase import MANY
 
 pytestmark = simulator.on_cuda_only
 

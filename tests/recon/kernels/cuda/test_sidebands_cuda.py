@@ -18,9 +18,9 @@ import recon.kernels.cuda
 from recon.device.backend import CPU
 from recon.optics import Aberrations
 from recon.ssb.phase import MODES, object_transmission, single_sideband
-from tests.recon.ssb.test_phase import MANY, built, calibration_of, random_counts, relative
 from tests.support import simulator
 from tests.support.equations import averaged_phase, hard_phase, plain_sum
+from tests.support.weak_phase import MANY, built, calibration_of, random_counts, relative
 
 MILD = Aberrations(*(value / 3 for value in vars(MANY).values()))
 

@@ -11,7 +11,7 @@ from recon.scan.low_counts import events_from_frames
 from recon.sums import outliers
 from recon.sums.detectors import pacbed
 from recon.treatment.mask import without
-from tests.recon.quality.health.test_report import CENTRE, FRAME, SCAN, disc, scan
+from tests.support.faulty_scans import CENTRE, FRAME, SCAN, disc, scan
 
 HOT, DEAD = [(2, 3), (24, 20), (24, 21), (40, 44)], [(20, 25), (30, 22)]
 UNITS = {"electron volts": (37.0, 4.0, 5.0), "tiny": (1e-6, 1e-7, 0.0), "offset": (1.0, 0.1, 40.0)}

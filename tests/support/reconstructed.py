@@ -1,0 +1,25 @@
+"""Scans for the recipe, and what it makes of them."""
+
+import json
+
+import h5py
+
+from app.cli import main
+
+BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", "0.4,0.45"]
+
+
+ORIENTATION = ["--rotation-deg", "-12", "--no-transpose"]
+
+
+PROBE = ["--aberration", "C10=60", "--aberration", "C12a=25"]
+
+
+def reconstruct(path, output, *options):
+    assert main(["reconstruct", str(path), "--output", str(output), *options]) == 0
+    with h5py.File(output) as file:
+        results = {}
+        file.visititems(
+            lambda name, item: results.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+        return results, json.loads(file.attrs["parameters"])
