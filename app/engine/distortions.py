@@ -13,7 +13,7 @@ from app.engine.store import Report
 from app.state.request import Treatment
 from recon.errors import DiscNotFound, Unfitted
 from recon.scan.kinds import ScanData, is_dense
-from recon.sums.either import pacbed
+from recon.sums import pacbed
 
 
 @dataclass(frozen=True, eq=False)

@@ -170,13 +170,13 @@ class Engine:
 
     def pacbed(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(Ky, Kx) counts of all positions in use."""
-        from recon.sums.either import pacbed
+        from recon.sums import pacbed
 
         return self._summed(("pacbed", scan.key), scan, pacbed, progress)
 
     def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
-        from recon.sums.either import centre_of_mass
+        from recon.sums import centre_of_mass
 
         return self._summed(("com", scan.key), scan, centre_of_mass, progress)
 
@@ -228,7 +228,7 @@ class Engine:
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
     ) -> dict[str, np.ndarray]:
         """Virtual images by name; only "sum" while no disc is known."""
-        from recon.sums.either import annuli, intensity, presets
+        from recon.sums import annuli, intensity, presets
 
         if found.centre is None or not found.radius:
             return {"sum": self._summed(("sum", scan.key), scan, intensity, progress)}

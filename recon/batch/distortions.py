@@ -9,7 +9,7 @@ from recon.geometry.descan import Descan, measure_descan
 from recon.geometry.disc import fit_disc
 from recon.geometry.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.scan.kinds import ScanData, is_dense
-from recon.sums.either import pacbed
+from recon.sums import pacbed
 from recon.treatment.rows import ScanDistortion, regrid
 from recon.treatment.straighten import straighten, straighten_frames
 

@@ -29,8 +29,8 @@ from recon.quality.health import faulty_pixels
 from recon.scan.kinds import ScanData, electrons, is_dense
 from recon.ssb.build import build_g, planned, required
 from recon.ssb.phase import object_transmission, single_sideband
+from recon.sums import centre_of_mass, pacbed, presets
 from recon.sums.com import scan_deflection
-from recon.sums.either import centre_of_mass, pacbed, presets
 
 DPC = {
     "highpass": HIGHPASS,

@@ -10,8 +10,6 @@ Where only `recon`'s dependencies are installed, `python -m recon.bench --help` 
     python -m recon.bench --device gpu --output bench.json
 """
 
-from recon.io.files.atomic import replacing
-
 import json
 import tempfile
 from pathlib import Path
@@ -32,6 +30,7 @@ from recon.bench.work import (
 )
 from recon.device.backend import CPU
 from recon.io import open_events, write_events
+from recon.io.files.atomic import replacing
 from recon.kernels.cpu import events as event_kernels
 from recon.kernels.cpu import reference
 from recon.ssb.bright_field import bright_field, plane_counts
@@ -257,6 +256,7 @@ def failures(report: dict) -> str:
 
 def written(path: Path):
     """A function that keeps a report as JSON in a file, there in full or not at all."""
+
     def keep(report: dict) -> None:
         with replacing(path) as file:
             file.write(json.dumps(report, indent=2).encode() + b"\n")

@@ -1,18 +1,17 @@
 """How a scan of either kind lies on the detector."""
 
-from recon.orientation.by_curl import DARK_FROM, estimate_orientation, find_orientation
-from recon.sums.detectors import annulus
-from recon.orientation.disc_entries import entries_of_planes
-from recon.orientation.eight_ways import PIXELS_ACROSS, orientation_sheet, sheet_of
-from recon.ssb.bright_field import bright_field
-from recon.sums.dense import binned_planes, current_of_planes
-
 from functools import cache
 
 import numpy as np
 
+from recon.orientation.by_curl import DARK_FROM, estimate_orientation, find_orientation
+from recon.orientation.disc_entries import entries_of_planes
+from recon.orientation.eight_ways import PIXELS_ACROSS, orientation_sheet, sheet_of
 from recon.scan.kinds import ScanData, is_dense
-from recon.sums.either import annuli, centre_of_mass
+from recon.ssb.bright_field import bright_field
+from recon.sums import annuli, centre_of_mass
+from recon.sums.dense import binned_planes, current_of_planes
+from recon.sums.detectors import annulus
 
 
 def orientation(scan: ScanData, sampling, centre, radius):

@@ -1,21 +1,17 @@
 """G and the tilt-corrected bright field of a scan of either kind."""
 
-from recon.ssb.gfunction import build_sidebands
-from recon.ssb import parallax
-from recon.ssb.planning import plan
-from recon.device.backend import memory
-from recon.ssb.planning import require
-
 from dataclasses import replace
 
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device
+from recon.device.backend import CPU, Device, memory
 from recon.optics import Aberrations
 from recon.scan.frames import DenseFrames
 from recon.scan.kinds import ScanData, electrons, is_dense
+from recon.ssb import parallax
 from recon.ssb.bright_field import bright_field
-from recon.ssb.gfunction import Sidebands, sidebands_of_planes
+from recon.ssb.gfunction import Sidebands, build_sidebands, sidebands_of_planes
 from recon.ssb.parallax import TiltCorrected, tilt_corrected_planes
+from recon.ssb.planning import plan, require
 from recon.sums.dense import binned_planes, current_of_planes
 
 

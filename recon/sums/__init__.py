@@ -1,1 +1,5 @@
-"""Sums of electrons: detectors, PACBED, centre of mass."""
+"""Sums of electrons: detectors, PACBED, centre of mass, of a scan of either kind."""
+
+from recon.sums.either import annuli, centre_of_mass, intensity, pacbed, presets
+
+__all__ = ["annuli", "centre_of_mass", "intensity", "pacbed", "presets"]

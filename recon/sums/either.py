@@ -4,15 +4,14 @@ Passes over events run where the events are; those over dense frames, which come
 by slab, on the CPU. G lies on the device either way.
 """
 
-from recon.sums import dense as frames_sums
-from recon.sums import detectors as virtual
-from recon.sums import com
-from recon.sums.detectors import PRESETS
-from recon.sums.dense import sum_masks
-
 import numpy as np
 
 from recon.scan.kinds import ScanData, is_dense
+from recon.sums import com
+from recon.sums import dense as frames_sums
+from recon.sums import detectors as virtual
+from recon.sums.dense import sum_masks
+from recon.sums.detectors import PRESETS
 
 
 def pacbed(scan: ScanData, progress=None):
