@@ -27,7 +27,6 @@ from recon.io.scanning import pair
 from recon.io.told import checked, refuse_matlab
 from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
-from recon.scan.gaps import without_gaps
 from recon.scan.low_counts import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
 
 __all__ = [

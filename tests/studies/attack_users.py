@@ -1,4 +1,4 @@
-"""Attack the users of a server: `python -m tests.studies.attack_users [--port 5780]`; prints a table.
+"""Attacks on the users of a server, with numbers: `python -m tests.studies.attack_users`.
 
 On a server of its own, on this machine alone, and for some minutes at most:
 
