@@ -168,7 +168,7 @@ LOST = """
 import os, sys
 import numpy as np
 from recon.errors import UnreadableFile
-from recon.io.mapped import unharmed
+from recon.io.files.mapped import unharmed
 
 def lost(name):
     np.ones(1 << 20, np.uint8).tofile(name)
