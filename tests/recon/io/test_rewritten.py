@@ -3,7 +3,6 @@
 import json
 import mmap
 import os
-import signal
 import subprocess
 import sys
 from itertools import product
@@ -165,42 +164,6 @@ def test_what_is_read_is_what_a_map_shows(view, tmp_path):
     cut(path, None)
     with pytest.raises(UnreadableFile, match="shorter"):
         stored[:]
-
-
-LOST = """
-import os, sys
-import numpy as np
-from recon.errors import UnreadableFile
-from recon.io.mapped import unharmed
-
-def lost(name):
-    np.ones(1 << 20, np.uint8).tofile(name)
-    mapped = np.memmap(name, np.uint8, "r")
-    os.truncate(name, 1 << 19)
-    return mapped
-
-try:
-    with unharmed():
-        print(lost("one").sum(dtype=int), flush=True)
-except UnreadableFile as error:
-    print(error, flush=True)
-with unharmed():
-    pass
-print(lost("two").sum(dtype=int), flush=True)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's signals")
-def test_pages_that_are_gone_are_survived_where_that_was_asked_for_and_only_there(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", LOST],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.splitlines() == [f"{1 << 19}", "the file became shorter while it was read"]
-    assert done.returncode == -signal.SIGBUS
 
 
 def test_nothing_that_others_can_change_is_mapped(tmp_path, monkeypatch):
