@@ -95,37 +95,41 @@ def _write_documents_aside() -> None:
 
 
 def refuse_crowds() -> None:
-    """Answer a client that has `MOST_WAITING` pages in the making with a sentence."""
+    """Answer a client that has `MOST_WAITING` pages in the making with a sentence.
+
+    Whatever else has been put before Panel's handler of pages stays there.
+    """
     from panel.io import server
 
-    waiting = Counter()
+    patterns, waiting = server.per_app_patterns, Counter()
+    for number, (route, handler, *rest) in enumerate(patterns):
+        if issubclass(handler, server.DocHandler) and not issubclass(handler, _Limited):
+            limited = type(handler.__name__, (_Limited, handler), {"waiting": waiting})
+            patterns[number] = (route, limited, *rest)
 
-    class PageHandler(server.DocHandler):
-        def _log(self):
-            if self.get_status() != 429:  # it would fill the log
-                super()._log()
 
-        async def get(self, *args, **kwargs):
-            client = self.request.remote_ip
-            if waiting[client] >= MOST_WAITING:
-                self.set_status(429)
-                self.set_header("Retry-After", str(AGAIN_S))
-                self.set_header("Cache-Control", "no-store")
-                self.render(str(_crowded()), seconds=AGAIN_S, most=MOST_WAITING)
-                return
-            waiting[client] += 1
-            try:
-                await super().get(*args, **kwargs)
-            finally:
-                waiting[client] -= 1
-                if not waiting[client]:
-                    del waiting[client]
+class _Limited:
+    """Before a handler of pages; `waiting` counts the pages of each client."""
 
-    patterns = server.per_app_patterns
-    patterns[:] = [
-        (path, PageHandler if handler is server.DocHandler else handler)
-        for path, handler in patterns
-    ]
+    def _log(self):
+        if self.get_status() != 429:  # it would fill the log
+            super()._log()
+
+    async def get(self, *args, **kwargs):
+        client, waiting = self.request.remote_ip, self.waiting
+        if waiting[client] >= MOST_WAITING:
+            self.set_status(429)
+            self.set_header("Retry-After", str(AGAIN_S))
+            self.set_header("Cache-Control", "no-store")
+            self.render(str(_crowded()), seconds=AGAIN_S, most=MOST_WAITING)
+            return
+        waiting[client] += 1
+        try:
+            await super().get(*args, **kwargs)
+        finally:
+            waiting[client] -= 1
+            if not waiting[client]:
+                del waiting[client]
 
 
 def _crowded():

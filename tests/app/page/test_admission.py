@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import pytest
 import requests
 from bokeh.document import Document
+from panel.io import server
 
 from app.page import admission
 from app.page import open as session
 from app.page.admission import MOST_WAITING, make_pages_aside
 from app.page.made import is_made
 from app.pipeline.hands import give_way
+from app.server import guard
 from tests.support.servers import served
 
 
@@ -62,6 +64,22 @@ def test_pages_are_made_one_at_a_time_on_a_thread_of_their_own(application, monk
     assert len(threads) == most == 1
     assert threading.current_thread() not in threads
     assert all(is_made(context._document) for context in contexts)
+
+
+@pytest.mark.parametrize("first", ["the limit", "the locks"])
+def test_a_client_is_limited_whatever_else_stands_before_a_page(first, monkeypatch):
+    """The locks of a server with sessions are put there too, before or after."""
+    patterns = list(server.per_app_patterns)
+    monkeypatch.setattr(server, "per_app_patterns", patterns)
+    monkeypatch.setattr(guard.urls, "per_app_patterns", patterns)
+    monkeypatch.setattr(guard.urls, "toplevel_patterns", [])
+    steps = [admission.refuse_crowds, guard.lock_pages]
+    for step in steps if first == "the limit" else steps[::-1]:
+        step()
+    pages = [handler for _, handler, *_ in patterns if issubclass(handler, server.DocHandler)]
+    assert pages
+    assert all(issubclass(page, admission._Limited) for page in pages)
+    assert all(issubclass(page, guard.OwnSession) for page in pages)
 
 
 def test_a_page_that_could_not_be_made_aside_is_left_to_bokeh(application, monkeypatch):
