@@ -11,7 +11,6 @@ at the hook that comes before, and `refuse_crowds` at the page's handler.
 import asyncio
 import gc
 import logging
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +18,7 @@ from bokeh.settings import settings
 from panel.io.state import set_curdoc
 
 from app.page.made import _made
-from app.pipeline.hands import _making, give_way
+from app.pipeline.hands import give_way, making_begins
 
 MOST_WAITING = 6
 """Pages of one client that may wait to be made, or be in the making."""
@@ -65,7 +64,7 @@ def _prepare() -> None:
 def _make(application, doc) -> None:
     from app.page.open import open_page
 
-    _making.since = time.thread_time()
+    making_begins()
     try:
         with set_curdoc(doc):
             application._set_session_prefix(doc)

@@ -14,7 +14,7 @@ from app.page import admission
 from app.page import open as session
 from app.page.admission import MOST_WAITING, make_pages_aside
 from app.page.made import is_made
-from app.pipeline.hands import give_way
+from app.pipeline import hands
 from app.server import guard
 from tests.support.servers import served
 
@@ -98,20 +98,20 @@ def test_making_a_page_rests_only_while_a_hand_moves(application, monkeypatch, m
 
     def open_page():
         sum(range(200_000))  # takes some time of the processor
-        give_way()
+        hands.give_way()
 
     monkeypatch.setattr(session, "open_page", open_page)
-    monkeypatch.setattr(admission.hands, "count", lambda: moving)
-    monkeypatch.setattr(admission.time, "sleep", rests.append)
+    monkeypatch.setattr(hands.hands, "count", lambda: moving)
+    monkeypatch.setattr(hands.time, "sleep", rests.append)
     asyncio.run(application.on_session_created(SimpleNamespace(_document=Document())))
     assert bool(rests) == bool(moving)
     assert all(rest > 0 for rest in rests)
 
 
 def test_nobody_else_gives_way(monkeypatch):
-    monkeypatch.setattr(admission.hands, "count", lambda: 3)
-    monkeypatch.setattr(admission.time, "sleep", lambda seconds: pytest.fail("it slept"))
-    give_way()
+    monkeypatch.setattr(hands.hands, "count", lambda: 3)
+    monkeypatch.setattr(hands.time, "sleep", lambda seconds: pytest.fail("it slept"))
+    hands.give_way()
 
 
 def test_of_one_client_only_so_many_pages_wait(tmp_path):
