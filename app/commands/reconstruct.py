@@ -7,12 +7,11 @@ import typer
 
 from app.commands import options
 from app.commands.console import progress
+from app.commands.told import sentences
 
 CONTRASTS = "Besides the phase"
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
-
-FOUND = "faulty_pixels", "undersampling", "current", "disc", "orientation"
 
 
 def reconstruct(
@@ -324,9 +323,11 @@ def reconstruct(
         option = "--orders" if orders is not None else "--fit-semiangle"
         raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
     known = options.reading(told, dwell_time_us)
+    from app.server.config import limit_gpu, limit_threads, threads_from
     from recon.batch.contrasts import Contrasts
     from recon.batch.distortions import straightening
     from recon.batch.reconstruct import Choices, reconstruct_file
+    from recon.device.backend import choose
 
     dpc = {
         "iterations": dpc_iterations,
@@ -359,6 +360,8 @@ def reconstruct(
         subpixel=subpixel,
         straightening=straightening(descan, ellipse, shear),
     )
+    limit_gpu(choose(device))
+    limit_threads(threads_from())
     with progress() as report:
         parameters = reconstruct_file(
             file,
@@ -371,26 +374,6 @@ def reconstruct(
             },
             report=report,
         )
-    typer.echo(parameters["statement"])
-    for sentence in parameters["treatment"]:
+    for sentence in sentences(parameters):
         typer.echo(sentence)
-    for sentence in (*parameters["file"]["notes"], *parameters["contradictions"]):
-        typer.echo(sentence)
-    from_file = [name for name, source in parameters["sources"].items() if source == "file"]
-    if from_file:
-        typer.echo(f"Taken from the file: {', '.join(from_file)}.")
-    for name in (*FOUND, "fit", "wiener", "resolution", "device"):
-        if statement := (parameters.get(name) or {}).get("statement"):
-            typer.echo(statement)
-    fit = parameters["fit"] or {}
-    if "semiangle" in fit:
-        typer.echo(fit["semiangle"]["statement"])
-    if errors := fit.get("errors"):
-        typer.echo(_fitted(parameters["aberrations"], errors))
     typer.echo(f"Wrote {output}")
-
-
-def _fitted(values, errors) -> str:
-    """Fitted coefficients with their standard errors, in a sentence."""
-    each = [f"{name} = {values[name]:.4g} ± {error:.2g} Å" for name, error in errors.items()]
-    return f"Fitted: {', '.join(each)}."

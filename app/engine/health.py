@@ -6,8 +6,8 @@ import numpy as np
 
 from app.engine.distortions import Measured, descan_of, ellipse_of
 from app.engine.geometry import onto_whole_detector
-from app.engine.treatment import counted_faults
 from app.state.request import Reading, Region, Treatment
+from recon.batch.treatment import counted_faults
 from recon.quality.health import Finding
 from recon.scan.kinds import is_dense
 

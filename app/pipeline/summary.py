@@ -6,22 +6,11 @@ from typing import Any
 from app.engine.engine import Found, Scan
 from app.engine.geometry import onto_whole_detector
 from app.pipeline.results import Pacbed, ScanSummary
-from app.state.origin import DISC, ESTIMATED, FIT, ORIENTATION, from_metadata
+from app.state.origin import DISC, ESTIMATED, FIT, ORIENTATION
 from app.state.scan import ScanState
+from recon.batch.contradictions import contradictions
 from recon.io import statement
 from recon.scan.kinds import electrons
-
-NAMES = {
-    "energy_kev": ("beam energy", "keV"),
-    "semiangle_mrad": ("semi-angle", "mrad"),
-    "scan_step_y": ("scan step along y", "Å"),
-    "scan_step_x": ("scan step along x", "Å"),
-    "rotation_deg": ("scan rotation", "°"),
-}
-"""What may contradict the file, in words, and its unit."""
-
-AGREEMENT = 0.01
-"""Of a value, by which it may differ from the file's without a word."""
 
 WHERE = {
     "energy": ("energy_kev",),
@@ -64,28 +53,6 @@ def besides(metadata: Mapping[str, Any]) -> list[str]:
             where = f" ({said[name]})" if name in said else ""
             lines.append(f"{words}: {scale * value:.4g} {unit}{where}.")
     return lines
-
-
-def contradictions(geometry, metadata: Mapping[str, Any]) -> list[str]:
-    """One sentence for each value in use that is not what the file says."""
-    known, energy = from_metadata(metadata), geometry.energy
-    used = {
-        "energy_kev": None if energy is None else energy / 1e3,
-        "semiangle_mrad": geometry.semiangle_cutoff,
-        "scan_step_y": geometry.scan_sampling[0],
-        "scan_step_x": geometry.scan_sampling[1],
-        "rotation_deg": None if geometry.auto_orientation else geometry.rotation_deg,
-    }
-    sentences = []
-    for name, (words, unit) in NAMES.items():
-        mine, theirs = used[name], known.get(name)
-        # Half a degree is less than a rotation is ever known to.
-        allowed = 0.5 if name == "rotation_deg" else AGREEMENT * abs(theirs or 0)
-        if None not in (mine, theirs) and abs(mine - theirs) > allowed:
-            sentences.append(
-                f"The {words} is {mine:.5g} {unit}, but the file says {theirs:.5g} {unit}."
-            )
-    return sentences
 
 
 def take_over(scan: ScanState, request, found: Found) -> None:

@@ -6,15 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.engine.treatment import finer, left_in, without_faults
-from app.pipeline.summary import contradictions
-from app.server.config import limit_gpu, limit_threads, threads_from
-from app.state.request import Geometry
 from recon.batch import contrasts
+from recon.batch.contradictions import contradictions
 from recon.batch.contrasts import Contrasts
 from recon.batch.distortions import Straightening, straightened
 from recon.batch.fitting import fit_to_data, orientation_record
+from recon.batch.settings import Geometry
 from recon.batch.sources import COMMAND, ESTIMATE, FILE, FIT, Sources
+from recon.batch.treatment import finer, left_in, without_faults
 from recon.batch.versions import versions
 from recon.calibration import Calibration
 from recon.device.backend import CPU, DeviceError, choose, model, on_host
@@ -155,8 +154,6 @@ def reconstruct(
         )
     choices.contrasts.check(events, choices.mode)
     device, failure = choose(choices.device), None
-    limit_gpu(device)
-    limit_threads(threads_from())
     try:
         return _reconstruct(events, choices, device, report)
     except DeviceError as error:

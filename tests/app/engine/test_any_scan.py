@@ -148,18 +148,6 @@ def test_a_question_that_is_not_answered_can_be_left(folder, service):
     session.pipeline.close()
 
 
-def test_what_contradicts_the_file_is_said_with_both_numbers():
-    metadata = {"energy": 200e3, "scan_sampling": (0.5, 0.25), "rotation_deg": 10.0}
-    agrees = Geometry(200.5e3, 20.0, (0.5, 0.25), False, 10.2)
-    assert opening.contradictions(agrees, metadata) == []
-    assert opening.contradictions(Geometry(), metadata | {"rotation_deg": 0.0}) == []
-    assert opening.contradictions(Geometry(300e3, None, (0.5, 0.5), False, 30.0), metadata) == [
-        "The beam energy is 300 keV, but the file says 200 keV.",
-        "The scan step along x is 0.5 Å, but the file says 0.25 Å.",
-        "The scan rotation is 30 °, but the file says 10 °.",
-    ]
-
-
 def test_values_of_a_file_are_offered_with_where_they_stand():
     said = {"energy": "scan.xml: voltage", "scan_sampling": "scan.xml: field", "camera_length": "x"}
     metadata = {"energy": 3e5, "scan_sampling": (1.0, 1.0), "camera_length": 0.5, "origins": said}
