@@ -6,6 +6,7 @@ No widget, no plot, no state that calls share. A name is imported when it is fir
 Scans
     open_scan              what a file holds: electrons, or frames
     write_events           electrons to a file
+    register_reader        have `open_scan` read a detector's own format
     from_frames            electrons from lists of pixels
     thin_events            some of the electrons: a lower dose
     simulate_events        electrons behind a phase object
@@ -66,6 +67,7 @@ _HOMES = {
     "open_scan": "recon.io",
     "orientations": "recon.orientation.either",
     "pacbed": "recon.sums",
+    "register_reader": "recon.readers",
     "scan_deflection": "recon.sums.com",
     "simulate_events": "recon.simulate.scan",
     "single_sideband": "recon.ssb.phase",
