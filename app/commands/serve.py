@@ -130,11 +130,10 @@ def serve(
 
 
 def _check_scan(path: Path) -> None:
-    from recon.io import READERS
+    from recon.io import is_scan
 
-    if not any(reader.matches(path) for reader in READERS):
-        known = " or ".join(reader.NAME for reader in READERS)
-        raise ValueError(f"{path} is no file of electron events ({known}).")
+    if not is_scan(path):
+        raise ValueError(f"{path} is no scan in a known format: `livestem info {path}` says more.")
 
 
 def _check_gpu() -> None:

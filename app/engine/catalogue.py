@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from app.engine.jail import Outside, check_contents, resolve_inside
 from app.engine.uploads import Refused, Upload, Uploads, short_name
+from recon import readers
 
 DEMO = "demo"
 
@@ -172,7 +173,7 @@ class Catalogue:
 
 def suffixes() -> frozenset[str]:
     """Endings of the files that some reader may take, in lower case with their dot."""
-    return SUFFIXES
+    return SUFFIXES | readers.suffixes()
 
 
 def readable(path: Path) -> bool:

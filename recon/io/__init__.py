@@ -22,9 +22,11 @@ from recon.io.events import csr_npz, eer, libertem_csr, sparse_npz, stempy_hdf5,
 from recon.io.events.sparse import events_from_sparse
 from recon.io.files.unchanged import Unchanged
 from recon.io.files.words import sentence
+from recon.io.foreign import open_foreign
 from recon.io.metadata import known_metadata
 from recon.io.scanning import pair
 from recon.io.told import checked, refuse_matlab
+from recon.readers import reader_of
 from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
 from recon.scan.low_counts import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
@@ -35,6 +37,7 @@ __all__ = [
     "describe",
     "events_from_sparse",
     "is_dense",
+    "is_scan",
     "losses",
     "open_events",
     "open_frames",
@@ -229,7 +232,8 @@ def open_scan(
     Parameters
     ----------
     path : path-like
-        Electron events or dense frames; recognised by content.
+        Electron events or dense frames; recognised by content. Readers of others (see
+        `recon.readers`) are asked first.
     scan_shape : (Sy, Sx), optional
         Scan positions, in place of what the file says.
     keep_flyback
@@ -251,15 +255,32 @@ def open_scan(
         If the file is missing, of another kind, damaged, or has to be told its scan shape.
     """
     path = Path(path)
-    if not is_dense(path):
-        return open_events(
-            path, scan_shape=scan_shape, keep_flyback=keep_flyback, progress=progress, **options
-        )
+    reader, failures = reader_of(path) if path.exists() else (None, ())
+    told = {"scan_shape": scan_shape, "keep_flyback": keep_flyback, **options}
+    try:
+        scan = _opened(path, reader, told, progress)
+    except UnreadableFile as error:
+        # What a reader of others would have said of the file, had it not failed.
+        error.args = (" ".join((str(error), *failures)), *error.args[1:])
+        raise
+    if not failures:
+        return scan
+    return replace(scan, source=replace(scan.source, notes=(*scan.source.notes, *failures)))
+
+
+def _opened(path, reader, told, progress):
     tell = progress or (lambda fraction: None)
-    frames = open_frames(
-        path, scan_shape=scan_shape, progress=lambda part: tell(0.5 * part), **options
-    )
-    if not takes_less_as_events(frames):
+
+    def half(part):
+        tell(0.5 * part)
+
+    if reader is not None:
+        frames = open_foreign(reader, path, progress=half, **told)
+    elif is_dense(path):
+        frames = open_frames(path, progress=half, **_without(told, "keep_flyback"))
+    else:
+        return open_events(path, progress=progress, **told)
+    if not isinstance(frames, DenseFrames) or not takes_less_as_events(frames):
         return frames
     try:
         most = max(frames.nbytes // EVENT_BYTES, FEW)
@@ -267,3 +288,16 @@ def open_scan(
     except NoCounts as refusal:
         notes = *frames.source.notes, f"{refusal} They are used as dense frames."
         return replace(frames, source=replace(frames.source, notes=notes))
+
+
+def _without(options, name):
+    return {key: value for key, value in options.items() if key != name}
+
+
+def is_scan(path) -> bool:
+    """Whether some reader, of others or of ours, takes a file's content for a scan."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    known = reader_of(path)[0] is not None or is_dense(path)
+    return known or any(reader.matches(path) for reader in READERS)

@@ -15,7 +15,7 @@ from recon.ssb.planning import plan, require
 from recon.sums.dense import binned_planes, current_of_planes
 
 
-def build_g(scan: ScanData, calibration, pixels: int, device, **options):
+def build_g(scan: ScanData, calibration, pixels: int = 18, device: Device = CPU, **options):
     """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
     if is_dense(scan):
         return build_sidebands_dense(scan, calibration, pixels, device=device, **options)

@@ -1,0 +1,87 @@
+"""The public face: what `recon` offers, at which price, and the README's way through it."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import recon
+from recon.simulate.demo import ABERRATIONS, simulate_nanotube
+from tests.support.paths import ROOT
+
+HEAVY = {"numpy", "scipy", "numba", "h5py", "zarr", "platformdirs", "panel", "bokeh"}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def fresh(code):
+    """What a new interpreter prints that runs some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_importing_it_imports_nothing_but_itself():
+    loaded = fresh("import sys, recon; print(*sys.modules)").split()
+    assert not HEAVY & {name.partition(".")[0] for name in loaded}
+    assert [name for name in loaded if name.startswith("recon")] == ["recon"]
+
+
+def test_nothing_that_it_offers_brings_the_page_along():
+    loaded = fresh(
+        "import sys, recon; [getattr(recon, name) for name in recon.__all__]; print(*sys.modules)"
+    ).split()
+    assert not {"app", "panel", "holoviews", "bokeh", "param"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", recon.__all__)
+def test_a_name_is_there_and_says_what_it_is(name):
+    offered = getattr(recon, name)
+    assert offered.__name__ == name
+    assert inspect.getdoc(offered)
+    assert re.search(rf"^    {name}  +\S", recon.__doc__, re.MULTILINE)
+    assert name in dir(recon)
+
+
+def test_help_lists_nothing_that_is_not_there():
+    assert re.findall(r"^    (\w+)   *\S", recon.__doc__, re.MULTILINE)
+    listed = set(re.findall(r"^    (\w+)   *\S", recon.__doc__, re.MULTILINE))
+    assert listed == set(recon.__all__)
+
+
+def test_another_name_is_refused_with_those_there_are():
+    with pytest.raises(AttributeError, match=r"no 'open_file': it offers .*open_scan"):
+        recon.open_file  # noqa: B018
+
+
+@pytest.fixture(scope="module")
+def scan_file(tmp_path_factory):
+    """A folder with a simulated scan by the README's name, of its energy, step and rotation."""
+    folder = tmp_path_factory.mktemp("scan")
+    events = simulate_nanotube(scan_shape=(96, 96), frame_shape=(96, 96), dose=4e3)
+    recon.write_events(folder / "scan.h5", events)
+    return folder
+
+
+def test_the_readmes_ten_lines_focus_a_scan(scan_file, monkeypatch):
+    block = re.search(r"^## In Python\s+```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)[1]
+    assert len([line for line in block.splitlines() if line.strip()]) <= 10
+    monkeypatch.chdir(scan_file)
+    names = {}
+    exec(compile(ast.parse(block), "README.md", "exec"), names)
+
+    scan, fit, phase = names["scan"], names["fit"], names["phase"]
+    assert names["pacbed"].sum() == scan.electrons
+    # 25 mrad lie a sixth of the detector's 96 pixels from the centre.
+    assert names["disc"].radius == pytest.approx(16, abs=0.05)
+    for name, error in fit.errors.items():
+        assert abs(getattr(fit.aberrations, name) - getattr(ABERRATIONS, name)) < 5 * error, name
+    assert fit.flatness_after > 0.5 > fit.flatness_before
+    assert isinstance(phase, np.ndarray)
+    assert phase.shape == scan.scan_shape
+    truth = recon.single_sideband(names["g"], ABERRATIONS)
+    assert np.corrcoef(phase.ravel(), truth.ravel())[0, 1] > 0.99
