@@ -8,7 +8,8 @@ import numpy as np
 
 from app.drawing.png import picture
 from app.features.feature import Feature
-from app.pipeline.jobs import Context, Job
+from app.pipeline.context import Context
+from app.pipeline.jobs import Job
 from app.pipeline.proof import on_device
 from app.views.sheet import Card, SheetPage
 from recon.optics import Aberrations

@@ -7,7 +7,8 @@ import numpy as np
 from app.features.feature import Feature
 from app.features.fit import TOPIC as FIT
 from app.features.fit import FitFound
-from app.pipeline.jobs import Context, Job
+from app.pipeline.context import Context
+from app.pipeline.jobs import Job
 from app.pipeline.proof import tile_residuals
 from app.pipeline.results import Flatness, Tiles
 from app.views.controls import Controls

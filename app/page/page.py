@@ -12,8 +12,8 @@ from app.page.address import Address
 from app.page.saving import Saving
 from app.recall.presets import Presets
 from app.server.warming import when_ready
+from app.state.contrasts import LIVE, topics
 from app.state.experiment import Experiment
-from app.views.contrasts import TOPICS
 from app.views.frame import Link
 from app.views.panels import Panels
 from app.views.sheet import Sheet
@@ -22,12 +22,6 @@ from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
 from app.views.tiles import TilesView
-
-DRAWN = frozenset(TOPICS.values())
-"""Topics that slots draw."""
-
-LIVE = frozenset({"phase", "obf"})
-"""Topics that follow a hand."""
 
 WITHOUT_CALIBRATION = ("pacbed", "virtual", "com")
 """Topics that are told while the calibration has gaps."""
@@ -188,8 +182,8 @@ class Page:
             self._moving = value.mode == "draft"
         if topic in self._topics:
             self._topics[topic](value)
-        if topic in DRAWN:
-            moving = topic in LIVE and self._moving
+        if topic in topics():
+            moving = self._moving and topic in topics(LIVE)
             for slot in self.slots.values():
                 slot.take(topic, value, moving)
             self._place()

@@ -17,10 +17,10 @@ from app import words
 from app.pipeline import summary, work
 from app.pipeline.board import Board, Callback
 from app.pipeline.dose_drafts import Dosing
-from app.pipeline.extra_table import EXTRAS
 from app.pipeline.extras import Extras
 from app.pipeline.jobs import Aside
 from app.pipeline.lanes import DERIVED, QUICK, SLOW, ComputeService
+from app.pipeline.makers import EXTRAS
 from app.pipeline.meter import Meter
 from app.pipeline.open_scan import OpenScan
 from app.pipeline.pacing import FrameWindow
@@ -226,17 +226,17 @@ class Pipeline:
         prepared = self.prepared
         if prepared is None or self._asked.get("ready") is not prepared:
             return
-        wanted = drawing(request, self._contrasts())
+        wanted = drawing(request, work.beside(self._topics()))
         if prepared.sidebands is not None and self._new(QUICK, wanted):
             self._redraw(request, "draft")
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
-        self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
+        self.extras.follow((*self._topics(), *self.also), self._settle, request)
 
     def _prepare(self, request: Request) -> None:
         meter, sources = self.begin(SLOW), dict(self._scan.sources)
         title = self.engine.title(request.reading.dataset)
-        weighting = self._dosing.follow(request, "phase" in self._contrasts())
+        weighting = self._dosing.follow(request, "phase" in self._topics())
 
         def prepare():
             self._dosing.wait(meter)
@@ -271,11 +271,11 @@ class Pipeline:
         self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
-            self._new(QUICK, drawing(request, self._contrasts()))
+            self._new(QUICK, drawing(request, work.beside(self._topics())))
             self._redraw(request, "exact")
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
-        self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
+        self.extras.follow((*self._topics(), *self.also), self._settle, request)
 
     def _advise(self, prepared: Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""
@@ -288,12 +288,12 @@ class Pipeline:
     def _redraw(self, request: Request, mode: str, delay: float = 0.0, yielding=False) -> None:
         """Submit a redraw; an exact one follows a draft at rest."""
         draft, prepared = mode == "draft", self.prepared
-        changed_at, contrasts = self._changed_at, self._contrasts()
+        changed_at, shown = self._changed_at, self._topics()
         if prepared is None:  # let go this moment
             return
 
         def redraw():
-            return work.redraw(self.engine, prepared, request, mode, contrasts)
+            return work.redraw(self.engine, prepared, request, mode, shown)
 
         def done(batch, error, seconds):
             if error is not None:
@@ -339,9 +339,9 @@ class Pipeline:
         self._asked[lane] = wanted
         return True
 
-    def _contrasts(self) -> tuple[str, ...]:
-        """What the slots show."""
-        return self.experiment.display.contrasts
+    def _topics(self) -> tuple[str, ...]:
+        """Topics of what the slots show."""
+        return self.experiment.display.topics
 
     def begin(self, lane: str) -> Meter:
         """A meter for new work in `lane`, which ends the work it replaces."""
