@@ -14,6 +14,7 @@ from app.recall.presets import Presets
 from app.server.warming import when_ready
 from app.state.contrasts import LIVE, topics
 from app.state.experiment import Experiment
+from app.state.ties import Ties
 from app.views.frame import Link
 from app.views.panels import Panels
 from app.views.sheet import Sheet
@@ -104,10 +105,8 @@ class Page:
         self.saving.saver.on("save", lambda message: self.save(message.get("kind")))
         self.link.source.on_change("data", self._zoomed)
         self.sheet.on_action = self._act_on_sheet
-        self._watchers = [
-            (display, display.param.watch(self._restyle, ["theme"])),
-            (display, display.param.watch(self._show_part, ["view"])),
-        ]
+        self._ties = Ties().tie(display, self._restyle, "theme")
+        self._ties.tie(display, self._show_part, "view")
         self.address.watch()
         self._restyle()
         self._topics = {
@@ -161,9 +160,7 @@ class Page:
             return
         self._closed = True
         self.pipeline.close()
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         # Features first: one that draws as it ends would have a closed slot make a figure anew.
         for part in (*self.features, self.panels, self.spectrum, self.tiles, *self.slots.values()):
             part.close()

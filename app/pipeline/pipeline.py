@@ -29,6 +29,7 @@ from app.state import following
 from app.state.experiment import Experiment
 from app.state.filling import FOLLOWS, FOUND
 from app.state.request import Request
+from app.state.ties import Ties
 from recon.errors import Cancelled
 
 _SHORT_S = 0.4
@@ -80,7 +81,7 @@ class Pipeline:
         self._frames = FrameWindow(window, patience)
         self.session = f"session {next(_sessions)}"
         self.board = Board(post)
-        self._watchers: list = []
+        self._ties = Ties()
         self._closed = False
         self._scan = OpenScan(self)
         self._asked: dict[str, object] = {}  # lane -> what was submitted last
@@ -106,8 +107,7 @@ class Pipeline:
     def start(self) -> None:
         """Watch the state and open its dataset."""
         for state in self.experiment.parts().values():
-            names = [name for name in state.param if name != "name"]
-            self._watchers.append((state, state.param.watch(self._changed, names)))
+            self._ties.tie_whole(state, self._changed)
         self.service.gate(self.session, self._frames.ready_in)
         self.board.tell([("device", self.engine.gauge.state())])
         self._scan.read()
@@ -187,9 +187,7 @@ class Pipeline:
         self.service.gate(self.session, None)
         for meter in self._meters.values():
             meter.cancel()
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         self.board.close()
         self.prepared = None
         self._asked.clear()

@@ -7,6 +7,7 @@ from panel.io import hold
 from app.drawing.wheel import picture_of_wheel
 from app.state.contrasts import CONTRASTS, Contrast
 from app.state.display import COLOUR_MAPS, DisplayState
+from app.state.ties import Ties
 from app.views.assets import asset
 from app.views.contrasts import altered, label, scan_image, waiting
 from app.views.controls import Controls, spec
@@ -16,6 +17,9 @@ from app.views.image import FieldView, ImageView
 from app.views.pacbed import PacbedView
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
+
+STYLE = ("colour_map", "percentile_low", "percentile_high", "freeze", "theme")
+"""What changes how a picture looks, not which it is."""
 
 EVERYTHING = 1 << 20
 """More pixels than a spectrum has."""
@@ -64,13 +68,8 @@ class Slot(pn.viewable.Viewer):
             margin=0,
             min_height=60,
         )
-        self._watchers = [
-            state.param.watch(self._choose, name),
-            state.param.watch(
-                self._restyle,
-                ["colour_map", "percentile_low", "percentile_high", "freeze", "theme"],
-            ),
-        ]
+        self._ties = Ties().tie(state, self._choose, name)
+        self._ties.tie(state, self._restyle, *STYLE)
         self._choose()
 
     def _make_controls(self):
@@ -233,8 +232,7 @@ class Slot(pn.viewable.Viewer):
 
     def close(self) -> None:
         """Let go of the state and of the figures."""
-        for watcher in self._watchers:
-            self.state.param.unwatch(watcher)
+        self._ties.untie()
         self.controls.close()
         for view in self._views.values():
             view.close()
