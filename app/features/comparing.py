@@ -5,6 +5,7 @@ from collections.abc import Callable
 from app.recall.history import History
 from app.recall.moment import Moment, differences, in_words
 from app.state.filling import FOUND
+from app.state.ties import Ties
 from app.views.frame import Link
 from app.views.held import HeldSlot
 from app.views.slot import Slot
@@ -59,7 +60,7 @@ class Comparing:
         self._one = False  # A and B are the same still
         self._taken = False  # A is what it will be
         self._swapping = False
-        self._timer, self._watchers = None, []
+        self._timer, self._ties = None, Ties()
 
     def hold(self) -> None:
         """Hold what is set and shown now as A."""
@@ -68,8 +69,7 @@ class Comparing:
         self._moment, self._one, self._taken = self.history.now(), True, False
         self.held = HeldSlot(self.live.state, self.link, self.live.results, self.live.draw)
         for state in self.history.experiment.parts().values():
-            names = [name for name in state.param if name != "name"]
-            self._watchers.append((state, state.param.watch(self._changed, names)))
+            self._ties.tie_whole(state, self._changed)
         self.change_scale()
         self._look()
         self._told()
@@ -120,9 +120,7 @@ class Comparing:
             held.close()
 
     def _let_go(self) -> HeldSlot | None:
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         self._swapping = False
         held, self.held, self._moment = self.held, None, None
         self.live.reference = None

@@ -2,6 +2,7 @@
 
 from app.features.feature import Feature
 from app.pipeline.results import short_count
+from app.state.ties import Ties
 from app.views.controls import Controls, spec
 from app.views.text import Text
 
@@ -46,10 +47,8 @@ class NoiseCard(Feature):
             ]
         )
         self.others.bind(self.noise, ["denoise_method", "denoise_strength", "upsampling"])
-        self._watchers = [
-            (self.treatment, self.treatment.param.watch(self._count, ["dose_percent"])),
-            (self.noise, self.noise.param.watch(self._plain, ["wiener"])),
-        ]
+        self._ties = Ties().tie(self.treatment, self._count, "dose_percent")
+        self._ties.tie(self.noise, self._plain, "wiener")
         self._count()
 
     def take(self, topic: str, value) -> None:
@@ -90,9 +89,7 @@ class NoiseCard(Feature):
 
     def close(self) -> None:
         """End the ties to the state."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         for group in (self.dose, self.wiener, self.others):
             group.close()
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from math import floor, log10
 
-from app.pipeline.jobs import Context, Job
+from app.pipeline.context import Context
+from app.pipeline.jobs import Job
 from app.pipeline.proof import on_device
 from app.state.aberrations import AberrationState
 from app.state.fit import FitState

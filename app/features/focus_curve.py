@@ -1,6 +1,7 @@
 """The present defocus in the curve over it, and a click that sets another."""
 
 from app.features.feature import Feature
+from app.state.ties import Ties
 
 CONTRAST = "focus_curve"
 
@@ -16,10 +17,8 @@ class FocusCurve(Feature):
     def __init__(self, page):
         self.page = page
         experiment = page.experiment
-        self._watchers = [
-            (experiment.aberrations, experiment.aberrations.param.watch(self._mark, "defocus")),
-            (experiment.display, experiment.display.param.watch(self._mark, list(page.slots))),
-        ]
+        self._ties = Ties().tie(experiment.aberrations, self._mark, "defocus")
+        self._ties.tie(experiment.display, self._mark, *page.slots)
         self._mark()
 
     def take(self, topic: str, value) -> None:
@@ -42,6 +41,4 @@ class FocusCurve(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()

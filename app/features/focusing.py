@@ -6,6 +6,7 @@ from app.features.fit import TOPIC, FitFound, adopt, fit_job
 from app.features.locks import Locks
 from app.features.series import TOPIC as SERIES
 from app.features.series import Series
+from app.state.ties import Ties
 from app.views.controls import Controls, spec
 from app.views.fit_report import FitReport
 from recon.optics import Aberrations
@@ -44,10 +45,8 @@ class Focusing(Feature):
         self._due = False
         scan = page.experiment.scan
         aberrations = page.experiment.aberrations
-        self._watchers = [
-            (scan, scan.param.watch(self._chosen, "dataset")),
-            (aberrations, aberrations.param.watch(self._compare, list(aberrations.names()))),
-        ]
+        self._ties = Ties().tie(scan, self._chosen, "dataset")
+        self._ties.tie(aberrations, self._compare, *aberrations.names())
         page.pipeline.also.add("flatness")
 
     def _specs(self):
@@ -141,9 +140,7 @@ class Focusing(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         self._found = None
         for part in (self.locks, self.series, self.controls, self.report):
             part.close()

@@ -3,6 +3,7 @@
 from app.engine.health import check
 from app.features.feature import Feature
 from app.pipeline.jobs import Job
+from app.state.ties import Ties
 from app.views import findings
 from app.views.controls import Controls
 
@@ -36,11 +37,7 @@ class Checking(Feature):
         )
         self.controls.on_press("check", self._check)
         treatment = page.experiment.treatment
-        self._watcher = treatment.param.watch(self._show_again, self._names(treatment))
-
-    @staticmethod
-    def _names(state):
-        return [name for name in state.param if name != "name"]
+        self._ties = Ties().tie_whole(treatment, self._show_again)
 
     def _check(self) -> None:
         job = Job(
@@ -134,6 +131,6 @@ class Checking(Feature):
 
     def close(self) -> None:
         """End the ties to the state, and forget the report."""
-        self._page.experiment.treatment.param.unwatch(self._watcher)
+        self._ties.untie()
         self.controls.close()
         self._checked = None

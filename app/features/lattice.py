@@ -5,6 +5,7 @@ import param
 from app.features.feature import Feature
 from app.features.lattice_fit import KNOWN, Camera, fit_lattice, measured_camera, peak_in
 from app.pipeline.jobs import Job
+from app.state.ties import Ties
 from app.views.banner import Banner
 from app.views.controls import Controls, spec
 from recon.errors import Unfitted
@@ -98,10 +99,8 @@ class LatticeCalibration(Feature):
         self.controls.on_press("use", self._use)
         self.controls.on_press("camera", self._check_camera)
         self.controls.on_press("use_camera", self._use_camera)
-        self._watchers = [
-            self.known.param.watch(self._suggest, ["known"]),
-            self.known.param.watch(self._solve, ["spacing_1", "spacing_2", "angle"]),
-        ]
+        self._ties = Ties().tie(self.known, self._suggest, "known")
+        self._ties.tie(self.known, self._solve, "spacing_1", "spacing_2", "angle")
 
     # ---- the mode ----
 
@@ -234,7 +233,6 @@ class LatticeCalibration(Feature):
 
     def close(self) -> None:
         """End the ties."""
-        for watcher in self._watchers:
-            self.known.param.unwatch(watcher)
+        self._ties.untie()
         self.controls.close()
         self.banner.close()

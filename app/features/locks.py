@@ -1,5 +1,6 @@
 """The locks beside the coefficients: what a fit leaves alone."""
 
+from app.state.ties import Ties
 from recon.optics import COEFFICIENTS, TERMS
 
 LOCKS = {
@@ -27,8 +28,9 @@ class Locks:
                 each | ({"lock": LOCKS[each["name"]]} if each["name"] in LOCKS else {})
                 for each in group.specs
             ]
-        self._watchers = [(state, state.param.watch(self._show, "locked"))]
-        self._watchers += [(g, g.param.watch(self._take, "locked")) for g in groups]
+        self._ties = Ties().tie(state, self._show, "locked")
+        for group in groups:
+            self._ties.tie(group, self._take, "locked")
         self._show()
 
     def _show(self, *events):
@@ -44,6 +46,4 @@ class Locks:
 
     def close(self) -> None:
         """End the ties."""
-        for owner, watcher in self._watchers:
-            owner.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()

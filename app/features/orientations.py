@@ -8,8 +8,10 @@ import numpy as np
 
 from app.drawing.png import picture
 from app.features.feature import Feature
-from app.pipeline.jobs import Context, Job
+from app.pipeline.context import Context
+from app.pipeline.jobs import Job
 from app.pipeline.proof import on_device
+from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 from recon.optics import Aberrations
 from recon.orientation.either import orientations
@@ -178,7 +180,7 @@ class Orientations(Feature):
         }
         page.panels.calibration.add_button("turn", button, self.ask)
         scan = page.experiment.scan
-        self._watcher = (scan, scan.param.watch(self._mark, ["rotation_deg", "transpose"]))
+        self._ties = Ties().tie(scan, self._mark, "rotation_deg", "transpose")
 
     def ask(self) -> None:
         """Have the orientations judged."""
@@ -214,6 +216,5 @@ class Orientations(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        state, watcher = self._watcher
-        state.param.unwatch(watcher)
+        self._ties.untie()
         self._found = None

@@ -7,10 +7,8 @@ from app.features.feature import Feature
 from app.recall.history import History
 from app.recall.preset_menu import Presetting
 from app.recall.presets import KINDS
-from app.views.contrasts import TOPICS
+from app.state.contrasts import topics
 from app.views.tools import PresetMenu, Tools
-
-DRAWN = frozenset(TOPICS.values())
 
 
 class Recall(Feature):
@@ -102,7 +100,7 @@ class Recall(Feature):
 
     def take(self, topic: str, value) -> None:
         """Hear of a result."""
-        if topic in DRAWN:
+        if topic in topics():
             self.comparing.take(topic, value)
 
     def roots(self) -> dict:

@@ -2,7 +2,8 @@
 
 from app.features.feature import Feature
 from app.features.fit import full_g
-from app.pipeline.jobs import Context, Job
+from app.pipeline.context import Context
+from app.pipeline.jobs import Job
 from app.pipeline.proof import on_device
 from app.state.origin import FIT
 

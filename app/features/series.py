@@ -8,6 +8,7 @@ from app.drawing.movie import gif
 from app.drawing.png import picture
 from app.pipeline.jobs import Job
 from app.pipeline.proof import FocusSeries, focus_series
+from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 
 SHEET = "focus"
@@ -33,7 +34,7 @@ class Series:
         self.page = page
         self._made: FocusSeries | None = None
         aberrations = page.experiment.aberrations
-        self._watcher = (aberrations, aberrations.param.watch(self._mark, "defocus"))
+        self._ties = Ties().tie(aberrations, self._mark, "defocus")
 
     def ask(self) -> None:
         """Have a series made around the present defocus."""
@@ -99,6 +100,5 @@ class Series:
 
     def close(self) -> None:
         """Let go of everything."""
-        state, watcher = self._watcher
-        state.param.unwatch(watcher)
+        self._ties.untie()
         self._made = None

@@ -7,9 +7,11 @@ import numpy as np
 from app.features.feature import Feature
 from app.features.fit import TOPIC as FIT
 from app.features.fit import FitFound
-from app.pipeline.jobs import Context, Job
+from app.pipeline.context import Context
+from app.pipeline.jobs import Job
 from app.pipeline.proof import tile_residuals
 from app.pipeline.results import Flatness, Tiles
+from app.state.ties import Ties
 from app.views.controls import Controls
 from app.words import labels
 from recon.optics import Aberrations
@@ -57,10 +59,8 @@ class TileProof(Feature):
         self._outdated: Flatness | None = None
         self._dataset, self._moving = "", False
         aberrations = page.experiment.aberrations
-        self._watchers = [
-            (self.switch, self.switch.param.watch(self._switched, "values")),
-            (aberrations, aberrations.param.watch(self._moved, list(aberrations.names()))),
-        ]
+        self._ties = Ties().tie(self.switch, self._switched, "values")
+        self._ties.tie(aberrations, self._moved, *aberrations.names())
 
     @property
     def earlier(self) -> bool:
@@ -135,9 +135,7 @@ class TileProof(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         self.switch.close()
         self._live = self._found = self._outdated = None
 

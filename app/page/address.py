@@ -7,6 +7,7 @@ import panel as pn
 
 from app.state.experiment import Experiment
 from app.state.link import from_query, to_query
+from app.state.ties import Ties
 
 LINK_MS = 400
 """How long the address waits for the hand to rest."""
@@ -27,7 +28,7 @@ class Address:
     def __init__(self, experiment: Experiment, catalogue, after: Callable):
         self.experiment = experiment
         self.default = getattr(catalogue, "default", "demo")
-        self._after, self._timer, self._watchers = after, None, []
+        self._after, self._timer, self._ties = after, None, Ties()
 
     def restore(self, query) -> list[str]:
         """Set the experiment from an address's entries; what cannot be used, in sentences."""
@@ -36,8 +37,7 @@ class Address:
     def watch(self) -> None:
         """Follow the experiment."""
         for state in self.experiment.parts().values():
-            names = [name for name in state.param if name != "name"]
-            self._watchers.append((state, state.param.watch(self._changed, names)))
+            self._ties.tie_whole(state, self._changed)
 
     def query(self) -> dict[str, str]:
         """The entries of the address."""
@@ -50,12 +50,12 @@ class Address:
         return query
 
     def _changed(self, *events) -> None:
-        if self._timer is None and self._watchers:
+        if self._timer is None and self._ties:
             self._timer = self._after(LINK_MS, self._write)
 
     def _write(self) -> None:
         self._timer = None
-        if not self._watchers:
+        if not self._ties:
             return
         query = urlencode(self.query())
         search = f"?{query}" if query else ""
@@ -65,6 +65,4 @@ class Address:
 
     def close(self) -> None:
         """Follow no more."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()

@@ -12,8 +12,9 @@ from app.page.address import Address
 from app.page.saving import Saving
 from app.recall.presets import Presets
 from app.server.warming import when_ready
+from app.state.contrasts import LIVE, topics
 from app.state.experiment import Experiment
-from app.views.contrasts import TOPICS
+from app.state.ties import Ties
 from app.views.frame import Link
 from app.views.panels import Panels
 from app.views.sheet import Sheet
@@ -22,12 +23,6 @@ from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
 from app.views.tiles import TilesView
-
-DRAWN = frozenset(TOPICS.values())
-"""Topics that slots draw."""
-
-LIVE = frozenset({"phase", "obf"})
-"""Topics that follow a hand."""
 
 WITHOUT_CALIBRATION = ("pacbed", "virtual", "com")
 """Topics that are told while the calibration has gaps."""
@@ -110,10 +105,8 @@ class Page:
         self.saving.saver.on("save", lambda message: self.save(message.get("kind")))
         self.link.source.on_change("data", self._zoomed)
         self.sheet.on_action = self._act_on_sheet
-        self._watchers = [
-            (display, display.param.watch(self._restyle, ["theme"])),
-            (display, display.param.watch(self._show_part, ["view"])),
-        ]
+        self._ties = Ties().tie(display, self._restyle, "theme")
+        self._ties.tie(display, self._show_part, "view")
         self.address.watch()
         self._restyle()
         self._topics = {
@@ -167,9 +160,7 @@ class Page:
             return
         self._closed = True
         self.pipeline.close()
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         # Features first: one that draws as it ends would have a closed slot make a figure anew.
         for part in (*self.features, self.panels, self.spectrum, self.tiles, *self.slots.values()):
             part.close()
@@ -188,8 +179,8 @@ class Page:
             self._moving = value.mode == "draft"
         if topic in self._topics:
             self._topics[topic](value)
-        if topic in DRAWN:
-            moving = topic in LIVE and self._moving
+        if topic in topics():
+            moving = self._moving and topic in topics(LIVE)
             for slot in self.slots.values():
                 slot.take(topic, value, moving)
             self._place()

@@ -5,38 +5,16 @@ An `Extra` follows the exact phase: once the hand rests, each one that a slot sh
 stops it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from weakref import ref
 
 from app import words
-from app.pipeline.jobs import Context
+from app.pipeline.context import Context
 from app.pipeline.lanes import EXTRA
 from app.pipeline.meter import Meter
+from app.pipeline.on_show import Extra
 from app.state.request import Request
 from recon.errors import Cancelled
-
-
-@dataclass(frozen=True)
-class Extra:
-    """One result made on demand.
-
-    Attributes
-    ----------
-    title : str
-        What the status line says meanwhile.
-    key : callable
-        `key(request)`: what the result depends on besides what is prepared.
-    make : callable
-        `make(context)` gives what is told under the topic, on a worker's thread.
-    needs_phase : bool
-        Whether it needs G, and so a complete calibration.
-    """
-
-    title: str
-    key: Callable[[Request], object]
-    make: Callable[[Context], object]
-    needs_phase: bool = True
 
 
 class Extras:

@@ -7,42 +7,16 @@ only while the state is what it was made for: the user's own hand always wins.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from app import words
+from app.pipeline.context import Context
 from app.pipeline.lanes import ASIDE
 from app.pipeline.meter import Meter
-from app.pipeline.prepared import Prepared, preparation
+from app.pipeline.prepared import preparation
 from app.state.request import Request
 from recon.errors import Cancelled
 
 OVERTAKEN = "You changed {} meanwhile: the result is shown, and was not taken over."
-
-
-@dataclass(frozen=True, eq=False)
-class Context:
-    """What a job works on, all of it a snapshot."""
-
-    engine: Any
-    prepared: Prepared
-    request: Request
-    """As far as it can be met with what is prepared."""
-    meter: Meter
-
-    @property
-    def g(self):
-        """G on its sidebands.
-
-        Raises
-        ------
-        ValueError
-            While the calibration has gaps.
-        """
-        if self.prepared.sidebands is None:
-            raise ValueError(
-                f"There is no phase yet. Enter first: {', '.join(self.prepared.found.missing)}."
-            )
-        return self.prepared.sidebands
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Ring correlation, denoised phase and tilt-corrected bright field, made at rest where shown."""
 
 from app.pipeline.chart import Chart
-from app.pipeline.jobs import Context
-from app.pipeline.prepared import usable_sideband
+from app.pipeline.context import Context
+from app.pipeline.on_show import at_rest, phase_key
 from app.pipeline.results import LabelledImage
+from app.state.request import Request
 from app.words import length
 from recon.device.backend import on_host
 from recon.scan.kinds import is_dense
@@ -16,6 +17,7 @@ PER_ANGSTROM = 10.0
 """1/Å in 1/nm."""
 
 
+@at_rest("frc", "Correlating two halves of the electrons", phase_key)
 def correlated(context: Context) -> Chart:
     """Fourier ring correlation of the phases of two halves of the electrons.
 
@@ -39,7 +41,7 @@ def correlated(context: Context) -> Chart:
             g.calibration,
             request.aberrations,
             request.bright_field_pixels,
-            sideband=usable_sideband(g, request.sideband),
+            sideband=context.sideband,
             band_limit=request.band_limit,
             seed=SPLIT,
             whole=g,
@@ -82,14 +84,19 @@ def stated(found: dict[str, float | None], last: float, end: str) -> str:
     return "no resolution"
 
 
+def denoised_key(request: Request) -> tuple:
+    """What the denoised phase depends on besides G."""
+    return *phase_key(request), request.noise.method, request.noise.strength
+
+
+@at_rest("denoised", "Denoising the phase", denoised_key)
 def denoised(context: Context) -> LabelledImage:
     """The exact phase by least squares, denoised for the eye."""
     from recon.quality.denoise import denoise
     from recon.ssb.noise import counting_noise
 
     g, request, engine = context.g, context.request, context.engine
-    sideband = usable_sideband(g, request.sideband)
-    how = sideband, request.band_limit
+    how = context.sideband, request.band_limit
     phase = engine.phase(g, request.aberrations, "exact", *how)
     context.meter.check()
     noise = engine.placed.redraw(g, lambda: counting_noise(g, request.aberrations, *how))
@@ -99,6 +106,12 @@ def denoised(context: Context) -> LabelledImage:
     return LabelledImage(image, "rad, denoised", context.prepared.scan_sampling, label)
 
 
+def tilt_key(request: Request) -> tuple:
+    """What the tilt-corrected bright field depends on besides the electrons."""
+    return request.aberrations, request.band_limit, request.noise.upsample
+
+
+@at_rest("parallax", "Correcting the tilt of the bright field", tilt_key)
 def tilt_corrected(context: Context) -> LabelledImage:
     """The bright field of all pixels, each shifted back, on a lattice of its own."""
     from recon.ssb import parallax

@@ -17,10 +17,10 @@ from app import words
 from app.pipeline import summary, work
 from app.pipeline.board import Board, Callback
 from app.pipeline.dose_drafts import Dosing
-from app.pipeline.extra_table import EXTRAS
 from app.pipeline.extras import Extras
 from app.pipeline.jobs import Aside
 from app.pipeline.lanes import DERIVED, QUICK, SLOW, ComputeService
+from app.pipeline.makers import EXTRAS
 from app.pipeline.meter import Meter
 from app.pipeline.open_scan import OpenScan
 from app.pipeline.pacing import FrameWindow
@@ -29,6 +29,7 @@ from app.state import following
 from app.state.experiment import Experiment
 from app.state.filling import FOLLOWS, FOUND
 from app.state.request import Request
+from app.state.ties import Ties
 from recon.errors import Cancelled
 
 _SHORT_S = 0.4
@@ -80,7 +81,7 @@ class Pipeline:
         self._frames = FrameWindow(window, patience)
         self.session = f"session {next(_sessions)}"
         self.board = Board(post)
-        self._watchers: list = []
+        self._ties = Ties()
         self._closed = False
         self._scan = OpenScan(self)
         self._asked: dict[str, object] = {}  # lane -> what was submitted last
@@ -106,8 +107,7 @@ class Pipeline:
     def start(self) -> None:
         """Watch the state and open its dataset."""
         for state in self.experiment.parts().values():
-            names = [name for name in state.param if name != "name"]
-            self._watchers.append((state, state.param.watch(self._changed, names)))
+            self._ties.tie_whole(state, self._changed)
         self.service.gate(self.session, self._frames.ready_in)
         self.board.tell([("device", self.engine.gauge.state())])
         self._scan.read()
@@ -187,9 +187,7 @@ class Pipeline:
         self.service.gate(self.session, None)
         for meter in self._meters.values():
             meter.cancel()
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         self.board.close()
         self.prepared = None
         self._asked.clear()
@@ -226,17 +224,17 @@ class Pipeline:
         prepared = self.prepared
         if prepared is None or self._asked.get("ready") is not prepared:
             return
-        wanted = drawing(request, self._contrasts())
+        wanted = drawing(request, work.beside(self._topics()))
         if prepared.sidebands is not None and self._new(QUICK, wanted):
             self._redraw(request, "draft")
         if self._new(DERIVED, (request.annulus, request.dpc)):
             self._derive(request)
-        self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
+        self.extras.follow((*self._topics(), *self.also), self._settle, request)
 
     def _prepare(self, request: Request) -> None:
         meter, sources = self.begin(SLOW), dict(self._scan.sources)
         title = self.engine.title(request.reading.dataset)
-        weighting = self._dosing.follow(request, "phase" in self._contrasts())
+        weighting = self._dosing.follow(request, "phase" in self._topics())
 
         def prepare():
             self._dosing.wait(meter)
@@ -271,11 +269,11 @@ class Pipeline:
         self._advise(prepared)
         request = self.experiment.request()
         if prepared.sidebands is not None:
-            self._new(QUICK, drawing(request, self._contrasts()))
+            self._new(QUICK, drawing(request, work.beside(self._topics())))
             self._redraw(request, "exact")
         self._new(DERIVED, (request.annulus, request.dpc))
         self._derive(request)
-        self.extras.follow((*self._contrasts(), *self.also), self._settle, request)
+        self.extras.follow((*self._topics(), *self.also), self._settle, request)
 
     def _advise(self, prepared: Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""
@@ -288,12 +286,12 @@ class Pipeline:
     def _redraw(self, request: Request, mode: str, delay: float = 0.0, yielding=False) -> None:
         """Submit a redraw; an exact one follows a draft at rest."""
         draft, prepared = mode == "draft", self.prepared
-        changed_at, contrasts = self._changed_at, self._contrasts()
+        changed_at, shown = self._changed_at, self._topics()
         if prepared is None:  # let go this moment
             return
 
         def redraw():
-            return work.redraw(self.engine, prepared, request, mode, contrasts)
+            return work.redraw(self.engine, prepared, request, mode, shown)
 
         def done(batch, error, seconds):
             if error is not None:
@@ -339,9 +337,9 @@ class Pipeline:
         self._asked[lane] = wanted
         return True
 
-    def _contrasts(self) -> tuple[str, ...]:
-        """What the slots show."""
-        return self.experiment.display.contrasts
+    def _topics(self) -> tuple[str, ...]:
+        """Topics of what the slots show."""
+        return self.experiment.display.topics
 
     def begin(self, lane: str) -> Meter:
         """A meter for new work in `lane`, which ends the work it replaces."""

@@ -70,19 +70,15 @@ def preparation(request: Request) -> tuple:
     return *what, request.geometry, request.bright_field_pixels, full
 
 
-LIVE = frozenset({"amplitude", "obf"})
-"""Contrasts that a redraw makes besides the phase, where a slot shows them."""
-
-
-def drawing(request: Request, contrasts) -> tuple:
-    """The parts of a request that a redraw depends on, besides G, with the `contrasts` shown."""
+def drawing(request: Request, beside: frozenset[str]) -> tuple:
+    """The parts of a request that a redraw depends on besides G, and what it makes `beside`."""
     return (
         request.aberrations,
         request.sideband,
         request.band_limit,
         request.tiles,
         request.noise.wiener,
-        LIVE.intersection(contrasts),
+        beside,
     )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.pipeline.chart import Chart
-from app.pipeline.jobs import Context
-from app.pipeline.prepared import usable_sideband
+from app.pipeline.context import Context
+from app.pipeline.on_show import at_rest
 from app.pipeline.results import Flatness
 from app.state.aberrations import rounded
 from app.state.request import Request
@@ -48,6 +48,12 @@ def on_device(context: Context, g, work: Callable[[], object]):
     return work() if g.device is CPU else context.engine.placed.attempt(work)
 
 
+def flatness_key(request: Request) -> tuple:
+    """What the tiles' flatness depends on besides G."""
+    return request.aberrations, request.tiles
+
+
+@at_rest("flatness", "Judging the tiles", flatness_key)
 def tiles_flatness(context: Context) -> Flatness:
     """How flat the tiles are as they are shown."""
     from recon.focus.flatness import flatness
@@ -79,12 +85,13 @@ def curve_key(request: Request) -> object:
     return replace(request.aberrations, C10=0.0), curve_middle(request), request.sideband
 
 
+@at_rest("focus_curve", "Focus curve", curve_key)
 def focus_chart(context: Context) -> Chart:
     """Flatness and contrast over a range of defocus that holds the present one."""
     from recon.focus.through_focus import focus_curve
 
     g, request = context.g, context.request
-    sideband, reach = usable_sideband(g, request.sideband), CURVE_DEPTHS * depth_of_focus(request)
+    sideband, reach = context.sideband, CURVE_DEPTHS * depth_of_focus(request)
     defoci = curve_middle(request) + np.linspace(-reach, reach, CURVE_POINTS)
     found = on_device(
         context,
@@ -104,7 +111,7 @@ def focus_series(context: Context) -> FocusSeries:
     g, request = context.g, context.request
     step = rounded(depth_of_focus(request) / SERIES_STEP)
     defoci = request.aberrations.defocus + step * np.arange(-(SERIES // 2), SERIES // 2 + 1)
-    sideband, size = usable_sideband(g, request.sideband), max(8, min(SERIES_PX, max(g.scan_shape)))
+    sideband, size = context.sideband, max(8, min(SERIES_PX, max(g.scan_shape)))
     # As the phase that is shown: the same sidebands, up to the same frequency.
     how = {"sideband": sideband, "band_limit": request.band_limit}
     images = on_device(

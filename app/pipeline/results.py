@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from app.pipeline.chart import Chart
 from recon.calibration import Calibration
 from recon.optics import Aberrations
 
@@ -235,6 +236,13 @@ class DpcImage:
     """Filtered power spectrum, as `recon.dpc.integrate` gives it."""
     method: str
     scan_sampling: Sampling
+
+    def error_chart(self) -> Chart | None:
+        """The error after each iteration; None where there are no iterations to compare."""
+        if len(self.errors) < 2:
+            return None
+        number = np.arange(1, len(self.errors) + 1)
+        return Chart(number, {"error": self.errors}, "iteration", "error", logy=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,18 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
-import numpy as np
-
 from app.engine.engine import NOTHING, g_key
 from app.engine.health import faults
 from app.pipeline import summary
+from app.pipeline.context import Context
+from app.pipeline.makers import WITH_PHASE
 from app.pipeline.meter import Meter
 from app.pipeline.prepared import Picks, Prepared, usable_sideband
 from app.pipeline.results import (
-    AmplitudeImage,
     ComField,
     DpcImage,
-    LabelledImage,
     PhaseImage,
     Spectrum,
     Status,
@@ -23,6 +21,7 @@ from app.pipeline.results import (
     VirtualImages,
 )
 from app.pipeline.wiener import Weighting
+from app.state.contrasts import LIVE, topics
 from app.state.request import Request
 from app.words import labels
 from recon.device.backend import CPU, DeviceError
@@ -108,10 +107,17 @@ def as_draft(image: PhaseImage, g) -> Batch:
     return [("phase", replace(image, mode="draft")), ("status", status)]
 
 
-def redraw(engine, prepared: Prepared, request: Request, mode: str, contrasts) -> Batch:
-    """Phase and tiles; the spectrum with its picks where that is news; what of `LIVE` is shown."""
+def beside(shown) -> frozenset[str]:
+    """Which of the topics `shown` a redraw makes besides the phase."""
+    return WITH_PHASE.keys() & set(shown)
+
+
+def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Batch:
+    """Phase and tiles; the spectrum with its picks where that is news; what is `shown` of it all.
+
+    Whoever moves a slider sees what is live; the rest comes with the exact phase.
+    """
     g, aberrations = prepared.sidebands, request.aberrations
-    sideband = usable_sideband(g, request.sideband)
     phase = phase_image(engine, g, request, mode, prepared.weighting, prepared.scan_sampling)
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)
@@ -135,13 +141,9 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, contrasts) -
         height, width = g.scan_shape
         steps = (1 / (height * sampling[0]), 1 / (width * sampling[1]))
         batch.append(("spectrum", Spectrum(power, steps, frequencies, 2 * calibration.k0)))
-    if "amplitude" in contrasts and mode == "exact":
-        how = aberrations, mode, sideband, request.band_limit
-        modulus = np.abs(engine.transmission(g, *how))
-        batch.append(("amplitude", AmplitudeImage(modulus, sampling)))
-    if "obf" in contrasts:
-        image = engine.optimum_bright_field(g, aberrations, sideband, request.band_limit)
-        batch.append(("obf", LabelledImage(image, "σ", sampling, "in units of noise")))
+    wanted = beside(shown) if mode == "exact" else beside(shown) & topics(LIVE)
+    context = Context(engine, prepared, request)
+    batch += [(topic, make(context)) for topic, make in WITH_PHASE.items() if topic in wanted]
     return batch
 
 

@@ -12,6 +12,7 @@ from app.recall.moment import DATASET, SILENT, Key, Moment, differences, in_word
 from app.state.experiment import Experiment
 from app.state.filling import FOUND, RESTORED
 from app.state.origin import ENTERED, pins
+from app.state.ties import Ties
 
 REST_S = 0.5
 """A hand that has not moved for so long rests."""
@@ -60,10 +61,9 @@ class History:
         self._solid: tuple | None = None  # where to return if a scan cannot be opened again
         self._closed = False
         self._parts = {id(state): part for part, state in experiment.parts().items()}
-        self._watchers = []
+        self._ties = Ties()
         for state in experiment.parts().values():
-            names = [name for name in state.param if name != "name"]
-            self._watchers.append((state, state.param.watch(self._changed, names)))
+            self._ties.tie_whole(state, self._changed)
 
     # ---- for the page ----
 
@@ -121,9 +121,7 @@ class History:
     def close(self) -> None:
         """Remember no more."""
         self._closed = True
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         self._past.clear()
         self._future.clear()
 

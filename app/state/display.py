@@ -2,28 +2,7 @@
 
 import param
 
-CONTRASTS = {
-    "phase": "SSB phase",
-    "amplitude": "SSB amplitude",
-    "denoised": "SSB phase, denoised",
-    "obf": "Optimum bright field",
-    "parallax": "Tilt-corrected bright field",
-    "dpc": "DPC phase",
-    "com": "COM field",
-    "curl": "COM curl",
-    "divergence": "COM divergence",
-    "bf": "Bright field",
-    "abf": "Annular bright field",
-    "adf": "Annular dark field",
-    "annulus": "Chosen annulus",
-    "pacbed": "PACBED",
-    "dpc_power": "DPC power spectrum",
-    "dpc_error": "DPC error",
-    "frc": "Ring correlation",
-    "focus_curve": "Focus curve",
-}
-"""What an image slot can show, and its title."""
-
+from app.state.contrasts import CONTRASTS
 
 COLOUR_MAPS = ("grey", "cividis", "viridis", "inferno", "fire", "coolwarm", "cyclic")
 
@@ -63,6 +42,7 @@ class DisplayState(param.Parameterized):
     theme = param.Selector(default="dark", objects=["dark", "light"], label="Theme")
 
     @property
-    def contrasts(self) -> tuple[str, ...]:
-        """What the slots show."""
-        return self.slot_main, self.slot_left, self.slot_right
+    def topics(self) -> tuple[str, ...]:
+        """Topics of what the slots show."""
+        shown = self.slot_main, self.slot_left, self.slot_right
+        return tuple(CONTRASTS[contrast].topic for contrast in shown)

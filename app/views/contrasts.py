@@ -1,48 +1,11 @@
-"""Which result an image slot draws for a contrast, and in what units."""
+"""What an image slot draws of a result, and what it says of it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.drawing.display import Extent
-from app.pipeline.chart import Chart
-
-TOPICS = {
-    "phase": "phase",
-    "amplitude": "amplitude",
-    "denoised": "denoised",
-    "obf": "obf",
-    "parallax": "parallax",
-    "dpc": "dpc",
-    "com": "com",
-    "curl": "com",
-    "divergence": "com",
-    "bf": "virtual",
-    "abf": "virtual",
-    "adf": "virtual",
-    "annulus": "virtual",
-    "pacbed": "pacbed",
-    "dpc_power": "dpc",
-    "dpc_error": "dpc",
-    "frc": "frc",
-    "focus_curve": "focus_curve",
-}
-"""Contrast -> topic of the result that it is drawn from."""
-
-KINDS = {
-    "com": "field",
-    "pacbed": "pattern",
-    "dpc_power": "power",
-    "dpc_error": "curve",
-    "frc": "curve",
-    "focus_curve": "curve",
-}
-"""Contrasts that are no plain image -> which view draws them."""
-
-
-def kind(contrast: str) -> str:
-    """Which view draws a contrast: "image", "field", "pattern", "power" or "curve"."""
-    return KINDS.get(contrast, "image")
+from app.state.contrasts import Contrast
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,65 +30,25 @@ class ScanImage:
         return Extent.of(self.array.shape, step)
 
 
-def scan_image(contrast: str, result) -> ScanImage | None:
+def scan_image(contrast: Contrast, result) -> ScanImage | None:
     """What is drawn over the scan for `contrast`, or None if `result` does not hold it."""
-    if result is None:
+    array = None if result is None else contrast.picture(result)
+    if array is None:
         return None
-    sampling = result.scan_sampling
-    if contrast in ("phase", "denoised", "obf", "parallax"):
-        return ScanImage(result.array, result.unit, sampling)
-    if contrast == "dpc":
-        return ScanImage(result.array, "rad", sampling)
-    if contrast == "amplitude":
-        return ScanImage(result.array, "", sampling)
-    if contrast == "com":
-        return ScanImage(np.moveaxis(result.array, 0, -1), result.unit, sampling)
-    if contrast in ("curl", "divergence"):
-        array = getattr(result, contrast)
-        return None if array is None else ScanImage(array, "mrad/Å", sampling)
-    # Without a disc there is only the sum of all electrons, which stands for the bright field.
-    array = result.images.get(contrast)
-    if array is None and contrast == "bf":
-        array = result.images.get("sum")
-    return None if array is None else ScanImage(array, "e⁻", sampling)
+    unit = result.unit if contrast.unit is None else contrast.unit
+    return ScanImage(array, unit, result.scan_sampling)
 
 
-def chart_of(contrast: str, result) -> Chart | None:
-    """What is drawn as a curve for `contrast`, or None if `result` does not hold it."""
-    if contrast != "dpc_error":
-        return result
-    if len(result.errors) < 2:
-        return None
-    number = np.arange(1, len(result.errors) + 1)
-    return Chart(number, {"error": result.errors}, "iteration", "error", logy=True)
-
-
-def label(contrast: str, result) -> str:
+def label(contrast: Contrast, result) -> str:
     """A few words on what is shown, for the slot's head."""
-    return getattr(result, "statement" if kind(contrast) == "curve" else "label", "")
+    return getattr(result, "statement" if contrast.kind == "curve" else "label", "")
 
 
-def changed(contrast: str, result) -> bool:
+def altered(contrast: Contrast, result) -> bool:
     """Whether what is drawn is no phase as it was measured, though it looks like one."""
-    return contrast == "denoised" or bool(getattr(result, "weighting", ""))
+    return contrast.altered or bool(getattr(result, "weighting", ""))
 
 
-IMAGE, MADE = "Waiting for the first image.", "Being made: it takes a moment at rest."
-EMPTY = {
-    "focus_curve": MADE,
-    "com": IMAGE,
-    "pacbed": "Waiting for the scan.",
-    "dpc_power": "Waiting for the DPC phase.",
-    "dpc_error": "The direct solution has no error curve. Choose “iterative” under DPC.",
-    "denoised": MADE,
-    "parallax": MADE,
-    "frc": MADE,
-}
-"""What stands where a contrast will be drawn, where it is not the usual."""
-
-
-def waiting(contrast: str, refused: bool) -> str:
+def waiting(contrast: Contrast, refused: bool) -> str:
     """What to say while there is nothing to draw; `refused` where it could not be made."""
-    if refused:
-        return "This could not be made; the notice says why."
-    return EMPTY.get(contrast, IMAGE)
+    return "This could not be made; the notice says why." if refused else contrast.empty

@@ -7,6 +7,7 @@ import param
 
 from app.pipeline.hands import hands
 from app.state.link import keys_of
+from app.state.ties import Ties
 from app.views.assets import asset
 from app.views.component import Component, finite
 
@@ -46,7 +47,7 @@ class Controls(Component):
         params = {"sizing_mode": "stretch_width", "margin": 0} | params
         super().__init__(specs=list(specs), **params)
         self._states: dict[str, param.Parameterized] = {}
-        self._watchers: list = []
+        self._ties = Ties()
         self._pressed: dict[str, Callable[[], None]] = {}
         self.param.watch(self._to_state, "values")
 
@@ -71,8 +72,7 @@ class Controls(Component):
         names = list(names)
         self._states |= dict.fromkeys(names, state)
         self.values = self.values | {name: getattr(state, name) for name in names}
-        watcher = state.param.watch(self._from_state, names)
-        self._watchers.append((state, watcher))
+        self._ties.tie(state, self._from_state, *names)
 
     def add_button(self, after: str, described: dict, action: Callable[[], None]) -> None:
         """Put a button below the control `after`, with the name, label and doc of `described`."""
@@ -114,10 +114,8 @@ class Controls(Component):
 
     def close(self) -> None:
         """End the tie to the state."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
+        self._ties.untie()
         super().close()
-        self._watchers.clear()
         self._pressed.clear()
 
 

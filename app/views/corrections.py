@@ -1,5 +1,6 @@
 """Controls of what is done to the electrons, each with what it has found."""
 
+from app.state.ties import Ties
 from app.state.treatment import TreatmentState
 from app.views.controls import Controls
 
@@ -28,7 +29,7 @@ class Corrections:
         self._treatment, self._places = treatment, False
         self.controls = Controls.of(treatment, CONTROLS, CONTROLS)
         self.controls.specs = [*self.controls.specs, {"name": "said", "kind": "text", "label": ""}]
-        self._watcher = treatment.param.watch(self._show, ["subpixel"])
+        self._ties = Ties().tie(treatment, self._show, "subpixel")
         self._show()
 
     def say(self, summary) -> None:
@@ -45,5 +46,5 @@ class Corrections:
 
     def close(self) -> None:
         """End the ties to the state."""
-        self._treatment.param.unwatch(self._watcher)
+        self._ties.untie()
         self.controls.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import param
 
-from app.state.display import CONTRASTS, DisplayState
+from app.state.display import DisplayState
 from app.views.assets import asset
 from app.views.frame import Link
 from app.views.shell import _Part
@@ -71,7 +71,7 @@ class HeldSlot(Slot):
 
     def draw(self, moving: bool = False) -> None:
         """Draw the chosen contrast, and have the live picture follow."""
-        self._hint = f"{CONTRASTS[self.contrast]} was not there when A was held."
+        self._hint = f"{self.entry.title} was not there when A was held."
         super().draw(moving)
         if self.mode.text == "exact":
             self.mode.say("")  # what is held is meant to be; a draft has to be said

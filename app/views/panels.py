@@ -5,31 +5,15 @@ from pathlib import PurePath
 
 from app.state.aberrations import AberrationState, reaches
 from app.state.experiment import Experiment
-from app.views.component import finite
+from app.state.ties import Ties
 from app.views.controls import Controls, spec
+from app.views.polar import SHORT, PolarControls
 from app.views.scan_shape import ScanShape
 from app.views.shell import Upload
 from app.views.text import Text
-from recon.optics import TERMS, Aberrations, electron_wavelength
+from recon.optics import Aberrations, electron_wavelength
 
 HINT = "Drag defocus until the tiles are flat."
-
-SHORT = {
-    "C12": "Astigmatism",
-    "C21": "Coma",
-    "C23": "Three-fold",
-    "C30": "Spherical",
-    "C32": "Star",
-    "C34": "Four-fold",
-    "C41": "Coma",
-    "C43": "Three-lobe",
-    "C45": "Five-fold",
-    "C50": "Spherical",
-    "C52": "Star",
-    "C54": "Rosette",
-    "C56": "Six-fold",
-}
-"""What a term is called where there is little room."""
 
 CALIBRATION = {
     "energy_kev": {"label": "Beam energy", "kind": "entry"},
@@ -81,91 +65,6 @@ TURN = {
     "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
 }
 BY_HAND = ("centre_y", "centre_x", "radius")
-
-
-class PolarControls(Controls):
-    """Size and angle of the aberrations of one radial order, tied to their Cartesian values."""
-
-    _following = False
-
-    @classmethod
-    def of_order(cls, state: AberrationState, order: int, **params):
-        """Controls of the terms of `order` that have an azimuth, and of those that have none."""
-        terms = [t for t in TERMS if t.n == order and t.name != "C10"]
-        specs = []
-        for term in terms:
-            size = spec(state, term.coefficients[0]) | {
-                "name": term.name,
-                "label": SHORT[term.name],
-            }
-            if term.m:
-                angle = 180 / term.m
-                specs += [
-                    size | {"label": f"{SHORT[term.name]} {term.name}", "start": 0, "low": 0},
-                    {
-                        "name": f"phi{term.n}{term.m}",
-                        "kind": "number",
-                        "label": f"Angle φ{term.n}{term.m}",
-                        "doc": "Azimuth in the detector's frame.",
-                        "unit": "°",
-                        "start": -angle,
-                        "end": angle,
-                        "low": -360,
-                        "high": 360,
-                        "step": 0.5,
-                        "reset": 0.0,
-                    },
-                ]
-            else:
-                specs.append(size | {"label": f"{SHORT[term.name]} {term.name}"})
-        controls = cls(specs, **params)
-        controls._tie(state, terms)
-        return controls
-
-    def _tie(self, state, terms):
-        self._aberrations, self._terms = state, terms
-        names = [name for term in terms for name in term.coefficients]
-        self._watchers.append((state, state.param.watch(self._read, names)))
-        self._read()
-
-    def _read(self, *events):
-        values = dict(self.values)
-        for term in self._terms:
-            size, angle = self._aberrations.polar(term.name)
-            values[term.name] = _rounded(size)
-            # The angle of nothing is kept, so that a size can be dialled up along it.
-            phi = f"phi{term.n}{term.m}"
-            if term.m and (size or finite(values.get(phi)) is None):
-                values[phi] = _rounded(angle)
-        if values != self.values:
-            self._following = True
-            try:
-                self.values = values
-            finally:
-                self._following = False
-
-    def _to_state(self, event):
-        if self._following:  # rounded, and not to be set
-            return
-        for term in getattr(self, "_terms", ()):
-            phi = f"phi{term.n}{term.m}"
-            if any(event.old.get(n) != event.new.get(n) for n in (term.name, phi)):
-                size = finite(event.new.get(term.name))
-                angle = finite(event.new.get(phi, 0.0))
-                if None in (size, angle):
-                    self._read()
-                    continue
-                old_size, old_angle = self._aberrations.polar(term.name)
-                near = abs(size - old_size) < 1e-6 and abs(angle - old_angle) < 1e-6
-                if not near:
-                    try:
-                        self._aberrations.set_polar(term.name, size, angle)
-                    except ValueError:  # beyond what it may be
-                        self._read()
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}") + 0.0
 
 
 class Panels:
@@ -241,13 +140,11 @@ class Panels:
         self.focus_foot.on_press("zero", aberrations.reset)
         self.focus_foot.on_press("truth", self._set_truth)
 
-        self._watchers = [
-            (scan, scan.param.watch(self._show_disc, ["fit_disc"])),
-            (scan, scan.param.watch(self._show_datasets, ["dataset"])),
-            (aberrations, aberrations.param.watch(self._focused, ["defocus"])),
-            (experiment.display, experiment.display.param.watch(self._show_polar, ["polar"])),
-            (experiment.display, experiment.display.param.watch(self._show_auto, ["frequencies"])),
-        ]
+        self._ties = Ties().tie(scan, self._show_disc, "fit_disc")
+        self._ties.tie(scan, self._show_datasets, "dataset")
+        self._ties.tie(aberrations, self._focused, "defocus")
+        self._ties.tie(experiment.display, self._show_polar, "polar")
+        self._ties.tie(experiment.display, self._show_auto, "frequencies")
         self._show_disc()
         self._show_polar()
         self._show_auto()
@@ -371,9 +268,7 @@ class Panels:
 
     def close(self) -> None:
         """End the ties to the state."""
-        for state, watcher in self._watchers:
-            state.param.unwatch(watcher)
-        self._watchers.clear()
+        self._ties.untie()
         groups = [*self.orders.values(), *self.polar.values()]
         groups += [self.dataset, self.calibration, self.crop, self.detector, self.dpc]
         for group in [*groups, self.display, self.tiles_bar, self.defocus, self.focus_foot]:

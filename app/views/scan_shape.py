@@ -4,6 +4,7 @@ from functools import partial
 
 from app.state.question import FIELDS, NO_TRIGGER
 from app.state.scan import ScanState
+from app.state.ties import Ties
 from app.views.controls import Controls
 from app.views.text import Text
 
@@ -31,7 +32,7 @@ class ScanShape:
         self.controls.bind(scan, ["array"])
         self._fields, self._arrays = list(self.controls.specs), []
         self.found = Text(css_classes=["statements"])
-        self._watcher = scan.param.watch(self._show, list(FIELDS))
+        self._ties = Ties().tie(scan, self._show, *FIELDS)
         self._show()
 
     def ask(self, question) -> None:
@@ -96,5 +97,5 @@ class ScanShape:
 
     def close(self) -> None:
         """End the ties to the state."""
-        self._scan.param.unwatch(self._watcher)
+        self._ties.untie()
         self.controls.close()

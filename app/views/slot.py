@@ -5,9 +5,11 @@ import panel as pn
 from panel.io import hold
 
 from app.drawing.wheel import picture_of_wheel
-from app.state.display import COLOUR_MAPS, CONTRASTS, DisplayState
+from app.state.contrasts import CONTRASTS, Contrast
+from app.state.display import COLOUR_MAPS, DisplayState
+from app.state.ties import Ties
 from app.views.assets import asset
-from app.views.contrasts import TOPICS, changed, chart_of, kind, label, scan_image, waiting
+from app.views.contrasts import altered, label, scan_image, waiting
 from app.views.controls import Controls, spec
 from app.views.curve import CurveView
 from app.views.frame import Link
@@ -15,6 +17,9 @@ from app.views.image import FieldView, ImageView
 from app.views.pacbed import PacbedView
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
+
+STYLE = ("colour_map", "percentile_low", "percentile_high", "freeze", "theme")
+"""What changes how a picture looks, not which it is."""
 
 EVERYTHING = 1 << 20
 """More pixels than a spectrum has."""
@@ -63,13 +68,8 @@ class Slot(pn.viewable.Viewer):
             margin=0,
             min_height=60,
         )
-        self._watchers = [
-            state.param.watch(self._choose, name),
-            state.param.watch(
-                self._restyle,
-                ["colour_map", "percentile_low", "percentile_high", "freeze", "theme"],
-            ),
-        ]
+        self._ties = Ties().tie(state, self._choose, name)
+        self._ties.tie(state, self._restyle, *STYLE)
         self._choose()
 
     def _make_controls(self):
@@ -77,7 +77,7 @@ class Slot(pn.viewable.Viewer):
         choices = {"kind": "choice", "bare": True}
         names = [name, "colour_map", "freeze"] if self.large else [name]
         described = {
-            name: choices | {"options": list(CONTRASTS.items())},
+            name: choices | {"options": [(n, c.title) for n, c in CONTRASTS.items()]},
             "colour_map": choices | {"options": [(n, n.capitalize()) for n in COLOUR_MAPS]},
             "freeze": {"label": "Freeze"},
         }
@@ -96,15 +96,20 @@ class Slot(pn.viewable.Viewer):
         return getattr(self.state, self.name_of_contrast)
 
     @property
+    def entry(self) -> Contrast:
+        """The same, with all that is said of it."""
+        return CONTRASTS[self.contrast]
+
+    @property
     def named(self) -> str:
         """What is shown, for a file's name."""
-        weighting = getattr(self._latest.get(TOPICS[self.contrast]), "weighting", "")
+        weighting = getattr(self._latest.get(self.entry.topic), "weighting", "")
         return "-".join([self.contrast, *weighting.lower().split()])
 
     @property
     def view(self):
         """The view that draws it."""
-        return self._view(kind(self.contrast))
+        return self._view(self.entry.kind)
 
     def _view(self, wanted: str):
         if wanted not in self._views:
@@ -127,7 +132,7 @@ class Slot(pn.viewable.Viewer):
         """Say what lies under the pointer."""
         self.readout.say(reading)
         # There is no room for both beside a small curve.
-        self.mode.visible = self.large or not (reading and kind(self.contrast) == "curve")
+        self.mode.visible = self.large or not (reading and self.entry.kind == "curve")
 
     @property
     def results(self) -> dict:
@@ -137,14 +142,14 @@ class Slot(pn.viewable.Viewer):
     @property
     def scan_extent(self):
         """Extent of the scan as it is drawn here; None while it is not."""
-        view = self._views.get(kind(self.contrast))
-        over_scan = kind(self.contrast) in ("image", "field")
+        view = self._views.get(self.entry.kind)
+        over_scan = self.entry.kind in ("image", "field")
         return view.whole if over_scan and view is not None and view.image is not None else None
 
     def take(self, topic: str, result, moving: bool = False) -> bool:
         """Keep a result, and draw it if it is what this slot shows; whether it was drawn."""
         self._latest[topic] = result
-        if TOPICS[self.contrast] != topic:
+        if self.entry.topic != topic:
             return False
         self.draw(moving)
         return True
@@ -160,38 +165,38 @@ class Slot(pn.viewable.Viewer):
 
     def draw(self, moving: bool = False) -> None:
         """Draw the chosen contrast from the latest results."""
-        contrast, result = self.contrast, self._latest.get(TOPICS[self.contrast])
-        drawn = result is not None and self._draw(contrast, result, moving)
+        entry, result = self.entry, self._latest.get(self.entry.topic)
+        drawn = result is not None and self._draw(entry, result, moving)
         if not drawn:
             self.view.clear()
         # Axes of nothing are hidden, but keep their place.
         self.body.styles = {"visibility": "visible" if drawn else "hidden"}
-        self.legend.visible = drawn and kind(contrast) == "field"
-        refused = result is None and TOPICS[contrast] in self._latest
-        self.empty.say("" if drawn else self._hint or waiting(contrast, refused))
-        self.mode.tone = "warm" if drawn and changed(contrast, result) else ""
-        self.mode.say(label(contrast, result) if drawn else "")
+        self.legend.visible = drawn and entry.kind == "field"
+        refused = result is None and entry.topic in self._latest
+        self.empty.say("" if drawn else self._hint or waiting(entry, refused))
+        self.mode.tone = "warm" if drawn and altered(entry, result) else ""
+        self.mode.say(label(entry, result) if drawn else "")
 
-    def _draw(self, contrast, result, moving) -> bool:
+    def _draw(self, entry, result, moving) -> bool:
         view = self.view
         if hasattr(view, "limits"):
             view.limits.lender = self.reference and self.reference.view.limits
-        if kind(contrast) == "curve":
-            chart = chart_of(contrast, result)
+        if entry.kind == "curve":
+            chart = entry.picture(result)
             if chart is None:
                 return False
             view.draw(chart)
-        elif kind(contrast) == "pattern":
+        elif entry.kind == "pattern":
             calibration = result.calibration
             scale = None if calibration is None else calibration.angular_sampling
             view.show_pattern(result.array, result.centre, result.radius, scale)
-        elif kind(contrast) == "power":
+        elif entry.kind == "power":
             if result.spectrum is None or result.scan_sampling is None:
                 return False
             steps = 1 / (np.array(result.spectrum.shape) * result.scan_sampling)
             view.show_power(result.spectrum, steps, (), EVERYTHING * steps.max())
         else:
-            image = scan_image(contrast, result)
+            image = scan_image(entry, result)
             if image is None:
                 return False
             view.set_unit(image.unit)
@@ -227,8 +232,7 @@ class Slot(pn.viewable.Viewer):
 
     def close(self) -> None:
         """Let go of the state and of the figures."""
-        for watcher in self._watchers:
-            self.state.param.unwatch(watcher)
+        self._ties.untie()
         self.controls.close()
         for view in self._views.values():
             view.close()

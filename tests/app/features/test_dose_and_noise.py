@@ -18,6 +18,7 @@ from app.pipeline.chart import Chart
 from app.pipeline.dose_drafts import LEAST, coarse
 from app.pipeline.lanes import ComputeService
 from app.pipeline.results import PhaseImage, ScanSummary
+from app.state.contrasts import CONTRASTS
 from app.state.experiment import Experiment
 from app.state.link import from_query, to_query
 from app.state.request import Reading, Request
@@ -271,7 +272,8 @@ def test_the_tilt_corrected_image_is_finer_over_the_same_field(session):
     made, phase = session.all("parallax")[-1], session.all("phase")[-1]
     assert made.array.shape == (2 * SCAN_SHAPE[0], 2 * SCAN_SHAPE[1])
     assert made.scan_sampling == pytest.approx((0.2, 0.225))
-    image, own = scan_image("parallax", made), scan_image("phase", phase)
+    image = scan_image(CONTRASTS["parallax"], made)
+    own = scan_image(CONTRASTS["phase"], phase)
     assert (image.axis_unit, image.unit) == ("nm", "")
     for name in ("x0", "x1", "y0", "y1"):
         assert getattr(image.extent, name) == pytest.approx(getattr(own.extent, name))

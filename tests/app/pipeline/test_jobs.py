@@ -4,9 +4,10 @@ from threading import Event
 
 import pytest
 
-from app.pipeline.extras import Extra, Extras
+from app.pipeline.extras import Extras
 from app.pipeline.jobs import Job
 from app.pipeline.lanes import ComputeService
+from app.pipeline.on_show import Extra
 from recon.errors import Unfitted
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 from tests.support.waiting import PATIENCE_S

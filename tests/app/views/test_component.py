@@ -75,7 +75,7 @@ def test_a_control_shows_what_stands_there_after_junk(junk):
 
 @pytest.mark.parametrize("junk", [*JUNK[:2], *JUNK[3:], float("nan"), 1e300, 10**400])
 def test_a_size_and_an_angle_stay_after_junk(junk):
-    from app.views.panels import PolarControls
+    from app.views.polar import PolarControls
 
     state = AberrationState()
     state.set_polar("C12", 20.0, 30.0)

@@ -5,7 +5,7 @@ import pytest
 from app.state.aberrations import AberrationState
 from app.state.display import DisplayState
 from app.views.controls import Controls, spec
-from app.views.panels import PolarControls
+from app.views.polar import PolarControls
 from app.views.shell import Notices
 
 

@@ -8,9 +8,12 @@ from bokeh.document import Document
 
 from app.drawing import display
 from app.drawing.display import Extent
+from app.pipeline.makers import EXTRAS, WITH_PHASE
+from app.pipeline.results import DpcImage
+from app.state.contrasts import CONTRASTS, EXACT, LIVE, REST, topics
 from app.state.display import DisplayState
 from app.state.experiment import Experiment
-from app.views.contrasts import TOPICS, chart_of, kind, scan_image
+from app.views.contrasts import scan_image
 from app.views.controls import Controls
 from app.views.curve import CurveView
 from app.views.frame import Link
@@ -238,13 +241,18 @@ def test_counts_are_read_not_their_root():
     assert view.rings.data["x"] == []
 
 
+def error_chart(errors):
+    image = DpcImage(np.zeros((2, 2)), np.array(errors), None, "iterative", None)
+    return CONTRASTS["dpc_error"].picture(image)
+
+
 def test_the_error_curve_counts_from_one():
     view = CurveView()
-    view.draw(chart_of("dpc_error", Result(None, errors=[1.0, 0.1, 0.0])))
+    view.draw(error_chart([1.0, 0.1, 0.0]))
     np.testing.assert_array_equal(view.source.data["x"], [1, 2, 3])
     assert np.isnan(view.source.data["error"][2])
     assert view.figure.y_range.start == pytest.approx(0.1 / 10**0.05)
-    assert chart_of("dpc_error", Result(None, errors=[1.0])) is None
+    assert error_chart([1.0]) is None
 
 
 def test_a_curve_keeps_its_figure_until_its_axes_change_and_marks_within_it():
@@ -306,15 +314,21 @@ class Result:
 
 
 def test_every_contrast_has_a_topic_and_a_view():
-    assert list(TOPICS) == list(DisplayState.param.slot_main.objects)
-    assert {kind(name) for name in TOPICS} == {"image", "field", "pattern", "power", "curve"}
+    assert list(CONTRASTS) == list(DisplayState.param.slot_main.objects)
+    kinds = {entry.kind for entry in CONTRASTS.values()}
+    assert kinds == {"image", "field", "pattern", "power", "curve"}
+
+
+def test_what_is_made_where_it_is_shown_has_what_makes_it():
+    assert topics(REST) <= EXTRAS.keys()
+    assert topics(LIVE) | topics(EXACT) == {"phase", *WITH_PHASE}
 
 
 def test_scan_images_are_in_nanometres_or_in_positions():
-    image = scan_image("phase", Result(np.zeros((4, 6))))
+    image = scan_image(CONTRASTS["phase"], Result(np.zeros((4, 6))))
     assert image.extent == Extent(0, pytest.approx(1.8), 0, pytest.approx(0.8))
     assert image.axis_unit == "nm"
-    image = scan_image("phase", Result(np.zeros((4, 6)), scan_sampling=None))
+    image = scan_image(CONTRASTS["phase"], Result(np.zeros((4, 6)), scan_sampling=None))
     assert (image.axis_unit, image.extent) == ("px", Extent(0, 6, 0, 4))
 
 
@@ -324,7 +338,7 @@ def test_a_slot_draws_what_is_chosen_and_says_what_is_missing(ramp):
     assert slot.contrast == "dpc"
     assert slot.empty.text
     assert not slot.take("phase", Result(ramp))
-    assert slot.take("dpc", Result(ramp, errors=np.ones(1)))
+    assert slot.take("dpc", DpcImage(ramp, np.ones(1), None, "direct", (2.0, 3.0)))
     assert slot.empty.text == ""
     state.slot_left = "phase"
     assert slot.mode.text == "exact"
