@@ -7,7 +7,8 @@ from pathlib import Path
 
 from recon.bench.machine import ELECTRONS, PIXELS, SCAN, failures, run, run_device, written
 from recon.bench.report import cpu_text, device_text
-from recon.device.backend import CPU, DEVICES, DeviceError, choose
+from recon.device.backend import CPU, DEVICES, choose
+from recon.device.failure import DeviceError
 
 
 def main(arguments=None) -> int:

@@ -22,7 +22,8 @@ from recon.bench.stages import (
 )
 from recon.bench.work import ABERRATIONS, reference_calibration, reference_events
 from recon.device import backend
-from recon.device.backend import CPU, Device, DeviceFull, on_host
+from recon.device.backend import CPU, Device, on_host
+from recon.device.failure import DeviceFull
 from recon.dpc.integrate import integrate_com
 from recon.ssb.bright_field import bright_field
 from recon.ssb.gfunction import build_sidebands

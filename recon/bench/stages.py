@@ -15,7 +15,8 @@ from recon.bench.work import (
     paper_arguments,
 )
 from recon.device import backend
-from recon.device.backend import DeviceFull, on_host
+from recon.device.backend import on_host
+from recon.device.failure import DeviceFull
 from recon.dpc.integrate import PADDING, integrate_com
 from recon.ssb.bright_field import plane_counts
 from recon.ssb.gfunction import build_sidebands

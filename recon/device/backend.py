@@ -2,11 +2,8 @@
 
 Algorithms follow their data: `device_of(array)` hands them the array module, the FFT and the
 kernels of that array's device. Nothing else in `recon` asks about CPU or GPU, and nothing else
-imports CuPy. What goes wrong on a device comes out of `guarded` functions as one sentence:
-
-RuntimeError
-└── DeviceError      the device cannot be used, or failed
-    └── DeviceFull   its memory does not hold what was asked for
+imports CuPy. What goes wrong on a device comes out of `guarded` functions as one sentence, a
+`DeviceError`.
 """
 
 import logging
@@ -23,6 +20,7 @@ import numba
 import numpy as np
 import scipy.fft
 
+from recon.device.failure import DeviceError, amount, brief, in_words
 from recon.kernels import cpu, threads
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -31,19 +29,8 @@ POOL_SHARE = 0.9
 """Of the device's memory that the pool may take unless its owner says: some has to be left for
 the compiled kernels, the driver and other programs."""
 
-FOREIGN = ("cupy", "cupy_backends", "cupyx", "numba.cuda", "numba_cuda", "cuda")
-"""Packages whose exceptions speak of the device and not of what was asked for."""
-
 _finding = Lock()
 _log = logging.getLogger(__name__)
-
-
-class DeviceError(RuntimeError):
-    """The wanted device cannot be used here; the message says why and what to do."""
-
-
-class DeviceFull(DeviceError):
-    """The device's memory does not hold what was asked for; the message has the numbers."""
 
 
 def _itself(array):
@@ -179,7 +166,7 @@ def _found() -> Device | str:
     except Exception as error:  # whatever a broken driver raises
         _log.debug("The GPU failed when it was tried out.", exc_info=error)
         return (
-            f"No GPU: there is one, but it does not work here ({_brief(error)}). Update its "
+            f"No GPU: there is one, but it does not work here ({brief(error)}). Update its "
             "driver or the packages of `pip install '.[gpu]'`, or choose the device 'cpu'."
         )
     # One bounded pool for everything.
@@ -312,7 +299,7 @@ def guarded(function):
         try:
             return function(*arguments, **options)
         except Exception as error:
-            failure = _in_words(error)
+            failure = in_words(error, _use)
             if failure is None:
                 raise
             _log.debug("%s failed on the device.", function.__qualname__, exc_info=error)
@@ -334,35 +321,6 @@ def _release_after_failure():
         _log.debug("The device's memory could not be released.", exc_info=error)
 
 
-def _in_words(error) -> DeviceError | None:
-    """What a device raised as a new error of one sentence; None for any other error."""
-    if isinstance(error, DeviceError):
-        return type(error)(*error.args)
-    kind = type(error)
-    if not any(f"{kind.__module__}.".startswith(f"{package}.") for package in FOREIGN):
-        return None
-    text = _brief(error)
-    # CuPy's pool, the runtime, the driver and cuFFT each have a word of their own for it.
-    lack = ("OUT_OF_MEMORY", "MemoryAllocation", "ALLOC_FAILED", "out of memory")
-    if isinstance(error, MemoryError) or any(word in text for word in lack):
-        return DeviceFull(f"The GPU's memory is full{_wanted(error)}. {_use()}{_WAY_OUT}")
-    return DeviceError(
-        f"The GPU failed ({text}). Try again; if it fails again, restart livestem, or choose the "
-        "device 'cpu'."
-    )
-
-
-_WAY_OUT = (
-    "Choose fewer pixels across the disc, crop or bin the scan, close other programs on the GPU, "
-    "or choose the device 'cpu'."
-)
-
-
-def _wanted(error) -> str:
-    size = getattr(error, "_size", None)
-    return f": {amount(size)} more were wanted" if size else ""
-
-
 def _use() -> str:
     """How full the GPU is, as far as it can still say."""
     try:
@@ -370,21 +328,6 @@ def _use() -> str:
     except Exception:
         return ""
     return f"Of {amount(room.total)}, {amount(room.usable)} could still be had. "
-
-
-def amount(size: int) -> str:
-    """A number of bytes as people say it, such as "1.5 GB"; a GB is 10⁹, as in the settings."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        # What would be rounded to a thousand of the smaller unit is one of the larger.
-        if size >= 0.9995 * unit:
-            return f"{size / unit:.{3 if size < 999.5 * unit else 4}g} {name}"
-    return f"{size} bytes"
-
-
-def _brief(error) -> str:
-    """The first line of what an error says, without a full stop."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def model(device: Device) -> str:

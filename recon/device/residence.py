@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from recon.device.backend import CPU, Device, DeviceFull, guarded, memory
+from recon.device.backend import CPU, Device, guarded, memory
+from recon.device.failure import DeviceFull
 
 CHUNK_ELECTRONS = 1 << 23
 """Electrons in one copy to a device, 32 MiB: long enough that starting it costs nothing."""

@@ -15,7 +15,7 @@ from recon.focus.flatness import flat_shares
 from recon.focus.refinement import FARTHEST, Refinement
 from recon.focus.semiangle import PLAIN, SURE, misplaced_sidebands
 from recon.optics import COEFFICIENTS
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 
 WEAK = 0.75
 """Share of the strong tiles' power that is flat at the right aberrations of a weak phase object, at

@@ -23,7 +23,7 @@ from recon.focus.phase_model import flat_sums
 from recon.focus.refinement import TINY, Refinement
 from recon.focus.search import first_order_candidates
 from recon.optics import COEFFICIENTS, Aberrations
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 
 FREQUENCIES = 400
 """Frequencies that are looked at, the strongest."""

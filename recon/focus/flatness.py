@@ -12,7 +12,7 @@ import numpy as np
 from recon.focus.overlaps import Overlaps, margin, overlaps_at, strongest_overlaps
 from recon.focus.phase_model import flat_sums
 from recon.optics import Aberrations
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 from recon.ssb.workspace import remembered
 
 FREQUENCIES = 120

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recon.ssb.bright_field import OFFSETS
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 from recon.ssb.tiles import entries_at, power_spectrum
 
 NEAREST, FARTHEST = 0.02, 1.85

@@ -14,7 +14,7 @@ from recon.errors import Unfitted
 from recon.focus.overlaps import Overlaps, overlaps_at, strongest_overlaps
 from recon.focus.refinement import FREE, Refinement
 from recon.optics import Aberrations
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 
 FREQUENCIES = 120
 """Frequencies that judge, the strongest."""

@@ -7,8 +7,8 @@ import numpy as np
 from recon.device.backend import guarded, on_host
 from recon.focus.flatness import flatness
 from recon.optics import Aberrations
-from recon.ssb.gfunction import Sidebands
 from recon.ssb.phase import single_sideband
+from recon.ssb.sidebands import Sidebands
 
 BAND_LIMIT = 0.9
 """Share of 2 k0 that contrast is judged in: beyond, a draft amplifies noise above all else."""

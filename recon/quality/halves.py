@@ -15,8 +15,9 @@ from recon.quality.ring_correlation import (
     ring_width,
 )
 from recon.scan.events import ElectronEvents
-from recon.ssb.gfunction import Sidebands, build_sidebands
+from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import single_sideband
+from recon.ssb.sidebands import Sidebands
 from recon.sums.current import beam_current
 from recon.treatment.dose import half_of_events
 

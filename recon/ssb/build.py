@@ -9,9 +9,10 @@ from recon.scan.frames import DenseFrames
 from recon.scan.kinds import ScanData, electrons, is_dense
 from recon.ssb import parallax
 from recon.ssb.bright_field import bright_field
-from recon.ssb.gfunction import Sidebands, build_sidebands, sidebands_of_planes
+from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
 from recon.ssb.parallax import TiltCorrected, tilt_corrected_planes
 from recon.ssb.planning import plan, require
+from recon.ssb.sidebands import Sidebands
 from recon.sums.dense import binned_planes, current_of_planes
 
 

@@ -1,7 +1,7 @@
-"""The G-function of a scan, kept only where a sideband is: it never exists as a dense array."""
+"""The G-function of a scan, built only where a sideband is: it never exists as a dense array."""
 
-from dataclasses import dataclass, field, replace
-from math import ceil, frexp
+from dataclasses import replace
+from math import ceil
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from recon.kernels.cpu.simd import LANES
 from recon.scan.events import ElectronEvents
 from recon.ssb.bright_field import BrightField, bright_field, plane_counts
 from recon.ssb.planning import slab_sizes
+from recon.ssb.sidebands import Sidebands, check_half, half_scale
 from recon.ssb.tables import SidebandTables, find_tables
 from recon.sums.current import BeamCurrent, beam_current, take_out
 
@@ -24,160 +25,6 @@ batch need not touch fresh pages."""
 
 WAIT_EVERY = 8
 """Batches queued on a device before their end is waited for, so that progress is true."""
-
-LARGEST_HALF = 15
-"""No entry in half precision reaches two to this power: a factor of two from its largest number."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sidebands:
-    """G(k, q) = Σ_R I(k, R) exp(-2πi q·R) on the sidebands, for half of the q.
-
-    I is real, so that G(k, -q) is the conjugate of G(k, q) and the half plane of a real FFT
-    holds all. Entries lie as runs of neighbouring qx for one row qy and one pixel k.
-
-    Attributes
-    ----------
-    calibration, bright_field, scan_shape
-        What it was built with.
-    full : bool
-        Whether the triple overlap is kept as well.
-    re, im : (E + 32,) float32 or float16 arrays
-        Entries times `scale`, with a margin of 16 at either end.
-    first, runs, hard, hard_at, masks
-        Tables of `kernels.sideband_geometry.find_runs`.
-    k : (2, K) float64 array
-        Pixels (ky, kx) in the scan's frame [1/Å].
-    pacbed : (K,) float64 array
-        Mean counts of each binned pixel at one position, P(k).
-    electrons : float
-        All electrons of the scan, inside the disc or not.
-    current : BeamCurrent or None
-        What was taken out for empty frames and noise of the current.
-    """
-
-    calibration: Calibration
-    bright_field: BrightField
-    scan_shape: tuple[int, int]
-    full: bool
-    re: np.ndarray
-    im: np.ndarray
-    first: np.ndarray
-    runs: np.ndarray
-    hard: np.ndarray
-    hard_at: np.ndarray
-    masks: np.ndarray
-    k: np.ndarray
-    pacbed: np.ndarray
-    electrons: float
-    current: BeamCurrent | None = None
-    spare: list = field(default_factory=list)
-    """Workspaces not in use, so that a redraw need not touch fresh memory."""
-    derived: dict = field(default_factory=dict)
-    """What follows from G alone and is wanted at every redraw."""
-    device: Device = CPU
-    """Where `re`, `im` and the tables are; what is made of them is made there."""
-    scale: float = 1.0
-    """Power of two by which entries in half precision were multiplied to fit its range."""
-
-    @guarded
-    def to_device(self, device: Device) -> "Sidebands":
-        """The same G with its entries and tables on `device`; itself, if it is there.
-
-        The CPU reads single precision: entries in half precision are widened on their way.
-        """
-        if device is self.device:
-            return self
-        names = "re", "im", "first", "runs", "hard", "hard_at", "masks"
-        arrays = {name: on_host(getattr(self, name)) for name in names}
-        scale = self.scale
-        if device is CPU and self.half:
-            for name in ("re", "im"):
-                arrays[name] = arrays[name].astype(np.float32) / np.float32(scale)
-            scale = 1.0
-        moved = {name: device.xp.asarray(array) for name, array in arrays.items()}
-        return replace(self, device=device, scale=scale, spare=[], derived={}, **moved)
-
-    @guarded
-    def to_half(self) -> "Sidebands":
-        """The same G with its entries in half precision: half the memory, and half the reading.
-
-        Each entry is rounded to 11 bits; of their sums, far less is noticed. The power of two in
-        `scale` keeps the largest entry, which no pixel's counts exceed, below 2^15.
-
-        Raises
-        ------
-        ValueError
-            On the CPU, which has no arithmetic for it.
-        """
-        if self.half:
-            return self
-        _check_half(self.device)
-        scale = _half_scale(self.pacbed.max() * self.scan_shape[0] * self.scan_shape[1])
-        re, im = ((part * np.float32(scale)).astype(np.float16) for part in (self.re, self.im))
-        return replace(self, re=re, im=im, scale=scale, spare=[], derived={})
-
-    @property
-    def half(self) -> bool:
-        """Whether entries are kept in half precision."""
-        return self.re.dtype == np.float16
-
-    @property
-    def entries(self) -> int:
-        """Number of entries kept."""
-        return self.re.size - 2 * LANES
-
-    @property
-    def hard_entries(self) -> int:
-        """Number of entries whose pixel's centre lies in a sideband: what a draft reads."""
-        return int(self.hard[:, 2].sum(dtype=np.int64))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes it takes in memory."""
-        tables = (self.first, self.runs, self.hard, self.hard_at, self.masks)
-        return sum(a.nbytes for a in (self.re, self.im, *tables))
-
-    @property
-    def q_shape(self) -> tuple[int, int]:
-        """(Sy, Qx) frequencies of the half plane."""
-        return self.scan_shape[0], self.scan_shape[1] // 2 + 1
-
-    @property
-    def q_y(self) -> np.ndarray:
-        """(Sy,) float64 row frequencies in FFT order [1/Å]."""
-        return np.fft.fftfreq(self.scan_shape[0], self.calibration.scan_sampling[0])
-
-    @property
-    def q_x(self) -> np.ndarray:
-        """(Qx,) float64 column frequencies [1/Å]."""
-        return np.fft.rfftfreq(self.scan_shape[1], self.calibration.scan_sampling[1])
-
-    @property
-    def mean_counts(self) -> float:
-        """I0: mean counts at one position of a pixel wholly inside the disc."""
-        return float(self.pacbed.sum() / self.bright_field.coverage.sum())
-
-
-def pixel_edges(calibration: Calibration) -> np.ndarray:
-    """(2, 2) float64: unit vectors (y, x) along a detector pixel's x and y edge, scan frame."""
-    return calibration.detector_to_scan[:, ::-1].T
-
-
-def _check_half(device: Device) -> None:
-    if device is CPU:
-        raise ValueError(
-            "Half precision is for G on a GPU: the CPU's kernels read single precision only."
-        )
-
-
-def _half_scale(largest: float) -> float:
-    """The power of two that brings a number up to `largest` below 2^15.
-
-    G's noise is about the square root of a pixel's counts, and half precision keeps its 11 bits
-    down to 2^-29 of that: for any dose there is.
-    """
-    return 2.0 ** (LARGEST_HALF - frexp(largest)[1])
 
 
 @guarded
@@ -305,7 +152,7 @@ def sidebands_of_planes(
     Others, and what is raised, as for `build_sidebands`.
     """
     if half:
-        _check_half(device)
+        check_half(device)
     tell = progress or (lambda fraction: None)
     tell(0.0)
     if tables is None:
@@ -313,7 +160,7 @@ def sidebands_of_planes(
     tell(0.05)
     entries = tables.counts.entries + 2 * LANES
     re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))
-    scale = _half_scale(total / disc.kept.min()) if half else 1.0
+    scale = half_scale(total / disc.kept.min()) if half else 1.0
     sums = _transform(planes, scan_shape, disc, tables, (re, im), scale, current, device, tell)
     if not sums.any():
         raise ValueError(

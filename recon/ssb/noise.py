@@ -5,10 +5,10 @@ from math import sqrt
 from recon.device.backend import guarded, on_host
 from recon.optics import Aberrations
 from recon.ssb import norms
-from recon.ssb.gfunction import Sidebands
 from recon.ssb.norms import SIDES
 from recon.ssb.phase import check, prepared
 from recon.ssb.prior import Prior
+from recon.ssb.sidebands import Sidebands
 
 
 @guarded

@@ -8,8 +8,8 @@ of electrons that tell of it. All of it is known from the mean pattern P(k) alon
 import numpy as np
 
 from recon.kernels.cpu import sideband_geometry as geometry
-from recon.ssb.gfunction import Sidebands
 from recon.ssb.prior import Prior
+from recon.ssb.sidebands import Sidebands
 from recon.ssb.workspace import Workspace, constants, remembered
 
 SIDES = {"right": 1 << geometry.RIGHT, "left": 1 << geometry.LEFT}

@@ -5,9 +5,9 @@ import numpy as np
 from recon.device.backend import guarded
 from recon.optics import Aberrations
 from recon.ssb import norms
-from recon.ssb.gfunction import Sidebands
 from recon.ssb.norms import SIDES
 from recon.ssb.phase import check, fill_hard, prepared
+from recon.ssb.sidebands import Sidebands
 
 
 @guarded

@@ -26,9 +26,9 @@ from recon.device.backend import guarded
 from recon.kernels.cpu import sideband_geometry as geometry
 from recon.optics import Aberrations
 from recon.ssb import norms
-from recon.ssb.gfunction import Sidebands
 from recon.ssb.norms import SIDES
 from recon.ssb.prior import Prior
+from recon.ssb.sidebands import Sidebands
 from recon.ssb.workspace import Workspace, constants, remembered, workspace
 
 MODES = ("exact", "draft", "sum")

@@ -16,7 +16,8 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.device import residence
-from recon.device.backend import CPU, Device, DeviceFull, Memory
+from recon.device.backend import CPU, Device, Memory
+from recon.device.failure import DeviceFull
 from recon.kernels.cpu.simd import LANES
 from recon.ssb.bright_field import bright_field
 from recon.ssb.tables import estimate_entries

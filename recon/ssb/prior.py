@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from scipy.optimize import minimize
 from recon.device.backend import guarded, on_host
 from recon.optics import Aberrations
 from recon.ssb import norms
-from recon.ssb.gfunction import Sidebands
 from recon.ssb.norms import SIDES
 from recon.ssb.phase import fill_hard, prepared
 from recon.ssb.prior import Prior
+from recon.ssb.sidebands import Sidebands
 
 BEGINNINGS = (0.1, 0.5, 2.0)
 """Corners from which the search begins, in units of k0."""

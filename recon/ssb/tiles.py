@@ -6,7 +6,7 @@ from scipy.ndimage import maximum_filter
 from recon.device.backend import guarded, on_host
 from recon.kernels.cpu import sideband_geometry as geometry
 from recon.optics import Aberrations
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 
 NEAREST, FARTHEST = 0.2, 1.8
 """Frequencies outside this range, in units of k0, are not picked: their sidebands are slivers."""

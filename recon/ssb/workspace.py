@@ -15,7 +15,7 @@ from recon.device.transforms import planned
 from recon.kernels.cpu.simd import LANES
 from recon.optics import COEFFICIENTS, SIZE, Aberrations, laplacian
 from recon.ssb.bright_field import OFFSETS
-from recon.ssb.gfunction import Sidebands, pixel_edges
+from recon.ssb.sidebands import Sidebands, pixel_edges
 
 POWERS = SIZE * SIZE
 SLOPES = 2 * (SIZE - 1) ** 2

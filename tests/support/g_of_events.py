@@ -5,7 +5,7 @@ import numpy as np
 from recon.calibration import Calibration
 from recon.device.backend import on_host
 from recon.scan.events import from_frames
-from recon.ssb.gfunction import Sidebands
+from recon.ssb.sidebands import Sidebands
 
 ARRAYS = "re", "im", "first", "runs", "hard", "hard_at", "masks"
 

@@ -53,7 +53,7 @@ def test_a_login_that_cannot_be(refusal, tmp_path):
 
 
 def test_a_gpu_where_there_is_none(refusal, monkeypatch):
-    from recon.device.backend import DeviceError
+    from recon.device.failure import DeviceError
 
     def none():
         raise DeviceError("No GPU here: choose cpu.")

@@ -9,7 +9,8 @@ from app.engine import gauge
 from app.engine.gauge import DeviceState, Gauge
 from app.engine.placement import Placement
 from app.engine.store import Store
-from recon.device.backend import CPU, DeviceFull, Memory, model
+from recon.device.backend import CPU, Memory, model
+from recon.device.failure import DeviceFull
 from recon.scan.events import from_frames
 from tests.support.fake_gpu import fake_gpu
 

@@ -13,7 +13,8 @@ import pytest
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
-from recon.device.backend import CPU, DeviceFull
+from recon.device.backend import CPU
+from recon.device.failure import DeviceFull
 from recon.io import write_events
 from recon.simulate.scan import truth
 from tests.support.fake_arrays import CUDARuntimeError, OutOfMemoryError

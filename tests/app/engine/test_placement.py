@@ -9,7 +9,8 @@ import pytest
 from app.engine import placement
 from app.engine.placement import Placement, Turns, brought_home, released_by, room_on
 from app.engine.store import Store
-from recon.device.backend import CPU, DeviceError, DeviceFull
+from recon.device.backend import CPU
+from recon.device.failure import DeviceError, DeviceFull
 from recon.errors import Cancelled
 from tests.support.fake_arrays import CUDARuntimeError, OutOfMemoryError
 from tests.support.fake_gpu import fake_gpu

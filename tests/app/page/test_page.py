@@ -16,7 +16,7 @@ from app.pipeline.results import (
     Progress,
     Tiles,
 )
-from recon.device.backend import DeviceError
+from recon.device.failure import DeviceError
 from tests.support.pages import (
     STEP,
     StandIn,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.page.saving import Saving
-from recon.device.backend import DeviceError
+from recon.device.failure import DeviceError
 
 
 def saving(export):

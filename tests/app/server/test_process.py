@@ -8,7 +8,8 @@ import pytest
 from app.server.config import Settings
 from app.server.process import build
 from recon.device import backend
-from recon.device.backend import CPU, DeviceError
+from recon.device.backend import CPU
+from recon.device.failure import DeviceError
 from tests.support.paths import ROOT
 
 

@@ -14,7 +14,7 @@ from recon.bench.report import device_text
 from recon.bench.stages import Stages
 from recon.bench.work import dense_bytes, reference_events
 from recon.device import backend
-from recon.device.backend import DeviceFull
+from recon.device.failure import DeviceFull
 from recon.kernels.cpu import reference
 from recon.kernels.cuda import reference as cuda_reference
 from tests.support.benched import TIMED

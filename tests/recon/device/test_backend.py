@@ -9,7 +9,7 @@ import numba.cuda
 import numpy as np
 import pytest
 
-from recon.device import backend
+from recon.device import backend, failure
 from recon.kernels.cuda import scratch as cuda_scratch
 from tests.support.fake_arrays import CUDARuntimeError
 from tests.support.fake_gpu import fake_gpu
@@ -81,7 +81,7 @@ def fake_cupy(monkeypatch, available=True, compiled=True, works=True):
 def test_without_cupy_the_cpu_works_and_the_gpu_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
     assert backend.choose("auto") is backend.CPU
-    with pytest.raises(backend.DeviceError, match=r"pip install '\.\[gpu\]'.*device 'cpu'"):
+    with pytest.raises(failure.DeviceError, match=r"pip install '\.\[gpu\]'.*device 'cpu'"):
         backend.choose("gpu")
 
 
@@ -99,7 +99,7 @@ def test_without_a_usable_device_the_reason_is_given(
 ):
     fake_cupy(monkeypatch, available, compiled, works)
     assert backend.choose("auto") is backend.CPU
-    with pytest.raises(backend.DeviceError, match=message) as caught:
+    with pytest.raises(failure.DeviceError, match=message) as caught:
         backend.choose("gpu")
     assert backend.why_not_gpu() == str(caught.value)
     assert "\n" not in str(caught.value)
@@ -108,7 +108,7 @@ def test_without_a_usable_device_the_reason_is_given(
 def test_the_simulator_is_no_gpu(monkeypatch):
     fake_cupy(monkeypatch)
     monkeypatch.setattr(numba.config, "ENABLE_CUDASIM", 1)
-    with pytest.raises(backend.DeviceError, match="Unset NUMBA_ENABLE_CUDASIM"):
+    with pytest.raises(failure.DeviceError, match="Unset NUMBA_ENABLE_CUDASIM"):
         backend.choose("gpu")
 
 
@@ -203,7 +203,7 @@ def doubled(array, fail=None):
 def test_a_full_device_is_one_sentence_and_nothing_stays_held(fake):
     array = fake.xp.ones(1000, np.float32)
     fake.fail_at(2)
-    with pytest.raises(backend.DeviceFull) as caught:
+    with pytest.raises(failure.DeviceFull) as caught:
         doubled(array)
     message = str(caught.value)
     assert message.startswith("The GPU's memory is full: 4 kB more were wanted. Of 1.07 GB, ")
@@ -218,13 +218,13 @@ def test_a_full_device_is_one_sentence_and_nothing_stays_held(fake):
 def test_errors_of_the_device_are_one_sentence_each(fake):
     array = fake.xp.ones(10)
     failures = {
-        "cudaErrorIllegalAddress: an illegal access\nwith more": backend.DeviceError,
-        "cudaErrorMemoryAllocation: out of memory": backend.DeviceFull,
-        "[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY": backend.DeviceFull,
-        "CUFFT_ALLOC_FAILED": backend.DeviceFull,
+        "cudaErrorIllegalAddress: an illegal access\nwith more": failure.DeviceError,
+        "cudaErrorMemoryAllocation: out of memory": failure.DeviceFull,
+        "[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY": failure.DeviceFull,
+        "CUFFT_ALLOC_FAILED": failure.DeviceFull,
     }
     for text, kind in failures.items():
-        with pytest.raises(backend.DeviceError, match=r"^The GPU") as caught:
+        with pytest.raises(failure.DeviceError, match=r"^The GPU") as caught:
             doubled(array, CUDARuntimeError(text))
         assert type(caught.value) is kind
         assert "\n" not in str(caught.value)
@@ -246,7 +246,7 @@ def test_a_guard_within_a_guard_lets_go_of_the_outer_ones_memory(fake):
 
     array = fake.xp.ones(10)
     fake.fail_at(3)
-    with pytest.raises(backend.DeviceFull) as caught:
+    with pytest.raises(failure.DeviceFull) as caught:
         outer(array)
     assert fake.live == array.nbytes
     assert caught.value.__context__ is None
@@ -271,4 +271,4 @@ def test_what_the_system_keeps_of_files_is_free_memory(monkeypatch):
     [(17, "17 bytes"), (2048, "2.05 kB"), (999_600_000, "1 GB"), (999_400_000, "999 MB")],
 )
 def test_amounts_are_said_in_fitting_units(size, words):
-    assert backend.amount(size) == words
+    assert failure.amount(size) == words

@@ -12,7 +12,7 @@ import pytest
 
 import recon.kernels.cuda
 from recon.calibration import Calibration
-from recon.device import backend, residence
+from recon.device import backend, failure, residence
 from recon.dpc.integrate import integrate_com, integrate_com_direct
 from recon.geometry.disc import fit_disc
 from recon.optics import Aberrations
@@ -187,7 +187,7 @@ def test_a_full_device_is_told_of_at_each_allocation_and_the_session_goes_on(nam
     assert needed
     for failing in sorted({*range(1, min(needed, MOST) + 1), needed}):
         fake.fail_at(failing)
-        with pytest.raises(backend.DeviceFull, match="The GPU's memory is full"):
+        with pytest.raises(failure.DeviceFull, match="The GPU's memory is full"):
             run()
         assert fake.live == held, f"allocation {failing}"
     np.testing.assert_array_equal(run(), expected)

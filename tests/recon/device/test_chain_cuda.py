@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from recon.device.backend import DeviceFull
+from recon.device.failure import DeviceFull
 from recon.sums.com import centre_of_mass
 from recon.sums.detectors import pacbed
 from tests.support import simulator

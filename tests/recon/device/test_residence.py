@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recon.calibration import Calibration
-from recon.device import backend, residence
+from recon.device import backend, failure, residence
 from recon.errors import Cancelled
 from recon.geometry.disc import fit_disc
 from recon.scan.events import ElectronEvents, from_frames
@@ -149,7 +149,7 @@ def test_a_device_that_fails_at_a_copy_says_so(fake, monkeypatch):
         raise CUDARuntimeError("cudaErrorECCUncorrectable: uncorrectable ECC error")
 
     monkeypatch.setattr(residence._Buffer, "send", fail)
-    with pytest.raises(backend.DeviceError, match="ECC error"):
+    with pytest.raises(failure.DeviceError, match="ECC error"):
         electrons().to_device(fake.device)
     assert fake.live == 0
 
@@ -268,7 +268,7 @@ def test_a_device_without_room_is_told_of_at_each_allocation(fake, small_chunks,
     assert needed
     for failing in range(1, needed + 1):
         fake.fail_at(failing)
-        with pytest.raises(backend.DeviceFull, match="The GPU's memory is full"):
+        with pytest.raises(failure.DeviceFull, match="The GPU's memory is full"):
             PASSES[name](there)
         assert fake.live == before
         assert not fake.problems

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recon.calibration import Calibration
-from recon.device.backend import CPU, DeviceFull, on_host
+from recon.device.backend import CPU, on_host
+from recon.device.failure import DeviceFull
 from recon.errors import Cancelled
 from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.cpu.simd import LANES
@@ -12,6 +13,7 @@ from recon.optics import Aberrations
 from recon.scan.events import from_frames
 from recon.ssb import gfunction
 from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
+from recon.ssb.sidebands import half_scale
 from recon.ssb.tables import scan_tables
 from recon.treatment.dose import thin_events
 from tests.support.equations import planes, terms
@@ -264,7 +266,7 @@ def test_half_precision_is_half_the_bytes_of_each_entry_and_widens_on_its_way_ba
 
 @pytest.mark.parametrize("largest", [1.0, 1023.0, 1024.0, 5.2e7, 3e11])
 def test_no_entry_in_half_precision_reaches_two_to_the_15(largest):
-    scale = gfunction._half_scale(largest)
+    scale = half_scale(largest)
     assert 2**14 <= largest * scale < 2**15
     # Noise is the root of a pixel's counts: it keeps its eleven bits.
     assert np.float16(np.sqrt(largest) * scale) > 10 * np.finfo(np.float16).tiny

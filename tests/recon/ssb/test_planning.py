@@ -9,7 +9,8 @@ import pytest
 from recon.bench.work import ABERRATIONS, reference_calibration, reference_events
 from recon.calibration import Calibration
 from recon.device import backend, residence
-from recon.device.backend import CPU, DeviceFull, Memory
+from recon.device.backend import CPU, Memory
+from recon.device.failure import DeviceFull
 from recon.dpc.integrate import integrate_com
 from recon.ssb import planning
 from recon.ssb.bright_field import bright_field
