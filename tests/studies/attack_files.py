@@ -27,7 +27,10 @@ import h5py
 import numpy as np
 import requests
 
-TESTS = Path(__file__).resolve().parent
+from app.engine.store import Store
+from app.pipeline.lanes import SLOW, ComputeService
+from tests.support.paths import ROOT
+
 SHOWN = "on a detector of"
 """Part of the statement that a page makes of a scan it has read."""
 DENSE = "read in slabs"
@@ -135,8 +138,8 @@ def server(folder, port, descriptors=None, **environment):
     with open(log, "wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve", folder, "--port", str(port), "--no-open"],
-            cwd=TESTS.parent,
-            env={**os.environ, "PYTHONPATH": str(TESTS.parent), **own, **environment},
+            cwd=ROOT,
+            env={**os.environ, **own, **environment},
             stdout=out,
             stderr=out,
             preexec_fn=descriptors
@@ -177,7 +180,7 @@ def frames(seed, high=9):
 
 async def files(folder, port):
     """A dense file that is rewritten under open pages; commands; every format."""
-    path, told = folder / "scan.npy", []
+    path, told, later = folder / "scan.npy", [], []
     np.save(path, frames(0))
     with server(folder, port) as (process, base, log):
         for number in range(7):
@@ -192,7 +195,7 @@ async def files(folder, port):
                 writer.start()
                 told.append((await one.until("while it was open", DENSE, seconds=20))[0])
                 # What is summed then is read again.
-                await one.until("while it was open", seconds=5)
+                later.append((await one.until("while it was open", seconds=5))[0])
                 stop.set()
                 writer.join()
             if not is_alive(base):
@@ -207,8 +210,7 @@ async def files(folder, port):
         command = [sys.executable, "-m", "app.cli", "info", "--health", str(path)]
         process = subprocess.Popen(
             command,
-            cwd=TESTS.parent,
-            env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -218,14 +220,15 @@ async def files(folder, port):
             time.sleep(0.02)
         codes.append((process.returncode, process.stderr.read().strip()[-90:]))
     done = subprocess.run(
-        [sys.executable, TESTS / "rewriting.py", folder.parent / "formats"],
-        env={**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"},
+        [sys.executable, "-m", "tests.support.rewriting", folder.parent / "formats"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
     ended = [json.loads(line)[2] for line in done.stdout.splitlines()]
     return {
         "pages told": told,
+        "and then": later,
         "alive after 7 rewritings": alive,
         "a new page": whole,
         "tracebacks": traces,
@@ -265,9 +268,16 @@ async def uploads(folder, port):
             told = re.search(r"“s\.h5” was not taken[^\"]*", "".join(p.said for p in pages))
             report["sentence"] = told and told[0]
             report["MB on the disk"] = _taken(temporary)
-            await asyncio.sleep(1)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        begun = time.perf_counter()
+        while _taken(temporary) and time.perf_counter() - begun < 120:
+            await asyncio.sleep(0.2)
+        report["gone after the pages, s"] = round(time.perf_counter() - begun)
+        async with page(base, "demo") as last:
+            await last.send("Upload", does="begin", transfer=2, name="s.h5", size=size)
+            sent = {"transfer": 2, "at": 0, "last": False, "data": text}
+            await last.send("Upload", does="piece", name="s.h5", **sent)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         report["MB left by the killed server"] = _taken(temporary)
     with server(folder, port) as (process, base, _):
         async with page(base, "demo"):
@@ -308,10 +318,6 @@ async def deep(folder, port):
 
 async def waits(folder, port):
     """Five sessions that wait for one slow file, and one that wants another."""
-    sys.path.insert(0, str(TESTS.parent))
-    from app.engine.store import Store
-    from app.pipeline.lanes import SLOW, ComputeService
-
     service, store, begun = ComputeService(), Store(1 << 20), time.perf_counter()
     ended, other = [], threading.Event()
 

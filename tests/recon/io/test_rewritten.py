@@ -2,11 +2,9 @@
 
 import json
 import mmap
-import os
 import subprocess
 import sys
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +13,15 @@ from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.io import open_events, open_frames, write_events
 from recon.io.files.slabs import FileArray
 from recon.io.files.unchanged import Unchanged
+from tests.support.paths import ROOT
 from tests.support.rewriting import DENSE, EVENTS, cut, npy
-
-TESTS = Path(__file__).parent
 
 
 def run(*command):
     """A process that finds the tests and what they test."""
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     return subprocess.run(
         [sys.executable, *map(str, command)],
-        env={**os.environ, "PYTHONPATH": paths},
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -35,7 +31,7 @@ def test_no_format_shows_mixed_contents_or_ends_the_process(tmp_path):
     pytest.importorskip("hdf5plugin")
     pytest.importorskip("zarr")
     pytest.importorskip("rsciio")
-    done = run(TESTS / "rewriting.py", tmp_path)
+    done = run("-m", "tests.support.rewriting", tmp_path)
     ended = {(name, way): how for name, way, how in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 0, (done.returncode, ended, done.stderr[-2000:])
     ways = ("in_place", "cut", "replaced")
