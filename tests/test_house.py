@@ -15,7 +15,8 @@ from typer.main import get_command
 from app.cli import app
 from tests.support.paths import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "assets/guide").glob("*.md"))]
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 REGISTRIES = ("pypi" + ".org", "python" + "hosted", "extra-" + "index", "conda" + ".anaconda")
 
 
@@ -104,8 +105,15 @@ def test_commands_and_options_in_the_readme_exist():
         assert name == "serve" or not unknown, f"livestem {name} has no {unknown}"
 
 
-def test_files_named_in_the_readme_exist():
-    named = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    named += re.findall(r"`((?:app|recon|tests|assets|\.ci)/[\w./-]+)`", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_headings_named_in_readme_and_guide_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for name, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        if anchor:
+            headings = re.findall(r"^#+ +(.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+    named = re.findall(r"`((?:app|recon|tests|assets|\.ci)/[\w./-]+)`", text)
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing

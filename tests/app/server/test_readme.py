@@ -1,4 +1,4 @@
-"""What the README says of serving is true: its settings, its compose file, its commands."""
+"""What README and guide say of serving is true: the settings, the compose file, the commands."""
 
 import re
 import shlex
@@ -11,7 +11,8 @@ import app.server.config
 from app.server.config import settings_from
 from tests.support.paths import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "assets/guide").glob("*.md"))]
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 SETTING = r"LIVESTEM_[A-Z_]*[A-Z]"
 
 
@@ -105,7 +106,7 @@ def test_compose_runs_what_the_image_takes(dockerfile, image, service):
 
 
 def test_one_line_runs_it_with_a_gpu_and_one_without(image):
-    lines = re.findall(r"^docker run .*$", README, re.MULTILINE)
+    lines = dict.fromkeys(re.findall(r"^docker run .*$", README, re.MULTILINE))
     assert [("--gpus" in line) for line in lines] == [True, False]
     port = image.env["LIVESTEM_PORT"]
     for line in lines:
