@@ -54,7 +54,8 @@ def reconstruct(
             metavar="DEG|auto",
             parser=options.rotation,
             help="Scan against detector [°], clockwise positive; `auto` finds it, and the "
-            "transpose, from the curl of the centre of mass and from the sidebands.",
+            "transpose, from the curl of the centre of mass and from the sidebands. So it does if "
+            "left out, where the file says neither.",
             rich_help_panel=EXPERIMENT,
         ),
     ] = None,
@@ -222,7 +223,7 @@ def reconstruct(
             help="Keep frequencies up to this share of 2 k0; towards 1 noise grows.",
             rich_help_panel=METHOD,
         ),
-    ] = 1.0,
+    ] = 0.9,  # recon.batch.settings.BAND_LIMIT, whose import would slow every --help down
     wiener: Annotated[
         bool,
         typer.Option(

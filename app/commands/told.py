@@ -9,7 +9,7 @@ FOUND = "faulty_pixels", "undersampling", "current", "disc", "orientation"
 def sentences(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Sentences for the terminal from the `parameters` of a reconstruction."""
     yield parameters["statement"]
-    yield from parameters["treatment"]
+    yield from parameters["treatment"]["done"]
     yield from parameters["file"]["notes"]
     yield from parameters["contradictions"]
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]

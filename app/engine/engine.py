@@ -18,12 +18,14 @@ import numpy as np
 
 from app.engine.building_g import building, there
 from app.engine.catalogue import DEMO, Catalogue
+from app.engine.finding import find
 from app.engine.gauge import Gauge
-from app.engine.geometry import Found, find
 from app.engine.placement import Placement, brought_home, released_by, room_on
 from app.engine.store import Report, Store
-from app.engine.treatment import Step, treated
+from app.engine.treatment import treated
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
+from recon.batch.geometry import Found
+from recon.batch.treatment import Step
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, amount
 from recon.optics import Aberrations
@@ -206,23 +208,26 @@ class Engine:
         )
 
     def find(self, scan: Scan, geometry: Geometry, progress: Report | None = None) -> Found:
-        """Settle disc, orientation and calibration, as `app.engine.geometry.find` does."""
+        """Settle disc, orientation and calibration, by the steps of `recon.batch.geometry`.
+
+        Raises
+        ------
+        ValueError
+            If a value makes no sense. What cannot be found, or is missing, is told in the result.
+        """
         return find(self, scan, geometry, progress)
 
-    def orientation(self, scan: Scan, sampling, disc, progress: Report | None = None):
-        """Rotation and transpose from the centre of mass, as `recon.orientation.by_curl`.
+    def fitted_disc(self, scan: Scan, progress: Report | None = None):
+        """The disc of the mean pattern, a `recon.geometry.disc.Disc`.
 
-        `sampling` is (y, x) [Å], `disc` its centre and radius, or None twice.
+        Raises
+        ------
+        DiscNotFound
         """
-        from recon.orientation.by_curl import estimate_orientation
-        from recon.orientation.either import orientation
+        from recon.geometry.disc import fit_disc
 
-        def compute(device, report):
-            if None in disc:
-                return estimate_orientation(self.com(scan), sampling)
-            return orientation(self.events_on(scan, device, report), sampling, *disc)
-
-        return self.placed.get(("orientation", scan.key, sampling, disc), compute, progress)
+        pattern = self.pacbed(scan, progress)
+        return self.store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
 
     def virtual(
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
@@ -360,28 +365,12 @@ class Engine:
 
     def dpc(self, scan: Scan, calibration: Calibration, dpc: Dpc, progress: Report | None = None):
         """The phase integrated from the centre of mass, a `recon.dpc.integrate.DpcResult`."""
-        from recon.dpc.integrate import integrate_com, integrate_com_direct
+        from recon.batch.results import integrated
 
         field = self.deflection(scan, calibration)
 
         def compute(device, report):
-            there = device.xp.asarray(field)
-            if dpc.method == "direct":
-                result = integrate_com_direct(
-                    there, calibration, highpass=dpc.highpass, lowpass=dpc.lowpass
-                )
-            else:
-                result = integrate_com(
-                    there,
-                    calibration,
-                    highpass=dpc.highpass,
-                    lowpass=dpc.lowpass,
-                    step=dpc.step,
-                    iterations=dpc.iterations,
-                    padding=dpc.padding,
-                    progress=report,
-                )
-            return brought_home(result)
+            return brought_home(integrated(device.xp.asarray(field), calibration, dpc, report))
 
         # What the direct solution does not read must not make it stale.
         used = dpc if dpc.method == "iterative" else Dpc("direct", dpc.highpass, dpc.lowpass)

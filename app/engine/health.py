@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.engine.distortions import Measured, descan_of, ellipse_of
-from app.engine.geometry import onto_whole_detector
+from app.engine.distortions import descan_of, ellipse_of
 from app.state.request import Reading, Region, Treatment
+from recon.batch.distortions import Measured
+from recon.batch.geometry import onto_whole_detector
 from recon.batch.treatment import counted_faults
 from recon.quality.health import Finding
 from recon.scan.kinds import is_dense
@@ -90,12 +91,12 @@ def check(context) -> Checked:
 def _by_the_rim(engine, whole, meter):
     """Descan and ellipse as the disc's rim shows them; None where it does not."""
     try:
-        descan = descan_of(engine, whole, meter.begin("Looking for descan"))
+        descan = descan_of(engine, whole, progress=meter.begin("Looking for descan"))
     except ValueError:  # no disc, or a small scan: the other findings stand
         descan = None
     try:
-        inside = descan and descan.fit and descan.fit.descan
-        return descan, ellipse_of(engine, whole, inside, meter.begin("Looking at the disc"))
+        tell = meter.begin("Looking at the disc")
+        return descan, ellipse_of(engine, whole, descan, progress=tell)
     except ValueError:
         return descan, None
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 from app.engine.uploads import EXPORTS
 from app.pipeline.copies import keep
 from app.pipeline.prepared import Prepared, usable_sideband
-from app.pipeline.summary import settled_sources
+from app.pipeline.summary import aberration_sources, calibration_sources
 from app.state.request import Request
-from recon.batch.versions import versions
-from recon.device.backend import model
+from recon.batch.parameters import Used
+from recon.batch.parameters import parameters as recorded
+from recon.batch.results import named
 from recon.io.results import write_results, write_tiff
-from recon.scan.kinds import electrons
 
 KINDS = {"tiff": (".tiff", "image/tiff"), "hdf5": (".h5", "application/x-hdf5")}
 """Suffix and media type of each kind of file."""
@@ -77,7 +77,7 @@ def export(
             write_results(
                 path,
                 results(engine, prepared, request),
-                parameters(prepared, request, sources),
+                parameters(engine, prepared, request, sources),
             )
         stem = f"{title}_phase" if kind == "tiff" else f"{title}_results"
         warning = ""
@@ -95,53 +95,46 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
     """All results by their names in the HDF5 file, as `livestem reconstruct` writes them."""
     scan, found, calibration = prepared.scan, prepared.found, prepared.found.calibration
     sideband = usable_sideband(prepared.sidebands, request.sideband)
-    virtual = engine.virtual(scan, found, request.annulus)
-    return {
-        "ssb/phase": _phase(engine, prepared, request),
-        "ssb/object": engine.transmission(
+    return named(
+        _phase(engine, prepared, request),
+        engine.transmission(
             prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
         ),
-        "dpc/phase": engine.dpc(scan, calibration, request.dpc).phase,
-        "com": engine.deflection(scan, calibration),
-        "pacbed": engine.pacbed(scan),
-        **{f"virtual/{name}": image for name, image in virtual.items()},
-    }
+        engine.dpc(scan, calibration, request.dpc).phase,
+        engine.deflection(scan, calibration),
+        engine.pacbed(scan),
+        engine.virtual(scan, found, request.annulus),
+        request.annulus,
+    )
 
 
-def parameters(prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
+def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
     """Every value that the results depend on, and where it came from."""
-    scan, found, device = prepared.scan, prepared.found, prepared.sidebands.device
-    return {
-        "file": asdict(scan.whole.source),
-        "region": asdict(request.region),
-        "treatment": asdict(request.treatment) | {"done": [step.sentence for step in scan.steps]},
-        "scan_shape": list(scan.events.scan_shape),
-        "frame_shape": list(scan.events.frame_shape),
-        "electrons": electrons(scan.events),
-        "calibration": asdict(found.calibration),
-        "disc": {
-            "centre": found.centre,
-            "radius": found.radius,
-            "fitted": found.fitted,
-            "statement": found.disc_statement,
-        },
-        "orientation": {
-            "rotation_deg": found.rotation_deg,
-            "transpose": found.transpose,
-            "statement": found.orientation_statement,
-        },
-        "aberrations": asdict(request.aberrations),
-        "bright_field_pixels": request.bright_field_pixels,
-        "bright_field_bin": prepared.sidebands.bright_field.bin,
-        "mode": "exact",
-        "sideband": usable_sideband(prepared.sidebands, request.sideband),
-        "band_limit": request.band_limit,
-        "annulus": asdict(request.annulus),
-        "dpc": asdict(request.dpc),
-        "device": {"used": device.name, "name": model(device)},
-        "sources": settled_sources(sources, found),
-        "versions": versions(),
-    }
+    scan, found = prepared.scan, prepared.found
+    hot, dead = engine.faults(request.reading)
+    return recorded(
+        Used(
+            scan=scan.events,
+            metadata=scan.whole.metadata,
+            steps=scan.steps,
+            hot=hot,
+            dead=dead,
+            region=request.region,
+            treatment=request.treatment,
+            geometry=request.geometry,
+            found=found,
+            g=prepared.sidebands,
+            aberrations=request.aberrations,
+            pixels_across=request.bright_field_pixels,
+            mode="exact",
+            sideband=usable_sideband(prepared.sidebands, request.sideband),
+            band_limit=request.band_limit,
+            annulus=request.annulus,
+            dpc=request.dpc,
+            sources=calibration_sources(sources, found)
+            | aberration_sources(request.aberrations, scan.whole.metadata),
+        )
+    )
 
 
 def _dose(request: Request) -> str:

@@ -5,9 +5,10 @@ from threading import Lock
 
 import numpy as np
 
-from app.engine.engine import Found, Scan
+from app.engine.engine import Scan
 from app.pipeline.wiener import Weighting
 from app.state.request import Request
+from recon.batch.geometry import Found
 
 
 @dataclass(frozen=True, eq=False)

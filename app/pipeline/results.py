@@ -70,7 +70,7 @@ class ScanSummary:
     """Share of the electrons that is left of the file's."""
     sources: dict[str, str] = field(default_factory=dict)
     """Where each of `ScanState.CALIBRATION` came from: "file", "entered", "link", "fit",
-    "estimated from the COM", or "unknown"."""
+    "estimated from the data", or "unknown"."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """The file's own, with a simulation's truth under "aberrations" (Å)."""
     missing: tuple[str, ...] = ()

@@ -1,15 +1,18 @@
 """What a newly opened scan's file says, taken over into the session's state."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from app.engine.engine import Found, Scan
-from app.engine.geometry import onto_whole_detector
+from app.engine.engine import Scan
 from app.pipeline.results import Pacbed, ScanSummary
-from app.state.origin import DISC, ESTIMATED, FIT, ORIENTATION
+from app.state.origin import DISC, ESTIMATED, FILE, FIT, ORIENTATION, UNKNOWN
 from app.state.scan import ScanState
 from recon.batch.contradictions import contradictions
+from recon.batch.geometry import Found, onto_whole_detector
+from recon.batch.sources import DEFAULT, ESTIMATE, PAGE
 from recon.io import statement
+from recon.optics import Aberrations
 from recon.scan.kinds import electrons
 
 WHERE = {
@@ -76,6 +79,29 @@ def settled_sources(sources: Mapping[str, str], found: Found) -> dict[str, str]:
     if found.oriented:
         result.update(dict.fromkeys(ORIENTATION, ESTIMATED))
     return result
+
+
+def calibration_sources(sources: Mapping[str, str], found: Found) -> dict[str, str]:
+    """The same by the names of `recon.calibration.Calibration`, in the words of a file."""
+    settled, words = settled_sources(sources, found), {FIT: ESTIMATE, UNKNOWN: DEFAULT}
+    result = {}
+    for name, shown in WHERE.items():
+        told = dict.fromkeys(settled.get(each, UNKNOWN) for each in shown)
+        result[name] = " and ".join(words.get(each, each) for each in told)
+    if settled.get("radius", UNKNOWN) == UNKNOWN:
+        # Neither entered nor fitted: see `recon.batch.geometry.settle_disc`.
+        result |= {"centre": FILE, "radius": FILE}
+    return result
+
+
+def aberration_sources(aberrations: Aberrations, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Where the coefficients come from that are not zero, or that the file says."""
+    known, values = metadata.get("aberrations") or {}, asdict(aberrations)
+    return {
+        name: FILE if known.get(name) == value else PAGE
+        for name, value in values.items()
+        if value or name in known
+    }
 
 
 def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSummary:

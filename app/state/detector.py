@@ -2,6 +2,8 @@
 
 import param
 
+from recon.batch.settings import BAND_LIMIT
+
 
 class DetectorState(param.Parameterized):
     """How the detector is cut up."""
@@ -19,7 +21,7 @@ class DetectorState(param.Parameterized):
         doc="full adds the triple overlap, which carries signal when defocused.",
     )
     band_limit = param.Number(
-        0.9,
+        BAND_LIMIT,
         bounds=(0.05, 1),
         softbounds=(0.3, 1),
         step=0.01,

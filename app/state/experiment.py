@@ -70,6 +70,8 @@ class Experiment(Filling, param.Parameterized):
     def request(self) -> Request:
         """The full, immutable snapshot of what is to be computed."""
         scan, detector, dpc, display = self.scan, self.detector, self.dpc, self.display
+        geometry = scan.geometry()
+        disc = geometry.centre, geometry.radius
         return Request(
             reading=reading_of(scan),
             region=Region(
@@ -82,8 +84,8 @@ class Experiment(Filling, param.Parameterized):
                 ),
                 scan_bin=detector.scan_bin,
             ),
-            treatment=self.treatment.value(),
-            geometry=scan.geometry(),
+            treatment=self.treatment.value(None if None in disc else disc),
+            geometry=geometry,
             bright_field_pixels=detector.bright_field_pixels,
             aberrations=self.aberrations.value(),
             sideband=detector.sideband,

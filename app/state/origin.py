@@ -9,7 +9,7 @@ from app.state.scan import ScanState
 FILE, LINK, ENTERED = "file", "link", "entered"
 
 
-FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the COM", "unknown"
+FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the data", "unknown"
 
 
 ORIENTATION = ("rotation_deg", "transpose")
@@ -48,7 +48,7 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
 
     Values of a link stay, then those of the file count; what was entered by hand for the scan
     before stays where the file says nothing, and what the file before said does not. Where the
-    orientation is unknown it is to be found from the centre of mass.
+    orientation is unknown it is to be found from the data.
     """
     known = from_metadata(metadata)
     pinned = set(scan.pinned)

@@ -7,7 +7,7 @@ make anything stale but the images made with it. Units are `recon`'s.
 from dataclasses import dataclass, field
 from typing import Any
 
-from recon.batch.settings import Annulus, Dpc, Geometry, Region, Treatment
+from recon.batch.settings import BAND_LIMIT, Annulus, Dpc, Geometry, Region, Treatment
 from recon.optics import Aberrations
 
 
@@ -68,7 +68,7 @@ class Request:
     bright_field_pixels: int = 18
     aberrations: Aberrations = field(default_factory=Aberrations)
     sideband: str = "both"
-    band_limit: float = 1.0
+    band_limit: float = BAND_LIMIT
     """Share of 2 k0 up to which frequencies are shown."""
     annulus: Annulus = field(default_factory=Annulus)
     dpc: Dpc = field(default_factory=Dpc)

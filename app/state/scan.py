@@ -80,7 +80,7 @@ class ScanState(param.Parameterized):
     )
     auto_orientation = param.Boolean(
         False,
-        label="Find rotation from the COM",
+        label="Find rotation in the data",
         doc="Minimum of the curl, atoms positive; switched off when an angle is entered.",
     )
     rotation_deg = param.Number(

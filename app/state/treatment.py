@@ -50,14 +50,17 @@ class TreatmentState(param.Parameterized):
         0, bounds=(0, 10**6), label="Draw", doc="Another number keeps other electrons."
     )
 
-    def value(self) -> Treatment:
-        """The same as a part of a request."""
+    def value(self, disc=None) -> Treatment:
+        """The same as a part of a request; `disc` is its centre and radius, if entered by hand."""
         share = self.dose_percent / 100
+        measured = self.descan or self.round_disc
         return Treatment(
             mask_faulty=self.mask_faulty,
             descan=self.descan,
             round_disc=self.round_disc,
             shear=self.shear,
+            # What nothing is measured by must make nothing stale.
+            disc=disc if measured else None,
             refine=self.subpixel,
             dose_share=share,
             # What is not drawn from must make nothing stale.

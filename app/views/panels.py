@@ -158,7 +158,7 @@ class Panels:
 
     def show_scan(self, summary) -> None:
         """Say where the calibration came from and what was found."""
-        words = {"entered": "", "unknown": "enter", "estimated from the COM": "COM"}
+        words = {"entered": "", "unknown": "enter", "estimated from the data": "found"}
         sources = {name: words.get(source, source) for name, source in summary.sources.items()}
         if self.experiment.scan.fit_disc:
             sources |= dict.fromkeys(BY_HAND, "fit")

@@ -1,95 +1,39 @@
 """One file of electron events to all results, without a page: what `livestem reconstruct` does."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from recon.batch import contrasts
-from recon.batch.contradictions import contradictions
-from recon.batch.contrasts import Contrasts
-from recon.batch.distortions import Straightening, straightened
-from recon.batch.fitting import fit_to_data, orientation_record
-from recon.batch.settings import Geometry
-from recon.batch.sources import COMMAND, ESTIMATE, FILE, FIT, Sources
-from recon.batch.treatment import finer, left_in, without_faults
-from recon.batch.versions import versions
-from recon.calibration import Calibration
-from recon.device.backend import CPU, DeviceError, choose, model, on_host
-from recon.dpc.integrate import HIGHPASS, ITERATIONS, LOWPASS, PADDING, STEP, integrate_com
+from recon.batch.choices import Choices
+from recon.batch.distortions import AUTO, put_straight
+from recon.batch.fitting import Fitted, fit_to_data
+from recon.batch.geometry import Found, settle_disc, settle_orientation
+from recon.batch.parameters import Used, parameters
+from recon.batch.results import integrated, named, virtual_images
+from recon.batch.settings import Dpc, Geometry, Region, Treatment
+from recon.batch.sources import COMMAND, DEFAULT, ESTIMATE, FILE, FIT, Sources
+from recon.batch.treatment import Step, in_use, without_faults
+from recon.device.backend import CPU, DeviceError, choose, on_host
 from recon.errors import DiscNotFound
 from recon.geometry.disc import fit_disc
-from recon.io import open_scan, statement
+from recon.io import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
-from recon.orientation.either import orientations
+from recon.orientation.either import orientation, orientations
 from recon.quality.health import faulty_pixels
-from recon.scan.kinds import ScanData, electrons, is_dense
-from recon.ssb.build import build_g, planned, required
+from recon.scan.kinds import ScanData, checked, electrons, on_device
+from recon.ssb.build import build_g, fitting_in
 from recon.ssb.phase import object_transmission, single_sideband
-from recon.sums import centre_of_mass, pacbed, presets
+from recon.sums import centre_of_mass, pacbed
 from recon.sums.com import scan_deflection
+from recon.treatment.either import tells_places, useful_factor
 
-DPC = {
-    "highpass": HIGHPASS,
-    "lowpass": LOWPASS,
-    "step": STEP,
-    "iterations": ITERATIONS,
-    "padding": PADDING,
-}
-"""Keywords of `integrate_com` that are settled here, with their defaults."""
+DPC = {name: value for name, value in asdict(Dpc()).items() if name != "method"}
+"""Numbers of the integration of the centre of mass, with their defaults."""
 
 Report = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What is asked for; None leaves a value to the file, then to the default.
-
-    Units as in `Calibration`: eV, mrad, Å, degrees, detector pixels.
-    """
-
-    energy: float | None = None
-    semiangle_cutoff: float | None = None
-    scan_sampling: tuple[float, float] | None = None
-    rotation_deg: float | str | None = None
-    """Degrees, or "auto" to find rotation and transpose from the data."""
-    transpose: bool | None = None
-    centre: tuple[float, float] | None = None
-    radius: float | None = None
-    aberrations: Mapping[str, float] = field(default_factory=dict)
-    fit: bool = False
-    """Whether the aberrations that are not given are fitted."""
-    orders: int = 2
-    """Highest order that is fitted, 1 to 5."""
-    fit_semiangle: bool = False
-    """Whether the semi-angle is fitted with them."""
-    pixels_across: int = 18
-    mode: str = "exact"
-    sideband: str = "both"
-    band_limit: float = 1.0
-    """Share of 2 k0 up to which frequencies are kept."""
-    dpc: Mapping[str, float] = field(default_factory=dict)
-    """What differs from `DPC`."""
-    device: str = "auto"
-    """One of `recon.device.backend.DEVICES`."""
-    contrasts: Contrasts = field(default_factory=Contrasts)
-    """What is made besides."""
-    mask_faulty: bool = False
-    """Whether hot and dead detector pixels are left out."""
-    subpixel: int | str = "auto"
-    """Pixels made of one along each axis, where the source tells places in it: 1 to 16."""
-    straightening: Straightening = field(default_factory=Straightening)
-
-    def __post_init__(self):
-        if (self.centre is None) != (self.radius is None):
-            raise ValueError("The disc's centre and its radius go together: give both, or neither.")
-        if self.rotation_deg == "auto" and self.transpose is not None:
-            raise ValueError(
-                "The automatic rotation finds the transpose as well: "
-                "leave --transpose and --no-transpose out, or give the rotation as a number."
-            )
 
 
 def reconstruct_file(
@@ -144,6 +88,8 @@ def reconstruct(
 
     Raises
     ------
+    ValueError
+        In one sentence: missing calibration, no electrons, no disc.
     DeviceError
         If there is no GPU but it is wanted, or it fails.
     """
@@ -160,165 +106,205 @@ def reconstruct(
         if device is CPU or choices.device == "gpu":
             raise
         failure = str(error)
-    results, parameters = _reconstruct(events, choices, CPU, report)
-    parameters["device"]["statement"] = f"{failure} The CPU did it."
-    return results, parameters
+    results, said = _reconstruct(events, choices, CPU, report)
+    said["device"]["statement"] = f"{failure} The CPU did it."
+    return results, said
+
+
+@dataclass(frozen=True, eq=False)
+class Treated:
+    """A scan in use, and what was done to it."""
+
+    scan: ScanData
+    pattern: Any
+    """(Ky, Kx) sum of its frames, on the host."""
+    whole: ScanData
+    """The same with all its electrons, by which the geometry is found."""
+    steps: tuple[Step, ...]
+    treatment: Treatment
+    """As it was settled."""
+    hot: Any
+    dead: Any
+    """(Ky, Kx) bool masks of the faulty pixels of the scan as read."""
 
 
 def _reconstruct(events, choices, device, report):
     """`reconstruct` on one device; the results are in the host's memory."""
     sources = Sources(events.metadata)
-    geometry = _beam(sources, choices)
+    geometry = _geometry(sources, choices)
     report("Summing frames", 0.0)
-    if not is_dense(events):
-        events.check_pixels()
-        events = events.to_device(device)
-    pattern = on_host(pacbed(events))
-    hot, dead = faulty_pixels(pattern, events.excluded)
-    treatment = []
-    if choices.mask_faulty:
-        events, pattern, treatment = without_faults(events, pattern, hot, dead)
-    given = None if choices.centre is None else (choices.centre, choices.radius)
-    how = choices.straightening
-    events, pattern, straight = straightened(events, pattern, how, given, report)
-    disc = _disc(sources, choices, pattern)
-    events, disc, told = finer(events, disc, choices.subpixel, choices.pixels_across)
-    if told:
-        pattern = on_host(pacbed(events))
-        if sources.origin["centre"] == ESTIMATE:
-            with suppress(DiscNotFound):  # as it was found before
-                disc = _fitted(pattern)
-    deflection = centre_of_mass(events)
+    treated = _treated(on_device(checked(events), device), choices, geometry, report)
+    found = _found(treated, choices, geometry, events.metadata, report)
+    _settle_sources(sources, geometry, found)
+    deflection = centre_of_mass(treated.scan)
     report("Summing frames", 1.0)
-    frame = {**geometry, "centre": disc["centre"], "radius": disc["radius"]}
-    turn, sheet = _orientation(sources, choices, events, frame, report)
-    lying = {name: turn[name] for name in ("rotation_deg", "transpose")}
-    calibration = Calibration(**frame, **lying)
     aberrations = _aberrations(sources, choices)
 
     # A fit wants the triple overlap: out of focus it holds much of what there is.
     full = choices.sideband == "full" or choices.fit
-    if device is not CPU and not is_dense(events):
-        events = _planned(events, calibration, choices.pixels_across, full, device)
+    pixels = choices.pixels_across
+    scan = fitting_in(treated.scan, found.calibration, pixels, full, device)
 
     def build(calibration):
-        return build_g(
-            events,
-            calibration,
-            choices.pixels_across,
-            device,
-            full=full,
-            progress=lambda part: report("Transforming", part),
-        )
+        told = lambda part: report("Transforming", part)  # noqa: E731
+        return build_g(scan, calibration, pixels, device, full=full, progress=told)
 
-    fit = None
+    fit, refined = None, None
     if choices.fit:
-        fit = fit_to_data(
-            build,
-            calibration,
-            aberrations,
-            choices.orders,
-            locked=choices.aberrations,
-            rotation_error=turn.get("rotation_error"),
-            semiangle=choices.fit_semiangle,
-            progress=lambda part: report("Fitting aberrations", part),
-        )
-        sidebands, aberrations = fit.g, fit.aberrations
-        calibration = sidebands.calibration
-        if fit.record.get("rotation_error") is not None:
-            refined = calibration.rotation_deg, fit.record["rotation_error"]
-            turn = orientation_record(sheet, refined)
-        sources.origin.update(dict.fromkeys(fit.names, FIT))
-        if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
-            sources.origin["semiangle_cutoff"] = FIT
+        fit = _fitted(build, found, aberrations, choices, sources, report)
+        g, aberrations = fit.g, fit.aberrations
+        if found.sheet is not None and fit.record.get("rotation_error") is not None:
+            refined = g.calibration.rotation_deg, fit.record["rotation_error"]
+        found = replace(found, calibration=g.calibration)
     else:
-        sidebands = build(calibration)
+        g = build(found.calibration)
     report("Reconstructing", 0.0)
     how = aberrations, choices.mode, choices.sideband, choices.band_limit
-    phase = on_host(single_sideband(sidebands, *how))
-    transmission = on_host(object_transmission(sidebands, *how))
+    phase, transmission = single_sideband(g, *how), object_transmission(g, *how)
     report("Reconstructing", 1.0)
-    field_mrad = scan_deflection(device.xp.asarray(deflection), calibration)
-    dpc = {**DPC, **choices.dpc}
-    integrated = integrate_com(
-        field_mrad,
-        calibration,
-        **dpc,
-        progress=lambda part: report("Integrating", part),
+    calibration, dpc = found.calibration, Dpc(**choices.dpc)
+    com = scan_deflection(device.xp.asarray(deflection), calibration)
+    dpc_phase = integrated(com, calibration, dpc, lambda part: report("Integrating", part)).phase
+    images = virtual_images(scan, calibration, choices.annulus)
+    annulus, pattern = choices.annulus, treated.pattern
+    results = named(phase, transmission, dpc_phase, com, pattern, images, annulus)
+    besides, labels = contrasts.make(scan, g, calibration, aberrations, choices, device, report)
+    used = Used(
+        scan=scan,
+        metadata=events.metadata,
+        steps=treated.steps,
+        hot=treated.hot,
+        dead=treated.dead,
+        region=choices.region,
+        treatment=treated.treatment,
+        geometry=geometry,
+        found=found,
+        g=g,
+        aberrations=aberrations,
+        pixels_across=pixels,
+        mode=choices.mode,
+        sideband=choices.sideband,
+        band_limit=choices.band_limit,
+        annulus=choices.annulus,
+        dpc=dpc,
+        sources=sources.origin,
+        fit=fit and fit.record,
+        refined=refined,
     )
-    images = presets(events, calibration.centre, calibration.radius)
-    besides, labels = contrasts.make(
-        events, sidebands, calibration, aberrations, choices, device, report
-    )
-
-    results = {
-        "ssb/phase": phase,
-        "ssb/object": transmission,
-        "dpc/phase": on_host(integrated.phase),
-        "com": on_host(field_mrad),
-        "pacbed": pattern,
-        **{f"virtual/{name}": on_host(image) for name, image in images.items()},
-        **besides,
-    }
-    parameters = {
-        "file": asdict(events.source),
-        "scan_shape": list(events.scan_shape),
-        "frame_shape": list(events.frame_shape),
-        "electrons": electrons(events),
-        "pixels_left_out": 0 if events.excluded is None else int(events.excluded.sum()),
-        "statement": statement(events),
-        "treatment": [*treatment, *straight, *told],
-        "faulty_pixels": {
-            "hot": int(hot.sum()),
-            "dead": int(dead.sum()),
-            "statement": "" if choices.mask_faulty else left_in(hot, dead),
-        },
-        "current": sidebands.current and sidebands.current.record(),
-        "undersampling": {
-            "step_over_nyquist": calibration.undersampling,
-            "statement": calibration.undersampled,
-        },
-        "contradictions": contradictions(_given(choices, calibration), events.metadata),
-        "calibration": asdict(calibration),
-        "disc": disc,
-        "orientation": turn,
-        "aberrations": asdict(aberrations),
-        "fit": fit and fit.record,
-        "bright_field_pixels": choices.pixels_across,
-        "bright_field_bin": sidebands.bright_field.bin,
-        "mode": choices.mode,
-        "sideband": choices.sideband,
-        "band_limit": choices.band_limit,
-        "dpc": dpc,
-        **labels,
-        "sources": sources.origin,
-        "device": {"used": device.name, "name": model(device)},
-        "versions": versions(),
-    }
-    return results, parameters
+    return results | besides, parameters(used) | labels
 
 
-def _given(choices, calibration) -> Geometry:
-    """What was used, as far as it can contradict a file."""
-    return Geometry(
-        calibration.energy,
-        calibration.semiangle_cutoff,
-        calibration.scan_sampling,
-        choices.rotation_deg == "auto",
-        calibration.rotation_deg,
-    )
-
-
-def _planned(events, calibration, pixels_across, full, device):
-    """The events, without their copy on the device where G wants its room.
+def _geometry(sources: Sources, choices: Choices) -> Geometry:
+    """What is given, by hand or by the file.
 
     Raises
     ------
-    DeviceFull
-        If there is no room for G either way.
+    ValueError
+        If beam or scan step are missing.
     """
-    wanted = planned(events, calibration, pixels_across, full)
-    return events.to_device(device, copy=bool(required(wanted, events, device).events))
+    beam = _beam(sources, choices)
+    # Whoever says how the axes lie means the angle, too.
+    told = sources.metadata.get("rotation_deg") is not None or choices.transpose is not None
+    auto = choices.rotation_deg == AUTO or (choices.rotation_deg is None and not told)
+    turn = {}
+    if not auto:
+        turn = {
+            "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
+            "transpose": bool(sources.pick("transpose", choices.transpose, False)),
+        }
+    return Geometry(
+        **beam,
+        auto_orientation=auto,
+        **turn,
+        fit_disc=choices.centre is None,
+        centre=choices.centre,
+        radius=choices.radius,
+    )
+
+
+def _treated(scan, choices, geometry, report) -> Treated:
+    """The scan in use, step by step as `recon.batch.treatment` says."""
+    pattern = on_host(pacbed(scan))
+    hot, dead = faulty_pixels(pattern, scan.excluded)
+    treatment, steps, whole, metadata = choices.treatment(), [], scan, scan.metadata
+    if treatment.mask_faulty:
+        whole, step = without_faults(whole, hot, dead)
+        steps.append(step)
+        pattern = on_host(pacbed(whole))
+    straight, done = put_straight(whole, pattern, choices.straightening, treatment.disc, report)
+    steps += done
+    if treatment.refine == AUTO:
+        factor = 1
+        if tells_places(straight):
+            factor = _useful_factor(straight, choices, geometry, metadata)
+        treatment = replace(treatment, refine=factor)
+    full, done = in_use(straight, choices.region, treatment.at_full_dose())
+    part = full
+    if treatment != treatment.at_full_dose():
+        part, done = in_use(straight, choices.region, treatment)
+    if part is not whole:
+        pattern = on_host(pacbed(part))
+    return Treated(part, pattern, full, (*steps, *done), treatment, hot, dead)
+
+
+def _useful_factor(scan, choices, geometry, metadata) -> int:
+    """Finer pixels along each axis that the binned pixels over the disc can use."""
+    pattern = on_host(pacbed(scan))
+    known = settle_disc(lambda: fit_disc(pattern), geometry, Region(), Treatment(), metadata)
+    if known.radius is None:
+        raise DiscNotFound(known.disc_statement)
+    return useful_factor(scan, known.radius, choices.pixels_across)
+
+
+def _found(treated: Treated, choices, geometry, metadata, report) -> Found:
+    """Disc, orientation and calibration, as `recon.batch.geometry` settles them.
+
+    Raises
+    ------
+    DiscNotFound
+        If there is no disc, neither in the data nor in the file.
+    """
+    whole, region = treated.whole, choices.region
+    pattern = treated.pattern if whole is treated.scan else on_host(pacbed(whole))
+    found = settle_disc(lambda: fit_disc(pattern), geometry, region, treated.treatment, metadata)
+    if found.centre is None:
+        raise DiscNotFound(found.disc_statement)
+    return settle_orientation(
+        found,
+        geometry,
+        region,
+        lambda known: orientations(
+            whole, known, lambda part: report("Finding the orientation", part)
+        ),
+        lambda sampling: orientation(whole, sampling, found.centre, found.radius),
+    )
+
+
+def _settle_sources(sources: Sources, geometry: Geometry, found: Found) -> None:
+    """Where disc and orientation came from."""
+    disc = COMMAND if not geometry.fit_disc else ESTIMATE if found.fitted else FILE
+    sources.origin.update(centre=disc, radius=disc)
+    if geometry.auto_orientation:
+        turn = ESTIMATE if found.oriented else DEFAULT
+        sources.origin.update(rotation_deg=turn, transpose=turn)
+
+
+def _fitted(build, found: Found, aberrations, choices, sources, report) -> Fitted:
+    """Aberrations, and what goes with them, fitted to G; the sources say so."""
+    fit = fit_to_data(
+        build,
+        found.calibration,
+        aberrations,
+        choices.orders,
+        locked=choices.aberrations,
+        rotation_error=found.sheet and float(found.sheet.rotation_error),
+        semiangle=choices.fit_semiangle,
+        progress=lambda part: report("Fitting aberrations", part),
+    )
+    sources.origin.update(dict.fromkeys(fit.names, FIT))
+    if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
+        sources.origin["semiangle_cutoff"] = FIT
+    return fit
 
 
 def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:
@@ -339,48 +325,6 @@ def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:
             "the file does not say, so give it on the command line."
         )
     return values
-
-
-def _disc(sources: Sources, choices: Choices, pattern) -> dict[str, Any]:
-    """Centre and radius of the bright-field disc: as given, or fitted to the mean pattern."""
-    if choices.centre is not None:
-        sources.origin.update(centre=COMMAND, radius=COMMAND)
-        return {"centre": choices.centre, "radius": choices.radius}
-    try:
-        disc = _fitted(pattern)
-    except DiscNotFound as missing:
-        centre, radius = (sources.metadata.get(name) for name in ("centre", "radius"))
-        if centre is None or radius is None:
-            raise
-        sources.origin.update(centre=FILE, radius=FILE)
-        return {"centre": tuple(centre), "radius": radius, "statement": str(missing)}
-    sources.origin.update(centre=ESTIMATE, radius=ESTIMATE)
-    return disc
-
-
-def _fitted(pattern) -> dict[str, Any]:
-    disc = fit_disc(pattern)
-    return {
-        "centre": tuple(float(value) for value in disc.centre),
-        "radius": float(disc.radius),
-        "residual": float(disc.residual),
-        "statement": disc.statement,
-    }
-
-
-def _orientation(sources: Sources, choices: Choices, events, frame, report):
-    """Rotation and transpose: as given, as the file says, or from curl and sidebands; and these."""
-    if choices.rotation_deg == "auto":
-        sheet = orientations(
-            events, Calibration(**frame), lambda part: report("Finding the orientation", part)
-        )
-        sources.origin.update(rotation_deg=ESTIMATE, transpose=ESTIMATE)
-        return orientation_record(sheet), sheet
-    turn = {
-        "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
-        "transpose": bool(sources.pick("transpose", choices.transpose, False)),
-    }
-    return turn, None
 
 
 def _aberrations(sources: Sources, choices: Choices) -> Aberrations:

@@ -7,6 +7,10 @@ are `recon`'s.
 from dataclasses import dataclass, replace
 
 from recon.dpc import integrate as defaults
+from recon.geometry.descan import Descan
+
+BAND_LIMIT = 0.9
+"""Share of 2 k0 up to which frequencies are kept: beyond, the sidebands hold little but noise."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,17 @@ class Treatment:
 
     mask_faulty: bool = False
     """Whether hot and dead detector pixels are left out."""
-    descan: bool = False
-    """Whether the disc's movement over the scan is taken out."""
-    round_disc: bool = False
-    """Whether an elliptical disc is made round."""
+    descan: bool | Descan = False
+    """Whether the disc's movement over the scan is taken out, as measured; or that movement."""
+    round_disc: bool | tuple[float, float] = False
+    """Whether an elliptical disc is made round, as measured; or its (ratio, angle [degrees])."""
     shear: float = 0.0
     """Steps along x by which each row of the scan lies further right than the one above."""
-    refine: int = 1
-    """Finer detector pixels along each axis, where the source tells places within a pixel."""
+    disc: tuple[tuple[float, float], float] | None = None
+    """Centre (y, x) and radius [px] of the disc by whose rim both are measured; None fits it."""
+    refine: int | str = 1
+    """Finer detector pixels along each axis, where the source tells places within a pixel; "auto"
+    makes as many as the binned pixels can use."""
     dose_share: float = 1.0
     """Share of the electrons that is kept."""
     draw: int = 0

@@ -6,6 +6,8 @@ from typing import Any
 
 COMMAND, FILE, DEFAULT, ESTIMATE = "command line", "file", "default", "estimated from the data"
 FIT = "fit"
+PAGE = "page"
+"""By hand, by a link or by a fit in the page, which does not keep them apart."""
 
 
 @dataclass

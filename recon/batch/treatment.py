@@ -1,16 +1,113 @@
-"""What is done to the electrons of a scan before anything is summed, step by step."""
+"""What is done to the electrons of a scan before anything is summed, step by step.
 
-import numpy as np
+    faults left out ── patterns put straight (`recon.batch.distortions`) ── rows put straight
+        ── electrons thinned ── region cut ── detector refined
 
-from recon.scan.kinds import ScanData, is_dense
+Descan is one over the whole scan, and an ellipse's centre is one on the whole detector: they come
+before any cut. The mean pattern stays where it is, so that a disc entered by hand is right still.
+
+Each step gives a scan like the one it took, so that every sum after it sees the same electrons.
+"""
+
+from dataclasses import dataclass
+
+from recon.batch.region import cut
+from recon.batch.settings import Region, Treatment
+from recon.scan.kinds import ScanData, electrons
+from recon.treatment.dose import thin_events
+from recon.treatment.either import needs_electrons
 from recon.treatment.mask import without
-from recon.treatment.subpixel import factor_for, refine_detector
+from recon.treatment.rows import ScanDistortion, regrid
+from recon.treatment.subpixel import refine_detector
 
 
-def without_faults(events: ScanData, pattern, hot, dead):
-    """The scan and its PACBED without hot and dead pixels, and what was left out, in sentences."""
-    events = without(events, hot | dead)
-    return events, np.where(hot | dead, 0, pattern), [left_out(hot, dead)]
+@dataclass(frozen=True)
+class Step:
+    """What one step has done to the electrons."""
+
+    control: str
+    """The setting that asks for it, by its name in `livestem`'s page."""
+    short: str
+    """What was found, in a few words."""
+    sentence: str
+
+
+def without_faults(scan: ScanData, hot, dead) -> tuple[ScanData, Step]:
+    """The scan without its hot and dead pixels, (Ky, Kx) bool masks."""
+    found = _kinds(hot, dead, ", ") or "none found"
+    return without(scan, hot | dead), Step("mask_faulty", found, _left_out(hot, dead))
+
+
+def sheared_back(scan: ScanData, shear: float, progress=None) -> tuple[ScanData, Step]:
+    """The scan with each row moved back by so many steps more than the one above.
+
+    Raises
+    ------
+    ValueError
+        If it consists of frames, or no column is left.
+    """
+    check_rows(scan)
+    moved = regrid(scan, ScanDistortion(shear=shear), progress)
+    lost = scan.scan_shape[1] - moved.scan_shape[1]
+    tail = f"; {lost} columns at its sides are not covered by all of them" if lost else ""
+    said = f"Each row of the scan is moved back by {shear:g} steps more than the one above{tail}."
+    return moved, Step("shear", f"−{lost} columns" if lost else "", said)
+
+
+def in_use(
+    scan: ScanData, region: Region, treatment: Treatment, progress=None
+) -> tuple[ScanData, tuple[Step, ...]]:
+    """The part in use of a scan without its faults and distortions: thinned, cut, refined.
+
+    Raises
+    ------
+    ValueError
+        If a step cannot be done with this scan, or nothing is left.
+    """
+    steps = ()
+    if treatment.dose_share < 1:
+        needs_electrons(scan, "thinned to a lower dose", ", or set the dose back to 100 %")
+        scan = thin_events(scan, treatment.dose_share, treatment.draw, progress)
+    if region != Region():
+        scan = cut(scan, region, progress)
+    if treatment.refine > 1:
+        check_places(scan)
+        scan = refine_detector(scan, treatment.refine)
+        said = (
+            f"Places within the pixels are used: {treatment.refine} × {treatment.refine} pixels "
+            "are made of one. The disc's centre and radius are in those."
+        )
+        steps = (Step("subpixel", f"1/{treatment.refine} px", said),)
+    return scan, steps
+
+
+def check_rows(scan: ScanData) -> None:
+    """Refuse frames, whose rows cannot be put straight.
+
+    Raises
+    ------
+    ValueError
+    """
+    if electrons(scan) is None:
+        raise ValueError(
+            "Straight rows need single electrons, which dense frames do not hold: count them first "
+            "(`livestem count`)."
+        )
+
+
+def check_places(scan: ScanData) -> None:
+    """Refuse a scan that does not say where in its pixel an electron was.
+
+    Raises
+    ------
+    ValueError
+    """
+    needs_electrons(scan, "placed within their pixels")
+    if scan.subpixel is None:
+        raise ValueError(
+            "This file does not say where in its pixel an electron was: set “Sub-pixel” under "
+            "Corrections to “off” (on the command line --subpixel 1)."
+        )
 
 
 def left_in(hot, dead) -> str:
@@ -27,63 +124,15 @@ def counted_faults(hot: int, dead: int) -> str:
     return f"{' and '.join(kinds)} pixel{'s' if hot + dead > 1 else ''}" if kinds else ""
 
 
-def left_out(hot, dead) -> str:
-    """How many pixels two masks leave out, in a sentence."""
-    kinds = kinds_of_fault(hot, dead, " and ")
+def _left_out(hot, dead) -> str:
+    kinds = _kinds(hot, dead, " and ")
     if not kinds:
         return "No detector pixel is faulty: none is left out."
     plural = "s are" if hot.sum() + dead.sum() > 1 else " is"
     return f"{kinds} detector pixel{plural} left out of every sum."
 
 
-def kinds_of_fault(hot, dead, between) -> str:
+def _kinds(hot, dead, between) -> str:
     """How many of each kind there are, of those that there are."""
     kinds = (hot, "hot"), (dead, "dead")
     return between.join(f"{int(mask.sum())} {kind}" for mask, kind in kinds if mask.any())
-
-
-def finer(events: ScanData, disc: dict, factor: int | str, pixels_across: int):
-    """The scan on a finer detector where that is wanted, the disc there, and sentences.
-
-    Parameters
-    ----------
-    disc : dict
-        `centre` and `radius` on the scan's own detector [px], and more that stays.
-    factor : int or "auto"
-        Pixels made of one along each axis; "auto" makes as many as are worth it.
-    pixels_across : int
-        Binned pixels that are wanted over the disc.
-
-    Raises
-    ------
-    ValueError
-        If finer places are asked for that the source does not tell.
-    """
-    if factor == "auto":
-        factor = 1 if is_dense(events) else factor_for(events, disc["radius"], pixels_across)
-    if factor == 1:
-        return events, disc, []
-    needs_electrons(events, "placed within their pixels")
-    centre = tuple((c + 0.5) * factor - 0.5 for c in disc["centre"])
-    said = f"{refined(factor)} The disc's centre and radius are in those."
-    moved = disc | {"centre": centre, "radius": disc["radius"] * factor}
-    return refine_detector(events, factor), moved, [said]
-
-
-def refined(factor: int) -> str:
-    """What became of the detector's pixels, in a sentence."""
-    return f"Places within the pixels are used: {factor} × {factor} pixels are made of one."
-
-
-def needs_electrons(events: ScanData, what: str, otherwise: str = "") -> None:
-    """Refuse frames, which have no electrons one by one that could be `what`, in a sentence.
-
-    Raises
-    ------
-    ValueError
-    """
-    if is_dense(events):
-        raise ValueError(
-            f"The frames hold no electrons one by one that could be {what}: count them first "
-            f"(`livestem count`){otherwise}."
-        )

@@ -14,3 +14,24 @@ def is_dense(scan: ScanData) -> bool:
 def electrons(scan: ScanData) -> int | None:
     """Number of electrons; None where they were not counted."""
     return None if is_dense(scan) else scan.electrons
+
+
+def checked(scan: ScanData) -> ScanData:
+    """The scan, of which no electron lies outside the detector; frames have none there.
+
+    Raises
+    ------
+    ValueError
+        With the position of one that does.
+    """
+    if not is_dense(scan):
+        scan.check_pixels()
+    return scan
+
+
+def on_device(scan: ScanData, device, progress=None, copy: bool = True) -> ScanData:
+    """The scan where passes over it run: frames, which are read slab by slab, stay as they are.
+
+    Without a `copy` the electrons are streamed.
+    """
+    return scan if is_dense(scan) else scan.to_device(device, progress, copy)

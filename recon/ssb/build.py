@@ -146,3 +146,17 @@ def required(wanted, events, device: Device):
     if events is not None:
         room = replace(room, free=room.free + events.nbytes_on_device)
     return require(wanted, room, device)
+
+
+def fitting_in(scan: ScanData, calibration: Calibration, pixels: int, full: bool, device: Device):
+    """The scan, without its copy on the device where G wants its room.
+
+    Raises
+    ------
+    DeviceFull
+        If there is no room for G either way.
+    """
+    if device is CPU or is_dense(scan):
+        return scan
+    wanted = planned(scan, calibration, pixels, full)
+    return scan.to_device(device, copy=bool(required(wanted, scan, device).events))

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from app.engine.engine import Found, Scan
+from app.engine.engine import Scan
 from app.engine.gauge import DeviceState
 from app.pipeline.pipeline import Pipeline
 from app.state.experiment import Experiment
+from recon.batch.geometry import Found
 from recon.calibration import Calibration
 from recon.device.backend import CPU
 from recon.scan.events import from_frames

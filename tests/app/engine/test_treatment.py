@@ -20,6 +20,7 @@ from app.state.link import from_query, to_query
 from app.state.request import Geometry, Reading, Region, Request, Treatment
 from recon.io import write_events
 from recon.scan.events import from_frames
+from recon.treatment.rows import regrid
 from tests.support.scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events
 from tests.support.sessions import Session
 
@@ -221,15 +222,13 @@ def test_a_saved_file_says_what_was_done(engine):
 
 
 def test_what_is_done_to_the_whole_scan_is_done_once_for_every_dose_and_part(engine, monkeypatch):
-    import recon.treatment.rows
-
-    moved, original = [], recon.treatment.rows.regrid
+    moved = []
 
     def count(*args):
         moved.append(args)
-        return original(*args)
+        return regrid(*args)
 
-    monkeypatch.setattr(recon.treatment.rows, "regrid", count)
+    monkeypatch.setattr("recon.batch.treatment.regrid", count)
     for region in (Region(), Region(scan=(0, 10, 0, 0))):
         for share in (1.0, 0.5, 0.25):
             treatment = Treatment(mask_faulty=True, shear=0.1, dose_share=share)

@@ -5,11 +5,11 @@ import pytest
 
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
-from app.engine.geometry import onto_whole_detector
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
 from app.state.link import from_query
 from app.state.request import Geometry, Reading, Region, Treatment
+from recon.batch.geometry import onto_whole_detector
 from recon.io import write_events
 from recon.simulate.scan import expected_intensities, sample_events
 from tests.support.eer_files import CODES, encode, tiff

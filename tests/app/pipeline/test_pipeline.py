@@ -178,7 +178,7 @@ def test_a_rotation_entered_by_hand_ends_the_search_for_it(engine, service):
     assert scan.auto_orientation
     assert (scan.rotation_deg, scan.transpose) == (30, True)
     sources = session.all("scan")[-1].sources
-    assert sources["rotation_deg"] == "estimated from the COM"
+    assert sources["rotation_deg"] == "estimated from the data"
     assert sources["energy_kev"] == "link"
     assert "Turned by 30°." in session.all("scan")[-1].statements
     assert engine.count("find") == 1

@@ -4,8 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.engine.engine import Found
-from app.engine.geometry import onto_detector_in_use
 from app.pipeline import summary as opening
 from app.pipeline.meter import Meter
 from app.pipeline.pacing import FrameWindow
@@ -14,6 +12,7 @@ from app.state.dpc import DpcState
 from app.state.experiment import Experiment
 from app.state.request import Reading, Region, Request, Treatment
 from app.state.scan import ScanState
+from recon.batch.geometry import Found, onto_detector_in_use
 from recon.errors import Cancelled
 from tests.support.sessions import CALIBRATED
 
@@ -112,5 +111,4 @@ def test_the_disc_on_a_finer_detector_is_shown_on_the_files_own():
     # A pixel's middle lies in the middle of its four finer ones: 1.5 of 0 to 3.
     opening.take_over(scan, request, Found((1.5, 5.5), 12.0, True, "", 0.0, False, "", (), None))
     assert (scan.centre_y, scan.centre_x, scan.radius) == (10, 21, 3)
-    there = SimpleNamespace(treatment=treatment, region=region)
-    assert onto_detector_in_use(there, (10.0, 21.0), 3.0) == ((1.5, 5.5), 12.0)
+    assert onto_detector_in_use(region, treatment, (10.0, 21.0), 3.0) == ((1.5, 5.5), 12.0)

@@ -43,7 +43,7 @@ def test_the_command_measures_takes_out_and_says(bent, tmp_path, capsys):
     with h5py.File(output) as file:
         parameters = json.loads(file.attrs["parameters"])
         pattern = file["pacbed"][()]
-    assert len(parameters["treatment"]) == 2
+    assert len(parameters["treatment"]["done"]) == 2
     # The rim is as sharp again as it was without descan.
     before, after = fit_disc(pacbed(bent)), fit_disc(pattern)
     assert after.edge < 0.8 * before.edge

@@ -19,7 +19,7 @@ from tests.support.scans import ABERRATIONS, CALIBRATION, FRAME_SHAPE, weak_even
 
 HOT = [(14, 12), (3, 22)]
 DISC = ["--disc-centre", "{},{}".format(*CALIBRATION.centre), "--disc-radius", "9"]
-HOW = [*BEAM, *ORIENTATION, *PROBE, "--bright-field-pixels", "8"]
+HOW = [*BEAM, *ORIENTATION, *PROBE, "--bright-field-pixels", "8", "--band-limit", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_hot_pixels_are_left_out_of_every_result(events, tmp_path, capsys):
         tmp_path / "a.npz", tmp_path / "out.h5", *HOW, *DISC, "--mask-hot"
     )
     sentence = "2 hot detector pixels are left out of every sum."
-    assert parameters["treatment"] == [sentence]
+    assert parameters["treatment"]["done"] == [sentence]
     assert sentence in capsys.readouterr().out
     clean = without(events, mask)
     np.testing.assert_array_equal(results["pacbed"], pacbed(clean))
@@ -49,7 +49,7 @@ def test_hot_pixels_are_left_out_of_every_result(events, tmp_path, capsys):
     phase = single_sideband(build_sidebands(clean, CALIBRATION, 8), ABERRATIONS)
     np.testing.assert_allclose(results["ssb/phase"], phase, atol=1e-6)
     _, parameters = reconstruct(tmp_path / "a.npz", tmp_path / "out.h5", *HOW, *DISC)
-    assert parameters["treatment"] == []
+    assert parameters["treatment"]["done"] == []
     said = "The detector has 2 hot pixels in every sum: --mask-hot leaves such pixels out."
     assert parameters["faulty_pixels"] == {"hot": 2, "dead": 0, "statement": said}
     assert said in capsys.readouterr().out
@@ -84,7 +84,7 @@ def test_places_in_the_pixels_give_what_the_finer_detector_saw(events, tmp_path,
         *(*half, "--disc-radius", "4.5", "--subpixel", subpixel),
     )
     expected, _ = reconstruct(tmp_path / "fine.npz", tmp_path / "b.h5", *HOW, *DISC)
-    assert parameters["treatment"][0].startswith("Places within the pixels are used: 2 × 2")
+    assert parameters["treatment"]["done"][0].startswith("Places within the pixels are used: 2 × 2")
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, atol=1e-5, err_msg=name)
 

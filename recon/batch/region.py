@@ -1,11 +1,11 @@
 """The part of a scan in use: margins left out, positions binned."""
 
-from app.engine.store import Report
-from app.state.request import Geometry, Region
-from recon.scan.kinds import ScanData, is_dense
+from recon.batch.settings import Geometry, Region
+from recon.scan.kinds import ScanData
+from recon.treatment.either import bin_scan, crop_detector, crop_scan
 
 
-def cut(events: ScanData, region: Region, progress: Report) -> ScanData:
+def cut(events: ScanData, region: Region, progress=None) -> ScanData:
     """The events of a region, binned over the scan as it says.
 
     Raises
@@ -13,20 +13,12 @@ def cut(events: ScanData, region: Region, progress: Report) -> ScanData:
     ValueError
         If the margins leave nothing.
     """
-    if is_dense(events):
-        from recon.treatment.crop_frames import bin_scan, crop_detector, crop_scan
-
-        how = {}  # nothing is read before it is needed
-    else:
-        from recon.treatment.crop import bin_scan, crop_detector, crop_scan
-
-        how = {"progress": progress}
     for margins, shape, crop, what in (
         (region.scan, events.scan_shape, crop_scan, "scan positions"),
         (region.detector, events.frame_shape, crop_detector, "detector pixels"),
     ):
         if any(margins):
-            events = crop(events, *_kept(margins, shape, what), **how)
+            events = crop(events, *_kept(margins, shape, what), progress=progress)
     if region.scan_bin > 1:
         smallest = min(events.scan_shape)
         if region.scan_bin > smallest:
@@ -34,7 +26,7 @@ def cut(events: ScanData, region: Region, progress: Report) -> ScanData:
                 f"A scan of {events.scan_shape[0]} × {events.scan_shape[1]} positions "
                 f"cannot be binned by {region.scan_bin}: choose at most {smallest}."
             )
-        events = bin_scan(events, region.scan_bin, **how)
+        events = bin_scan(events, region.scan_bin, progress=progress)
     return events
 
 

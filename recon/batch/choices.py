@@ -1,0 +1,81 @@
+"""What is asked of a reconstruction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recon.batch.contrasts import Contrasts
+from recon.batch.distortions import AUTO, Straightening
+from recon.batch.settings import BAND_LIMIT, Annulus, Region, Treatment
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is asked for; None leaves a value to the file, then to the default.
+
+    Units as in `Calibration`: eV, mrad, Å, degrees, detector pixels.
+    """
+
+    energy: float | None = None
+    semiangle_cutoff: float | None = None
+    scan_sampling: tuple[float, float] | None = None
+    rotation_deg: float | str | None = None
+    """Degrees, or "auto" to find rotation and transpose from the data, as where nobody says."""
+    transpose: bool | None = None
+    centre: tuple[float, float] | None = None
+    radius: float | None = None
+    aberrations: Mapping[str, float] = field(default_factory=dict)
+    fit: bool = False
+    """Whether the aberrations that are not given are fitted."""
+    orders: int = 2
+    """Highest order that is fitted, 1 to 5."""
+    fit_semiangle: bool = False
+    """Whether the semi-angle is fitted with them."""
+    pixels_across: int = 18
+    mode: str = "exact"
+    sideband: str = "both"
+    band_limit: float = BAND_LIMIT
+    """Share of 2 k0 up to which frequencies are kept."""
+    annulus: Annulus = field(default_factory=Annulus)
+    """A virtual detector besides the usual ones."""
+    dpc: Mapping[str, Any] = field(default_factory=dict)
+    """What differs from `Dpc`'s defaults."""
+    device: str = "auto"
+    """One of `recon.device.backend.DEVICES`."""
+    contrasts: Contrasts = field(default_factory=Contrasts)
+    """What is made besides."""
+    mask_faulty: bool = False
+    """Whether hot and dead detector pixels are left out."""
+    subpixel: int | str = "auto"
+    """Pixels made of one along each axis, where the source tells places in it: 1 to 16."""
+    straightening: Straightening = field(default_factory=Straightening)
+    region: Region = field(default_factory=Region)
+    """The part that is used."""
+    dose_share: float = 1.0
+    """Share of the electrons that is kept."""
+    draw: int = 0
+    """Seed of what is kept."""
+
+    def treatment(self) -> Treatment:
+        """What is to be done to the electrons."""
+        how = self.straightening
+        distorted = how.descan is not None or how.ellipse is not None
+        return Treatment(
+            mask_faulty=self.mask_faulty,
+            descan=how.descan == AUTO or how.descan or False,
+            round_disc=how.ellipse == AUTO or how.ellipse or False,
+            shear=how.shear,
+            disc=(self.centre, self.radius) if distorted and self.centre is not None else None,
+            refine=self.subpixel,
+            dose_share=self.dose_share,
+            draw=self.draw,
+        )
+
+    def __post_init__(self):
+        if (self.centre is None) != (self.radius is None):
+            raise ValueError("The disc's centre and its radius go together: give both, or neither.")
+        if self.rotation_deg == "auto" and self.transpose is not None:
+            raise ValueError(
+                "The automatic rotation finds the transpose as well: "
+                "leave --transpose and --no-transpose out, or give the rotation as a number."
+            )

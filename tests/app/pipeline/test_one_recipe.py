@@ -1,0 +1,172 @@
+"""The page's file, the command line's and Python's results are the same, bit for bit."""
+
+import json
+from io import BytesIO
+from shlex import split
+
+import h5py
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.engine.catalogue import Catalogue
+from app.engine.engine import Engine
+from app.pipeline.lanes import ComputeService
+from app.state.experiment import Experiment
+from recon.batch.choices import Choices
+from recon.batch.distortions import Straightening
+from recon.batch.reconstruct import reconstruct
+from recon.io import open_scan
+from recon.scan.events import from_frames
+from tests.support.scans import CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, write_4dcamera
+from tests.support.sessions import Session
+
+STEP = "{},{}".format(*CALIBRATION.scan_sampling)
+BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", STEP]
+PROBE = ["--aberration", "C10=60", "--aberration", "C12a=25", "--bright-field-pixels", "10"]
+KNOWN = {"energy": 80e3, "semiangle_cutoff": 25.0, "scan_sampling": CALIBRATION.scan_sampling}
+KNOWN |= {"aberrations": {"C10": 60.0, "C12a": 25.0}, "pixels_across": 10}
+HOT = (3, 22)
+
+
+def weak_camera_file(folder):
+    """Electrons in 4D Camera HDF5, of which nothing is known but what is typed."""
+    return write_4dcamera(folder / "weak.h5", list(weak_events(3000).frames()), SCAN_SHAPE)
+
+
+def dense_file(folder):
+    """The same as frames."""
+    events = weak_events(3000)
+    frames = np.zeros((events.positions, FRAME_SHAPE[0] * FRAME_SHAPE[1]), np.uint16)
+    for frame, pixels in zip(frames, events.frames(), strict=True):
+        np.add.at(frame, pixels, 1)
+    np.save(folder / "frames.npy", frames.reshape(*SCAN_SHAPE, *FRAME_SHAPE))
+    return folder / "frames.npy"
+
+
+def turned_file(folder):
+    """A transposed detector with a hot pixel."""
+    height, width = FRAME_SHAPE
+    frames = []
+    for pixels in weak_events(3000).frames():
+        y, x = np.divmod(pixels, width)
+        hot = np.full(200, HOT[1] * height + HOT[0])
+        frames.append(np.concatenate([x * height + y, hot]))
+    turned = from_frames(frames, SCAN_SHAPE, (width, height))
+    return write_4dcamera(
+        folder / "turned.h5", list(turned.frames()), SCAN_SHAPE, frame_shape=(width, height)
+    )
+
+
+CASES = {
+    "weak, its orientation found": (weak_camera_file, [], {}, {}),
+    "frames, of an orientation entered": (
+        dense_file,
+        ["--rotation-deg", "-12", "--no-transpose", "--dpc-iterations", "7"],
+        {"rotation_deg": -12.0, "transpose": False, "dpc": {"iterations": 7}},
+        {
+            "scan": {"auto_orientation": False, "rotation_deg": -12.0, "transpose": False},
+            "dpc": {"iterations": 7},
+        },
+    ),
+    "turned, masked and straightened": (
+        turned_file,
+        split(
+            "--rotation-deg 30 --transpose --mask-hot --descan auto --shear 0.1 --band-limit 0.8 "
+            "--sideband left"
+        ),
+        {
+            "rotation_deg": 30.0,
+            "transpose": True,
+            "mask_faulty": True,
+            "straightening": Straightening(descan="auto", shear=0.1),
+            "band_limit": 0.8,
+            "sideband": "left",
+        },
+        {
+            "scan": {"auto_orientation": False, "rotation_deg": 30.0, "transpose": True},
+            "treatment": {"mask_faulty": True, "descan": True, "shear": 0.1},
+            "detector": {"band_limit": 0.8, "sideband": "left"},
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def service():
+    service = ComputeService()
+    yield service
+    service.close()
+
+
+def contents(file):
+    """Arrays by name, and the parameters, of an HDF5 file of results."""
+    with h5py.File(file) as opened:
+        arrays = {}
+        opened.visititems(
+            lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+        return arrays, json.loads(opened.attrs["parameters"])
+
+
+def saved_by_the_page(path, service, settings):
+    experiment = Experiment(path.name)
+    engine = Engine(Catalogue(path.parent))
+    session = Session(engine, service, experiment).start()
+    session.until(lambda: session.all("scan") or session.all("error"))
+    step_y, step_x = CALIBRATION.scan_sampling
+    beam = {"energy_kev": 80.0, "semiangle_mrad": 25.0}
+    beam |= {"scan_step_y": step_y, "scan_step_x": step_x}
+    for part, values in settings.items():
+        if part != "scan":
+            getattr(experiment, part).param.update(**values)
+    experiment.detector.bright_field_pixels = 10
+    experiment.aberrations.param.update(defocus=-6.0, C12a=2.5)
+    experiment.scan.param.update(**beam | settings.get("scan", {}))
+    session.until(lambda: session.all("phase") or session.all("error"))
+    assert session.all("error") == []
+    session.until(lambda: session.pipeline.prepared.request.geometry.missing() == ())
+    found = contents(BytesIO(session.pipeline.export("hdf5").data))
+    session.pipeline.close()
+    engine.close()
+    return found
+
+
+def keys(value, path=""):
+    """Names in nested mappings, as paths; what `sources` names depends on who says it."""
+    if not isinstance(value, dict):
+        return {path}
+    return set().union({path}, *(keys(each, f"{path}/{name}") for name, each in value.items()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_page_command_line_and_python_give_the_same(case, tmp_path, service):
+    make, options, choices, settings = CASES[case]
+    path = make(tmp_path)
+    paged, said_by_page = saved_by_the_page(path, service, settings)
+    output = tmp_path / "results" / "out.h5"
+    output.parent.mkdir()
+    command = ["reconstruct", str(path), "--output", str(output), *BEAM, *PROBE, *options]
+    assert main([*command, "--device", "cpu", "--subpixel", "1"]) == 0
+    typed, said_by_command = contents(output)
+    called, said_by_python = reconstruct(
+        open_scan(path), Choices(**KNOWN | choices, device="cpu", subpixel=1)
+    )
+    assert set(paged) == set(typed) == set(called)
+    for name, array in typed.items():
+        np.testing.assert_array_equal(paged[name], array, err_msg=f"{name} of the page")
+        np.testing.assert_array_equal(called[name], array, err_msg=f"{name} of Python")
+    assert keys(said_by_page) == keys(said_by_command)
+    assert set(said_by_python) == set(said_by_command)
+    for name in ("calibration", "treatment", "disc", "orientation", "faulty_pixels", "statement"):
+        assert said_by_page[name] == said_by_command[name], name
+    for name in ("aberrations", "region", "annulus", "dpc", "band_limit", "mode", "sideband"):
+        assert said_by_page[name] == said_by_command[name], name
+
+
+def test_page_command_line_and_python_have_the_same_defaults():
+    asked, request = Choices(), Experiment().request()
+    assert (asked.band_limit, asked.sideband) == (request.band_limit, request.sideband)
+    assert asked.pixels_across == request.bright_field_pixels
+    assert (asked.annulus, asked.region) == (request.annulus, request.region)
+    assert asked.aberrations == {}
