@@ -129,6 +129,6 @@ def refuse_crowds() -> None:
 
 
 def _crowded():
-    from app.views.assets import FOLDER
+    from app.asset_folder import FOLDER
 
     return FOLDER / "crowded.html"
