@@ -19,9 +19,6 @@ from recon.errors import UnreadableFile
 
 BEYOND_THE_FILE = 2
 """`si_code` of a page that a file does not have (BUS_ADRERR)."""
-ANEW = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x10
-"""Flags of a page of zeros in the place of another (MAP_FIXED)."""
-WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 
 
 @contextmanager
@@ -85,6 +82,9 @@ def _handler(key):
     )
     set_handler = types.ExternalFunction("signal", place(number, place))
     page_size = mmap.PAGESIZE
+    # A page of zeros in the place of another: MAP_FIXED.
+    anew = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x10
+    writable = mmap.PROT_READ | mmap.PROT_WRITE
 
     @cfunc(types.void(number, types.voidptr, types.voidptr))
     def handle(signal_number, information, context):
@@ -95,7 +95,7 @@ def _handler(key):
         if (
             missing.ctypes.data != 0
             and code == BEYOND_THE_FILE
-            and map_page(page, page_size, WRITABLE, ANEW, -1, 0) == page
+            and map_page(page, page_size, writable, anew, -1, 0) == page
         ):
             missing[0] += 1
             return
