@@ -5,7 +5,6 @@ the process lives, however it ends: so the next server knows which folders are n
 them.
 """
 
-import fcntl
 import os
 import re
 import secrets
@@ -17,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from threading import RLock
 from time import monotonic, time
+
+from recon.locks import lock
 
 PREFIX = "livestem-uploads-"
 """Of the folder of a process."""
@@ -148,7 +149,7 @@ class Uploads:
             # Under another name until it is locked: none that is there without a lock is in use.
             made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}")).resolve()
             self._locked = os.open(made / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(self._locked, fcntl.LOCK_EX)
+            lock(self._locked, wait=True)
             self.folder = made.rename(made.with_name(made.name[1:]))
 
 
@@ -217,7 +218,9 @@ def remove_leftovers() -> None:
     for folder in [*there.glob(f"{PREFIX}*"), *there.glob(f"{EXPORTS}*")]:
         with suppress(OSError):
             found = folder.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            if not stat.S_ISDIR(found.st_mode):
+                continue
+            if os.name == "posix" and found.st_uid != os.getuid():
                 continue
             if folder.name.startswith(PREFIX):
                 _remove_unlocked(folder)
@@ -226,12 +229,12 @@ def remove_leftovers() -> None:
 
 
 def _remove_unlocked(folder):
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder)
+        if lock(descriptor):
+            shutil.rmtree(folder)
     finally:
-        os.close(lock)
+        os.close(descriptor)
 
 
 def short_name(filename: str) -> str:

@@ -132,6 +132,6 @@ class _Limited:
 
 
 def _crowded():
-    from app.views.assets import FOLDER
+    from app.asset_folder import FOLDER
 
     return FOLDER / "crowded.html"

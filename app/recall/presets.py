@@ -16,10 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-try:
-    import fcntl
-except ImportError:  # then one process at a time may write
-    fcntl = None
+from recon.locks import lock
 
 KINDS = {"aberrations": "Aberrations only", "settings": "All but the scan"}
 """What a preset can hold."""
@@ -105,9 +102,8 @@ class Presets:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             locked = self._path.with_suffix(".lock")
-            with _one_at_a_time, open(locked, "a", opener=_own) as lock:
-                if fcntl is not None:
-                    fcntl.flock(lock, fcntl.LOCK_EX)  # let go of when the file is closed
+            with _one_at_a_time, open(locked, "a", opener=_own) as file:
+                lock(file, wait=True)  # let go of when the file is closed
                 presets = self._read()
                 yield presets
                 self._write(presets)

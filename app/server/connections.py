@@ -7,10 +7,15 @@ accepting fails, and is tried again at once, for ever: so some are kept back.
 import errno
 import logging
 import os
-import resource
 import socket
+import sys
 from contextlib import suppress
 from time import monotonic
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 from tornado.httpserver import HTTPServer
 
@@ -25,6 +30,8 @@ QUIET_S = 60.0
 
 def raise_limit() -> int:
     """Allow this process as many descriptors as it may have; how many that is."""
+    if resource is None:
+        return sys.maxsize
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:

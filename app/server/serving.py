@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.asset_folder import FOLDER
 from app.server.keys import Keys, kept_keys
 from app.server.login import Provider, Users
 
@@ -19,8 +20,6 @@ EVERYWHERE = ("0.0.0.0", "::", "")
 
 LARGEST_REQUEST = 1 << 20
 """[bytes] of an HTTP request; all that is larger comes through the websocket, in pieces."""
-
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 POLICY = "; ".join(
     [
@@ -203,9 +202,9 @@ def _guard(config, login):
     return guard(
         login,
         also=visitor(config.cookie_secret),
-        login_template=ASSETS / "login.html",
-        logout_template=ASSETS / "logout.html",
-        error_template=ASSETS / "refused.html",
+        login_template=FOLDER / "login.html",
+        logout_template=FOLDER / "logout.html",
+        error_template=FOLDER / "refused.html",
     )
 
 

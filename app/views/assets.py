@@ -1,9 +1,8 @@
-"""Scripts and style sheets that lie beside the packages."""
+"""Texts of scripts and style sheets."""
 
 from functools import cache
-from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets"
+from app.asset_folder import FOLDER
 
 
 @cache

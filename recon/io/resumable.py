@@ -11,7 +11,6 @@ Frames are skipped unread; a source of events is decoded from its beginning, whi
 no way around, and only the writing goes on.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from recon.errors import UnreadableFile
 from recon.io.checksum import Running
 from recon.io.events import libertem_csr
 from recon.io.files.atomic import replacing
+from recon.locks import lock
 from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
 from recon.scan.low_counts import NoCounts, electrons_of
@@ -153,10 +153,8 @@ def _stamp(source, target):
 @contextmanager
 def _locked(folder, target):
     with open(folder / "lock", "wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OSError("another process is writing it") from error
+        if not lock(file):
+            raise OSError("another process is writing it")
         yield
 
 

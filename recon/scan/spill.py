@@ -9,6 +9,9 @@ import numpy as np
 from recon.device.backend import CPU, memory
 from recon.errors import UnreadableFile
 
+PIECE = 1 << 24
+"""Bytes written at a time, where a system cannot take room at once."""
+
 SHARE = 2
 """What takes more than one in so many of the free bytes is not held in memory."""
 
@@ -43,7 +46,18 @@ def array(number: int, dtype=np.uint32) -> np.ndarray:
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
             # Pages that find no place on the disk later would end the process.
-            os.posix_fallocate(file.fileno(), 0, size)
+            _take(file, size)
         except OSError as error:
             raise refusal from error
         return np.asarray(np.memmap(file, dtype, "r+", shape=(number,)))
+
+
+def _take(file, size):
+    """Take room on the disk for so many bytes."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    # macOS, Windows: what has been written is there.
+    for start in range(0, size, PIECE):
+        file.write(bytes(min(PIECE, size - start)))
+    file.flush()

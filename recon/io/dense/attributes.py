@@ -4,9 +4,12 @@ Text of any length lies in the global heap, where the HDF5 library (2.0) loops f
 object of a damaged size: such text is read only from a file whose heap has been walked before.
 """
 
-import os
 import struct
 from pathlib import Path
+
+import numpy as np
+
+from recon.io.files.slabs import read_at
 
 SEARCHED = 1 << 29
 """Bytes at either end of a file that are searched for collections of the heap."""
@@ -33,15 +36,21 @@ def _collections(descriptor, begin, end):
     """Where the sign of a collection stands in a stretch of a file."""
     for start in range(begin, end, WINDOW):
         # One that lies across the end of a window begins in it.
-        window = os.pread(descriptor, min(WINDOW + len(SIGN) - 1, end - start), start)
+        window = _bytes(descriptor, min(WINDOW + len(SIGN) - 1, end - start), start)
         found = window.find(SIGN)
         while found >= 0:
             yield start + found
             found = window.find(SIGN, found + 1)
 
 
+def _bytes(descriptor, size, place):
+    """Up to so many bytes; fewer at the end of the file."""
+    buffer = np.empty(size, np.uint8)
+    return buffer[: read_at(descriptor, buffer, place)].tobytes()
+
+
 def _is_sound(descriptor, place, size):
-    head = os.pread(descriptor, HEADER, place)
+    head = _bytes(descriptor, HEADER, place)
     if len(head) < HEADER:
         return False
     stop = place + struct.unpack_from("<Q", head, 8)[0]
@@ -49,7 +58,7 @@ def _is_sound(descriptor, place, size):
         return False
     place += HEADER
     while place + HEADER <= stop:
-        head = os.pread(descriptor, HEADER, place)
+        head = _bytes(descriptor, HEADER, place)
         if len(head) < HEADER:
             return False
         number, _, _, length = struct.unpack("<HHIQ", head)

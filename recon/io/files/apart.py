@@ -109,6 +109,12 @@ class Apart:
             self._end()
 
     def _ask(self, request, deadline):
+        if not hasattr(select, "poll"):
+            raise UnreadableFile(
+                f"its {self.kind} data are compressed or kept in a way that livestem reads in a "
+                "process of its own, which it cannot on Windows: convert it to plain arrays, or "
+                "read it on Linux or macOS"
+            )
         if self._child is None or self._child.poll() is not None:
             self._end()
             self._child = _waiting() or _start()

@@ -6,7 +6,6 @@ knows which leftovers are nobody's, and removes them.
 """
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -14,6 +13,8 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
+
+from recon.locks import lock
 
 RECENT = 10.0
 """Seconds since its last change for which a file is taken to be somebody's, locked or not."""
@@ -54,7 +55,7 @@ def replacing(path, size=0):
         )
         temporary = Path(name)
         with open(handle, "wb") as file:
-            _lock(file)
+            lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -65,15 +66,6 @@ def replacing(path, size=0):
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-
-
-def _lock(file):
-    """Whether this process may now take the file for its own."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def remove_leftovers(folder, name: str | None = None) -> None:
@@ -100,7 +92,7 @@ def remove_leftovers(folder, name: str | None = None) -> None:
             # One made just now may not be locked yet.
             if time.time() - entry.stat(follow_symlinks=False).st_mtime > RECENT:
                 with open(entry.path, "rb+") as file:
-                    if _lock(file):
+                    if lock(file):
                         os.unlink(entry.path)
         except OSError:
             continue

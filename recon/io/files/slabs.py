@@ -8,6 +8,7 @@ what is read is a copy, and a file that has become too short is a sentence.
 import os
 from itertools import product
 from math import prod
+from threading import Lock
 
 import numpy as np
 
@@ -16,6 +17,21 @@ from recon.scan import spill as room
 
 WASTE = 2
 """How much more than what is wanted is read, at most, to read it in one go."""
+
+
+_one_at_a_time = Lock()
+
+
+def read_at(descriptor: int, buffer, place: int) -> int:
+    """Read into a buffer from byte `place` of an open file on; how many bytes there were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [buffer], place)
+    # Windows: moving there and reading are two steps, and files may be shared by threads.
+    with _one_at_a_time:
+        os.lseek(descriptor, place, os.SEEK_SET)
+        found = os.read(descriptor, len(buffer))
+    buffer[: len(found)] = np.frombuffer(found, np.uint8)
+    return len(found)
 
 
 def fill(descriptor: int, array: np.ndarray, place: int) -> None:
@@ -29,7 +45,7 @@ def fill(descriptor: int, array: np.ndarray, place: int) -> None:
     data, done = array.reshape(-1).view(np.uint8), 0
     while done < data.size:
         # The system gives up to 2 GiB at a time.
-        count = os.preadv(descriptor, [data[done:]], place + done)
+        count = read_at(descriptor, data[done:], place + done)
         if not count:
             raise UnreadableFile("the file became shorter while it was read")
         done += count
