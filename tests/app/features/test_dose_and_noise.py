@@ -137,7 +137,7 @@ def test_a_lower_dose_shows_what_its_electrons_show_and_goes_back(session):
 
 def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, service, monkeypatch):
     session, forgotten = opened(engine, service, settle=0.5), []
-    monkeypatch.setattr(engine.store, "forget", forgotten.append)
+    monkeypatch.setattr(engine.store, "let_go", forgotten.append)
     seen, treatment = len(session.all("phase")), session.experiment.treatment
     for percent in (80, 65, 50):
         treatment.dose_percent = percent
@@ -155,6 +155,22 @@ def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, ser
     assert 0.8 in scans
     assert not scans & {0.5, 1.0}
     session.pipeline.close()
+
+
+def test_what_another_session_holds_is_not_forgotten(engine, service):
+    other = opened(engine, service, {"dose": "45", "pixels": "10"})
+    held = other.pipeline.prepared.scan
+    session = opened(engine, service, settle=5.0)  # drafts only
+    for percent in (45, 35):
+        seen = len(session.all("phase"))
+        session.experiment.treatment.dose_percent = percent
+        session.until(lambda seen=seen: len(session.all("phase")) > seen)
+    request = other.experiment.request()
+    again = engine.scan(request.reading, request.region, request.treatment)
+    assert again.key == held.key
+    assert again.events is held.events
+    for each in (session, other):
+        each.pipeline.close()
 
 
 def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engine, service):
