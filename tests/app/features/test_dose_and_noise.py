@@ -93,7 +93,7 @@ def exact(session, change):
 
 def in_the_file(session):
     """Everything but the parameters that a file of results holds, bit for bit."""
-    with h5py.File(BytesIO(session.pipeline.export("hdf5").data)) as file:
+    with h5py.File(BytesIO(session.pipeline.to_save("hdf5")().data)) as file:
         found = {}
 
         def keep(name, entry):
@@ -185,7 +185,7 @@ def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engin
     assert parameters["treatment"]["dose_share"] == 0.125
     assert parameters["treatment"]["draw"] == 3
     assert parameters["electrons"] == session.all("scan")[-1].electrons < 0.13 * EVENTS.electrons
-    with tifffile.TiffFile(BytesIO(session.pipeline.export("tiff").data)) as file:
+    with tifffile.TiffFile(BytesIO(session.pipeline.to_save("tiff")().data)) as file:
         assert "12.5 % of its electrons (draw 3)" in str(file.imagej_metadata)
 
 
@@ -216,7 +216,7 @@ def test_a_weighted_phase_says_so_and_no_file_holds_it(session):
     assert denoised.unit == "rad, denoised"
     assert denoised.label == "total variation · 2 σ"
     assert in_the_file(session) == (before, parameters)
-    image = tifffile.imread(BytesIO(session.pipeline.export("tiff").data))
+    image = tifffile.imread(BytesIO(session.pipeline.to_save("tiff")().data))
     assert image.tobytes() == plain.array.tobytes()
     again = exact(session, lambda: setattr(session.experiment.noise, "wiener", False))
     assert again.array.tobytes() == plain.array.tobytes()
