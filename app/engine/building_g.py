@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 
+from app.engine.placement import kept_under
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device
 from recon.scan.kinds import is_dense
@@ -56,7 +57,7 @@ def _tables(engine, scan, calibration, pixels, full, device) -> dict:
 
 def there(scan, device: Device) -> tuple:
     """The key of a scan's events on a device."""
-    return ("events there", scan.key, device.name)
+    return kept_under(("events there", scan.key), device.name)
 
 
 def _required(engine, wanted, scan, device):

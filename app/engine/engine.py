@@ -36,6 +36,14 @@ NOTHING = Treatment()
 
 
 @dataclass(frozen=True, eq=False)
+class Treated:
+    """Electrons as they are used, and what was done to them."""
+
+    events: ScanData
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Scan:
     """The events in use, and the key under which everything made of them is remembered."""
 
@@ -47,6 +55,8 @@ class Scan:
     treatment: Treatment = NOTHING
     steps: tuple[Step, ...] = ()
     """What was done to the electrons."""
+    kept: object = None
+    """What the store finds again for as long as this scan is held."""
 
 
 class Engine:
@@ -133,10 +143,12 @@ class Engine:
         whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
         if (region, treatment) == (Region(), NOTHING):
             return Scan(key, whole, whole, region)
-        events, steps = self.store.get(
-            key, lambda report: treated(self, reading, region, treatment, report), progress
-        )
-        return Scan(key, events, whole, region, treatment, steps)
+
+        def make(report):
+            return Treated(*treated(self, reading, region, treatment, report))
+
+        kept = self.store.get(key, make, progress)
+        return Scan(key, kept.events, whole, region, treatment, kept.steps, kept)
 
     def scan_key(self, reading: Reading, region: Region, treatment: Treatment) -> tuple:
         """What everything made of those electrons is remembered under."""

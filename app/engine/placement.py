@@ -141,7 +141,11 @@ class Placement:
                 return compute(CPU, report)
             return self.attempt(lambda: compute(device, self._considerate(device, report)), let_go)
 
-        return self.store.get((*key, device.name), make, progress)
+        return self.store.get(kept_under(key, device.name), make, progress)
+
+    def holds(self, key: tuple) -> bool:
+        """Whether the value of `key` is there, on the device that would make it now."""
+        return kept_under(key, self.device_for(key).name) in self.store
 
     def redraw(self, g, compute: Callable[[], object]):
         """`compute()`, which follows a G and goes before long work, brought to the host."""
@@ -189,7 +193,7 @@ class Placement:
                 _log.error("The GPU is given up, the CPU goes on: %s", str(error))
             said = f"{error} Meanwhile the CPU does this."
             self._moved[key] = _Move(type(error), said, monotonic())
-        self.store.forget((*key, "gpu"))
+        self.store.forget(kept_under(key, "gpu"))
         return True
 
     def statements(self, scan_key: Hashable) -> tuple[str, ...]:
@@ -217,6 +221,11 @@ class Placement:
         except Exception:
             _log.debug("The device does not answer.", exc_info=True)
             return False
+
+
+def kept_under(key: tuple, device: str) -> tuple:
+    """The store's key for a value that a device has made: each has its own."""
+    return (*key, device)
 
 
 def brought_home(value):

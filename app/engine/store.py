@@ -184,6 +184,11 @@ class Store:
             self._forget(key)
             self._alive.pop(key, None)
 
+    def let_go(self, key: Hashable) -> None:
+        """Keep the value of `key` no longer for later; while a session holds it, it is found."""
+        with self._lock:
+            self._forget(key)
+
     def clear_device(self) -> None:
         """Forget every value that holds arrays on a device; what sessions hold stays there."""
         with self._lock:

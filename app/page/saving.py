@@ -13,7 +13,7 @@ class Saving:
     Parameters
     ----------
     pipeline
-        Its `export(kind)` makes the file.
+        Its `to_save(kind)` gives what makes the file.
     post : callable
         Runs a function soon on the session's thread.
     refuse : callable
@@ -30,12 +30,21 @@ class Saving:
             self.saver.hand_over_figure(f"{self._title()}-{contrast}.png", figure)
         elif kind in ("tiff", "hdf5") and not self.saver.busy:
             self.saver.busy = True
-            Thread(target=self.export, args=(kind,), daemon=True).start()
+            self._begin(kind)
 
-    def export(self, kind: str) -> None:
-        """Make the file; from any thread."""
+    def _begin(self, kind: str) -> None:
+        """Have a thread make the file of what is set now."""
         try:
-            made = self.pipeline.export(kind)
+            work = self.pipeline.to_save(kind)
+        except ValueError as error:
+            self._failed(sentence(error))
+        else:
+            Thread(target=self.make, args=(work,), daemon=True).start()
+
+    def make(self, work: Callable) -> None:
+        """Make the file by `work()`; from any thread."""
+        try:
+            made = work()
         except Exception as error:
             why = sentence(error)
             self._post(lambda: self._failed(why))

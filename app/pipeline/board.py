@@ -2,15 +2,22 @@
 
 import logging
 from collections.abc import Callable
+from threading import Event
+from time import monotonic
 
 Callback = Callable[[str, object], None]
 
 FLEETING = ("error", "notice", "progress")
 """Topics that are told once; everything else is what is shown now."""
 
+POLL_S = 0.05
+
 
 class Board:
     """The results of a session by topic.
+
+    `later`, `ask`, `publish`, `progress` and `latest` may be called from any thread, all else from
+    the session's.
 
     Parameters
     ----------
@@ -56,6 +63,31 @@ class Board:
 
         if not self._closed:
             self._post(run)
+
+    def ask(self, function: Callable[[], None], patience: float) -> bool:
+        """Have `function()` done on the session's thread, and wait until it is; on any other.
+
+        Parameters
+        ----------
+        patience : float
+            Longest wait [s].
+
+        Returns
+        -------
+        bool
+            Whether it was done: not where the session ends, or does not get to it.
+        """
+        done, end = Event(), monotonic() + patience
+
+        def run():
+            function()
+            done.set()
+
+        self.later(run)
+        while not self._closed and monotonic() < end:
+            if done.wait(POLL_S):
+                return True
+        return done.is_set()
 
     def publish(self, batch) -> None:
         """Tell everyone of pairs (topic, value), from any thread."""

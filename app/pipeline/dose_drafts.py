@@ -12,6 +12,7 @@ from time import monotonic
 import numpy as np
 
 from app.engine.engine import g_key
+from app.engine.placement import kept_under
 from app.pipeline import work
 from app.pipeline.lanes import DOSE
 from app.pipeline.meter import Meter
@@ -41,8 +42,8 @@ class Dosing:
         self._pipeline = pipeline
         self._meter = Meter(pipeline.board.progress)
         self._meter.cancel()
-        self._drawn: tuple = ()  # keys of what the last draft was made of
-        self._latest: object = None
+        # Keys of what the last draft was made of; belongs to the lane, which runs one at a time.
+        self._drawn: tuple = ()
         self._idle = Event()
         self._idle.set()
 
@@ -55,7 +56,7 @@ class Dosing:
             If `meter` is.
         """
         end = monotonic() + LONGEST_S
-        while not self._idle.wait(0.02) and monotonic() < end:
+        while not self._idle.wait(0.02) and monotonic() < end:  # another draft may have begun
             meter.check()
 
     def follow(self, request: Request, shown: bool) -> Weighting | None:
@@ -73,18 +74,16 @@ class Dosing:
         if self._meter.cancelled:
             self._meter = Meter(pipeline.board.progress)
         meter = self._meter
-        this = self._latest = object()
-        self._idle.clear()
+        idle = self._idle = Event()
         # Not `last` itself: its G must not stay beside the next one.
-        known = last.found.calibration, last.weighting, last.scan_sampling
+        known = last.found.calibration, last.weighting, last.scan_sampling, last.scan.key
 
         def draw():
             return self._draw(request, meter, *known)
 
         def done(batch, error, seconds):
             meter.end()
-            if this is self._latest:
-                self._idle.set()
+            idle.set()
             if error is not None:
                 pipeline.fail(error)
             else:
@@ -103,10 +102,9 @@ class Dosing:
         """Whether the fine G is there already, and needs no draft."""
         engine, full = self._pipeline.engine, request.sideband == "full"
         scan = engine.scan_key(request.reading, request.region, request.treatment)
-        key = g_key(scan, calibration, request.bright_field_pixels, full)
-        return (*key, engine.placed.device_for(key).name) in engine.store
+        return engine.placed.holds(g_key(scan, calibration, request.bright_field_pixels, full))
 
-    def _draw(self, request, meter, calibration, weighting, sampling) -> work.Batch:
+    def _draw(self, request, meter, calibration, weighting, sampling, shown) -> work.Batch:
         engine = self._pipeline.engine
         share = f"{100 * request.treatment.dose_share:g} %"
         task = f"Drawing {share} of the electrons"
@@ -116,10 +114,10 @@ class Dosing:
         g = engine.sidebands(scan, calibration, pixels, full, meter.begin(f"Drafting {share}"))
         image = work.phase_image(engine, g, request, "exact", weighting, sampling, moving=True)
         # What a slider has passed by is not kept: a scan is large.
-        drawn = scan.key, (*g_key(scan.key, calibration, pixels, full), g.device.name)
-        shown = self._pipeline.prepared
-        for key in set(self._drawn) - set(drawn) - {shown and shown.scan.key}:
-            engine.store.forget(key)
+        key = g_key(scan.key, calibration, pixels, full)
+        drawn = scan.key, kept_under(key, g.device.name)
+        for passed in set(self._drawn) - {*drawn, shown}:
+            engine.store.let_go(passed)
         self._drawn = drawn
         return work.as_draft(image, g)
 

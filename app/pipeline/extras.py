@@ -6,6 +6,7 @@ stops it.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from weakref import ref
 
 from app import words
@@ -65,20 +66,17 @@ class Extras:
         context = Context(pipeline.engine, prepared, request, meter)
 
         def run():
-            for topic, key in stale.items():
+            for topic in stale:
                 meter.begin(self._table[topic].title)
                 try:
-                    value = self._table[topic].make(context)
+                    batch = [(topic, self._table[topic].make(context))]
+                    meter.check()
                 except Cancelled:
                     raise
                 except Exception as error:
                     # One that fails keeps none of the others back, and says why once.
-                    pipeline.board.publish([(topic, None), ("error", words.sentence(error))])
-                    self._made[topic] = key
-                    continue
-                meter.check()
-                pipeline.board.publish([(topic, value)])
-                self._made[topic] = key
+                    batch = [(topic, None), ("error", words.sentence(error))]
+                pipeline.board.later(partial(self._tell, topic, stale[topic], batch))
 
         def done(result, error, seconds):
             meter.end()
@@ -86,6 +84,11 @@ class Extras:
                 pipeline.board.publish([("error", words.sentence(error))])
 
         pipeline.service.submit(pipeline.session, EXTRA, run, done, delay=delay)
+
+    def _tell(self, topic, key, batch) -> None:
+        """Note what a result was made of, and tell it; on the session's thread."""
+        self._made[topic] = key
+        self._pipeline.board.tell(batch)
 
     def stop(self) -> None:
         """End what is under way."""

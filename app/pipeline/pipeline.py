@@ -10,6 +10,7 @@ draws or needs a page.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from time import monotonic
 
@@ -24,7 +25,7 @@ from app.pipeline.makers import EXTRAS
 from app.pipeline.meter import Meter
 from app.pipeline.open_scan import OpenScan
 from app.pipeline.pacing import FrameWindow
-from app.pipeline.prepared import Prepared, drawing, preparation
+from app.pipeline.prepared import Prepared, Redraw, drawing, preparation
 from app.state import following
 from app.state.experiment import Experiment
 from app.state.filling import FOLLOWS, FOUND
@@ -33,6 +34,7 @@ from app.state.ties import Ties
 from recon.errors import Cancelled
 
 _SHORT_S = 0.4
+_LONGEST_S = 10.0  # that a worker waits for the session's thread
 
 _sessions = count()
 
@@ -59,8 +61,11 @@ class Pipeline:
 
     Notes
     -----
-    `subscribe` the views, then `start`; `close` when the session ends. All methods but
-    `acknowledge`, `latest` and `export` belong on the session's thread.
+    `subscribe` the views, then `start`; `close` when the session ends. The state is read and
+    changed on the session's thread alone, and so is all that this class and its parts remember;
+    what their work on other threads needs is handed to it as frozen values; it looks at nothing
+    but which `prepared` is shown. Of the methods `acknowledge`, `latest`, `fail` and `_draw` may be
+    called from any thread, `_make_room` from a worker's alone, all others from the session's.
     """
 
     def __init__(
@@ -92,7 +97,8 @@ class Pipeline:
         self.aside, self.extras, self._dosing = Aside(self), Extras(self, EXTRAS), Dosing(self)
         self.also: set[str] = set()
         """Topics of extras that are shown beside the slots."""
-        self._shown: dict[str, object] = {}  # derived topic -> what it was made of
+        # Derived topic -> what it was made of; belongs to the lane, which runs one at a time.
+        self._shown: dict[str, object] = {}
 
     # ---- for the page ----
 
@@ -154,10 +160,10 @@ class Pipeline:
         """The value published last under `topic`, or None."""
         return self.board.latest(topic)
 
-    def export(self, kind: str):
-        """What is set now as a file to save: "tiff" or "hdf5", computed exactly.
+    def to_save(self, kind: str) -> Callable:
+        """What makes a file of all that is set now, "tiff" or "hdf5", computed exactly.
 
-        Returns an `app.pipeline.export.Export`. Takes up to some seconds; safe from any thread.
+        Called on any thread, it takes up to some seconds and gives an `app.pipeline.export.Export`.
 
         Raises
         ------
@@ -169,14 +175,8 @@ class Pipeline:
         prepared, request = self.prepared, self.experiment.request()
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
-        return export(
-            self.engine,
-            prepared,
-            prepared.with_(request),
-            dict(self._scan.sources),
-            kind,
-            self.user,
-        )
+        made_of = prepared, prepared.with_(request), dict(self._scan.sources)
+        return partial(export, self.engine, *made_of, kind, self.user)
 
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
@@ -238,7 +238,7 @@ class Pipeline:
 
         def prepare():
             self._dosing.wait(meter)
-            publish = self.board.publish, self._let_go, weighting
+            publish = self.board.publish, self._make_room, weighting
             return work.prepare(self.engine, request, sources, title, meter, *publish)
 
         def done(prepared, error, seconds):
@@ -252,8 +252,12 @@ class Pipeline:
         delay = self._settle if self.prepared is not None else 0.0
         self.service.submit(self.session, SLOW, prepare, done, delay=delay)
 
+    def _make_room(self) -> None:
+        """Have the G let go that is shown, and wait until it is; on a worker's thread."""
+        self.board.ask(lambda: self._let_go(), _LONGEST_S)
+
     def _let_go(self) -> None:
-        """Make room for the next G, on the worker's thread: the picture stays, redraws wait."""
+        """Make room for the next G: the picture stays, redraws wait."""
         self.prepared = None
         self._asked.pop("ready", None)
         self.extras.stop()  # they hold what they are made of
@@ -283,28 +287,30 @@ class Pipeline:
         self.board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said
 
-    def _redraw(self, request: Request, mode: str, delay: float = 0.0, yielding=False) -> None:
+    def _redraw(self, request: Request, mode: str) -> None:
         """Submit a redraw; an exact one follows a draft at rest."""
-        draft, prepared = mode == "draft", self.prepared
-        changed_at, shown = self._changed_at, self._topics()
-        if prepared is None:  # let go this moment
-            return
+        if self.prepared is not None:  # else let go this moment
+            self._draw(Redraw(self.prepared, request, self._topics(), self._changed_at), mode)
+
+    def _draw(self, what: Redraw, mode: str, delay: float = 0.0, yielding=False) -> None:
+        """Submit a redraw; from any thread."""
 
         def redraw():
-            return work.redraw(self.engine, prepared, request, mode, shown)
+            return work.redraw(self.engine, what.prepared, what.request, mode, what.shown)
 
         def done(batch, error, seconds):
             if error is not None:
-                if work.move_to_cpu(self.engine, prepared, error):
-                    self.board.later(lambda: self._prepare_again(prepared))
+                if work.move_to_cpu(self.engine, what.prepared, error):
+                    self.board.later(lambda: self._prepare_again(what.prepared))
                 else:
                     self.fail(error)
                 return
             self.board.publish(self._frames.number(batch))
-            if draft and self.prepared is prepared:
-                rest = max(0.0, changed_at + self._settle - monotonic())
+            # At once, not on the session's thread: a session that waits for it is not at rest.
+            if mode == "draft" and self.prepared is what.prepared:
+                rest = max(0.0, what.changed_at + self._settle - monotonic())
                 # The draft of a later change may wait already; that goes first.
-                self._redraw(request, "exact", rest, yielding=True)
+                self._draw(what, "exact", rest, yielding=True)
 
         self.service.submit(self.session, QUICK, redraw, done, delay=delay, yielding=yielding)
 

@@ -39,8 +39,24 @@ class Prepared:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Redraw:
+    """All that a redraw works on."""
+
+    prepared: Prepared
+    request: Request
+    shown: tuple[str, ...]
+    """Topics of what the slots show."""
+    changed_at: float
+    """When the state was changed last [s]."""
+
+
 class Picks:
-    """Power spectrum and tiles' frequencies of one G, made again only when they change."""
+    """Power spectrum and tiles' frequencies of one G, made again only when they change.
+
+    Lanes share it. Its lock is held to look and to note, never while the device works: two lanes
+    may make the same at once, and the first to be there counts.
+    """
 
     def __init__(self):
         self._lock = Lock()
@@ -49,8 +65,12 @@ class Picks:
     def of(self, engine, g, choice) -> np.ndarray:
         """(n, 2) int frequencies for a `TileChoice`; the same array while it stays the same."""
         with self._lock:
+            if choice == self._choice:
+                return self._found
+        found = engine.frequencies(g, choice)
+        with self._lock:
             if choice != self._choice:
-                self._choice, self._found = choice, engine.frequencies(g, choice)
+                self._choice, self._found = choice, found
             return self._found
 
     def news(self, engine, g, frequencies) -> np.ndarray | None:
@@ -58,10 +78,14 @@ class Picks:
         with self._lock:
             if self._told is frequencies:
                 return None
-            if self._power is None:
-                self._power = engine.spectrum(g)
-            self._told = frequencies
-            return self._power
+            power = self._power
+        if power is None:
+            power = engine.spectrum(g)
+        with self._lock:
+            if self._told is frequencies:
+                return None
+            self._power, self._told = power, frequencies
+            return power
 
 
 def preparation(request: Request) -> tuple:

@@ -1,20 +1,31 @@
 """The prior of a Wiener filter, as the scan's own electrons tell of it: estimated at rest only."""
 
-from threading import Lock
+from dataclasses import dataclass
 
 from app.pipeline.results import UNWEIGHTED, WIENER
+from recon.optics import Aberrations
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What one estimate has told; it stays as it is."""
+
+    made_for: Aberrations | None = None
+    prior: object | None = None
+    """A `recon.ssb.prior.Prior`, None where there is none."""
+    refusal: str = ""
+    """Why there is none, in a sentence."""
 
 
 class Weighting:
     """What the spectrum of one G's phase is expected to be.
 
     While a hand moves the last prior stays: the picture changes with the hand, not with what is
-    expected of it.
+    expected of it. Lanes share it, and wait for none of each other's estimates.
     """
 
     def __init__(self, last=None):
-        self._lock = Lock()
-        self._made_for, self._prior, self._refusal = None, last, ""
+        self._expected = Expected(prior=last)
 
     def of(self, engine, g, aberrations, moving: bool):
         """The prior, and what to say of it: two words, and a sentence.
@@ -25,18 +36,18 @@ class Weighting:
         words, sentence : str
             `PhaseImage.weighting` and `PhaseImage.prior`.
         """
-        with self._lock:
-            known = self._prior is not None or self._refusal
-            if self._made_for != aberrations and not (moving and known):
-                try:
-                    self._prior, self._refusal = engine.prior(g, aberrations), ""
-                except ValueError as error:
-                    self._prior, self._refusal = None, str(error)
-                self._made_for = aberrations
-            if self._prior is None:
-                return None, UNWEIGHTED, self._refusal
-            return self._prior, WIENER, self._prior.statement
+        now = self._expected
+        known = now.prior is not None or now.refusal
+        if now.made_for != aberrations and not (moving and known):
+            try:
+                now = Expected(aberrations, engine.prior(g, aberrations))
+            except ValueError as error:
+                now = Expected(aberrations, None, str(error))
+            self._expected = now
+        if now.prior is None:
+            return None, UNWEIGHTED, now.refusal
+        return now.prior, WIENER, now.prior.statement
 
     def carried_over(self) -> "Weighting":
         """For another G of the same object: it begins with what was expected of this one."""
-        return Weighting(self._prior)
+        return Weighting(self._expected.prior)

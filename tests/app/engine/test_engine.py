@@ -257,7 +257,7 @@ def test_a_link_opened_elsewhere_shows_the_same_picture(session, engine, service
 
 def test_all_results_are_saved_with_every_parameter(session):
     session.experiment.aberrations.set_from(ABERRATIONS)
-    saved = session.pipeline.export("hdf5")
+    saved = session.pipeline.to_save("hdf5")()
     assert saved.filename == "scan_results.h5"
     with h5py.File(BytesIO(saved.data)) as file:
         shapes = {}
@@ -275,7 +275,7 @@ def test_all_results_are_saved_with_every_parameter(session):
 
 
 def test_the_tiff_is_calibrated_and_in_radians(session):
-    saved = session.pipeline.export("tiff")
+    saved = session.pipeline.to_save("tiff")()
     with tifffile.TiffFile(BytesIO(saved.data)) as file:
         image, page = file.asarray(), file.pages[0]
         assert file.imagej_metadata["unit"] == "nm"
@@ -287,11 +287,11 @@ def test_the_tiff_is_calibrated_and_in_radians(session):
 
 def test_a_copy_is_kept_where_the_server_wants_one(session, tmp_path, caplog):
     session.engine.results = tmp_path / "results"
-    saved = session.pipeline.export("tiff")
+    saved = session.pipeline.to_save("tiff")()
     (copy,) = session.engine.results.iterdir()
     assert copy.read_bytes() == saved.data
     session.engine.results = copy
-    again = session.pipeline.export("tiff")
+    again = session.pipeline.to_save("tiff")()
     assert again.filename == saved.filename
     assert again.warning.startswith("No copy was kept in the server's folder of results: ")
     assert "No copy was kept" in caplog.text
@@ -299,13 +299,13 @@ def test_a_copy_is_kept_where_the_server_wants_one(session, tmp_path, caplog):
 
 def test_an_unknown_kind_of_file_is_refused(session):
     with pytest.raises(ValueError, match="tiff or hdf5, not as gif"):
-        session.pipeline.export("gif")
+        session.pipeline.to_save("gif")()
 
 
 def test_nothing_can_be_saved_before_there_is_a_phase(engine, service):
     fresh = Session(engine, service, Experiment("scan.npz"))
     with pytest.raises(ValueError, match="nothing to save"):
-        fresh.pipeline.export("tiff")
+        fresh.pipeline.to_save("tiff")()
 
 
 def test_a_scan_without_a_disc_says_what_to_do(engine, service):

@@ -100,7 +100,7 @@ def test_two_sessions_share_what_lies_on_the_device(folder, fake, service):
 def test_what_is_saved_in_the_page_names_the_device(folder, fake, service):
     engine = Engine(Catalogue(folder), device=fake.device)
     session = opened(engine, service)
-    with h5py.File(BytesIO(session.pipeline.export("hdf5").data)) as file:
+    with h5py.File(BytesIO(session.pipeline.to_save("hdf5")().data)) as file:
         parameters = json.loads(file.attrs["parameters"])
         phase = file["ssb/phase"][()]
     assert parameters["device"] == {"used": "gpu", "name": "Stand-in for a GPU"}

@@ -89,6 +89,18 @@ def test_a_forgotten_value_is_made_again_even_while_a_session_holds_it():
     assert store.nbytes == 24
 
 
+def test_a_value_that_is_let_go_is_found_as_long_as_a_session_holds_it():
+    store = Store(100)
+    held = put(store, "a", Scan(np.zeros(3)))
+    store.let_go("a")
+    assert store.nbytes == 0
+    assert put(store, "a", Scan(np.zeros(3))) is held
+    del held
+    store.let_go("a")
+    gc.collect()
+    assert "a" not in store
+
+
 def test_clearing_the_device_leaves_the_host_alone_and_gives_back():
     released = []
     store = Store(1000, 100, lambda: released.append(1))

@@ -211,7 +211,7 @@ def test_a_saved_file_says_what_was_done(engine):
     experiment.treatment.mask_faulty = True
     session = Session(engine, service, experiment).start()
     session.until(lambda: session.all("phase") or session.all("error"))
-    with h5py.File(BytesIO(session.pipeline.export("hdf5").data)) as file:
+    with h5py.File(BytesIO(session.pipeline.to_save("hdf5")().data)) as file:
         done = json.loads(file.attrs["parameters"])["treatment"]
     assert done["mask_faulty"] is True
     assert done["done"] == ["3 hot detector pixels are left out of every sum."]

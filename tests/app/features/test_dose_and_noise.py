@@ -93,7 +93,7 @@ def exact(session, change):
 
 def in_the_file(session):
     """Everything but the parameters that a file of results holds, bit for bit."""
-    with h5py.File(BytesIO(session.pipeline.export("hdf5").data)) as file:
+    with h5py.File(BytesIO(session.pipeline.to_save("hdf5")().data)) as file:
         found = {}
 
         def keep(name, entry):
@@ -137,7 +137,7 @@ def test_a_lower_dose_shows_what_its_electrons_show_and_goes_back(session):
 
 def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, service, monkeypatch):
     session, forgotten = opened(engine, service, settle=0.5), []
-    monkeypatch.setattr(engine.store, "forget", forgotten.append)
+    monkeypatch.setattr(engine.store, "let_go", forgotten.append)
     seen, treatment = len(session.all("phase")), session.experiment.treatment
     for percent in (80, 65, 50):
         treatment.dose_percent = percent
@@ -157,6 +157,22 @@ def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, ser
     session.pipeline.close()
 
 
+def test_what_another_session_holds_is_not_forgotten(engine, service):
+    other = opened(engine, service, {"dose": "45", "pixels": "10"})
+    held = other.pipeline.prepared.scan
+    session = opened(engine, service, settle=5.0)  # drafts only
+    for percent in (45, 35):
+        seen = len(session.all("phase"))
+        session.experiment.treatment.dose_percent = percent
+        session.until(lambda seen=seen: len(session.all("phase")) > seen)
+    request = other.experiment.request()
+    again = engine.scan(request.reading, request.region, request.treatment)
+    assert again.key == held.key
+    assert again.events is held.events
+    for each in (session, other):
+        each.pipeline.close()
+
+
 def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engine, service):
     treatment = session.experiment.treatment
     shown = exact(session, lambda: treatment.param.update(dose_percent=12.5, dose_draw=3))
@@ -169,7 +185,7 @@ def test_a_dose_is_reproduced_by_its_link_and_stated_in_its_files(session, engin
     assert parameters["treatment"]["dose_share"] == 0.125
     assert parameters["treatment"]["draw"] == 3
     assert parameters["electrons"] == session.all("scan")[-1].electrons < 0.13 * EVENTS.electrons
-    with tifffile.TiffFile(BytesIO(session.pipeline.export("tiff").data)) as file:
+    with tifffile.TiffFile(BytesIO(session.pipeline.to_save("tiff")().data)) as file:
         assert "12.5 % of its electrons (draw 3)" in str(file.imagej_metadata)
 
 
@@ -200,7 +216,7 @@ def test_a_weighted_phase_says_so_and_no_file_holds_it(session):
     assert denoised.unit == "rad, denoised"
     assert denoised.label == "total variation · 2 σ"
     assert in_the_file(session) == (before, parameters)
-    image = tifffile.imread(BytesIO(session.pipeline.export("tiff").data))
+    image = tifffile.imread(BytesIO(session.pipeline.to_save("tiff")().data))
     assert image.tobytes() == plain.array.tobytes()
     again = exact(session, lambda: setattr(session.experiment.noise, "wiener", False))
     assert again.array.tobytes() == plain.array.tobytes()

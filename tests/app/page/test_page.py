@@ -238,9 +238,9 @@ def test_sliders_reach_as_far_as_the_aperture_makes_sense_of(instrument):
 
 def test_what_cannot_be_saved_is_told(instrument, monkeypatch):
     monkeypatch.setattr(instrument.saving, "_post", lambda function: function())
-    instrument.saving.export("tiff")
+    instrument.save("tiff")
     assert instrument.notices.items[0][2] == "There is nothing to save yet."
-    instrument.saving.export("hdf5")
+    instrument.saving.make(instrument.pipeline.to_save("hdf5"))
     saver = instrument.saving.saver
     assert (saver.filename, saver.data, saver.serial) == ("a.h5", b"all", 1)
 

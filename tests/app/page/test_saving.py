@@ -8,10 +8,10 @@ from app.page.saving import Saving
 from recon.device.failure import DeviceError
 
 
-def saving(export):
-    """With an `export(kind)`, and the sentences that the user was told."""
+def saving():
+    """With the sentences that the user was told."""
     told = []
-    made = Saving(SimpleNamespace(export=export), lambda function: function(), told.append)
+    made = Saving(SimpleNamespace(), lambda function: function(), told.append)
     made.saver.busy = True
     return made, told
 
@@ -27,11 +27,11 @@ def saving(export):
     ],
 )
 def test_why_a_file_could_not_be_made_is_told(error, said):
-    def fail(kind):
+    def fail():
         raise error
 
-    made, told = saving(fail)
-    made.export("hdf5")
+    made, told = saving()
+    made.make(fail)
     assert len(told) == 1
     assert said in told[0]
     assert ".." not in told[0]
@@ -40,7 +40,7 @@ def test_why_a_file_could_not_be_made_is_told(error, said):
 
 def test_that_no_copy_was_kept_is_told_beside_the_download():
     file = SimpleNamespace(filename="a.h5", data=b"all", warning="No copy was kept.")
-    made, told = saving(lambda kind: file)
-    made.export("hdf5")
+    made, told = saving()
+    made.make(lambda: file)
     assert told == ["No copy was kept."]
     assert (made.saver.filename, made.saver.data, made.saver.serial) == ("a.h5", b"all", 1)
