@@ -31,13 +31,12 @@ from app.engine.store import Report, Store
 from recon.device.backend import (
     CPU,
     Device,
-    DeviceError,
-    DeviceFull,
     guarded,
     memory,
     on_host,
     release,
 )
+from recon.device.failure import DeviceError, DeviceFull
 
 SHARE = 0.75
 """Of the device's memory, for what stays there; the rest is for transforms and images."""
