@@ -3,8 +3,10 @@
 import importlib.util
 import re
 import subprocess
+import sys
 import tomllib
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -39,6 +41,13 @@ def readme_command(name):
 @pytest.mark.parametrize("path", tracked("*.py"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_is_one_concept_of_under_400_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) < 400
+
+
+def test_imports_go_down_only():
+    pytest.importorskip("importlinter")
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_tracked_file_names_a_package_registry():

@@ -9,7 +9,7 @@ class Correcting(Feature):
 
     Parameters
     ----------
-    page : app.page.Page
+    page : app.page.page.Page
     """
 
     def __init__(self, page):

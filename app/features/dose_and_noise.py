@@ -18,7 +18,7 @@ class NoiseCard(Feature):
 
     Parameters
     ----------
-    page : app.page.Page
+    page : app.page.page.Page
     """
 
     def __init__(self, page):

@@ -12,7 +12,7 @@ class Checking(Feature):
 
     Parameters
     ----------
-    page : app.page.Page
+    page : app.page.page.Page
     """
 
     sheets = (findings.NAME,)

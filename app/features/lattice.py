@@ -59,7 +59,7 @@ class LatticeCalibration(Feature):
 
     Parameters
     ----------
-    page : app.page.Page
+    page : app.page.page.Page
     """
 
     def __init__(self, page):

@@ -46,7 +46,7 @@ class Semiangle(Feature):
 
     Parameters
     ----------
-    page : app.page.Page
+    page : app.page.page.Page
     """
 
     def __init__(self, page):

@@ -8,6 +8,8 @@ from pathlib import Path
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
+import app
+
 GONE = (WebSocketClosedError, StreamClosedError)
 """What a write ends in when somebody has closed a page."""
 NORMAL = ("Failed sending message as connection was closed", "was scheduled to discard but came")
@@ -21,7 +23,7 @@ FAULTS = (
     "tornado.application",
 )
 """Who tells that a message of a page could not be dealt with, with a traceback."""
-OURS = str(Path(__file__).parent)
+OURS = str(Path(app.__file__).parent)
 
 
 def quieten(io_loop) -> None:

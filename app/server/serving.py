@@ -20,7 +20,7 @@ EVERYWHERE = ("0.0.0.0", "::", "")
 LARGEST_REQUEST = 1 << 20
 """[bytes] of an HTTP request; all that is larger comes through the websocket, in pieces."""
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 POLICY = "; ".join(
     [

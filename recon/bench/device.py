@@ -219,7 +219,7 @@ def compare(device: Device, clock, scan, pixels, electrons_per_frame=50.0, tell=
     Returns
     -------
     dict
-        `scan`, and of each method `norm` and `largest` (see `bench_stages.difference`), or a
+        `scan`, and of each method `norm` and `largest` (see `stages.difference`), or a
         sentence under "failed".
     """
     stages = Stages(device, clock, 1.0, tell or (lambda sentence: None))

@@ -23,8 +23,7 @@ import numba
 import numpy as np
 import scipy.fft
 
-import recon.kernels.cpu
-from recon.kernels import threads
+from recon.kernels import cpu, threads
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -106,7 +105,7 @@ class Memory:
         return self.free + self.held
 
 
-CPU = Device("cpu", np, scipy.fft, recon.kernels.cpu, {"workers": -1})
+CPU = Device("cpu", np, scipy.fft, cpu, {"workers": -1})
 
 
 def gpu() -> Device:

@@ -27,7 +27,10 @@ import h5py
 import numpy as np
 import requests
 
-TESTS = Path(__file__).resolve().parent
+from app.engine.store import Store
+from app.pipeline.lanes import SLOW, ComputeService
+from tests.support.paths import ROOT
+
 SHOWN = "on a detector of"
 """Part of the statement that a page makes of a scan it has read."""
 DENSE = "read in slabs"
@@ -135,8 +138,8 @@ def server(folder, port, descriptors=None, **environment):
     with open(log, "wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve", folder, "--port", str(port), "--no-open"],
-            cwd=TESTS.parent,
-            env={**os.environ, "PYTHONPATH": str(TESTS.parent), **own, **environment},
+            cwd=ROOT,
+            env={**os.environ, **own, **environment},
             stdout=out,
             stderr=out,
             preexec_fn=descriptors
@@ -207,8 +210,7 @@ async def files(folder, port):
         command = [sys.executable, "-m", "app.cli", "info", "--health", str(path)]
         process = subprocess.Popen(
             command,
-            cwd=TESTS.parent,
-            env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -218,8 +220,8 @@ async def files(folder, port):
             time.sleep(0.02)
         codes.append((process.returncode, process.stderr.read().strip()[-90:]))
     done = subprocess.run(
-        [sys.executable, TESTS / "rewriting.py", folder.parent / "formats"],
-        env={**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"},
+        [sys.executable, "-m", "tests.support.rewriting", folder.parent / "formats"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -308,10 +310,6 @@ async def deep(folder, port):
 
 async def waits(folder, port):
     """Five sessions that wait for one slow file, and one that wants another."""
-    sys.path.insert(0, str(TESTS.parent))
-    from app.engine.store import Store
-    from app.pipeline.lanes import SLOW, ComputeService
-
     service, store, begun = ComputeService(), Store(1 << 20), time.perf_counter()
     ended, other = [], threading.Event()
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
+from tests.studies.latency import wait_for, write_scan
 from tests.support.paths import ROOT
 
 SCAN = 256
@@ -191,15 +192,13 @@ class Server:
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="livestem-attack-"))
-        sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-        from tests.studies.latency import wait_for, write_scan
-
         write_scan(self.folder / "noise.npz", SCAN)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self._stats = self.folder / "loop.json"
-        command = [sys.executable, __file__, "--serve", str(port), str(self.folder), self._stats]
+        command = [sys.executable, "-m", "tests.studies.attack_pages"]
+        command += ["--serve", str(port), str(self.folder), self._stats]
         environment = os.environ | {"LIVESTEM_CACHE": str(self.folder / "cache")}
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
@@ -329,7 +328,6 @@ def main():
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:
-        sys.path.insert(0, str(ROOT))
         serve(*chosen.serve)
         return
     server = Server()

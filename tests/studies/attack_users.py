@@ -25,7 +25,7 @@ from tornado.httpclient import HTTPClientError
 
 from tests.support.malformed import fragments, patches
 from tests.support.redirects import ELSEWHERE
-from tests.support.servers import ROOT, server
+from tests.support.servers import server
 from tests.support.wire import READY, page, socket, token_of
 
 WORD = "right"
@@ -224,5 +224,4 @@ async def messages(url, log, every):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())

@@ -4,7 +4,7 @@
 
 Weak: a simulated weak phase object of 44 × 36 positions at 10² to 10⁵ e/Å², several seeds each.
 The bound is that of the electrons for the fitted model, from the same tiles at hardly any noise.
-Not run by pytest, which has smaller versions in test_aberration_fit.py and test_fit_refused.py.
+Not run by pytest, which has smaller versions in tests/recon/focus.
 """
 
 import os

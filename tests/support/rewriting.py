@@ -1,6 +1,6 @@
 """Scans whose files are rewritten, cut off or replaced while they are read.
 
-    python tests/rewriting.py FOLDER
+    python -m tests.support.rewriting FOLDER
 
 For a process of its own, which may die of it. One JSON line a format and way: [format, way, what
 the reading ended in], that is "old" (right values of what was opened) or the sentence.

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import surroundings
+from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
-TESTS = Path(__file__).resolve().parent
 ENDLESS = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -35,10 +35,11 @@ def test_it():
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
 def test_what_tests_start_ends_with_them_even_when_they_are_killed(tmp_path):
     (tmp_path / "test_it.py").write_text(RUN)
-    options = ["-q", "-p", "conftest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base"]
+    options = ["-q", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    options += ["--basetemp", tmp_path / "base"]
     run = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, tmp_path / "test_it.py"],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
     )

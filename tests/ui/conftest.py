@@ -25,7 +25,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-HERE = Path(__file__).resolve().parent
 TRACEBACK = re.compile(r"^Traceback .*\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
 CLOSED = ("tornado.websocket.WebSocketClosedError", "tornado.iostream.StreamClosedError")
 """How Tornado tells of a page that was closed while something was written to it."""
@@ -53,11 +52,11 @@ def scans(tmp_path_factory):
 def running(scans, tmp_path_factory):
     """The server, and the address of its page: `panel serve app`, as the README says."""
     command = ["-m", "panel", "serve", "app", "--address", "127.0.0.1", "--port", "0"]
+    command += ["--plugins", "tests.ui.idle"]
     cache = tmp_path_factory.mktemp("cache")
-    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-    settings = {"LIVESTEM_DATA": str(scans), "LIVESTEM_CACHE": str(cache), "PYTHONPATH": path}
+    settings = {"LIVESTEM_DATA": str(scans), "LIVESTEM_CACHE": str(cache)}
     ready = r"running at: (http://\S+/app)"
-    with server_process([*command, "--plugins", "idle"], ready, **settings) as (process, found):
+    with server_process(command, ready, **settings) as (process, found):
         yield SimpleNamespace(process=process, url=found[1])
         assert complaint(process.said()) == ""
 

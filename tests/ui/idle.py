@@ -14,4 +14,4 @@ class Idle(RequestHandler):
 
 
 ROUTES = [("/idle", Idle)]
-"""As `panel serve --plugins idle` takes it."""
+"""As `panel serve --plugins tests.ui.idle` takes it."""

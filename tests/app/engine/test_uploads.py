@@ -184,7 +184,7 @@ def test_a_full_disk_is_told_without_a_path(catalogue, monkeypatch):
 SERVER = """
 import sys
 from app.engine.catalogue import Catalogue
-from app.uploads import remove_leftovers
+from app.engine.uploads import remove_leftovers
 remove_leftovers()
 catalogue = Catalogue()
 upload = catalogue.begin_upload("scan.h5")

@@ -18,7 +18,7 @@ from tornado.web import Application, RequestHandler
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from app import connections
-from app.connections import Door, bound
+from app.server.connections import Door, bound
 
 connections.MOST_DESCRIPTORS = {most}
 accepted = []

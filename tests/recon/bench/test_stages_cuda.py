@@ -1,6 +1,6 @@
 """The bench with the CUDA kernels themselves, in Numba's simulator: no line of it is untried.
 
-`NUMBA_ENABLE_CUDASIM=1 pytest tests/test_bench_cuda.py`.
+`NUMBA_ENABLE_CUDASIM=1 pytest tests/recon/bench/test_stages_cuda.py`.
 """
 
 import pytest

@@ -1,7 +1,7 @@
 """From electrons to phase, on the CPU and on a device: the same numbers.
 
 Without a GPU, the device is a stand-in for CuPy's arrays and memory, with the CPU's kernels; where
-there is a GPU, both. The CUDA kernels have their turn in test_device_chain_cuda.py.
+there is a GPU, both. The CUDA kernels have their turn in test_chain_cuda.py.
 """
 
 import gc

@@ -1,7 +1,7 @@
 """From electrons to phase with the CUDA kernels, on the stand-in for a GPU: as on the CPU.
 
-In Numba's simulator, `NUMBA_ENABLE_CUDASIM=1 pytest tests/test_device_chain_cuda.py`, hence tiny;
-with a real GPU, test_device_chain.py does this at full size.
+In Numba's simulator, `NUMBA_ENABLE_CUDASIM=1 pytest tests/recon/device/test_chain_cuda.py`,
+hence tiny; with a real GPU, test_chain.py does this at full size.
 """
 
 import numpy as np

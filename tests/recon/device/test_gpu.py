@@ -1,7 +1,7 @@
 """What only a real GPU can show: scans of real size, its own memory, and the bench as it is used.
 
-Small scans, failures and the kernels one by one are in `test_device_chain.py` and
-`test_kernels_cuda*.py`, which take a GPU where there is one.
+Small scans, failures and the kernels one by one are in `test_chain.py` and
+`tests/recon/kernels/cuda`, which take a GPU where there is one.
 """
 
 import gc

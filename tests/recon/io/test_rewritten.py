@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,17 +15,15 @@ from recon.errors import Cancelled, Changed, UnreadableFile
 from recon.io import open_events, open_frames, write_events
 from recon.io.files.slabs import FileArray
 from recon.io.files.unchanged import Unchanged
+from tests.support.paths import ROOT
 from tests.support.rewriting import DENSE, EVENTS, cut, npy
-
-TESTS = Path(__file__).parent
 
 
 def run(*command):
     """A process that finds the tests and what they test."""
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     return subprocess.run(
         [sys.executable, *map(str, command)],
-        env={**os.environ, "PYTHONPATH": paths},
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -36,7 +33,7 @@ def test_no_format_shows_mixed_contents_or_ends_the_process(tmp_path):
     pytest.importorskip("hdf5plugin")
     pytest.importorskip("zarr")
     pytest.importorskip("rsciio")
-    done = run(TESTS / "rewriting.py", tmp_path)
+    done = run("-m", "tests.support.rewriting", tmp_path)
     ended = {(name, way): how for name, way, how in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 0, (done.returncode, ended, done.stderr[-2000:])
     ways = ("in_place", "cut", "replaced")
@@ -171,7 +168,7 @@ LOST = """
 import os, sys
 import numpy as np
 from recon.errors import UnreadableFile
-from recon.io.mapped import unharmed
+from recon.io.files.mapped import unharmed
 
 def lost(name):
     np.ones(1 << 20, np.uint8).tofile(name)
@@ -195,7 +192,7 @@ def test_pages_that_are_gone_are_survived_where_that_was_asked_for_and_only_ther
     done = subprocess.run(
         [sys.executable, "-c", LOST],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

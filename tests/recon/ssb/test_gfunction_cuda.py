@@ -1,6 +1,6 @@
 """G, its redraws and tiles with the CUDA kernels, on a stand-in for a GPU: half precision too.
 
-In Numba's simulator: `NUMBA_ENABLE_CUDASIM=1 pytest tests/test_gfunction_cuda.py`.
+In Numba's simulator: `NUMBA_ENABLE_CUDASIM=1 pytest tests/recon/ssb/test_gfunction_cuda.py`.
 """
 
 import numpy as np

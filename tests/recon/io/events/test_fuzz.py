@@ -2,7 +2,7 @@
 
 Never in another exception, without end, or with more memory than the file can ask for. How many
 inputs are tried by chance is `LIVESTEM_FUZZ` for each kind of file (120 unless set): a long run
-is LIVESTEM_FUZZ=100000 pytest tests/test_io_fuzz.py.
+is LIVESTEM_FUZZ=100000 pytest tests/recon/io/events/test_fuzz.py.
 """
 
 import faulthandler

@@ -1,8 +1,9 @@
 """The CUDA kernels against the equations in double precision and against plain NumPy.
 
-Runs in Numba's simulator, `NUMBA_ENABLE_CUDASIM=1 pytest tests/test_kernels_cuda.py`, or on a
-machine with a GPU. The algorithms are the CPU's, with the kernels of their own exchanged: that is
-what twins are for.
+In Numba's simulator,
+`NUMBA_ENABLE_CUDASIM=1 pytest tests/recon/kernels/cuda/test_sidebands_cuda.py`, or on a machine
+with a GPU. The algorithms are the CPU's, with the kernels of their own exchanged: that is what
+twins are for.
 """
 
 import inspect
