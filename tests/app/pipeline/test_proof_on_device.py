@@ -42,7 +42,7 @@ def proofs(engine, service):
 
 
 def test_a_device_proves_the_same_and_keeps_nothing(tmp_path, service, monkeypatch):
-    events = weak_events(4000, metadata=truth(CALIBRATION, ABERRATIONS))
+    events = weak_events(40_000, metadata=truth(CALIBRATION, ABERRATIONS))
     write_events(tmp_path / "scan.npz", events)
     fake = fake_gpu("cpu", monkeypatch)
     here = proofs(Engine(Catalogue(tmp_path)), service)
