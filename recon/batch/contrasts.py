@@ -8,7 +8,7 @@ from recon.device.backend import on_host
 from recon.errors import Unfitted
 from recon.quality.halves import split_half
 from recon.quality.ring_correlation import CRITERIA
-from recon.scan.kinds import ScanData, is_dense
+from recon.scan.kinds import ScanData, electrons
 from recon.ssb.build import tilt_corrected
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import single_sideband
@@ -38,7 +38,7 @@ class Contrasts:
                 "A Wiener filter weights a least-squares phase: leave --wiener out, or take "
                 "--mode exact or draft."
             )
-        if self.frc and is_dense(scan):
+        if self.frc and electrons(scan) is None:
             raise ValueError(
                 "Frames cannot be split into two halves of their electrons: leave --frc out, or "
                 "count the electrons first (livestem count)."
