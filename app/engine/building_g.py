@@ -6,8 +6,7 @@ from itertools import count
 from app.engine.placement import kept_under
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device
-from recon.scan.kinds import is_dense
-from recon.ssb.build import planned, required
+from recon.ssb.build import planned, required, shares_tables
 
 
 def building(
@@ -43,7 +42,7 @@ def building(
 
 def _tables(engine, scan, calibration, pixels, full, device) -> dict:
     """The tables of G that scans share which differ in their dose; on the CPU, where they last."""
-    if device is not CPU or is_dense(scan.events):
+    if not shares_tables(scan.events, device):
         return {}
     from recon.ssb.tables import scan_tables
 

@@ -29,7 +29,7 @@ from recon.batch.treatment import Step
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, amount
 from recon.optics import Aberrations
-from recon.scan.kinds import ScanData, is_dense
+from recon.scan.kinds import ScanData, copied_to
 from recon.ssb.build import planned
 
 NOTHING = Treatment()
@@ -207,7 +207,7 @@ class Engine:
 
         Without a `copy` they are streamed, and a copy that an earlier pass has left is let go.
         """
-        if device is CPU or is_dense(scan.events):
+        if not copied_to(scan.events, device):
             return scan.events
         if not copy:
             self.store.forget(there(scan, device))

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from app.engine.store import bytes_of
 from recon.device.backend import CPU, amount, memory, model
-from recon.scan.kinds import is_dense
+from recon.scan.kinds import where_it_lies
 
 EVERY_S = 1.0
 """The driver is asked no more often than this, however many sessions redraw."""
@@ -92,10 +92,7 @@ class Gauge:
             if g is not None:
                 where = " on the CPU" if on_gpu and g.device is CPU else ""
                 lines.append(f"G{where}: {amount(bytes_of(g))}, {g.entries:,} entries")
-            if is_dense(events):
-                lines.append(f"Frames in the file: {amount(events.nbytes)}")
-            else:
-                lines.append(f"Events: {amount(events.nbytes)}, {events.electrons:,} electrons")
+            lines.append(where_it_lies(events))
             lines += self._placed.statements(prepared.scan.key) if on_gpu else ()
         if on_gpu:
             kept = self._placed.store.device_nbytes

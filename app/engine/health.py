@@ -10,7 +10,7 @@ from recon.batch.distortions import Measured
 from recon.batch.geometry import onto_whole_detector
 from recon.batch.treatment import counted_faults
 from recon.quality.health import Finding
-from recon.scan.kinds import is_dense
+from recon.scan.kinds import electrons
 
 LEAST_DESCAN = 0.1
 """Movement of the disc [px] that is worth a look."""
@@ -81,7 +81,7 @@ def check(context) -> Checked:
         tuple(findings),
         report.pattern,
         report.totals,
-        None if is_dense(whole) else whole.electrons,
+        electrons(whole),
         whole.source.flyback,
         descan,
         ellipse,

@@ -7,8 +7,8 @@ from app.pipeline.results import LabelledImage
 from app.state.request import Request
 from app.words import length
 from recon.device.backend import on_host
-from recon.scan.kinds import is_dense
 from recon.ssb import build
+from recon.treatment.either import needs_electrons
 
 SPLIT = 1
 """Seed of the halves: another than that of thinning, or both would draw alike."""
@@ -30,11 +30,7 @@ def correlated(context: Context) -> Chart:
     from recon.quality.ring_correlation import threshold
 
     g, request, scan = context.g, context.request, context.prepared.scan
-    if is_dense(scan.events):
-        raise ValueError(
-            "The frames hold no electrons one by one that could be split in two halves: count them "
-            "first (`livestem count`)."
-        )
+    needs_electrons(scan.events, "split in two halves")
     halves = context.engine.placed.attempt(
         lambda: split_half(
             context.engine.events_on(scan, g.device, context.meter),
@@ -114,26 +110,19 @@ def tilt_key(request: Request) -> tuple:
 @at_rest("parallax", "Correcting the tilt of the bright field", tilt_key)
 def tilt_corrected(context: Context) -> LabelledImage:
     """The bright field of all pixels, each shifted back, on a lattice of its own."""
-    from recon.ssb import parallax
-
     g, request, scan = context.g, context.request, context.prepared.scan
-    events = scan.events
-    dense = is_dense(events)
-    make = build.tilt_corrected_dense if dense else parallax.tilt_corrected
     upsample = request.noise.upsample
 
     def work():
-        more = {"device": g.device} if dense else {}
-        there = events if dense else context.engine.events_on(scan, g.device, context.meter)
-        return make(
-            there,
+        return build.tilt_corrected(
+            context.engine.events_on(scan, g.device, context.meter),
             g.calibration,
             request.aberrations,
             request.bright_field_pixels,
+            g.device,
             upsample=upsample,
             band_limit=request.band_limit,
             progress=context.meter,
-            **more,
         )
 
     made = context.engine.placed.attempt(work)

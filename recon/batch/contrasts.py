@@ -8,7 +8,7 @@ from recon.device.backend import on_host
 from recon.errors import Unfitted
 from recon.quality.halves import split_half
 from recon.quality.ring_correlation import CRITERIA
-from recon.scan.kinds import ScanData, is_dense
+from recon.scan.kinds import ScanData, electrons
 from recon.ssb.build import tilt_corrected
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import single_sideband
@@ -38,7 +38,7 @@ class Contrasts:
                 "A Wiener filter weights a least-squares phase: leave --wiener out, or take "
                 "--mode exact or draft."
             )
-        if self.frc and is_dense(scan):
+        if self.frc and electrons(scan) is None:
             raise ValueError(
                 "Frames cannot be split into two halves of their electrons: leave --frc out, or "
                 "count the electrons first (livestem count)."
@@ -60,7 +60,7 @@ def make(
     ----------
     g : Sidebands
     choices : Choices
-        Of `recon.batch.reconstruct`.
+        Of `recon.batch.choices`.
     device : Device
 
     Returns
@@ -70,28 +70,9 @@ def make(
     parameters : dict
         "labels" has a sentence for each dataset; others are named as the command's options.
     """
-    asked = choices.contrasts
-    how = aberrations, choices.mode, choices.sideband, choices.band_limit
-    results: dict[str, Any] = {}
-    labels: dict[str, str] = {}
-    parameters: dict[str, Any] = {"labels": labels}
+    asked, results, said, labels = choices.contrasts, {}, {}, {}
     if asked.wiener:
-        try:
-            prior = estimate_prior(g, aberrations)
-        except Unfitted as refusal:
-            # What else was asked for is not lost with it.
-            parameters["wiener"] = {"statement": f"{refusal} ssb/phase_wiener was left out."}
-        else:
-            results["ssb/phase_wiener"] = on_host(single_sideband(g, *how, prior))
-            parameters["wiener"] = {
-                **asdict(replace(prior, peaks=())),
-                "peaks": len(prior.peaks),
-                "statement": prior.statement,
-            }
-            labels["ssb/phase_wiener"] = (
-                f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
-                f"{prior.statement} The phase as measured is ssb/phase."
-            )
+        _wiener(g, aberrations, choices, results, said, labels)
     if asked.obf:
         sideband, limit = choices.sideband, choices.band_limit
         results["ssb/obf"] = on_host(optimum_bright_field(g, aberrations, sideband, limit))
@@ -111,7 +92,7 @@ def make(
             progress=lambda part: report("Shifting images", part),
         )
         results["parallax/image"] = on_host(image.image)
-        parameters["parallax"] = {
+        said["parallax"] = {
             "upsample": asked.upsample,
             "sampling": list(image.sampling),
             "leakage": image.leakage,
@@ -133,20 +114,43 @@ def make(
             whole=None if choices.mode == "sum" else g,
             progress=lambda part: report("Correlating halves", part),
         )
-        curve = halves.curve
-        results["ssb/resolution"] = {
-            "q": curve.q,
-            "correlation": curve.correlation,
-            "count": curve.count,
-            "snr": curve.snr,
-        }
-        parameters["resolution"] = {
-            **{name: halves.resolution(name) for name in CRITERIA},
-            "statement": halves.statement,
-        }
-        labels["ssb/resolution/correlation"] = (
-            f"Fourier ring correlation of the phases of two halves of the electrons. "
-            f"{halves.statement}"
-        )
-        labels["ssb/resolution/snr"] = "Signal to noise power of all electrons together."
-    return results, parameters
+        _resolution(halves, results, said, labels)
+    return results, said | {"labels": labels}
+
+
+def _wiener(g, aberrations, choices, results, said, labels) -> None:
+    try:
+        prior = estimate_prior(g, aberrations)
+    except Unfitted as refusal:
+        # What else was asked for is not lost with it.
+        said["wiener"] = {"statement": f"{refusal} ssb/phase_wiener was left out."}
+        return
+    how = choices.mode, choices.sideband, choices.band_limit
+    results["ssb/phase_wiener"] = on_host(single_sideband(g, aberrations, *how, prior))
+    said["wiener"] = {
+        **asdict(replace(prior, peaks=())),
+        "peaks": len(prior.peaks),
+        "statement": prior.statement,
+    }
+    labels["ssb/phase_wiener"] = (
+        f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
+        f"{prior.statement} The phase as measured is ssb/phase."
+    )
+
+
+def _resolution(halves, results, said, labels) -> None:
+    curve = halves.curve
+    results["ssb/resolution"] = {
+        "q": curve.q,
+        "correlation": curve.correlation,
+        "count": curve.count,
+        "snr": curve.snr,
+    }
+    said["resolution"] = {
+        **{name: halves.resolution(name) for name in CRITERIA},
+        "statement": halves.statement,
+    }
+    labels["ssb/resolution/correlation"] = (
+        f"Fourier ring correlation of the phases of two halves of the electrons. {halves.statement}"
+    )
+    labels["ssb/resolution/snr"] = "Signal to noise power of all electrons together."

@@ -1,5 +1,6 @@
 """One word for both kinds of scan: electron events or dense frames."""
 
+from recon.device.backend import CPU, Device, amount
 from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
 
@@ -16,6 +17,18 @@ def electrons(scan: ScanData) -> int | None:
     return None if is_dense(scan) else scan.electrons
 
 
+def copied_to(scan: ScanData, device: Device) -> bool:
+    """Whether passes on a device want a copy of the scan there."""
+    return device is not CPU and not is_dense(scan)
+
+
+def where_it_lies(scan: ScanData) -> str:
+    """What the scan takes and where, such as "Events: 40 MB, 10,000,000 electrons"."""
+    if is_dense(scan):
+        return f"Frames in the file: {amount(scan.nbytes)}"
+    return f"Events: {amount(scan.nbytes)}, {scan.electrons:,} electrons"
+
+
 def checked(scan: ScanData) -> ScanData:
     """The scan, of which no electron lies outside the detector; frames have none there.
 
@@ -29,7 +42,7 @@ def checked(scan: ScanData) -> ScanData:
     return scan
 
 
-def on_device(scan: ScanData, device, progress=None, copy: bool = True) -> ScanData:
+def on_device(scan: ScanData, device: Device, progress=None, copy: bool = True) -> ScanData:
     """The scan where passes over it run: frames, which are read slab by slab, stay as they are.
 
     Without a `copy` the electrons are streamed.

@@ -148,6 +148,11 @@ def required(wanted, events, device: Device):
     return require(wanted, room, device)
 
 
+def shares_tables(scan: ScanData, device: Device) -> bool:
+    """Whether G of the scan takes `tables` that were made before: on the CPU, where they last."""
+    return device is CPU and not is_dense(scan)
+
+
 def fitting_in(scan: ScanData, calibration: Calibration, pixels: int, full: bool, device: Device):
     """The scan, without its copy on the device where G wants its room.
 

@@ -16,6 +16,7 @@ from app.state.experiment import Experiment
 from recon.batch.choices import Choices
 from recon.batch.distortions import Straightening
 from recon.batch.reconstruct import reconstruct
+from recon.batch.settings import Annulus, Region
 from recon.io import open_scan
 from recon.scan.events import from_frames
 from tests.support.scans import CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, write_4dcamera
@@ -162,6 +163,43 @@ def test_page_command_line_and_python_give_the_same(case, tmp_path, service):
         assert said_by_page[name] == said_by_command[name], name
     for name in ("aberrations", "region", "annulus", "dpc", "band_limit", "mode", "sideband"):
         assert said_by_page[name] == said_by_command[name], name
+
+
+def test_a_part_of_the_scan_at_a_lower_dose_is_the_same_in_the_page_and_in_python(
+    tmp_path, service
+):
+    path = weak_camera_file(tmp_path)
+    direct = {"method": "direct", "highpass": 1e-4, "lowpass": 0.1}
+    settings = {
+        "scan": {"auto_orientation": False, "rotation_deg": -12.0, "crop_top": 1, "crop_bottom": 2},
+        "detector": {
+            "detector_top": 1,
+            "detector_right": 1,
+            "annulus_inner": 0.2,
+            "annulus_outer": 0.7,
+        },
+        "treatment": {"dose_percent": 50.0, "dose_draw": 3},
+        "dpc": direct,
+    }
+    paged, said_by_page = saved_by_the_page(path, service, settings)
+    choices = Choices(
+        **KNOWN,
+        rotation_deg=-12.0,
+        region=Region(scan=(1, 2, 0, 0), detector=(1, 0, 0, 1)),
+        annulus=Annulus(0.2, 0.7),
+        dose_share=0.5,
+        draw=3,
+        dpc=direct,
+        device="cpu",
+    )
+    called, said_by_python = reconstruct(open_scan(path), choices)
+    assert called["ssb/phase"].shape == (SCAN_SHAPE[0] - 3, SCAN_SHAPE[1])
+    assert set(paged) == set(called)
+    for name, array in called.items():
+        np.testing.assert_array_equal(paged[name], array, err_msg=name)
+    assert set(said_by_page) == set(said_by_python)
+    assert said_by_page["electrons"] == said_by_python["electrons"]
+    assert said_by_page["calibration"]["centre"] == list(said_by_python["calibration"]["centre"])
 
 
 def test_page_command_line_and_python_have_the_same_defaults():
