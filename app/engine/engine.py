@@ -12,7 +12,7 @@ work of the device (`app.engine.placement` says which one, and how sessions shar
 out is in the host's memory, but for G, whose redraws stay where it is.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from app.engine.catalogue import DEMO, Catalogue
 from app.engine.finding import find
 from app.engine.gauge import Gauge
 from app.engine.placement import Placement, brought_home, released_by, room_on
+from app.engine.scan import NOTHING, Scan, Treated
 from app.engine.store import Report, Store
 from app.engine.treatment import treated
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
@@ -31,32 +32,6 @@ from recon.device.backend import CPU, Device, amount
 from recon.optics import Aberrations
 from recon.scan.kinds import ScanData, copied_to
 from recon.ssb.build import planned
-
-NOTHING = Treatment()
-
-
-@dataclass(frozen=True, eq=False)
-class Treated:
-    """Electrons as they are used, and what was done to them."""
-
-    events: ScanData
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """The events in use, and the key under which everything made of them is remembered."""
-
-    key: tuple
-    events: ScanData
-    whole: ScanData
-    """The scan as read, before anything was done to it (the same object where nothing was)."""
-    region: Region
-    treatment: Treatment = NOTHING
-    steps: tuple[Step, ...] = ()
-    """What was done to the electrons."""
-    kept: object = None
-    """What the store finds again for as long as this scan is held."""
 
 
 class Engine:

@@ -83,6 +83,7 @@ class Store:
         self._sizes: dict[int, int] = {}
         self._users: Counter[int] = Counter()
         self._on_device: set[Hashable] = set()
+        self._freed = False
         self._bytes = 0
 
     @property
@@ -128,18 +129,11 @@ class Store:
         landed = getattr(_here, "landed", None)
         with self._lock:
             value = self._find(key)
-            if value is not _MISSING:
-                return value
-            flight = self._flights.get(key)
-            if landed and key in landed:
-                flight = landed[key].flight
-            elif flight is None:
-                flight = self._flights[key] = _Flight()
-                Thread(target=self._run, args=(key, flight, compute), daemon=True).start()
-            elif landed is not None and progress is not None:
-                flight.waiting += 1
-                raise UnderWay(Wait(self, key, flight, progress))
-            flight.waiting += 1
+            if value is _MISSING:
+                flight = self._join(key, compute, landed, progress)
+        if value is not _MISSING:
+            self._give_back()
+            return value
         try:
             while not flight.done.wait(POLL_S if progress else None):
                 progress(flight.fraction)
@@ -154,6 +148,20 @@ class Store:
             # Or the error would hold this frame, and the frame the error, with all that lay on the
             # device where it was raised.
             del flight
+
+    def _join(self, key, compute, landed, progress):
+        """Wait for the computation of `key` from now on; it begins if it is not under way."""
+        flight = self._flights.get(key)
+        if landed and key in landed:
+            flight = landed[key].flight
+        elif flight is None:
+            flight = self._flights[key] = _Flight()
+            Thread(target=self._run, args=(key, flight, compute), daemon=True).start()
+        elif landed is not None and progress is not None:
+            flight.waiting += 1
+            raise UnderWay(Wait(self, key, flight, progress))
+        flight.waiting += 1
+        return flight
 
     def _leave(self, key, flight):
         """Wait for a computation no longer; stop it if nobody else does."""
@@ -222,6 +230,7 @@ class Store:
                     self._keep(key, flight.value)
                 if self._flights.get(key) is flight:
                     del self._flights[key]
+            self._give_back()
         finally:
             done, flight = flight.done, None  # as in `get`
             done.set()
@@ -265,7 +274,13 @@ class Store:
                 break
             self._forget(key)
             forgotten = True
-        if forgotten:
+        self._freed = self._freed or forgotten
+
+    def _give_back(self):
+        """Give the memory back that was freed on the device; the lock is free meanwhile."""
+        with self._lock:
+            freed, self._freed = self._freed, False
+        if freed:
             self._released()
 
 

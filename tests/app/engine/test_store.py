@@ -3,13 +3,14 @@
 import gc
 import weakref
 from contextlib import suppress
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from app.engine.store import Store, arrays_in, bytes_of
 from tests.support.stored import Scan
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 class OnDevice:
@@ -109,6 +110,22 @@ def test_clearing_the_device_leaves_the_host_alone_and_gives_back():
     store.clear_device()
     assert ("host" in store, "device" in store) == (True, False)
     assert (store.nbytes, store.device_nbytes, released) == (40, 0, [1])
+
+
+def test_the_store_answers_while_the_device_gives_memory_back():
+    seen = []
+
+    def released():
+        other = Thread(target=lambda: seen.append("a" in store), daemon=True)
+        other.start()
+        other.join(PATIENCE_S / 20)
+        seen.append(other.is_alive())
+
+    store = Store(1000, 100, released)
+    for key in "ab":
+        put(store, key, Scan(OnDevice(90)))
+    wait_until(lambda: seen)
+    assert seen == [False, False]  # forgotten, and told so at once
 
 
 def test_a_closed_store_holds_nothing():

@@ -1,0 +1,33 @@
+"""The electrons that are in use, as the stages hand them to each other."""
+
+from dataclasses import dataclass
+
+from app.engine.treatment import Step
+from app.state.request import Region, Treatment
+from recon.scan.kinds import ScanData
+
+NOTHING = Treatment()
+
+
+@dataclass(frozen=True, eq=False)
+class Treated:
+    """Electrons as they are used, and what was done to them."""
+
+    events: ScanData
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """The events in use, and the key under which everything made of them is remembered."""
+
+    key: tuple
+    events: ScanData
+    whole: ScanData
+    """The scan as read, before anything was done to it (the same object where nothing was)."""
+    region: Region
+    treatment: Treatment = NOTHING
+    steps: tuple[Step, ...] = ()
+    """What was done to the electrons."""
+    kept: object = None
+    """What the store finds again for as long as this scan is held."""
