@@ -148,7 +148,6 @@ LARGER = {
     "recon/kernels/decode/eer.py decode": NOT_YET,
     "recon/kernels/host/fit.py projections": NOT_YET,
     "recon/kernels/host/flatness.py flat_sums": NOT_YET,
-    "recon/kernels/host/regrid.py share_electrons": NOT_YET,
     "recon/kernels/host/search.py slope_gains": NOT_YET,
 }
 """Functions that are longer or take more, each with the reason. It may only become shorter."""
