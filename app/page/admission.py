@@ -11,7 +11,6 @@ at the hook that comes before, and `refuse_crowds` at the page's handler.
 import asyncio
 import gc
 import logging
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +18,7 @@ from bokeh.settings import settings
 from panel.io.state import set_curdoc
 
 from app.page.made import _made
-from app.pipeline.hands import _making, give_way
+from app.pipeline.hands import give_way, making_begins
 
 MOST_WAITING = 6
 """Pages of one client that may wait to be made, or be in the making."""
@@ -65,7 +64,7 @@ def _prepare() -> None:
 def _make(application, doc) -> None:
     from app.page.open import open_page
 
-    _making.since = time.thread_time()
+    making_begins()
     try:
         with set_curdoc(doc):
             application._set_session_prefix(doc)
@@ -95,37 +94,41 @@ def _write_documents_aside() -> None:
 
 
 def refuse_crowds() -> None:
-    """Answer a client that has `MOST_WAITING` pages in the making with a sentence."""
+    """Answer a client that has `MOST_WAITING` pages in the making with a sentence.
+
+    Whatever else has been put before Panel's handler of pages stays there.
+    """
     from panel.io import server
 
-    waiting = Counter()
+    patterns, waiting = server.per_app_patterns, Counter()
+    for number, (route, handler, *rest) in enumerate(patterns):
+        if issubclass(handler, server.DocHandler) and not issubclass(handler, _Limited):
+            limited = type(handler.__name__, (_Limited, handler), {"waiting": waiting})
+            patterns[number] = (route, limited, *rest)
 
-    class PageHandler(server.DocHandler):
-        def _log(self):
-            if self.get_status() != 429:  # it would fill the log
-                super()._log()
 
-        async def get(self, *args, **kwargs):
-            client = self.request.remote_ip
-            if waiting[client] >= MOST_WAITING:
-                self.set_status(429)
-                self.set_header("Retry-After", str(AGAIN_S))
-                self.set_header("Cache-Control", "no-store")
-                self.render(str(_crowded()), seconds=AGAIN_S, most=MOST_WAITING)
-                return
-            waiting[client] += 1
-            try:
-                await super().get(*args, **kwargs)
-            finally:
-                waiting[client] -= 1
-                if not waiting[client]:
-                    del waiting[client]
+class _Limited:
+    """Before a handler of pages; `waiting` counts the pages of each client."""
 
-    patterns = server.per_app_patterns
-    patterns[:] = [
-        (path, PageHandler if handler is server.DocHandler else handler)
-        for path, handler in patterns
-    ]
+    def _log(self):
+        if self.get_status() != 429:  # it would fill the log
+            super()._log()
+
+    async def get(self, *args, **kwargs):
+        client, waiting = self.request.remote_ip, self.waiting
+        if waiting[client] >= MOST_WAITING:
+            self.set_status(429)
+            self.set_header("Retry-After", str(AGAIN_S))
+            self.set_header("Cache-Control", "no-store")
+            self.render(str(_crowded()), seconds=AGAIN_S, most=MOST_WAITING)
+            return
+        waiting[client] += 1
+        try:
+            await super().get(*args, **kwargs)
+        finally:
+            waiting[client] -= 1
+            if not waiting[client]:
+                del waiting[client]
 
 
 def _crowded():

@@ -50,6 +50,11 @@ REST = 2.0
 _making = local()
 
 
+def making_begins() -> None:
+    """Note that this thread begins to make a page aside."""
+    _making.since = time.thread_time()
+
+
 def give_way() -> None:
     """Let pages that are dragged go first; called between the parts of a page that is made aside.
 
@@ -61,4 +66,4 @@ def give_way() -> None:
         return
     if hands.count():
         time.sleep(REST * (time.thread_time() - since))
-    _making.since = time.thread_time()
+    making_begins()

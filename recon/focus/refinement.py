@@ -155,12 +155,16 @@ class Refinement:
         projections(*here, x, moved, sizes, *entries, *found)
         return found
 
-    def _sums(self, here, x, moved, sizes, rotation_deg):
-        """Log-likelihood, its gradient and its (positive) curvature, with what is known before."""
+    def _sums(self, here, x, moved, sizes, rotation_deg, least=0.0):
+        """Log-likelihood, its gradient and its curvature, with what is known before.
+
+        A frequency adds to the curvature by its power beyond noise, at least by `least`: a step
+        wants 0. An error wants all of it, or the noise of many would seem to sharpen it.
+        """
         gains, gradients, curvatures = self._projections(here, x, moved, sizes)
         gains = gains / self.sigma
         # Noise in a and b looks like signal, and sharpens nothing.
-        share = np.maximum(gains - FREE, 0) / np.maximum(gains, TINY) / self.sigma
+        share = np.maximum(gains - FREE, least) / np.maximum(gains, TINY) / self.sigma
         curvature = np.tensordot(share, curvatures, 1)
         self._scatter = gradients / self.sigma[:, None]
         value, gradient = float(gains.sum()), self._scatter.sum(axis=0)
@@ -193,12 +197,13 @@ class Refinement:
         self.likelihood = float(-np.sum(self.counts * lost))
         return self
 
-    def curvature(self) -> np.ndarray:
+    def curvature(self, least: float = -np.inf) -> np.ndarray:
         """(n, n) curvature of the log-likelihood where the fit stands, in units of the model."""
         x = self.model.coefficients(self.aberrations)
         sizes, _ = self.model.terms(x, self.rotation_deg)
         every = np.arange(len(self.model.units))
-        return self._sums(self._at(x, self.rotation_deg), x, every, sizes, self.rotation_deg)[2]
+        here = self._at(x, self.rotation_deg)
+        return self._sums(here, x, every, sizes, self.rotation_deg, least)[2]
 
     def errors(self):
         """Standard errors in units of the model, correlations, and those units.
@@ -209,15 +214,13 @@ class Refinement:
         strong tiles hold beyond noise is taken to repeat in each, spread over all directions that
         n entries have, which adds its power / n to the variance in units of the curvature's.
         """
-        curvature = self.curvature()
-        values, vectors = np.linalg.eigh(curvature)
-        counted = (vectors / np.maximum(values, 1e-12)) @ vectors.T
+        climbed, counted = (_inverse(self.curvature(least)) for least in (0.0, -np.inf))
         unknowns = len(counted)
         few = self.overlaps.size / max(self.overlaps.size - unknowns, 1)
         scatter = few * self._scatter.T @ self._scatter
         if self.rotation is not None:
             scatter[-1, -1] += self._sharpness
-        scattered = counted @ scatter @ counted
+        scattered = climbed @ scatter @ climbed
         alone = np.diag(counted)
         variances = np.maximum(alone, np.diag(scattered)) + alone * self._repeated()
         return (
@@ -250,3 +253,9 @@ class Refinement:
         beyond = (self.power * (1 - self.coherence))[strong] - free
         chance = CERTAIN * np.sqrt(np.sum(free / sigma**2))
         return float(max(np.sum(beyond / sigma) - chance, 0) / free.mean())
+
+
+def _inverse(curvature) -> np.ndarray:
+    """Inverse of a curvature; what it does not determine is as good as infinite."""
+    values, vectors = np.linalg.eigh(curvature)
+    return (vectors / np.maximum(values, 1e-12)) @ vectors.T

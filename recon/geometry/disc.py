@@ -38,7 +38,9 @@ def fit_disc(pacbed, start=None) -> Disc:
         disc = fit_circle(pattern, start)
     except DiscNotFound as error:
         raise DiscNotFound(f"{error}{ellipse_instead(pattern)}") from None
-    if not disc.statement.endswith(GOOD) and (said := ellipse_instead(pattern, LONG)):
+    if not disc.statement.endswith(GOOD) and (
+        said := ellipse_instead(pattern, LONG, disc.residual)
+    ):
         (y, x), radius = disc.centre, disc.radius
         raise DiscNotFound(
             f"No disc: a circle, of {radius:.1f} px radius at ({y:.1f}, {x:.1f}), misses its rim. "

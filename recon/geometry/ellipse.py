@@ -16,7 +16,7 @@ from recon.geometry.circle import (
     fit_circle,
     smoothed,
 )
-from recon.geometry.rim import Rim, enough_binning, offsets
+from recon.geometry.rim import Rim, enough_binning
 
 ROUNDS = 4
 CLUSTERS = 16
@@ -31,6 +31,10 @@ LARGEST = 4.0
 are longer than wide."""
 TOLD = 1.05
 """Ratio from which on an ellipse is a reason for a circle that does not fit."""
+POOR = 0.15
+"""Misfit, relative to the drop at the rim, from which on an ellipse is none, as in `fit_disc`."""
+MOST_SPOTS = 3
+"""Shapes of what is bright that are tried."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +158,20 @@ def rough_centre(pacbed) -> tuple[float, float]:
     return tuple(float(place) for place in ndimage.center_of_mass(spot))
 
 
-def ellipse_instead(pattern, least: float = TOLD) -> str:
+def ellipse_instead(pattern, least: float = TOLD, misfit: float = np.inf) -> str:
     """What to say of a pattern in which no circle fits but an ellipse does; else nothing.
 
-    Of an ellipse whose ratio is below `least`, nothing as well.
+    Parameters
+    ----------
+    pattern : (Ky, Kx) float64 array
+        As `recon.disc.checked_pattern` gives it.
+    least : float
+        Ratio below which nothing is said.
+    misfit : float
+        Of a circle, relative to the drop at its rim: the ellipse has to halve it.
     """
-    found = _without_circle(pattern)
-    if found is None or found.ellipse.ratio < least:
+    found = _without_circle(pattern, least, misfit / 2)
+    if found is None:
         return ""
     e = found.ellipse
     return (
@@ -170,27 +181,49 @@ def ellipse_instead(pattern, least: float = TOLD) -> str:
     )
 
 
-def _without_circle(pattern):
-    """The ellipse of a checked pattern, begun from the shape of what is bright; None if none."""
-    best = None
+def _without_circle(pattern, least: float = TOLD, most: float = np.inf):
+    """The ellipse of a checked pattern, begun from the shape of what is bright; None if none.
+
+    Its ratio is `least` at least, its misfit below `most`.
+    """
     try:
-        for area, spot in bright_spots(*smoothed(pattern)):
-            if area < 2 * np.pi:
-                continue
-            centre, radius, stretch = _shape_of(spot)
+        spots = [spot for spot in bright_spots(*smoothed(pattern)) if spot[0] >= 2 * np.pi]
+    except DiscNotFound:
+        return None
+    best, tried = None, []
+    for area, spot in spots:
+        if any(abs(area - other) < 0.15 * other for other in tried) or len(tried) == MOST_SPOTS:
+            continue
+        centre, radius, stretch = _shape_of(spot)
+        if exp(2 * hypot(*stretch)) < (1 + least) / 2:
+            continue
+        tried.append(area)
+        try:
             p, covariance = fit_rim(pattern, centre, radius, stretch=stretch)
             fit = _judged(p, covariance[4:, 4:], pattern.sum())
-            sure = np.sqrt(covariance[2, 2]) < 0.1 * fit.radius and fit.ellipse.ratio > TOLD
-            inside, beside = _levels(pattern, p)
-            rim = inside - beside > max(WEAKEST_STEP * inside, 0) and exp(p[3]) < 0.4 * p[2]
-            # What is at the limit may be anything.
-            if sure and rim and fit.ellipse.ratio < 0.95 * LARGEST:
-                key = fit.ratio_error / (fit.ellipse.ratio - 1)
-                if best is None or key < best[0]:
-                    best = key, fit
-    except (DiscNotFound, Unfitted, np.linalg.LinAlgError):
-        pass
+        except (DiscNotFound, Unfitted, np.linalg.LinAlgError):
+            continue
+        # What is at the limit may be anything.
+        if not least < fit.ellipse.ratio < 0.95 * LARGEST or exp(p[3]) > 0.4 * p[2]:
+            continue
+        misfit = _misfit(pattern, p)
+        sure = np.sqrt(covariance[2, 2]) < 0.1 * fit.radius and misfit < min(most, POOR)
+        if sure and (best is None or misfit < best[0]):
+            best = misfit, fit
     return best and best[1]
+
+
+def _misfit(pattern, p):
+    """Of an elliptical rim, beyond counting noise, relative to the drop; infinite without one."""
+    binning = enough_binning(pattern, p[:2], p[2] * exp(-hypot(*p[4:])))
+    rim = _EllipticalRim(pattern, p, 0.5 * p[2], binning)
+    inside, outside = (float(np.median(level)) for level in rim.levels(rim.fraction(p)))
+    drop, mean = inside - outside, float(rim.counts.mean())
+    if drop <= max(WEAKEST_STEP * inside, 0) or not mean > 0:
+        return np.inf
+    square = float(np.mean((rim.counts - rim.model(p)) ** 2))
+    chance = 4 * np.sqrt((2 + 1 / mean) / rim.counts.size)
+    return float(np.sqrt(max(square - mean * (1 + chance), 0))) / drop
 
 
 def _shape_of(spot):
@@ -202,13 +235,6 @@ def _shape_of(spot):
     angle = 2 * atan2(axes[0, 1], axes[1, 1])
     stretch = half * np.cos(angle), half * np.sin(angle)
     return places.mean(axis=0), (long * short) ** 0.25, stretch
-
-
-def _levels(pattern, p):
-    """Median counts a pixel well inside of an elliptical rim and well outside, not far from it."""
-    r = np.hypot(*_times(p[4:], *offsets(pattern.shape, p[:2]))) / p[2]
-    parts = pattern[r < 0.8], pattern[(r > 1.2) & (r < 1.6)]
-    return tuple(float(np.median(part)) if part.size else 0.0 for part in parts)
 
 
 def fit_rim(pattern, centre, radius: float, rounds: int = ROUNDS, stretch=(0.0, 0.0)):

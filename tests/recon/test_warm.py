@@ -1,5 +1,6 @@
 from recon import kernels, warm
-from recon.kernels.cpu import densify, dpc, events, sideband_exact, sidebands
+from recon.kernels.cpu import dpc, events, sideband_exact, sidebands
+from recon.kernels.cpu.densify import line_by_line, one_by_one
 from recon.kernels.decode import ragged
 from recon.kernels.host import fit, flatness, masking, regrid, search, straighten, subpixel
 from tests.support.fake_gpu import fake_gpu
@@ -11,8 +12,8 @@ def test_every_kernel_of_a_session_is_compiled():
     assert seen == sorted(seen)
     assert seen[-1] == 1
     used = [
-        densify.one_by_one,
-        densify.line_by_line,
+        one_by_one,
+        line_by_line,
         events.highest,
         events.centres,
         sidebands.sum_hard,

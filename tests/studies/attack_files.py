@@ -180,7 +180,7 @@ def frames(seed, high=9):
 
 async def files(folder, port):
     """A dense file that is rewritten under open pages; commands; every format."""
-    path, told = folder / "scan.npy", []
+    path, told, later = folder / "scan.npy", [], []
     np.save(path, frames(0))
     with server(folder, port) as (process, base, log):
         for number in range(7):
@@ -195,7 +195,7 @@ async def files(folder, port):
                 writer.start()
                 told.append((await one.until("while it was open", DENSE, seconds=20))[0])
                 # What is summed then is read again.
-                await one.until("while it was open", seconds=5)
+                later.append((await one.until("while it was open", seconds=5))[0])
                 stop.set()
                 writer.join()
             if not is_alive(base):
@@ -228,6 +228,7 @@ async def files(folder, port):
     ended = [json.loads(line)[2] for line in done.stdout.splitlines()]
     return {
         "pages told": told,
+        "and then": later,
         "alive after 7 rewritings": alive,
         "a new page": whole,
         "tracebacks": traces,
@@ -267,9 +268,16 @@ async def uploads(folder, port):
             told = re.search(r"“s\.h5” was not taken[^\"]*", "".join(p.said for p in pages))
             report["sentence"] = told and told[0]
             report["MB on the disk"] = _taken(temporary)
-            await asyncio.sleep(1)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        begun = time.perf_counter()
+        while _taken(temporary) and time.perf_counter() - begun < 120:
+            await asyncio.sleep(0.2)
+        report["gone after the pages, s"] = round(time.perf_counter() - begun)
+        async with page(base, "demo") as last:
+            await last.send("Upload", does="begin", transfer=2, name="s.h5", size=size)
+            sent = {"transfer": 2, "at": 0, "last": False, "data": text}
+            await last.send("Upload", does="piece", name="s.h5", **sent)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         report["MB left by the killed server"] = _taken(temporary)
     with server(folder, port) as (process, base, _):
         async with page(base, "demo"):

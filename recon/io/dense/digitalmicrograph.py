@@ -58,7 +58,13 @@ def images(path: Path) -> list[dict]:
     UnreadableFile
         If the tags are damaged.
     """
-    from rsciio.digitalmicrograph._api import DigitalMicrographReader
+    try:
+        from rsciio.digitalmicrograph._api import DigitalMicrographReader
+    except ImportError as error:
+        raise UnreadableFile(
+            "DigitalMicrograph's tags are read by RosettaSciIO, which lacks something here "
+            f"({error})"
+        ) from error
 
     try:
         with open(path, "rb") as file:

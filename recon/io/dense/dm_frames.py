@@ -1,12 +1,10 @@
-"""Frames in DigitalMicrograph files (`.dm3`, `.dm4`), through RosettaSciIO.
+"""Frames in DigitalMicrograph files (`.dm3`, `.dm4`): RosettaSciIO parses the tags, we read.
 
-It gives a lazy array, of which slabs are computed when they are read; whatever it raises becomes
-`UnreadableFile`. Which axes are the scan's is told by their units or by tags, else it is asked:
-files of either order exist.
+Which axes are the scan's is told by their units or by tags, else it is asked: files of either order
+exist.
 """
 
-import logging
-import warnings
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +13,13 @@ from recon.errors import UnreadableFile
 from recon.io.dense import digitalmicrograph
 from recon.io.dense.arrays import Array
 from recon.io.dense.axes import Axis
-from recon.io.files.mapped import unharmed
+from recon.io.files.slabs import FileArray
 
 NAME = "DigitalMicrograph"
 SCAN_FIRST, SCAN_LAST = ("y", "x", "ky", "kx"), ("ky", "kx", "y", "x")
+
+TYPES = {1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "b1"}
+"""NumPy's types by the number that the tag `DataType` has for them, of real numbers."""
 
 
 def matches(path: Path) -> bool:
@@ -31,22 +32,11 @@ def matches(path: Path) -> bool:
 
 def read(path: Path, asked=None) -> Array:
     """The largest image of three or four dimensions in the file."""
-    tags = digitalmicrograph.largest(path)
-    try:
-        from rsciio.digitalmicrograph import file_reader
-    except ImportError as error:
-        raise UnreadableFile(
-            f"{NAME} is read through RosettaSciIO, which lacks something here ({error})"
-        ) from error
-    # What it says on standard error is no news to a user, and we say what matters.
-    logging.getLogger("rsciio").setLevel(logging.CRITICAL)
-    with _told(), unharmed(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        signals = [s for s in file_reader(str(path), lazy=True) if np.ndim(s["data"]) in (3, 4)]
-    if not signals:
+    found = [i for i in digitalmicrograph.images(path) if len(digitalmicrograph.shape_of(i)) > 2]
+    if not found:
         raise UnreadableFile("the file holds no frames of a scan, only single images")
-    signal = max(signals, key=lambda s: s["data"].size)
-    stored = _Lazy(signal["data"])
+    tags = max(found, key=lambda image: prod(digitalmicrograph.shape_of(image)))
+    stored = _stored(path, tags)
     shape, notes = digitalmicrograph.scan_shape(tags)
     return Array(
         stored,
@@ -55,53 +45,53 @@ def read(path: Path, asked=None) -> Array:
         digitalmicrograph.said_by(tags, "tags"),
         scan_shape=shape,
         by="a tag of it",
-        axes=_axes(signal, stored.shape, digitalmicrograph.scan_is_first(tags, stored.shape)),
+        axes=_axes(tags, digitalmicrograph.scan_is_first(tags, stored.shape)),
         axes_by="the scan axes' scale",
         either=True,
         notes=notes if len(stored.shape) == 3 else (),
     )
 
 
-class _told:
-    """What RosettaSciIO raises, as `UnreadableFile`."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if kind is None or not issubclass(kind, Exception):
-            return False
-        if issubclass(kind, UnreadableFile | MemoryError):
-            return False
-        said = " ".join(str(error).split()) or kind.__name__
+def _stored(path, tags):
+    """The array of an image, which is read when it is needed."""
+    shape, data = digitalmicrograph.shape_of(tags), tags["ImageData"].get("Data")
+    kind = tags["ImageData"].get("DataType")
+    if kind not in TYPES:
         raise UnreadableFile(
-            f"it looks like {NAME}, but is damaged or of an unknown variety "
-            f"(RosettaSciIO says: {said[:300]})"
-        ) from error
+            f"its images have DigitalMicrograph's type number {str(kind)[:10]}, which is not one "
+            "of real numbers"
+        )
+    places = [data.get(name) for name in ("size", "offset")] if isinstance(data, dict) else []
+    if [type(n) for n in places] != [int, int] or places[0] != prod(shape) or places[1] < 0:
+        raise UnreadableFile(
+            "its tags contradict each other on how large the image is: it is damaged"
+        )
+    dtype = np.dtype(TYPES[kind]).newbyteorder(">" if data.get("endian") == "big" else "<")
+    there = path.stat().st_size - places[1]
+    if there < prod(shape) * dtype.itemsize:
+        raise UnreadableFile(
+            f"{max(there, 0)} of the {prod(shape) * dtype.itemsize} bytes of its frames are there: "
+            "it is cut off or still being written"
+        )
+    return FileArray(path, dtype, shape, places[1])
 
 
-class _Lazy:
-    """A lazy array of which a slice is computed when it is taken."""
-
-    def __init__(self, data):
-        self.data, self.shape, self.dtype = data, tuple(map(int, data.shape)), data.dtype
-
-    def __getitem__(self, index):
-        with _told(), unharmed():
-            part = self.data[index]
-            # Slabs are read by one thread, beside the work on the one before.
-            return part.compute(scheduler="synchronous") if hasattr(part, "compute") else part
-
-
-def _axes(signal, shape, first):
+def _axes(tags, first):
     """Scale and unit of each axis; and names, where the tags tell what they are."""
-    axes = sorted(signal["axes"], key=lambda axis: axis.get("index_in_array", 0))
+    shape = digitalmicrograph.shape_of(tags)
+    told = tags["ImageData"].get("Calibrations")
+    told = told.get("Dimension") if isinstance(told, dict) else None
+    told = list(told.values())[::-1] if isinstance(told, dict) else []
+    if len(told) != len(shape) or not all(isinstance(axis, dict) for axis in told):
+        return ()
     names = [""] * len(shape)
     if first is not None and len(shape) == 4:
         names = SCAN_FIRST if first else SCAN_LAST
-    if len(axes) != len(shape):
-        return ()
-    return tuple(
-        Axis(name, float(axis.get("scale", 1.0)), str(axis.get("units") or ""))
-        for name, axis in zip(names, axes, strict=True)
-    )
+    return tuple(_axis(name, each) for name, each in zip(names, told, strict=True))
+
+
+def _axis(name, told):
+    scale, unit = told.get("Scale"), told.get("Units")
+    # A unit that is left out is an empty list there.
+    scale = float(scale) if isinstance(scale, int | float) else 1.0
+    return Axis(name, scale, unit if isinstance(unit, str) else "")

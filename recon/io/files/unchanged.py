@@ -55,10 +55,8 @@ class Unchanged:
             found = stamp(path)
             if found == known:
                 continue
-            changed = Path(path).name
-            also = "" if changed == self.name else f" ({self.name} is read from it)"
+            which = "the file" if Path(path).name == self.name else f"its file {Path(path).name}"
             what = "was removed" if found is None else "changed"
             raise Changed(
-                f"{changed} {what} while it was open{also}: open the scan again once its file is "
-                "complete."
+                f"{self.name}: {which} {what} while it was open; open it again once it is complete."
             ) from error

@@ -98,7 +98,7 @@ def test_a_device_that_does_not_answer_breaks_no_redraw(monkeypatch):
         raise RuntimeError("the driver is gone")
 
     monkeypatch.setattr(gauge, "memory", silent)
-    monkeypatch.setattr(gauge, "describe", silent)
+    monkeypatch.setattr("recon.device.backend.describe", silent)
     state = Gauge(Placement(Store(100), device)).state()
     assert (state.name, state.line, state.fraction) == ("GPU", "", 0.0)
 

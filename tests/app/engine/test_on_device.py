@@ -255,7 +255,7 @@ def test_half_precision_is_asked_for_on_the_gpu_alone(folder, fake, monkeypatch)
         asked.append((events.device.name, options["half"]))
         raise ValueError("enough")
 
-    monkeypatch.setattr("recon.ssb.gfunction.build_sidebands", build)
+    monkeypatch.setattr("recon.ssb.build.build_sidebands", build)
     for device in (fake.device, CPU):
         engine = Engine(Catalogue(folder), device=device, half=True)
         scan = engine.scan(READING, Region())
@@ -279,7 +279,7 @@ def asked_of_g(monkeypatch):
             raise DeviceFull("There was less room than it seemed.")
         return build_sidebands(events, calibration, pixels, **options)
 
-    monkeypatch.setattr("recon.ssb.gfunction.build_sidebands", build)
+    monkeypatch.setattr("recon.ssb.build.build_sidebands", build)
     return copied, refusals
 
 

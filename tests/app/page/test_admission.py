@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import pytest
 import requests
 from bokeh.document import Document
+from panel.io import server
 
 from app.page import admission
 from app.page import open as session
 from app.page.admission import MOST_WAITING, make_pages_aside
 from app.page.made import is_made
-from app.pipeline.hands import give_way
+from app.pipeline import hands
+from app.server import guard
 from tests.support.servers import served
 
 
@@ -64,6 +66,22 @@ def test_pages_are_made_one_at_a_time_on_a_thread_of_their_own(application, monk
     assert all(is_made(context._document) for context in contexts)
 
 
+@pytest.mark.parametrize("first", ["the limit", "the locks"])
+def test_a_client_is_limited_whatever_else_stands_before_a_page(first, monkeypatch):
+    """The locks of a server with sessions are put there too, before or after."""
+    patterns = list(server.per_app_patterns)
+    monkeypatch.setattr(server, "per_app_patterns", patterns)
+    monkeypatch.setattr(guard.urls, "per_app_patterns", patterns)
+    monkeypatch.setattr(guard.urls, "toplevel_patterns", [])
+    steps = [admission.refuse_crowds, guard.lock_pages]
+    for step in steps if first == "the limit" else steps[::-1]:
+        step()
+    pages = [handler for _, handler, *_ in patterns if issubclass(handler, server.DocHandler)]
+    assert pages
+    assert all(issubclass(page, admission._Limited) for page in pages)
+    assert all(issubclass(page, guard.OwnSession) for page in pages)
+
+
 def test_a_page_that_could_not_be_made_aside_is_left_to_bokeh(application, monkeypatch):
     def open_page():
         raise ValueError("no page today")
@@ -80,20 +98,20 @@ def test_making_a_page_rests_only_while_a_hand_moves(application, monkeypatch, m
 
     def open_page():
         sum(range(200_000))  # takes some time of the processor
-        give_way()
+        hands.give_way()
 
     monkeypatch.setattr(session, "open_page", open_page)
-    monkeypatch.setattr(admission.hands, "count", lambda: moving)
-    monkeypatch.setattr(admission.time, "sleep", rests.append)
+    monkeypatch.setattr(hands.hands, "count", lambda: moving)
+    monkeypatch.setattr(hands.time, "sleep", rests.append)
     asyncio.run(application.on_session_created(SimpleNamespace(_document=Document())))
     assert bool(rests) == bool(moving)
     assert all(rest > 0 for rest in rests)
 
 
 def test_nobody_else_gives_way(monkeypatch):
-    monkeypatch.setattr(admission.hands, "count", lambda: 3)
-    monkeypatch.setattr(admission.time, "sleep", lambda seconds: pytest.fail("it slept"))
-    give_way()
+    monkeypatch.setattr(hands.hands, "count", lambda: 3)
+    monkeypatch.setattr(hands.time, "sleep", lambda seconds: pytest.fail("it slept"))
+    hands.give_way()
 
 
 def test_of_one_client_only_so_many_pages_wait(tmp_path):

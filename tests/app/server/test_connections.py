@@ -17,7 +17,7 @@ import asyncio, json, logging, os, resource, sys
 from tornado.web import Application, RequestHandler
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from app import connections
+from app.server import connections
 from app.server.connections import Door, bound
 
 connections.MOST_DESCRIPTORS = {most}

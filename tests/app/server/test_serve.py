@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE_S
 PULL = """
 import sys
 from bokeh.client import pull_session
-import app.page
+import app.page.page
 import app.features
 
 session = pull_session(url=sys.argv[1])

@@ -67,7 +67,7 @@ HOLD = """
 import sys
 import time
 from bokeh.client import pull_session
-import app.page
+import app.page.page
 import app.views.tools
 import app.features
 

@@ -39,24 +39,47 @@ def test_a_script_sets_what_it_is_said_to_set_and_nothing_else():
     assert part.items == [1]
 
 
+class Taking:
+    """A catalogue, and the one file that arrives there."""
+
+    def begin_upload(self, name, size):
+        self.name, self.content = name, b""
+        return self
+
+    @property
+    def size(self):
+        return len(self.content)
+
+    def write(self, piece):
+        self.content += piece
+
+    def end_upload(self, upload):
+        return upload.name, upload.content
+
+
 @pytest.mark.parametrize("junk", JUNK)
 def test_notices_and_uploads_take_no_junk(junk):
-    taken = []
-    notices, upload = Notices(), Upload(lambda *file: taken.append(file))
+    taken, problems = [], []
+    notices, upload = Notices(), Upload(Taking(), taken.append, problems.append)
     shown = notices.add("A sentence.", offer=("Do", lambda: taken.append("done")))
     for does in ("dismiss", "accept"):
         notices._handle_msg({"does": does, "number": junk})
     assert [item[0] for item in notices.items] == [shown]
-    upload._handle_msg({"does": "begin", "transfer": junk})
-    upload._handle_msg({"does": "begin", "transfer": 3})
-    whole = {"does": "piece", "transfer": 3, "at": 0, "last": True, "name": "a", "data": "QQ=="}
-    for field in ("transfer", "at", "name", "data"):
+    begin = {"does": "begin", "transfer": 3, "name": "a", "size": 1}
+    for field in ("transfer", "name", "size"):
+        if field != "name" or not isinstance(junk, str):
+            upload._handle_msg(begin | {field: junk})
+            assert upload.transfer == 0
+    upload._handle_msg(begin)
+    whole = {"does": "piece", "transfer": 3, "at": 0, "last": True, "data": "QQ=="}
+    for field in ("transfer", "at", "data"):
         if not isinstance(junk, str):
             upload._handle_msg(whole | {field: junk})
     upload._handle_msg(whole | {"data": "Q"})  # no base 64
     assert taken == []
     upload._handle_msg(whole)
     assert taken == [("a", b"A")]
+    assert problems == []
 
 
 @pytest.mark.parametrize("junk", [*JUNK[:2], *JUNK[3:], float("nan"), float("inf"), 1e300, -1e300])

@@ -2,8 +2,6 @@
 
 import json
 import mmap
-import os
-import signal
 import subprocess
 import sys
 from itertools import product
@@ -39,7 +37,7 @@ def test_no_format_shows_mixed_contents_or_ends_the_process(tmp_path):
     ways = ("in_place", "cut", "replaced")
     for write, way in product(DENSE, ways):
         told = ended[write.__name__, way]
-        assert "changed while it was open: open the scan again" in told, (write, way, told)
+        assert "changed while it was open; open it again" in told, (write, way, told)
         assert not told.startswith("first")
     # Events are read whole, into memory or a file of our own.
     assert {ended[pair] for pair in product(EVENTS, ways)} == {"old"}
@@ -67,7 +65,7 @@ def test_a_command_ends_with_a_sentence(tmp_path):
     done = run("-c", STOPPED, "info", "--health", path)
     assert done.returncode == 2, (done.stdout, done.stderr)
     (line,) = done.stderr.strip().splitlines()
-    assert "scan.npy changed while it was open" in line
+    assert "scan.npy: the file changed while it was open" in line
     assert "Traceback" not in done.stdout + done.stderr
     assert {p.name for p in tmp_path.iterdir()} == {"scan.npy"}
 
@@ -75,7 +73,7 @@ def test_a_command_ends_with_a_sentence(tmp_path):
 def test_a_file_that_is_removed_is_told_by_its_name(tmp_path):
     frames = open_frames(npy(tmp_path, 1))
     (tmp_path / "scan.npy").unlink()
-    with pytest.raises(Changed, match=r"^scan\.npy was removed while it was open"):
+    with pytest.raises(Changed, match=r"^scan\.npy: the file was removed while it was open"):
         frames.read(0, 1)
 
 
@@ -91,7 +89,7 @@ def test_events_that_change_while_they_are_read_are_not_taken(tmp_path, monkeypa
         return found
 
     monkeypatch.setattr(csr_npz, "read", and_write)
-    with pytest.raises(Changed, match=r"^scan\.npz changed while it was open"):
+    with pytest.raises(Changed, match=r"^scan\.npz: the file changed while it was open"):
         open_events(path)
 
 
@@ -106,7 +104,7 @@ def test_a_changed_binary_file_of_raw_csr_is_told(tmp_path, monkeypatch):
         return counted(*arguments)
 
     monkeypatch.setattr(libertem_csr, "counted", and_write)
-    with pytest.raises(Changed, match=r"indices\.raw changed .* \(scan\.toml is read from it\)"):
+    with pytest.raises(Changed, match=r"^scan\.toml: its file scan\.indices\.raw changed while"):
         open_events(tmp_path / "scan.toml")
 
 
@@ -162,42 +160,6 @@ def test_what_is_read_is_what_a_map_shows(view, tmp_path):
     cut(path, None)
     with pytest.raises(UnreadableFile, match="shorter"):
         stored[:]
-
-
-LOST = """
-import os, sys
-import numpy as np
-from recon.errors import UnreadableFile
-from recon.io.files.mapped import unharmed
-
-def lost(name):
-    np.ones(1 << 20, np.uint8).tofile(name)
-    mapped = np.memmap(name, np.uint8, "r")
-    os.truncate(name, 1 << 19)
-    return mapped
-
-try:
-    with unharmed():
-        print(lost("one").sum(dtype=int), flush=True)
-except UnreadableFile as error:
-    print(error, flush=True)
-with unharmed():
-    pass
-print(lost("two").sum(dtype=int), flush=True)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's signals")
-def test_pages_that_are_gone_are_survived_where_that_was_asked_for_and_only_there(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", LOST],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.splitlines() == [f"{1 << 19}", "the file became shorter while it was read"]
-    assert done.returncode == -signal.SIGBUS
 
 
 def test_nothing_that_others_can_change_is_mapped(tmp_path, monkeypatch):

@@ -158,7 +158,9 @@ def dm4(folder, data):
     return write_dm(folder / "scan.dm4", image(data.astype("<u2"), (1.0,) * 4, ""))
 
 
-@pytest.mark.parametrize(("write", "module"), [(zspy, "zarr"), (dm4, "rsciio.digitalmicrograph")])
+@pytest.mark.parametrize(
+    ("write", "module"), [(zspy, "zarr"), (dm4, "rsciio.digitalmicrograph._api")]
+)
 def test_a_library_that_is_not_installed_is_named(write, module, tmp_path, monkeypatch):
     path = write(tmp_path, DATA)
     monkeypatch.setitem(sys.modules, module, None)

@@ -115,7 +115,7 @@ def test_a_file_that_grows_while_it_is_read(seeds, name):
             file.write(b"more")
 
     for _ in range(3):
-        attempt(path, progress=grow, **options)
+        assert not attempt(path, progress=grow, **options)
     for side, content in contents.items():
         (path.parent / side).write_bytes(content)
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_emptied_while_it_is_read(seeds, name):
         with open(path, "wb"):
             pass
 
-    attempt(path, progress=empty, **options)
+    assert not attempt(path, progress=empty, **options)
     path.write_bytes(contents[path.name])
 
 
