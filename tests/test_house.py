@@ -1,5 +1,6 @@
 """The house's own rules: what no linter checks."""
 
+import ast
 import importlib.util
 import re
 import subprocess
@@ -117,3 +118,79 @@ def test_files_and_headings_named_in_readme_and_guide_exist(page):
     named = re.findall(r"`((?:app|recon|tests|assets|\.ci)/[\w./-]+)`", text)
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing
+
+
+PACKAGES = {"app", "recon"}
+
+LONGEST = 80
+"""Lines of code of a function, its docstring not counted; a command's options neither."""
+
+MOST_PARAMETERS = 10
+"""What belongs together travels as one NamedTuple or dataclass; a command has its options."""
+
+REDRAW = "G's tables and chi's polynomials of a redraw are not gathered into tuples yet"
+EVERY_RUN = "called for every run of entries: there a tuple of arrays would count references"
+NOT_YET = "its arrays are not gathered into a tuple yet"
+LARGER = {
+    "recon/batch/contrasts.py make": "the recipe's steps, one after the other",
+    "recon/batch/reconstruct.py _reconstruct": "the recipe's steps, one after the other",
+    "recon/counting/count.py count_electrons": "options of a public function, by keyword",
+    "recon/simulate/demo.py simulate_nanotube": "options of a public function, by keyword",
+    "recon/ssb/gfunction.py sidebands_of_planes": "options of a public function, by keyword",
+    "recon/ssb/parallax.py tilt_corrected_planes": "options of a public function, by keyword",
+    "recon/kernels/cpu/sideband_exact.py _add": EVERY_RUN,
+    "recon/kernels/cpu/sideband_exact.py _add_whole": EVERY_RUN,
+    "recon/kernels/cpu/sideband_exact.py _add_part": EVERY_RUN,
+    "recon/kernels/cpu/sideband_exact.py _add_two": EVERY_RUN,
+    "recon/kernels/cpu/sideband_exact.py sum_averaged": REDRAW,
+    "recon/kernels/cpu/sideband_geometry.py _scan_row": EVERY_RUN,
+    "recon/kernels/cpu/sideband_geometry.py find_runs": NOT_YET,
+    "recon/kernels/cpu/sidebands.py sum_hard": REDRAW,
+    "recon/kernels/cuda/sideband_exact.py _sum_averaged": REDRAW,
+    "recon/kernels/cuda/sideband_exact.py sum_averaged": REDRAW,
+    "recon/kernels/cuda/sideband_geometry.py _write": NOT_YET,
+    "recon/kernels/cuda/sideband_geometry.py _fill_runs": NOT_YET,
+    "recon/kernels/cuda/sideband_geometry.py find_runs": NOT_YET,
+    "recon/kernels/cuda/sidebands.py _sum_hard": REDRAW,
+    "recon/kernels/cuda/sidebands.py sum_hard": REDRAW,
+    "recon/kernels/decode/eer.py decode": NOT_YET,
+    "recon/kernels/host/fit.py projections": NOT_YET,
+    "recon/kernels/host/flatness.py flat_sums": NOT_YET,
+    "recon/kernels/host/search.py slope_gains": NOT_YET,
+}
+"""Functions that are longer or take more, each with the reason. It may only become shorter."""
+
+
+def too_large(path):
+    """Functions of a module that are too long or take too much."""
+    name = path.relative_to(ROOT).as_posix()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        command = name.startswith("app/commands/") and not node.name.startswith("_")
+        first, given = node.body[0], node.args
+        documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+        lines = node.end_lineno - (first.lineno if command else node.lineno) + 1
+        if documented:
+            lines -= first.end_lineno - first.lineno + 1
+        taken = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        taken = [one for one in taken if one is not None and one.arg not in ("self", "cls")]
+        if lines > LONGEST or (len(taken) > MOST_PARAMETERS and not command):
+            yield f"{name} {node.name}"
+
+
+def test_functions_are_short_and_take_little():
+    modules = [path for path in tracked("*.py") if PACKAGES & {*path.relative_to(ROOT).parts[:1]}]
+    found = {name for path in modules for name in too_large(path)}
+    assert found - set(LARGER) == set()
+    assert set(LARGER) - found == set(), "these are small by now: strike them off the list"
+
+
+ONE_SIDED = {"densify", "simd", "scratch"}
+"""Frames to events and vectors of the CPU; memory between kernels on a GPU."""
+
+
+def test_kernel_twins_files_have_equal_names():
+    folders = (ROOT / "recon/kernels" / kind for kind in ("cpu", "cuda"))
+    cpu, cuda = ({path.stem for path in folder.glob("*.py")} for folder in folders)
+    assert cpu ^ cuda == ONE_SIDED

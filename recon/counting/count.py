@@ -14,6 +14,7 @@ from recon.counting.correction import COMMON, correction
 from recon.counting.thresholds import Thresholds, estimate_thresholds
 from recon.device.backend import CPU, Device, guarded, on_host
 from recon.kernels import threads
+from recon.kernels.arguments import Camera
 from recon.scan.events import ElectronEvents, Source
 from recon.scan.frames import DenseFrames, of_array
 from recon.scan.growing import Growing
@@ -122,23 +123,22 @@ def count_electrons(
             sample_frames(frames), dark, gain, saturation=saturation, common=common
         )
     limits = correct.limits(thresholds.background, dtype)
-    settings = (
-        limits,
+    if device is not CPU and (method != "maximum" or common != "none"):
+        raise ValueError(
+            "On the GPU, electrons are local maxima without common offsets: choose the device "
+            f"'cpu' for the method {method!r} and the offsets {common!r}."
+        )
+    camera = Camera(
         frames.frame_shape[1],
-        correct.dark,
-        correct.gain,
-        np.array([correct.saturation, correct.level]),
-        np.array([thresholds.background, thresholds.xray]),
-        method == "cluster",
-        np.array(COMMON[common]),
+        device.xp.asarray(limits),
+        device.xp.asarray(correct.dark),
+        device.xp.asarray(correct.gain),
+        correct.saturation,
+        correct.level,
+        float(thresholds.background),
+        float(thresholds.xray),
     )
-    if device is not CPU:
-        if method != "maximum" or common != "none":
-            raise ValueError(
-                "On the GPU, electrons are local maxima without common offsets: choose the device "
-                f"'cpu' for the method {method!r} and the offsets {common!r}."
-            )
-        settings = tuple(device.xp.asarray(s) if np.ndim(s) else s for s in settings)
+    settings = camera, method == "cluster", device.xp.asarray(COMMON[common])
     counts = np.empty(frames.positions, np.int64)
     room, electrons, places = FIRST_ROOM, Growing(np.uint32), Growing(np.uint8)
     for first, slab in frames.slabs(SLAB_BYTES):

@@ -60,7 +60,7 @@ class Probe:
             1 / (n * step * kernels.FINE) for n, step in zip(self.box, self.steps, strict=True)
         ]
         self.cell_area = fine_k[0] * fine_k[1]
-        self.disc = np.array([*fine_k, k0])
+        self.cell = np.array([*fine_k, k0])
 
         half = [ceil(k0 / k + 0.5) for k in fine_k]
         ky, kx = np.meshgrid(
@@ -69,7 +69,7 @@ class Probe:
         inside = coverage(ky, kx, fine_k, k0).astype(np.float32)
         moved = self._moved(aperture(ky, kx), ky, kx)
         apertures = np.stack([moved.real, moved.imag], axis=2).astype(np.float32)
-        self.disc_tables = (_interpolation_taps(), apertures, inside, 1 - inside)
+        self.disc = kernels.Disc(_interpolation_taps(), apertures, inside, 1 - inside)
 
         # The probe comes from a box four times as large, for its rings not to fold over.
         large = [4 * n for n in self.box]
@@ -102,7 +102,7 @@ class Probe:
 
     def affine(self) -> np.ndarray:
         """(2, 3) float64 map of fine cells (fy, fx) to detector pixels (y, x)."""
-        turned = self.calibration.detector_to_scan.T * self.disc[:2]
+        turned = self.calibration.detector_to_scan.T * self.cell[:2]
         return np.column_stack(
             [turned / self.calibration.reciprocal_sampling, self.calibration.centre]
         )

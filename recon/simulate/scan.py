@@ -18,6 +18,7 @@ from recon.kernels import threads
 from recon.kernels.host import simulate as kernels
 from recon.optics import Aberrations
 from recon.scan.events import ElectronEvents, Source
+from recon.scan.growing import Growing
 from recon.simulate.probe import Probe
 
 CHUNK = 64
@@ -228,21 +229,12 @@ def simulate_events(
     """
     phase = np.asarray(phase)
     aberrations = aberrations or Aberrations()
-    halves = round(2 * oversampling)
-    if oversampling < 1 or halves != 2 * oversampling or min(frame_shape) < 1:
-        raise ValueError(
-            f"Oversampling must be a multiple of 1/2 from 1 on, not {oversampling}, and a detector "
-            f"must have pixels, not {frame_shape}."
-        )
-    scan_shape = tuple(scan_shape or (int(n // oversampling) for n in phase.shape))
-    field = [n * oversampling for n in scan_shape]
-    if min(scan_shape) < 1 or any(f > n for f, n in zip(field, phase.shape, strict=True)):
-        raise ValueError(
-            f"A scan of {scan_shape[0]} × {scan_shape[1]} positions does not fit an object of "
-            f"{phase.shape[0]} × {phase.shape[1]} points, {oversampling} to a step."
-        )
+    if min(frame_shape) < 1:
+        raise ValueError(f"A detector must have pixels, not {frame_shape}.")
     if not dose >= 0:
         raise ValueError(f"The dose must not be negative: {dose} e/Å².")
+    scan_shape = _scan_within(phase.shape, scan_shape, oversampling)
+    halves, field = round(2 * oversampling), [n * oversampling for n in scan_shape]
 
     probe = Probe(calibration, aberrations, oversampling)
     transmission = np.exp(1j * phase)
@@ -255,9 +247,9 @@ def simulate_events(
     electrons = dose * calibration.scan_sampling[0] * calibration.scan_sampling[1]
     most = int(1.3 * electrons + 12 * sqrt(electrons)) + 24
     counts = np.zeros(positions, np.int64)
-    detector = (
+    detector = kernels.Detector(
         electrons * probe.cell_area / (pi * calibration.k0**2),
-        probe.disc,
+        probe.cell,
         probe.affine(),
         np.array(frame_shape),
     )
@@ -279,41 +271,42 @@ def simulate_events(
         kernels.exit_waves(transmission, base, corners, probe.probes, np.uint64(seed), first, waves)
         waves = scipy.fft.fft2(waves, overwrite_x=True)
         kernels.draw_electrons(
-            waves,
-            base,
-            corners,
-            np.uint64(seed),
-            first,
-            *probe.disc_tables,
-            *detector,
-            drawn,
-            found,
+            waves, base, corners, np.uint64(seed), first, probe.disc, detector, drawn, found
         )
         new = drawn[np.arange(most) < found[:, None]]
         buffers.put(buffer)
         return new
 
-    pixels = np.empty(int(1.01 * electrons * positions) + most, np.uint32)
-    filled = 0
+    pixels = Growing(np.uint32)
     starts = range(0, positions, CHUNK)
     with closing(in_order(electrons_of, starts, threads())) as chunks:
         for done, new in enumerate(chunks, 1):
-            if filled + new.size > pixels.size:
-                pixels = np.concatenate([pixels, np.empty(pixels.size // 4 + new.size, np.uint32)])
-            pixels[filled : filled + new.size] = new
-            filled += new.size
+            pixels.append(new)
             if progress:
                 progress(done / len(starts))
-    pixels.resize(filled, refcheck=False)
     known = truth(calibration, aberrations, dose=float(dose), seed=int(seed)) | (metadata or {})
     return ElectronEvents(
-        pixels,
+        pixels.taken(),
         np.concatenate([[0], np.cumsum(counts)]),
         scan_shape,
         tuple(frame_shape),
         known,
         Source("simulation", "simulation"),
     )
+
+
+def _scan_within(points, scan_shape, oversampling):
+    """Positions (Sy, Sx) of a scan that lies within an object of so many grid points."""
+    if oversampling < 1 or round(2 * oversampling) != 2 * oversampling:
+        raise ValueError(f"Oversampling must be a multiple of 1/2 from 1 on, not {oversampling}.")
+    scan_shape = tuple(scan_shape or (int(n // oversampling) for n in points))
+    too_large = any(n * oversampling > m for n, m in zip(scan_shape, points, strict=True))
+    if min(scan_shape) < 1 or too_large:
+        raise ValueError(
+            f"A scan of {scan_shape[0]} × {scan_shape[1]} positions does not fit an object of "
+            f"{points[0]} × {points[1]} points, {oversampling} to a step."
+        )
+    return scan_shape
 
 
 def in_order(work, items, threads: int):

@@ -160,7 +160,7 @@ def regrid(
         )
     bases = np.floor(shifts).astype(np.int64)
     shares = np.round((shifts - bases) * 2.0**32).astype(np.uint64)
-    how = columns, begin, bases, shares, width, np.uint64(seed)
+    shift = kernels.Shift(columns, begin, bases, shares, width, np.uint64(seed))
     # Whole rows at a time: their electrons lie together, also in a file.
     at_once = max(1, int(BATCH * rows // max(1, events.electrons)))
     ranges = [
@@ -168,16 +168,16 @@ def regrid(
     ]
     counts = np.zeros(rows * columns, np.int64)
     for first, last in ranges:
-        kernels.count_shared(events.offsets, first, last, *how, counts)
+        kernels.count_shared(events.offsets, first, last, shift, counts)
         tell(0.5 * last / counts.size)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     pixels = room.array(int(offsets[-1]))
     places = None if events.subpixel is None else room.array(int(offsets[-1]), np.uint8)
     for first, last in ranges:
-        kernels.share_electrons(events.pixels, events.offsets, first, last, *how, offsets, pixels)
+        kernels.share_electrons(events.pixels, events.offsets, first, last, shift, offsets, pixels)
         if places is not None:
             kernels.share_electrons(
-                events.subpixel, events.offsets, first, last, *how, offsets, places
+                events.subpixel, events.offsets, first, last, shift, offsets, places
             )
         tell(0.5 + 0.5 * last / counts.size)
 

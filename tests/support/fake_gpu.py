@@ -132,7 +132,7 @@ class FakeGpu:
         if isinstance(value, np.ndarray):
             raise TypeError(f"Unsupported type {type(value)}: it is on the host.")
         if isinstance(value, tuple | list):
-            return type(value)(self.unwrap(part) for part in value)
+            return remade(value, [self.unwrap(part) for part in value])
         if isinstance(value, dict):
             return {name: self.unwrap(part) for name, part in value.items()}
         return value
@@ -140,7 +140,7 @@ class FakeGpu:
     def wrap(self, value, sources=()):
         """Results as device arrays: views share their source's memory."""
         if isinstance(value, tuple | list):
-            return type(value)(self.wrap(part, sources) for part in value)
+            return remade(value, [self.wrap(part, sources) for part in value])
         if isinstance(value, np.generic):
             value = np.asarray(value)
         if type(value) is not np.ndarray:
@@ -259,6 +259,11 @@ def _device_arrays(value):
     if isinstance(value, tuple | list):
         return [array for part in value for array in _device_arrays(part)]
     return []
+
+
+def remade(value, parts):
+    """A tuple or list of other parts; one with names keeps them."""
+    return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
 
 
 def fake_gpu(kernels="cpu", monkeypatch=None, total=1 << 30) -> FakeGpu:

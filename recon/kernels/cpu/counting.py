@@ -10,15 +10,13 @@ number of threads. A part that finds more than a row holds goes on counting, so 
 can try again with longer rows.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
-from llvmlite import ir
-from numba import njit, prange, types
-from numba.extending import intrinsic
+from numba import njit, prange
 
 from recon.kernels import parallel
-
-WIDE = 64
-"""Pixels that are compared at a time."""
+from recon.kernels.wide import WIDE, above, trailing_zeros
 
 BAND = 8
 """Detector rows that are looked at in one go."""
@@ -27,40 +25,24 @@ FINE = 16
 """Parts of a pixel along each axis, to which a centroid is given."""
 
 
-@intrinsic
-def above(typing, raw, limits, start):
-    """Bits of the `WIDE` pixels from `start` on whose raw number is above its limit."""
-    if raw.dtype != limits.dtype:
-        return None
+class Room(NamedTuple):
+    """What a thread counts a frame in.
 
-    def lower(context, builder, sig, values):
-        kind = context.get_data_type(sig.args[0].dtype)
-        wide = ir.VectorType(kind, WIDE)
-        size = context.get_abi_sizeof(kind)
-        loaded = []
-        for of, array in zip(sig.args[:2], values[:2], strict=True):
-            data = context.make_array(of)(context, builder, array).data
-            place = builder.bitcast(builder.gep(data, [values[2]]), wide.as_pointer())
-            loaded.append(builder.load(place, align=size))
-        if isinstance(sig.args[0].dtype, types.Float):
-            above = builder.fcmp_ordered(">", *loaded)
-        elif sig.args[0].dtype.signed:
-            above = builder.icmp_signed(">", *loaded)
-        else:
-            above = builder.icmp_unsigned(">", *loaded)
-        return builder.bitcast(above, ir.IntType(WIDE))
+    Attributes
+    ----------
+    hot, at : (P,) uint32 arrays
+        Pixels above their limits, and the places in `values` of those above the background.
+    values : ((Ky + 2) * (Kx + 2),) float64 array
+        See `_survey`.
+    rows, columns : float64 arrays
+        Common offsets of each row and column; empty if there are none.
+    """
 
-    return types.uint64(raw, limits, types.intp), lower
-
-
-@intrinsic
-def trailing_zeros(typing, word):
-    """Place of the lowest bit that is set in a word other than zero."""
-
-    def lower(context, builder, sig, values):
-        return builder.cttz(values[0], ir.IntType(1)(1))
-
-    return types.uint64(types.uint64), lower
+    hot: Any
+    at: Any
+    values: Any
+    rows: Any
+    columns: Any
 
 
 @njit(cache=True, error_model="numpy")
@@ -112,8 +94,9 @@ def _background(values, number, reach):
 
 
 @njit(cache=True, error_model="numpy")
-def _offsets(frame, width, dark, gain, saturation, level, reach, rows, columns):
+def _offsets(frame, camera, rows, columns):
     """Background of each row, then of each column, where there are any."""
+    width, _, dark, gain, saturation, level, reach, _ = camera
     height = frame.size // width
     none = np.empty(0)
     line = np.empty(max(width, height))
@@ -148,31 +131,17 @@ def _place(y, x, width):
 
 
 @njit(cache=True, error_model="numpy")
-def _survey(
-    frame,
-    hot,
-    candidates,
-    start,
-    width,
-    dark,
-    gain,
-    rows,
-    columns,
-    saturation,
-    level,
-    background,
-    values,
-    at,
-):
+def _survey(frame, hot, start, camera, rows, columns, values, at):
     """Put the values of candidates into `values`, and their places there into `at`; their number.
 
     `hot` counts from `start`, the first pixel of a row.
     `values` is a frame with a margin of one pixel, zero but for the candidates: so that whatever
     is beside a pixel, or beyond the detector's edge, reads as no rival of it.
     """
+    width, _, dark, gain, saturation, level, background, _ = camera
     y, found = start // width, 0
     before = start
-    for index in range(candidates):
+    for index in range(hot.size):
         pixel = before + np.int64(hot[index])
         while pixel >= start + width:
             y += 1
@@ -246,8 +215,8 @@ def _cluster(seed, width, values, stack):
         weights += value
         sum_y += (y - seed_y) * value
         sum_x += (x - seed_x) * value
-        for above in range(place - stride, place + stride + 1, stride):
-            for other in range(above - 1, above + 2):
+        for line in range(place - stride, place + stride + 1, stride):
+            for other in range(line - 1, line + 2):
                 if values[other] > 0:
                     values[other] = -values[other]
                     stack[waiting] = other
@@ -255,37 +224,67 @@ def _cluster(seed, width, values, stack):
     return peak, seed_y - 1 + sum_y / weights, seed_x - 1 + sum_x / weights
 
 
+@njit(cache=True, error_model="numpy")
+def _count_frame(frame, camera, clusters, room, number, pixels, subpixel):
+    """Electrons up to and with this frame's, put behind the `number` that there are."""
+    # Out of the tuples once: each look into them would count a reference.
+    width, _, dark, gain, saturation, level, _, xray = camera
+    hot, at, values, rows, columns = room
+    size, most = frame.size, pixels.size
+    common = rows.size > 0 or columns.size > 0
+    if common:
+        _offsets(frame, camera, rows, columns)
+    # Maxima are judged a band behind, while all that is about them is in the nearest cache.
+    step = size if clusters or common else BAND * width
+    surveyed, judged, cleared = 0, 0, 0
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        if common:
+            candidates = size
+            for pixel in range(size):
+                hot[pixel] = pixel
+        else:
+            candidates = _find(frame[start:stop], camera.limits[start:stop], hot)
+        surveyed += _survey(
+            frame, hot[:candidates], start, camera, rows, columns, values, at[surveyed:]
+        )
+        # Those whose row below has been surveyed.
+        reach = values.size if stop == size else stop // width * (width + 2)
+        while judged < surveyed and at[judged] < reach:
+            place = np.int64(at[judged])
+            judged += 1
+            if clusters:
+                if values[place] < 0:
+                    continue
+                peak, y, x = _cluster(place, width, values, hot)
+            else:
+                if not _is_peak(values, place, width + 2):
+                    continue
+                peak = values[place]
+                if peak < xray:
+                    y, x = _centroid(
+                        frame, place, width, dark, gain, rows, columns, saturation, level, values
+                    )
+            if peak < xray:
+                if number < most:
+                    pixels[number], subpixel[number] = _place(y, x, width)
+                number += 1
+        if stop < size:
+            reach -= width + 2
+        while cleared < judged and at[cleared] < reach:
+            values[at[cleared]] = 0.0
+            cleared += 1
+    return number
+
+
 @parallel
-def count(
-    frames,
-    limits,
-    width,
-    dark,
-    gain,
-    level,
-    levels,
-    clusters,
-    common,
-    counts,
-    found,
-    pixels,
-    subpixel,
-):
+def count(frames, camera, clusters, common, counts, found, pixels, subpixel):
     """Electrons of a slab of frames.
 
     Parameters
     ----------
     frames : (n, P) array
-    limits : (P,) array of the same type
-        A pixel is looked at if its raw number is above its limit.
-    width : int
-        Detector columns.
-    dark, gain : (P,) float32 arrays
-        `gain` is infinite where a pixel is dead.
-    level : (2,) float64 array
-        Raw number from which on a pixel is saturated, and the value that it then counts as.
-    levels : (2,) float64 array
-        Background and x-ray threshold.
+    camera : Camera
     clusters : bool
         Whether connected pixels are one electron, or each local maximum is.
     common : (2,) bool array
@@ -299,84 +298,23 @@ def count(
     subpixel : (parts, most) uint8 array
         Filled with their places in the pixel.
     """
-    parts, most = pixels.shape
-    background, xray = levels[0], levels[1]
-    saturated, top = level[0], level[1]
+    parts = found.size
     for part in prange(parts):
-        size = frames.shape[1]
+        size, width = frames.shape[1], camera.width
         height = size // width
-        hot, at = np.empty(size, np.uint32), np.empty(size, np.uint32)
-        values = np.zeros((height + 2) * (width + 2))
-        rows = np.empty(height if common[0] else 0)
-        columns = np.empty(width if common[1] else 0)
-        # Maxima are judged a band behind, while all that is about them is in the nearest cache.
-        step = size if clusters or common[0] or common[1] else BAND * width
+        room = Room(
+            np.empty(size, np.uint32),
+            np.empty(size, np.uint32),
+            np.zeros((height + 2) * (width + 2)),
+            np.empty(height if common[0] else 0),
+            np.empty(width if common[1] else 0),
+        )
         number = 0
         first, last = part * frames.shape[0] // parts, (part + 1) * frames.shape[0] // parts
         for f in range(first, last):
-            frame = frames[f]
             before = number
-            if common[0] or common[1]:
-                _offsets(frame, width, dark, gain, saturated, top, background, rows, columns)
-            surveyed, judged, cleared = 0, 0, 0
-            for start in range(0, size, step):
-                stop = min(start + step, size)
-                if common[0] or common[1]:
-                    candidates = size
-                    for pixel in range(size):
-                        hot[pixel] = pixel
-                else:
-                    candidates = _find(frame[start:stop], limits[start:stop], hot)
-                surveyed += _survey(
-                    frame,
-                    hot,
-                    candidates,
-                    start,
-                    width,
-                    dark,
-                    gain,
-                    rows,
-                    columns,
-                    saturated,
-                    top,
-                    background,
-                    values,
-                    at[surveyed:],
-                )
-                # Those whose row below has been surveyed.
-                reach = values.size if stop == size else stop // width * (width + 2)
-                while judged < surveyed and at[judged] < reach:
-                    place = np.int64(at[judged])
-                    judged += 1
-                    if clusters:
-                        if values[place] < 0:
-                            continue
-                        peak, y, x = _cluster(place, width, values, hot)
-                    else:
-                        if not _is_peak(values, place, width + 2):
-                            continue
-                        peak = values[place]
-                        if peak < xray:
-                            y, x = _centroid(
-                                frame,
-                                place,
-                                width,
-                                dark,
-                                gain,
-                                rows,
-                                columns,
-                                saturated,
-                                top,
-                                values,
-                            )
-                    if peak < xray:
-                        if number < most:
-                            pixels[part, number], subpixel[part, number] = _place(y, x, width)
-                        number += 1
-                if stop < size:
-                    reach -= width + 2
-                while cleared < judged and at[cleared] < reach:
-                    values[at[cleared]] = 0.0
-                    cleared += 1
+            number = _count_frame(
+                frames[f], camera, clusters, room, number, pixels[part], subpixel[part]
+            )
             counts[f] = number - before
         found[part] = number

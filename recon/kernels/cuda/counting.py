@@ -16,51 +16,47 @@ FINE = 16
 
 
 @cuda.jit(device=True)
-def _value(frames, f, p, dark, gain, saturation, top):
-    if gain[p] == inf:
+def _value(frames, f, p, camera):
+    if camera.gain[p] == inf:
         return 0.0
     raw = float64(frames[f, p])
-    if raw >= saturation:
-        return top
-    return (raw - float64(dark[p])) / float64(gain[p])
+    if raw >= camera.saturation:
+        return camera.level
+    return (raw - float64(camera.dark[p])) / float64(camera.gain[p])
 
 
 @cuda.jit(device=True)
-def _is_peak(frames, f, p, width, dark, gain, saturation, top, background, xray):
+def _is_peak(frames, f, p, camera):
     """Whether a pixel above its limit is the peak of an electron.
 
     Of equal neighbours the first in raster order is.
     """
-    peak = _value(frames, f, p, dark, gain, saturation, top)
-    if not peak > background or peak >= xray:
+    peak = _value(frames, f, p, camera)
+    if not peak > camera.background or peak >= camera.xray:
         return False
+    width = camera.width
     height = frames.shape[1] // width
     y, x = p // width, p % width
     for dy in range(-1, 2):
         for dx in range(-1, 2):
             j, i = y + dy, x + dx
             if (dy != 0 or dx != 0) and j >= 0 and i >= 0 and j < height and i < width:
-                value = _value(frames, f, j * width + i, dark, gain, saturation, top)
+                value = _value(frames, f, j * width + i, camera)
                 if value > peak or (value == peak and (dy < 0 or (dy == 0 and dx < 0))):
                     return False
     return True
 
 
 @cuda.jit
-def _count(frames, limits, width, dark, gain, level, levels, most, counts, pixels, subpixel):
+def _count(frames, camera, most, counts, pixels, subpixel):
     flags = cuda.shared.array(THREADS, int32)
     thread, f = int64(cuda.threadIdx.x), int64(cuda.blockIdx.x)
-    size = frames.shape[1]
-    saturation, top, background, xray = level[0], level[1], levels[0], levels[1]
+    size, width = frames.shape[1], camera.width
     number = int64(0)
     for start in range(0, size, THREADS):
         p = start + thread
         flag = int32(0)
-        if (
-            p < size
-            and frames[f, p] > limits[p]
-            and _is_peak(frames, f, p, width, dark, gain, saturation, top, background, xray)
-        ):
+        if p < size and frames[f, p] > camera.limits[p] and _is_peak(frames, f, p, camera):
             flag = int32(1)
         found = cuda.syncthreads_count(flag)
         if found > 0:
@@ -71,7 +67,7 @@ def _count(frames, limits, width, dark, gain, level, levels, most, counts, pixel
                 for before in range(thread):
                     place += flags[before]
                 if place < most:
-                    weights = _value(frames, f, p, dark, gain, saturation, top)
+                    weights = _value(frames, f, p, camera)
                     sum_y, sum_x = 0.0, 0.0
                     y, x = p // width, p % width
                     for dy in range(-1, 2):
@@ -84,9 +80,7 @@ def _count(frames, limits, width, dark, gain, level, levels, most, counts, pixel
                                 and j < size // width
                                 and i < width
                             ):
-                                value = _value(
-                                    frames, f, j * width + i, dark, gain, saturation, top
-                                )
+                                value = _value(frames, f, j * width + i, camera)
                                 if value > 0:
                                     weights += value
                                     sum_y += dy * value
@@ -102,38 +96,12 @@ def _count(frames, limits, width, dark, gain, level, levels, most, counts, pixel
         counts[f] = number
 
 
-def count(
-    frames,
-    limits,
-    width,
-    dark,
-    gain,
-    level,
-    levels,
-    clusters,
-    common,
-    counts,
-    found,
-    pixels,
-    subpixel,
-):
+def count(frames, camera, clusters, common, counts, found, pixels, subpixel):
     """Electrons of a slab of frames; see `recon.kernels.cpu.counting.count`.
 
     Local maxima alone, without common offsets (`clusters` and `common` must be false), and each
     frame is a part: `found` is filled with what `counts` is.
     """
     if frames.shape[0]:
-        _count[frames.shape[0], THREADS](
-            frames,
-            limits,
-            width,
-            dark,
-            gain,
-            level,
-            levels,
-            pixels.shape[1],
-            counts,
-            pixels,
-            subpixel,
-        )
+        _count[frames.shape[0], THREADS](frames, camera, pixels.shape[1], counts, pixels, subpixel)
         found[:] = counts

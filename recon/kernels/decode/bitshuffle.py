@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
-from recon.kernels.cpu.counting import trailing_zeros
+from recon.kernels.wide import trailing_zeros
 
 HEADER = 12
 """Bytes before the blocks of a chunk."""

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from recon.kernels import parallel
-from recon.kernels.cpu.counting import WIDE, above, trailing_zeros
+from recon.kernels.wide import WIDE, above, trailing_zeros
 
 PIECE = 512
 """Pixels of a frame that one step of `add` takes: their sums stay in the nearest cache."""

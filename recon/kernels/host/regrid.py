@@ -1,5 +1,7 @@
 """Frames moved along their rows by parts of a step: electrons drawn for one of two positions."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit, prange
 
@@ -8,6 +10,29 @@ from recon.kernels.cpu.events import PARTS
 from recon.kernels.host.simulate import mix
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Shift(NamedTuple):
+    """How far each row is moved.
+
+    Attributes
+    ----------
+    columns, begin : int
+        Output rows hold so many positions, from `begin` on.
+    bases : (Sy,) int64 array
+    shares : (Sy,) uint64 array
+        A frame of row i and column j lies at j + `bases`[i] + `shares`[i] / 2³².
+    width : int
+        Positions of a source row.
+    seed : uint64
+    """
+
+    columns: int
+    begin: int
+    bases: Any
+    shares: Any
+    width: int
+    seed: Any
 
 
 @njit(cache=True)
@@ -24,12 +49,12 @@ def _sources(frame, columns, begin, bases, width):
 
 
 @parallel
-def count_shared(offsets, first, last, columns, begin, bases, shares, width, seed, counts):
+def count_shared(offsets, first, last, shift, counts):
     """Electrons of the output frames first..last, into `counts` int64.
 
-    Output rows hold `columns` positions from `begin` on; source rows `width`. A frame of row i and
-    column j lies at j + `bases`[i] + `shares`[i] / 2³²: its electrons go to one of both neighbours.
+    A frame lies between two positions: its electrons go to one of both neighbours.
     """
+    columns, begin, bases, shares, width, seed = shift
     start = mix(np.uint64(seed) + GOLDEN)
     for part in prange(PARTS):
         for frame in range(
@@ -46,10 +71,9 @@ def count_shared(offsets, first, last, columns, begin, bases, shares, width, see
 
 
 @parallel
-def share_electrons(
-    values, offsets, first, last, columns, begin, bases, shares, width, seed, targets, out
-):
+def share_electrons(values, offsets, first, last, shift, targets, out):
     """What `count_shared` counts, of `values` (E,), output frame f from `targets[f]` on."""
+    columns, begin, bases, shares, width, seed = shift
     start = mix(np.uint64(seed) + GOLDEN)
     for part in prange(PARTS):
         for frame in range(

@@ -6,6 +6,7 @@ several chunks to be worked on side by side without waiting for one another.
 """
 
 from math import exp, floor
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -20,6 +21,68 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 _MANTISSA, _UNIT = np.uint64(11), 2.0**-53
+
+
+class Disc(NamedTuple):
+    """The bright-field disc in fine cells.
+
+    Attributes
+    ----------
+    taps : (FINE, TAPS) float32
+        Interpolation weights.
+    apertures : (2, 2, 2, 2 Hy + 1, 2 Hx + 1) float32
+        Real and imaginary part (third axis) of exp(-i chi) at the fine cells around the disc,
+        for the probe moved by odd halves (first two axes).
+    inside, outside : (2 Hy + 1, 2 Hx + 1) float32
+        Parts of each cell's area within and beyond the aperture.
+    """
+
+    taps: Any
+    apertures: Any
+    inside: Any
+    outside: Any
+
+
+class Detector(NamedTuple):
+    """Where on a detector electrons land.
+
+    Attributes
+    ----------
+    scale : float
+        Expected electrons to a unit of intensity.
+    cell : (3,) float64
+        Frequency [1/Å] of a fine cell along (y, x), and k0 [1/Å].
+    affine : (2, 3) float64
+        Detector (y, x) of a fine cell (fy, fx): affine[:, :2] @ f + affine[:, 2].
+    shape : (2,) int64
+        Detector pixels.
+    """
+
+    scale: float
+    cell: Any
+    affine: Any
+    shape: Any
+
+
+class Room(NamedTuple):
+    """What a thread interpolates patterns in.
+
+    Attributes
+    ----------
+    tiled : (TAPS, X) float32
+        Weights, repeated along a row.
+    samples : (2, X) float32
+        One row of samples, each FINE times.
+    lines : (2, Y, 2 Hx + 1) float32
+        Rows that are interpolated along x.
+    fine : (2 Hy + 1, 2 Hx + 1) float32
+        Intensities of fine cells.
+    """
+
+    tiled: Any
+    samples: Any
+    lines: Any
+    fine: Any
 
 
 @njit(cache=True)
@@ -68,10 +131,10 @@ def exit_waves(transmission, mean, halves, probes, seed, first, out):
 
 
 @njit(cache=True, fastmath=True)
-def _fine_intensities(
-    wave, base, jy, jx, taps, tiled, aperture, inside, outside, samples, lines, cells, sums
-):
-    """Fill `cells` with the intensity of the fine cells around the disc, `sums` with its rows'."""
+def _fine_intensities(wave, base, jy, jx, disc, aperture, room, sums):
+    """Fill `room.fine` with the intensity of the cells around the disc, `sums` with its rows'."""
+    taps, inside, outside = disc.taps, disc.inside, disc.outside
+    tiled, samples, lines, cells = room.tiled, room.samples, room.lines, room.fine
     ny, nx = wave.shape
     half_y, half_x = cells.shape[0] // 2, cells.shape[1] // 2
     before = TAPS // 2 - 1
@@ -194,24 +257,28 @@ def _coordinate(index, size, shift):
     return float((index if index < size // 2 else index - size) * FINE + shift)
 
 
+@njit(cache=True)
+def _within(fy, fx, edge, cell, state):
+    """Place (dy, dx) in the fine cell (fy, fx), on its side of the aperture; the new state.
+
+    `edge` is 1 or -1 where it must come to lie within, beyond the aperture; else 0.
+    """
+    dy, dx = 0.0, 0.0
+    for _attempt in range(1000):
+        state += _GOLDEN
+        dy = uniform(state) - 0.5
+        state += _GOLDEN
+        dx = uniform(state) - 0.5
+        if edge == 0:
+            break
+        ky, kx = (fy + dy) * cell[0], (fx + dx) * cell[1]
+        if (ky * ky + kx * kx < cell[2] * cell[2]) == (edge > 0):
+            break
+    return dy, dx, state
+
+
 @njit(cache=True, nogil=True)
-def draw_electrons(
-    waves,
-    mean,
-    halves,
-    seed,
-    first,
-    taps,
-    apertures,
-    inside,
-    outside,
-    scale,
-    disc,
-    affine,
-    shape,
-    out,
-    counts,
-):
+def draw_electrons(waves, mean, halves, seed, first, disc, detector, out, counts):
     """Draw the electrons of each position; `counts[p]` of them are put into `out[p]`.
 
     Parameters
@@ -222,25 +289,15 @@ def draw_electrons(
         T0(R), the part of the transmission that leaves the probe as it is.
     halves : (2, P) int64
         As in `exit_waves`.
-    taps : (FINE, TAPS) float32
-        Interpolation weights.
-    apertures : (2, 2, 2, 2 Hy + 1, 2 Hx + 1) float32
-        Real and imaginary part (third axis) of exp(-i chi) at the fine cells around the disc,
-        for the probe moved by odd halves (first two axes).
-    inside, outside : (2 Hy + 1, 2 Hx + 1) float32
-        Parts of each cell's area within and beyond the aperture.
-    scale : float
-        Expected electrons to a unit of intensity.
-    disc : (3,) float64
-        Frequency [1/Å] of a fine cell along (y, x), and k0 [1/Å].
-    affine : (2, 3) float64
-        Detector (y, x) of a fine cell (fy, fx): affine[:, :2] @ f + affine[:, 2].
-    shape : (2,) int64
-        Detector pixels.
+    disc : Disc
+    detector : Detector
     out : (P, most) uint32
     counts : (P,) int64
     """
     ny, nx = waves.shape[1:]
+    # Out of the tuples once: each look into them would count a reference.
+    taps, apertures, inside, outside = disc
+    scale, cell, affine, shape = detector
     fine_y, fine_x = inside.shape
     half_y, half_x = fine_y // 2, fine_x // 2
     samples = np.empty((2, (fine_x // FINE + TAPS + 2) * FINE), np.float32)
@@ -250,25 +307,12 @@ def draw_electrons(
     lines = np.empty((2, fine_y // FINE + TAPS + 2, fine_x), np.float32)
     fine = np.empty((fine_y, fine_x), np.float32)
     coarse = np.empty((ny, nx), np.float32)
+    room = Room(tiled, samples, lines, fine)
     running = np.empty(fine_y + ny)
     for p in range(waves.shape[0]):
         jy, jx = jitter(seed, first + p)
-        wave = waves[p]
-        _fine_intensities(
-            wave,
-            mean[p],
-            jy,
-            jx,
-            taps,
-            tiled,
-            apertures[halves[0, p] % 2, halves[1, p] % 2],
-            inside,
-            outside,
-            samples,
-            lines,
-            fine,
-            running[:fine_y],
-        )
+        wave, aperture = waves[p], apertures[halves[0, p] % 2, halves[1, p] % 2]
+        _fine_intensities(wave, mean[p], jy, jx, disc, aperture, room, running[:fine_y])
         _coarse_intensities(wave, jy, jx, half_y, half_x, coarse, running[fine_y:])
         for row in range(1, running.size):
             running[row] += running[row - 1]
@@ -282,7 +326,7 @@ def draw_electrons(
             row = min(np.searchsorted(running, target, side="right"), running.size - 1)
             if row > 0:
                 target -= running[row - 1]
-            edge = 0  # 1 or -1: the electron must come to lie within, beyond the aperture
+            edge = 0
             if row < fine_y:
                 column = _pick(fine[row], target)
                 fy, fx = float(row - half_y), float(column - half_x)
@@ -297,17 +341,7 @@ def draw_electrons(
                 row -= fine_y
                 column = _pick(coarse[row], target)
                 fy, fx = _coordinate(row, ny, jy), _coordinate(column, nx, jx)
-            dy, dx = 0.0, 0.0
-            for _attempt in range(1000):
-                state += _GOLDEN
-                dy = uniform(state) - 0.5
-                state += _GOLDEN
-                dx = uniform(state) - 0.5
-                if edge == 0:
-                    break
-                ky, kx = (fy + dy) * disc[0], (fx + dx) * disc[1]
-                if (ky * ky + kx * kx < disc[2] * disc[2]) == (edge > 0):
-                    break
+            dy, dx, state = _within(fy, fx, edge, cell, state)
             y = floor(affine[0, 0] * (fy + dy) + affine[0, 1] * (fx + dx) + affine[0, 2] + 0.5)
             x = floor(affine[1, 0] * (fy + dy) + affine[1, 1] * (fx + dx) + affine[1, 2] + 0.5)
             if 0 <= y < shape[0] and 0 <= x < shape[1] and found < out.shape[1]:

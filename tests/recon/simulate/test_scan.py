@@ -313,7 +313,7 @@ def test_poisson_numbers(mean):
 
 
 def test_interpolation_is_exact_at_samples_and_close_between():
-    taps = Probe(calibration(), Aberrations(), 2).disc_tables[0].astype(float)
+    taps = Probe(calibration(), Aberrations(), 2).disc.taps.astype(float)
     at = np.arange(kernels.TAPS) - kernels.TAPS // 2 + 1
     np.testing.assert_allclose(taps[0], at == 0, atol=1e-6)
     for place in np.linspace(-0.3, 0.3, 13):  # of the box's length

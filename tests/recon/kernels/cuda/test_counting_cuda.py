@@ -14,10 +14,10 @@ from recon.counting.correction import correction
 from recon.counting.count import count_electrons
 from recon.counting.thresholds import Thresholds
 from recon.device.backend import CPU
+from recon.kernels.arguments import Camera
 from recon.kernels.cpu import counting
 from recon.kernels.cuda import counting as cuda_counting
-from tests.support import simulator
-from tests.support.detector import Camera
+from tests.support import detector, simulator
 from tests.support.fake_gpu import fake_gpu
 
 ARGUMENTS = list(inspect.signature(cuda_counting.count).parameters)
@@ -37,18 +37,18 @@ def run(count, parts, raw, camera, room, saturation=None):
         np.zeros((parts, room), np.uint32),
         np.zeros((parts, room), np.uint8),
     ]
-    count(
-        flat,
-        correct.limits(25.0, raw.dtype),
+    limits = correct.limits(25.0, raw.dtype)
+    known = Camera(
         camera.frame_shape[1],
+        limits,
         correct.dark,
         correct.gain,
-        np.array([correct.saturation, correct.level]),
-        np.array([25.0, 400.0]),
-        False,
-        np.zeros(2, bool),
-        *out,
+        correct.saturation,
+        correct.level,
+        background=25.0,
+        xray=400.0,
     )
+    count(flat, known, False, np.zeros(2, bool), *out)
     return out
 
 
@@ -61,7 +61,7 @@ def run(count, parts, raw, camera, room, saturation=None):
 def test_electrons_and_their_places_are_the_cpus(saturation, turns, monkeypatch):
     if config.ENABLE_CUDASIM:
         monkeypatch.setattr(cuda_counting, "THREADS", 32)
-    camera = Camera((11, 13), seed=6)
+    camera = detector.Camera((11, 13), seed=6)
     raw = camera.expose(3, camera.electrons(3, 8), xrays=1)
     theirs = run(cuda_counting.count, 3, raw, camera, 40, saturation)
     # One part a frame, as on the GPU.
@@ -78,7 +78,7 @@ def test_electrons_and_their_places_are_the_cpus(saturation, turns, monkeypatch)
 def test_more_electrons_than_there_is_room_for_are_counted_and_not_written(turns, monkeypatch):
     if config.ENABLE_CUDASIM:
         monkeypatch.setattr(cuda_counting, "THREADS", 32)
-    camera = Camera((9, 10), seed=2)
+    camera = detector.Camera((9, 10), seed=2)
     raw = camera.expose(2, camera.electrons(2, 9))
     counts, found, pixels, _ = run(cuda_counting.count, 2, raw, camera, 2)
     whole = run(counting.count, 2, raw, camera, 90)
@@ -92,7 +92,7 @@ def test_the_twins_have_the_same_parameters():
 
 
 def events_of(device):
-    camera = Camera((11, 13), seed=6)
+    camera = detector.Camera((11, 13), seed=6)
     raw = camera.expose(6, camera.electrons(6, 8))
     return count_electrons(
         raw, (2, 3), camera.dark, camera.gain, Thresholds(25.0), subpixel=True, device=device

@@ -8,6 +8,7 @@ import re
 import pytest
 from numba import cuda, types
 
+from recon.kernels.arguments import Camera
 from recon.kernels.cuda import counting as cuda_counting
 from recon.kernels.cuda import dpc as cuda_dpc
 from recon.kernels.cuda import events as cuda_events
@@ -122,11 +123,16 @@ KERNELS = {
 
 
 electrons = types.uint32[:, ::1], types.uint8[:, ::1]
-levels = real, real, doubles, doubles
+
+
+def camera(raw):
+    return types.NamedTuple((index, raw[::1], real, real, *[double] * 4), Camera)
+
+
 COUNTING = {
     f"count electrons in {raw}": (
         cuda_counting._count,
-        (raw[:, ::1], raw[::1], index, *levels, index, whole, *electrons),
+        (raw[:, ::1], camera(raw), index, whole, *electrons),
     )
     for raw in (types.uint16, types.float32, types.float64)
 }
