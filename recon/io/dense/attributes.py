@@ -4,6 +4,7 @@ Text of any length lies in the global heap, where the HDF5 library (2.0) loops f
 object of a damaged size: such text is read only from a file whose heap has been walked before.
 """
 
+import os
 import struct
 from pathlib import Path
 
