@@ -1,6 +1,5 @@
 """`livestem simulate`: a scan whose truth is known."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -170,12 +169,11 @@ def simulate(
 
 
 def _check_memory(scan, step, dose) -> None:
+    from recon.device.backend import CPU, memory  # what --help would wait for
+
     electrons = dose * scan[0] * scan[1] * step[0] * step[1]
     needed = BYTES_AN_ELECTRON * electrons
-    try:
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on every system
-        return
+    there = memory(CPU).total
     if needed > there:
         raise ValueError(
             f"A scan of {electrons:.2g} electrons needs {needed / 1e9:.3g} GB of memory, and this "

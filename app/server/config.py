@@ -28,6 +28,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from recon.device.backend import CPU, DEVICES, Device, limit_memory
+from recon.device.backend import memory as machine_memory
 from recon.kernels import threads, use_threads
 
 ON, OFF = ("1", "on", "true", "yes"), ("0", "off", "false", "no")
@@ -81,7 +82,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         data=data,
         results=path("LIVESTEM_RESULTS"),
         cache=path("LIVESTEM_CACHE") or user_cache_path("livestem"),
-        memory=int(memory * 1e9) if memory is not None else _physical_memory() // 2,
+        memory=int(memory * 1e9) if memory is not None else machine_memory(CPU).total // 2,
         threads=threads_from(environment),
         device=device,
         gpu_memory=_bytes(gpu_memory),
@@ -151,10 +152,3 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if text not in (*ON, *OFF, ""):
         raise ValueError(f"{name} is either on or off, not “{text}”.")
     return text in ON
-
-
-def _physical_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on every system
-        return 8 << 30

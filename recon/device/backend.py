@@ -8,7 +8,6 @@ imports CuPy. What goes wrong on a device comes out of `guarded` functions as on
 
 import logging
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, wraps
@@ -21,6 +20,7 @@ import numpy as np
 import scipy.fft
 
 from recon.device.failure import DeviceError, amount, brief, in_words
+from recon.device.host_memory import host_memory
 from recon.kernels import cpu, threads
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -224,25 +224,13 @@ def choose(name: str = "auto") -> Device:
 def memory(device: Device) -> Memory:
     """The device's memory, now; of a GPU, no more than the limit of the pool."""
     if device is CPU:
-        return Memory(*_host_memory())
+        return Memory(*host_memory())
     free, total = device.xp.cuda.runtime.memGetInfo()
     pool = device.xp.get_default_memory_pool()
     limit = pool.get_limit() or total
     return Memory(
         min(total, limit), max(0, min(free, limit - pool.total_bytes())), pool.free_bytes()
     )
-
-
-def _host_memory() -> tuple[int, int]:
-    """(total, free) bytes; what the system keeps of files is free, where it says so."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    total, free = (page * os.sysconf(f"SC_{name}_PAGES") for name in ("PHYS", "AVPHYS"))
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            found = re.search(r"^MemAvailable:\s*(\d+) kB", file.read(), re.MULTILINE)
-    except OSError:  # no Linux
-        found = None
-    return total, min(total, 1024 * int(found[1])) if found else free
 
 
 def limit_memory(device: Device, size: int | None) -> None:

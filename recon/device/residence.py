@@ -8,6 +8,7 @@ of their own: while one piece is summed, the next is on its way, and the one aft
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +32,11 @@ COPIERS = 4
 SMALL = 1 << 18
 """Elements that one thread copies sooner than others are woken."""
 
-_copiers = ThreadPoolExecutor(COPIERS, "copy")
+
+@cache
+def _copiers() -> ThreadPoolExecutor:
+    """The threads that fill pinned memory, of all scans of the process."""
+    return ThreadPoolExecutor(COPIERS, "copy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +177,11 @@ def _gather(source, target):
         return
     ends = np.linspace(0, source.size, COPIERS + 1).astype(np.int64)
     ranges = list(pairwise(ends))
-    list(_copiers.map(lambda part: np.copyto(target[slice(*part)], source[slice(*part)]), ranges))
+
+    def copy(part):
+        np.copyto(target[slice(*part)], source[slice(*part)])
+
+    list(_copiers().map(copy, ranges))
 
 
 class _Slot:

@@ -1,15 +1,14 @@
 """Loops over arrays, compiled by Numba; imported only by the algorithms above them."""
 
 import os
-from functools import wraps
+from functools import cache, wraps
 from threading import Lock
-
-# OpenMP's threads spin for a while after each kernel, and take the cores from the transform that
-# follows and from the page. Read when the first kernel starts; an owner's own setting stays.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numba
 from numba import njit
+
+WAITING = "OMP_WAIT_POLICY"
+"""How OpenMP's threads wait for the next kernel, as the environment says it."""
 
 _one_at_a_time = Lock()
 _most: int | None = None
@@ -21,8 +20,27 @@ def use_threads(number: int) -> None:
     _most = max(1, min(int(number), numba.config.NUMBA_NUM_THREADS))
 
 
+@cache
+def start_threads() -> None:
+    """Start the threads of all kernels, once a process: the first kernel does, if nobody did.
+
+    OpenMP's threads would spin for a while after each kernel, and take the cores from the transform
+    that follows and from the page. What they are told is read when they start; the environment is
+    left as it was found, and an owner's own setting counts.
+    """
+    if WAITING in os.environ:
+        numba.get_num_threads()
+        return
+    os.environ[WAITING] = "passive"
+    try:
+        numba.get_num_threads()
+    finally:
+        os.environ.pop(WAITING, None)
+
+
 def threads() -> int:
     """Threads that a kernel takes."""
+    start_threads()
     return _most or numba.get_num_threads()
 
 
@@ -43,6 +61,7 @@ def parallel(function=None, *, fastmath=False):
         if not compiled.overloads:
             # Seconds, in which other sessions' kernels shall run.
             compiled.compile(tuple(compiled.typeof_pyval(argument) for argument in arguments))
+        start_threads()
         if _most is not None:
             # Numba remembers it for each thread that launches.
             numba.set_num_threads(_most)

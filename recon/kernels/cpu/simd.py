@@ -5,6 +5,9 @@ overlap, and leaves a scalar remainder as long as our runs. A `Vector` says what
 adds, subtracts, multiplies with vectors and single-precision scalars, so that the formulas
 written for scalars take it as well; LLVM maps it to AVX-512, AVX2 or NEON as the machine has.
 
+Numba types and compiles operators for the whole process: what is registered here says nothing of
+any but a `Vector`, and leaves the operators of all other types as they are.
+
 Arrays that are loaded from or stored to must reach `LANES` elements beyond the last index used,
 and before the first where a loop starts at a multiple of `LANES`.
 """
@@ -15,13 +18,13 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import (
     intrinsic,
     lower_builtin,
     models,
     overload,
     register_model,
+    type_callable,
 )
 
 LANES = 16
@@ -52,13 +55,14 @@ def _splat(builder, scalar):
 
 
 def _binary(function, instruction):
-    class Template(AbstractTemplate):
-        def generic(self, arguments, keywords):
-            if vector in arguments and all(a in (vector, types.float32) for a in arguments):
-                return signature(vector, *arguments)
-            return None
+    @type_callable(function)
+    def typed(context):
+        def vector_or_none(left, right):
+            pair = left, right
+            return vector if vector in pair and set(pair) <= {vector, types.float32} else None
 
-    infer_global(function)(Template)
+        return vector_or_none
+
     for left, right in (
         (vector, vector),
         (vector, types.float32),

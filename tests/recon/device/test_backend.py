@@ -1,7 +1,6 @@
 """Which device is chosen, and what is said where there is none. CuPy is faked: none is needed."""
 
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numba
@@ -250,20 +249,6 @@ def test_a_guard_within_a_guard_lets_go_of_the_outer_ones_memory(fake):
         outer(array)
     assert fake.live == array.nbytes
     assert caught.value.__context__ is None
-
-
-@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="no Linux")
-def test_what_the_system_keeps_of_files_is_free_memory(monkeypatch):
-    with open("/proc/meminfo", encoding="ascii") as file:
-        known = dict(line.split(":") for line in file)
-    available = 1024 * int(known["MemAvailable"].split()[0])
-    assert backend.memory(backend.CPU).free == pytest.approx(available, rel=0.2)
-
-    def absent(*args, **options):
-        raise OSError
-
-    monkeypatch.setattr("builtins.open", absent)
-    assert 0 < backend.memory(backend.CPU).free <= backend.memory(backend.CPU).total
 
 
 @pytest.mark.parametrize(

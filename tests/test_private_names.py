@@ -1,0 +1,137 @@
+"""Names that libraries keep to themselves and that are used here: where, and that they are there.
+
+A new version of a library may take them away without a word: its upper bound in pyproject.toml is
+raised once these tests pass with it.
+"""
+
+import ast
+import inspect
+import tomllib
+from collections import defaultdict
+from importlib import import_module
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.support.paths import ROOT
+
+PINNED = {
+    ("bokeh.server.session", "_needs_document_lock"): ("app/page/admission.py", "func"),
+    ("bokeh.server.session", "ServerSession._handle_pull"): (
+        "app/page/admission.py",
+        "self message connection",
+    ),
+    ("panel.io.application", "Application._set_session_prefix"): (
+        "app/page/admission.py",
+        "self doc",
+    ),
+    ("panel.auth", "BasicLoginHandler._login_endpoint"): ("app/server/guard.py", None),
+    ("panel.auth", "BasicLoginHandler._login_template"): ("app/server/guard.py", None),
+    ("param", "Parameter._validate"): ("app/state/link.py", "self val"),
+    # Called by the library, and put before its own.
+    ("tornado.web", "RequestHandler._log"): ("app/page/admission.py", "self"),
+    ("panel", "Template._apply_root"): ("app/page/open.py", "self name model tags"),
+    ("panel.custom", "JSComponent._process_property_change"): (
+        "app/views/component.py",
+        "self props",
+    ),
+    ("panel.custom", "JSComponent._handle_msg"): ("app/views/component.py", "self data"),
+    # Public by their names, documented nowhere.
+    ("numba.core.cgutils", "get_or_insert_function"): (
+        "recon/kernels/cpu/simd.py",
+        "module fnty name",
+    ),
+    ("numba.core.dispatcher", "Dispatcher.typeof_pyval"): ("recon/kernels/__init__.py", "self val"),
+    ("numba.core.dispatcher", "Dispatcher.compile"): ("recon/kernels/__init__.py", "self sig"),
+}
+"""(module, name) of a library to the module that uses it, and its parameters."""
+
+UNSEEN = {"_document", "_api"}
+"""Of an instance's own dictionary, and a package's module: tested below."""
+
+BOUNDED = ("panel", "bokeh", "param", "numba", "rosettasciio")
+
+
+def parsed():
+    """Path and syntax tree of every module."""
+    for package in ("app", "recon"):
+        for path in (ROOT / package).rglob("*.py"):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def private(name):
+    """Whether a name is one that its owner keeps to himself."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+def foreign_names():
+    """Private names that are used and that none of our modules defines, with their users."""
+    ours, used = set(), defaultdict(set)
+    for path, tree in parsed():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                ours.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                ours.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                if own and isinstance(node.ctx, ast.Store):
+                    ours.add(node.attr)
+                elif private(node.attr):
+                    used[node.attr].add(path)
+            elif isinstance(node, ast.ImportFrom):
+                names = [alias.name for alias in node.names] + (node.module or "").split(".")
+                for name in filter(private, names):
+                    used[name].add(path)
+    return {name: paths for name, paths in used.items() if name not in ours}
+
+
+def test_no_other_private_name_is_used_and_each_in_one_module():
+    known = {name.rpartition(".")[2]: user for (_, name), (user, _) in PINNED.items()}
+    for name, users in foreign_names().items():
+        assert len(users) == 1, f"{name} is used in {sorted(users)}"
+        if name not in UNSEEN:
+            assert users == {known.get(name)}, f"{name} in {users} is pinned by no test"
+
+
+def test_parts_of_numba_that_it_does_not_document_are_imported_by_one_module():
+    users = set()
+    for path, tree in parsed():
+        for node in ast.walk(tree):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if any(f"{name}.".startswith("numba.core.") for name in names):
+                users.add(path)
+    assert users == {"recon/kernels/cpu/simd.py"}
+
+
+@pytest.mark.parametrize(("module", "name"), PINNED, ids="{}".format)
+def test_a_name_is_there_and_takes_what_we_give(module, name):
+    user, parameters = PINNED[module, name]
+    found = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    if parameters is not None:
+        assert " ".join(inspect.signature(found).parameters) == parameters
+    assert name.rpartition(".")[2] in (ROOT / user).read_text(encoding="utf-8")
+
+
+def test_a_session_of_bokeh_keeps_its_document_where_we_look():
+    from bokeh.document import Document
+    from bokeh.server.contexts import BokehSessionContext
+
+    document = Document()
+    assert BokehSessionContext("session", None, document)._document is document
+
+
+def test_rosettasciios_reader_of_dm_files_is_where_we_look():
+    from rsciio.digitalmicrograph._api import DigitalMicrographReader
+
+    assert callable(DigitalMicrographReader)
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_a_library_whose_private_names_are_used_has_an_upper_bound(name):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (wanted,) = (r for r in map(Requirement, project["dependencies"]) if r.name == name)
+    assert any(bound.operator == "<" for bound in wanted.specifier), wanted
