@@ -1,0 +1,112 @@
+"""The guide's pictures, made by the program itself.
+
+    python -m tests.studies.guide_pictures [--folder assets/guide/pictures] [--page assets/page.png]
+
+Serves the demonstration scan, opens its page in headless Chromium with the aberrations and the
+rotation that each picture is about, waits for the exact image, and keeps what is shown.
+"""
+
+import argparse
+import io
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from recon.simulate.demo import ABERRATIONS, ROTATION_DEG
+from tests.studies.latency import FLAGS
+from tests.support.paths import ROOT
+from tests.support.servers import served
+from tests.support.waiting import PATIENCE_S
+from tests.ui.instrument import Instrument
+
+SIZE = {"width": 1366, "height": 768}
+LARGEST = 145_000
+"""Bytes of a picture with all its colours; a larger one gets a palette of 256."""
+
+NM = 10.0  # ångström
+
+FOCUSED = {
+    "defocus": -ABERRATIONS.C10 / NM,
+    "C12a": ABERRATIONS.C12a / NM,
+    "C12b": ABERRATIONS.C12b / NM,
+    "C21a": ABERRATIONS.C21a / NM,
+    "C21b": ABERRATIONS.C21b / NM,
+    "rotation": ROTATION_DEG,
+}
+
+PAGES = {"defocused": {}, "focused": FOCUSED}
+
+TILES = {
+    "tiles-focused": FOCUSED,
+    "tiles-defocused": FOCUSED | {"defocus": FOCUSED["defocus"] + 8},
+    "tiles-astigmatism": FOCUSED | {"C12a": FOCUSED["C12a"] + 8},
+    "tiles-rotation": FOCUSED | {"rotation": ROTATION_DEG + 30},
+}
+
+
+def picture(browser, address, query, area, before=None):
+    """PNG of the parts of the page that match `area`, at rest."""
+    context = browser.new_context(viewport=SIZE)
+    context.set_default_timeout(1000 * PATIENCE_S)
+    entries = "&".join(f"{name}={value:g}" for name, value in query.items())
+    instrument = Instrument(context.new_page(), f"{address}?{entries}")
+    instrument.exact()
+    if before is not None:
+        before(instrument)
+    boxes = [part.bounding_box() for part in instrument.page.locator(area).all()]
+    left, top = (min(box[side] for box in boxes) for side in "xy")
+    right = max(box["x"] + box["width"] for box in boxes)
+    bottom = max(box["y"] + box["height"] for box in boxes)
+    shot = instrument.page.screenshot(
+        clip={"x": left, "y": top, "width": right - left, "height": bottom - top}
+    )
+    context.close()
+    return shot
+
+
+def focus(instrument):
+    """Have the page focus, and say what it found."""
+    instrument.page.get_by_role("button", name="Focus for me").click()
+    instrument.until(lambda: "flat" in instrument.page.locator(".status .quality").inner_text())
+    instrument.page.locator(".report, .fit-report").first.wait_for()
+    instrument.exact()
+
+
+def keep(shot, path):
+    """Write a screenshot, small enough for a repository."""
+    image = Image.open(io.BytesIO(shot)).convert("RGB")
+    image.save(path, optimize=True)
+    if path.stat().st_size > LARGEST:
+        # Covers all hues: a tile's phase is one, and most of the picture is grey.
+        image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
+    print(f"{path}  {image.width} × {image.height}  {path.stat().st_size / 1e3:.0f} kB")
+
+
+def main():
+    """Make all of them."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, default=ROOT / "assets/guide/pictures")
+    parser.add_argument("--page", type=Path, help="also make the README's picture")
+    given = parser.parse_args()
+    given.folder.mkdir(exist_ok=True)
+    path = shutil.which("chromium")
+    with served() as (_, ready), sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        for name, query in PAGES.items():
+            shot = picture(browser, ready[0], query, "section.tiles, section.main")
+            keep(shot, given.folder / f"{name}.png")
+        for name, query in TILES.items():
+            shot = picture(browser, ready[0], query, "section.tiles")
+            keep(shot, given.folder / f"{name}.png")
+        if given.page:
+            keep(picture(browser, ready[0], {}, "body", focus), given.page)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
