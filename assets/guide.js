@@ -6,7 +6,7 @@ export function render({model}) {
   root.className = "guide"
   root.setAttribute("role", "dialog")
   root.setAttribute("aria-label", "Help")
-  root.innerHTML = `<header><h2></h2><button type="button" class="back">Back</button>
+  root.innerHTML = `<header><h1></h1><button type="button" class="back">Back</button>
     <button type="button" class="contents">Contents</button>
     <button type="button" class="close" title="Close (Esc)" aria-label="Close help">×</button></header>
     <article tabindex="-1"></article>`
@@ -31,7 +31,7 @@ export function render({model}) {
     else part("article").scrollTop = read
   }
   const fill = () => {
-    part("h2").textContent = model.title
+    part("h1").textContent = model.title
     part("article").innerHTML = model.html
     place()
   }

@@ -12,7 +12,7 @@ def test_help_is_read_and_put_away(open_page, width, height):
     page.get_by_role("button", name="Help", exact=True).click()
     guide = page.locator("section.guide")
     guide.get_by_role("link", name="Tiles: right, wrong, and what to do").click()
-    title = guide.locator("header h2")
+    title = guide.locator("header h1")
     instrument.until(lambda: title.inner_text() == "Tiles: right, wrong, and what to do")
     shown = guide.locator("img[alt='Tiles in focus']")
     shown.scroll_into_view_if_needed()
