@@ -63,6 +63,7 @@ export function render({model}) {
     toggle(false)
   }
   button.addEventListener("click", press)
+  button.disabled = false  // whoever was faster would have clicked in vain
   document.addEventListener("keydown", keys, true)
   model.on("opened", fill)
   model.on("remove", () => {
