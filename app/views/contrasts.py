@@ -110,7 +110,7 @@ def changed(contrast: str, result) -> bool:
     return contrast == "denoised" or bool(getattr(result, "weighting", ""))
 
 
-IMAGE, MADE = "Waiting for the first image.", "Being made: it takes a moment at rest."
+IMAGE, MADE = "Waiting for the first image.", "Computing; this takes a moment."
 EMPTY = {
     "focus_curve": MADE,
     "com": IMAGE,
@@ -127,5 +127,5 @@ EMPTY = {
 def waiting(contrast: str, refused: bool) -> str:
     """What to say while there is nothing to draw; `refused` where it could not be made."""
     if refused:
-        return "This could not be made; the notice says why."
+        return "Could not be computed; see the notice."
     return EMPTY.get(contrast, IMAGE)

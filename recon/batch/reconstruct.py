@@ -164,7 +164,7 @@ def reconstruct(
             raise
         failure = str(error)
     results, parameters = _reconstruct(events, choices, CPU, report)
-    parameters["device"]["statement"] = f"{failure} The CPU did it."
+    parameters["device"]["statement"] = f"{failure} Computed on the CPU instead."
     return results, parameters
 
 
