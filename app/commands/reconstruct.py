@@ -8,7 +8,7 @@ import typer
 from app.commands import options
 from app.commands.console import progress
 
-CONTRASTS = "Besides the phase"
+CONTRASTS = "Further results"
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
 

@@ -174,7 +174,7 @@ def left_out(hot, dead) -> str:
     """How many pixels two masks leave out, in a sentence."""
     kinds = _kinds(hot, dead, " and ")
     if not kinds:
-        return "No detector pixel is faulty: none is left out."
+        return "No faulty detector pixels found."
     plural = "s are" if hot.sum() + dead.sum() > 1 else " is"
     return f"{kinds} detector pixel{plural} left out of every sum."
 

@@ -11,12 +11,12 @@ class TreatmentState(param.Parameterized):
     mask_faulty = param.Boolean(
         False,
         label="Leave out faulty pixels",
-        doc="Hot and dead detector pixels take part in no sum.",
+        doc="Leaves hot and dead detector pixels out of every sum.",
     )
     descan = param.Boolean(
         False,
         label="Remove descan",
-        doc="The disc is kept in its place over the scan, electron by electron.",
+        doc="Keeps the disc in place over the scan, electron by electron.",
     )
     round_disc = param.Boolean(
         False,
