@@ -1,6 +1,6 @@
 """The guide's pictures, made by the program itself.
 
-    python -m tests.studies.guide_pictures [--folder assets/guide/pictures] [--page assets/page.png]
+    python -m tests.studies.guide_pictures [NAME ...] [--folder FOLDER] [--page assets/page.png]
 
 Serves the demonstration scan, opens its page in headless Chromium with the aberrations and the
 rotation that each picture is about, waits for the exact image, and keeps what is shown.
@@ -21,8 +21,8 @@ from tests.support.waiting import PATIENCE_S
 from tests.ui.instrument import Instrument
 
 SIZE = {"width": 1366, "height": 768}
-LARGEST = 145_000
-"""Bytes of a picture with all its colours; a larger one gets a palette of 256."""
+LARGEST, LARGEST_PAGE = 145_000, 390_000
+"""Bytes of a picture with all its colours, and of README's; a larger one gets a palette of 256."""
 
 NM = 10.0  # ångström
 
@@ -68,16 +68,15 @@ def picture(browser, address, query, area, before=None):
 def focus(instrument):
     """Have the page focus, and say what it found."""
     instrument.page.get_by_role("button", name="Focus for me").click()
-    instrument.until(lambda: "flat" in instrument.page.locator(".status .quality").inner_text())
-    instrument.page.locator(".report, .fit-report").first.wait_for()
+    instrument.page.locator(".fit-report summary").wait_for()
     instrument.exact()
 
 
-def keep(shot, path):
+def keep(shot, path, largest=LARGEST):
     """Write a screenshot, small enough for a repository."""
     image = Image.open(io.BytesIO(shot)).convert("RGB")
     image.save(path, optimize=True)
-    if path.stat().st_size > LARGEST:
+    if path.stat().st_size > largest:
         # Covers all hues: a tile's phase is one, and most of the picture is grey.
         image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
             path, optimize=True
@@ -90,6 +89,7 @@ def main():
     from playwright.sync_api import sync_playwright
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all, if none is named")
     parser.add_argument("--folder", type=Path, default=ROOT / "assets/guide/pictures")
     parser.add_argument("--page", type=Path, help="also make the README's picture")
     given = parser.parse_args()
@@ -97,14 +97,13 @@ def main():
     path = shutil.which("chromium")
     with served() as (_, ready), sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        for name, query in PAGES.items():
-            shot = picture(browser, ready[0], query, "section.tiles, section.main")
-            keep(shot, given.folder / f"{name}.png")
-        for name, query in TILES.items():
-            shot = picture(browser, ready[0], query, "section.tiles")
-            keep(shot, given.folder / f"{name}.png")
+        for name, query in (PAGES | TILES).items():
+            if not given.names or name in given.names:
+                area = "section.tiles, section.main" if name in PAGES else "section.tiles"
+                shot = picture(browser, ready[0], query, area)
+                keep(shot, given.folder / f"{name}.png")
         if given.page:
-            keep(picture(browser, ready[0], {}, "body", focus), given.page)
+            keep(picture(browser, ready[0], {}, "body", focus), given.page, LARGEST_PAGE)
         browser.close()
 
 
