@@ -11,6 +11,7 @@ import io
 import shutil
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from recon.simulate.demo import ABERRATIONS, ROTATION_DEG
@@ -23,6 +24,9 @@ from tests.ui.instrument import Instrument
 SIZE = {"width": 1366, "height": 768}
 LARGEST, LARGEST_PAGE = 145_000, 390_000
 """Bytes of a picture with all its colours, and of README's; a larger one gets a palette of 256."""
+
+GREY = 24
+"""Difference of a colour's largest and least part up to which a palette of greys will do."""
 
 NM = 10.0  # ångström
 
@@ -72,15 +76,23 @@ def focus(instrument):
     instrument.exact()
 
 
+def palette(image):
+    """64 greys, for images and words, and 192 colours, for the hues of the tiles."""
+    pixels = np.asarray(image).reshape(1, -1, 3)
+    coloured = np.ptp(pixels[0], axis=1) > GREY
+    colours = Image.fromarray(pixels[:, coloured]).quantize(192, Image.Quantize.MAXCOVERAGE)
+    greys = [value for grey in np.linspace(0, 255, 64).round() for value in 3 * [int(grey)]]
+    made = Image.new("P", (1, 1))
+    made.putpalette(greys + colours.getpalette()[: 3 * 192])
+    return made
+
+
 def keep(shot, path, largest=LARGEST):
     """Write a screenshot, small enough for a repository."""
     image = Image.open(io.BytesIO(shot)).convert("RGB")
     image.save(path, optimize=True)
     if path.stat().st_size > largest:
-        # Covers all hues: a tile's phase is one, and most of the picture is grey.
-        image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            path, optimize=True
-        )
+        image.quantize(palette=palette(image), dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}  {image.width} × {image.height}  {path.stat().st_size / 1e3:.0f} kB")
 
 
