@@ -180,17 +180,17 @@
     const seconds = Math.round((Date.now() - lost.since) / 1000)
     const since = seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
     const next = Math.max(0, Math.ceil((lost.next - Date.now()) / 1000))
-    const kept = "All that is set is in the page's link."
+    const kept = "All settings are in the page's link."
     if (lost.how === "refused") {
       part("h1", "The page cannot stay connected")
-      part(".what", "The server hands out the page, but its live connection (a websocket) ends at once: what is shown stands still, and nothing can be set.")
+      part(".what", "The server sends the page, but its live connection (a websocket) closes at once: the picture is frozen and nothing can be changed.")
       part(".help", `A proxy or firewall on the way may not let websockets pass, or the server does not know the name in this address. Ask whoever runs the server. ${kept}`)
       part(".when", "")
     } else {
       part("h1", lost.how === "closed" ? "The connection to the server is lost" : "The server does not answer")
-      part(".what", "What is shown stands still, and nothing can be set. The page comes back by itself, as it is set now, when the server answers.")
+      part(".what", "The picture is frozen and nothing can be changed. The page comes back by itself, with the present settings, when the server answers.")
       part(".help", seconds * 1000 < LONG ? "" :
-        `Check the network or VPN of this computer, or ask whoever runs the server whether it runs. You can leave this page open, or copy the link and open it later. ${kept}`)
+        `Check the network or VPN of this computer, or ask whoever runs the server. You can leave this page open, or copy the link and open it later. ${kept}`)
       part(".when", `No answer for ${since}; ${next ? `next try in ${next} s.` : "trying now …"}`)
     }
     cover.querySelector(".now").textContent = lost.how === "refused" ? "Load again" : "Try now"
@@ -226,7 +226,7 @@
         const words = document.createElement("p")
         words.className = "found"
         words.setAttribute("role", "status")
-        words.textContent = `The connection was lost for ${seconds} s. The page is back with what was set; what was undone or only found is not.`
+        words.textContent = `The connection was lost for ${seconds} s. The page is back with your settings; undo steps and found results are lost.`
         document.querySelector(".notice-area")?.prepend(words)
         setTimeout(() => words.remove(), 12000)
       } else if (lost) {

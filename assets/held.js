@@ -2,7 +2,7 @@
 const BUTTONS = [
   ["scale", "<i>Same </i>scale", "Show both on the held picture's scale of grey or colour"],
   ["swap", "Swap", "Go back to A, and hold B in its place"],
-  ["drop", "Drop", "Let the held picture go"],
+  ["drop", "Drop", "Discard the held picture"],
 ]
 
 export function render({model}) {
@@ -23,7 +23,7 @@ export function render({model}) {
   }
   const show = () => {
     words.classList.toggle("reading", Boolean(model.reading))
-    const said = model.differs ? `B: ${model.differs}` : "B is the same so far: change something."
+    const said = model.differs ? `B: ${model.differs}` : "B is still the same as A: change something."
     words.textContent = model.reading || (model.waiting ? "Waiting for the exact picture …" : said)
     words.title = model.differs ? `Live is B, with ${model.differs}` : ""
     made.scale.setAttribute("aria-pressed", String(model.common))

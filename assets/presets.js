@@ -12,7 +12,7 @@ function element(tag, attributes = {}, ...children) {
 
 export function render({model}) {
   const menu = element("details", {class: "presets"})
-  const summary = element("summary", {text: "Presets", title: "Settings kept under a name"})
+  const summary = element("summary", {text: "Presets", title: "Save settings under a name, and load them"})
   const list = element("ul", {"aria-label": "Presets"})
   const name = element("input", {type: "text", maxlength: "60", placeholder: "Name", "aria-label": "Name of a new preset",
     autocomplete: "off", spellcheck: "false"})
@@ -63,7 +63,7 @@ export function render({model}) {
 
   function show_list() {
     list.replaceChildren(...model.items.map(entry))
-    if (!model.items.length) list.append(element("li", {class: "none", text: "Nothing is kept yet. Give what is set a name."}))
+    if (!model.items.length) list.append(element("li", {class: "none", text: "No presets yet. Enter a name to save these settings."}))
   }
 
   function show_kinds() {

@@ -1,6 +1,6 @@
 // A sheet over the images: cards with a picture, words and buttons; a series can be played.
 const FRAME_MS = 140
-const VERDICTS = {ok: "well", look: "worth a look", bad: "spoils results"}
+const VERDICTS = {ok: "no problem", look: "worth checking", bad: "spoils results"}
 
 function element(tag, className, text) {
   const made = document.createElement(tag)

@@ -16,11 +16,12 @@ def count(
         typer.Option("--output", "-o", metavar="OUT", help="File to write: .h5, .npz or .toml."),
     ],
     dark: Annotated[
-        Path | None, typer.Option(metavar="DARK", help="Frames without beam; their mean is taken.")
+        Path | None,
+        typer.Option(metavar="DARK", help="Dark frames, without beam; their mean is subtracted."),
     ] = None,
     gain: Annotated[
         Path | None,
-        typer.Option(metavar="GAIN", help="Response to equal light; frames are divided by it."),
+        typer.Option(metavar="GAIN", help="Gain reference; frames are divided by it."),
     ] = None,
     scan_shape: Annotated[
         str | None,
@@ -32,7 +33,7 @@ def count(
         typer.Option(
             parser=options.positive,
             metavar="VALUE",
-            help="Above it is signal, in dark-subtracted camera units. [default: fitted]",
+            help="Values above it are signal, in dark-subtracted camera units. [default: fitted]",
         ),
     ] = None,
     xray_threshold: Annotated[
@@ -40,7 +41,7 @@ def count(
         typer.Option(
             parser=options.positive,
             metavar="VALUE",
-            help="From it on is an x-ray, no electron. [default: fitted]",
+            help="Values from here on are x-rays, not electrons. [default: fitted]",
         ),
     ] = None,
     method: Annotated[

@@ -9,7 +9,7 @@ from app.commands import options
 from app.commands.console import progress
 from app.commands.told import sentences
 
-CONTRASTS = "Besides the phase"
+CONTRASTS = "Further results"
 EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
 

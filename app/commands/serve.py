@@ -89,7 +89,7 @@ def serve(
         bool,
         typer.Option(
             "--use-xheaders",
-            help="Believe the headers of a reverse proxy.",
+            help="Trust the headers of a reverse proxy.",
             rich_help_panel=LAB,
         ),
     ] = False,

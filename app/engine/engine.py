@@ -26,7 +26,6 @@ from app.engine.store import Report, Store
 from app.engine.treatment import treated
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
 from recon.batch.geometry import Found
-from recon.batch.treatment import Step
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, amount
 from recon.optics import Aberrations

@@ -81,7 +81,7 @@ class Gauge:
         try:
             self._room = memory(device)
         except Exception:  # a driver that fails is told of by the work that fails with it
-            _log.debug("The device does not say how full it is.", exc_info=True)
+            _log.debug("The device does not report its memory use.", exc_info=True)
             self._room = None
 
     def _state(self, prepared) -> DeviceState:

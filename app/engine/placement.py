@@ -189,8 +189,8 @@ class Placement:
         with self._lock:
             if lost and self.device is not CPU:
                 self.device, self.why_cpu = CPU, str(error)
-                _log.error("The GPU is given up, the CPU goes on: %s", str(error))
-            said = f"{error} Meanwhile the CPU does this."
+                _log.error("The GPU is no longer used; running on the CPU: %s", str(error))
+            said = f"{error} Running on the CPU instead."
             self._moved[key] = _Move(type(error), said, monotonic())
         self.store.forget(kept_under(key, "gpu"))
         return True

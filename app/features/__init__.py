@@ -8,6 +8,7 @@ from app.features.feature import Feature
 from app.features.focus_curve import FocusCurve
 from app.features.focusing import Focusing
 from app.features.health import Checking
+from app.features.help import Help
 from app.features.lattice import LatticeCalibration
 from app.features.orientations import Orientations
 from app.features.recall import Recall
@@ -25,5 +26,6 @@ FEATURES: tuple[Callable[..., Feature], ...] = (
     TileProof,
     FocusCurve,
     NoiseCard,
+    Help,
 )
 """What makes each feature of a page, in the order in which they hear of results."""

@@ -6,7 +6,7 @@ from app.state.ties import Ties
 from app.views.controls import Controls, spec
 from app.views.text import Text
 
-PLAIN = "Off: plain least squares, every frequency as it was measured."
+PLAIN = "Off: plain least squares, each frequency as measured."
 
 NOT_COUNTED = (
     "The frames hold no electrons one by one that could be left out: "
@@ -75,7 +75,7 @@ class NoiseCard(Feature):
         return self.counted.say(" · ".join(words))
 
     def _plain(self, *events) -> None:
-        self.prior.say("Looking at the spectrum …" if self.noise.wiener else PLAIN)
+        self.prior.say("Estimating the spectrum …" if self.noise.wiener else PLAIN)
 
     def roots(self) -> dict:
         """The parts by their names in assets/page.html."""

@@ -59,7 +59,7 @@ class Focusing(Feature):
                 "kind": "button",
                 "half": True,
                 "label": "Through focus…",
-                "doc": "Pictures at many values of defocus: play them, and use one",
+                "doc": "Images at a series of defoci: play them, use one",
             },
             spec(state, "orders"),
             spec(state, "rotation") | {"half": True, "label": "Rotation too"},

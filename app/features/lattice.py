@@ -38,7 +38,7 @@ class Known(param.Parameterized):
         step=1,
         allow_None=True,
         label="Angle between (°)",
-        doc="If it is known, the shear of the scan is found too.",
+        doc="Optional: also gives the shear of the scan.",
     )
     pixel_um = param.Number(
         None,
@@ -46,7 +46,7 @@ class Known(param.Parameterized):
         step=1,
         allow_None=True,
         label="Detector pixel (µm)",
-        doc="If it is known, the camera length is told too.",
+        doc="Optional: also gives the camera length.",
     )
 
 
@@ -86,7 +86,7 @@ class LatticeCalibration(Feature):
                     "name": "camera",
                     "kind": "button",
                     "label": "Check the semi-angle",
-                    "doc": "By where the first peak's sidebands end on the detector",
+                    "doc": "From where the first peak's sidebands end on the detector",
                 },
                 {"name": "use_camera", "kind": "button", "label": "Use this semi-angle"},
             ],
@@ -218,7 +218,7 @@ class LatticeCalibration(Feature):
             hidden = list(RESULTS)
         elif self.on and self._camera is None:
             hidden = ["use_camera"]
-        label = "Leave the lattice" if self.on else "Calibrate on a lattice…"
+        label = "Stop lattice calibration" if self.on else "Calibrate on a lattice…"
         begin = self.controls.specs[0] | {"label": label}
         if begin != self.controls.specs[0]:
             self.controls.specs = [begin, *self.controls.specs[1:]]

@@ -72,7 +72,7 @@ def fit_lattice(peaks, spacings, angle_deg, scan_shape, scan_bin: int = 1) -> Fi
         try:
             shear = distortion_of_lattice(found).shear
         except Unfitted:
-            statement += " That is no certain shear: it is left."
+            statement += " Not significant: no shear is corrected."
     steps, errors = (
         tuple(value / scan_bin for value in pair) for pair in (found.scan_sampling, found.errors)
     )

@@ -47,7 +47,7 @@ class Oriented:
 
 def orientation_job() -> Job:
     """The orientations of what is open now."""
-    return Job(TOPIC, "Judging the orientations", oriented, what="the orientation")
+    return Job(TOPIC, "Comparing the orientations", oriented, what="the orientation")
 
 
 def oriented(context: Context) -> Oriented:
@@ -134,7 +134,7 @@ def sheet_page(oriented: Oriented, key: str | None) -> SheetPage:
     return SheetPage(
         SHEET,
         "Orientations",
-        f"{_signed(oriented.sheet.statement)} A click on a picture takes its orientation; then "
+        f"{_signed(oriented.sheet.statement)} Click a picture to use its orientation, then "
         "focus again.",
         tuple(cards),
     )
@@ -176,7 +176,7 @@ class Orientations(Feature):
         button = {
             "name": "orientations",
             "label": "Orientations…",
-            "doc": "Eight ways of laying the scan on the detector, judged twice: choose one",
+            "doc": "Compare the eight orientations of the scan, by COM and by sidebands",
         }
         page.panels.calibration.add_button("turn", button, self.ask)
         scan = page.experiment.scan

@@ -38,7 +38,9 @@ class Series:
 
     def ask(self) -> None:
         """Have a series made around the present defocus."""
-        self.page.pipeline.aside.perform(Job(TOPIC, "Going through the focus", focus_series))
+        self.page.pipeline.aside.perform(
+            Job(TOPIC, "Computing the through-focus series", focus_series)
+        )
 
     def show(self, series: FocusSeries) -> None:
         """Show what was made."""

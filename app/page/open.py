@@ -48,7 +48,7 @@ def open_page() -> Page | None:
 
 def refusal(sentence: str) -> pn.pane.HTML:
     """A page of one sentence."""
-    words = f"livestem cannot work with its settings. {sentence}"
+    words = f"livestem could not start: {sentence}"
     return pn.pane.HTML(escape(words), styles={"font": "16px/1.5 sans-serif"}, max_width=640)
 
 

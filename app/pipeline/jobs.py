@@ -16,7 +16,7 @@ from app.pipeline.prepared import preparation
 from app.state.request import Request
 from recon.errors import Cancelled
 
-OVERTAKEN = "You changed {} meanwhile: the result is shown, and was not taken over."
+OVERTAKEN = "You changed {} meanwhile: the result is shown but not applied."
 
 
 @dataclass(frozen=True)

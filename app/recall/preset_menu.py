@@ -112,13 +112,13 @@ class Presetting:
         def load():
             preset = self.presets.all().get(name)
             if preset is None:
-                raise PresetError(f"There is no preset “{name}” any more.")
+                raise PresetError(f"The preset “{name}” no longer exists.")
             values, sentences = values_of(self.experiment, preset)
             for sentence in sentences:
                 self._notice(sentence)
             if self.history.set(values, f"preset “{name}”"):
                 return f"“{name}” is loaded."
-            return f"Everything is as in “{name}” already."
+            return f"Already set as in “{name}”."
 
         self._do(load)
 

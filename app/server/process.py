@@ -47,7 +47,7 @@ def build(chosen: Settings) -> Shared:
     limit_memory(device, chosen.gpu_memory)
     if device is CPU and chosen.device == "auto":
         why_cpu = why_not_gpu()
-        logging.getLogger(__name__).warning("The CPU does the work. %s", why_cpu)
+        logging.getLogger(__name__).warning("Running on the CPU. %s", why_cpu)
     remove_leftovers()
     for folder in filter(None, (chosen.results, chosen.cache)):
         atomic.remove_leftovers(folder)

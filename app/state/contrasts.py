@@ -15,7 +15,7 @@ LIVE, EXACT, REST, SCAN = "live", "exact", "rest", "scan"
 """When a contrast is made: with every redraw, so that it follows a hand; with an exact redraw; at
 rest, on threads of its own; once for a scan and its settings."""
 
-IMAGE, MADE = "Waiting for the first image.", "Being made: it takes a moment at rest."
+IMAGE, MADE = "Waiting for the first image.", "Computing; this takes a moment."
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,14 @@ class DetectorState(param.Parameterized):
         softbounds=(0.3, 1),
         step=0.01,
         label="Band limit (of 2 k₀)",
-        doc="Frequencies beyond are left out: near 2 k₀ the sidebands hold little but noise.",
+        doc="Leaves out frequencies beyond: near 2 k₀ the sidebands hold mostly noise.",
     )
     scan_bin = param.Integer(
-        1, bounds=(1, 32), softbounds=(1, 8), label="Scan binning", doc="Scan positions to one."
+        1,
+        bounds=(1, 32),
+        softbounds=(1, 8),
+        label="Scan binning",
+        doc="Scan positions binned into one.",
     )
     detector_top = param.Integer(0, bounds=(0, 100_000), label="Detector rows left out, top")
     detector_bottom = param.Integer(0, bounds=(0, 100_000), label="Detector rows left out, bottom")

@@ -17,7 +17,7 @@ class DpcState(param.Parameterized):
         softbounds=(0, 0.02),
         step=1e-4,
         label="High-pass λ₁ (1/step²)",
-        doc="Damps small spatial frequencies, in cycles for each scan step.",
+        doc="Damps low spatial frequencies, in cycles per scan step.",
     )
     lowpass = param.Number(
         defaults.LOWPASS,
@@ -25,7 +25,7 @@ class DpcState(param.Parameterized):
         softbounds=(0, 500),
         step=1,
         label="Low-pass λ₂ (step²)",
-        doc="Damps large spatial frequencies.",
+        doc="Damps high spatial frequencies.",
     )
     step = param.Number(
         defaults.STEP,

@@ -12,15 +12,15 @@ class FitState(param.Parameterized):
         default=2,
         objects=[1, 2, 3, 5],
         label="To order",
-        doc="Aberrations up to this order are fitted; those that the scan leaves open stay.",
+        doc="Fits aberrations up to this order; those the scan does not determine stay as set.",
     )
     rotation = param.Boolean(
-        False, label="Rotation too", doc="Refine the scan's rotation together with them."
+        False, label="Rotation too", doc="Refines the scan rotation along with them."
     )
     on_opening = param.Boolean(
         False,
         label="Every scan I open",
-        doc="Focus by itself as soon as a scan is there, unless its link says the aberrations.",
+        doc="Focuses each scan as soon as it is open, unless the link sets the aberrations.",
     )
     locked = param.ListSelector(
         default=[],

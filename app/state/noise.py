@@ -30,7 +30,7 @@ class NoiseState(param.Parameterized):
         softbounds=(0.1, 4),
         step=0.05,
         label="Denoising strength (σ)",
-        doc="In units of the counting noise; 1 takes out about what the electrons put in.",
+        doc="In units of the counting noise; 1 removes about as much as the electrons add.",
     )
     upsampling = param.Selector(
         default=1,

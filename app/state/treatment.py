@@ -11,12 +11,12 @@ class TreatmentState(param.Parameterized):
     mask_faulty = param.Boolean(
         False,
         label="Leave out faulty pixels",
-        doc="Hot and dead detector pixels take part in no sum.",
+        doc="Leaves hot and dead detector pixels out of every sum.",
     )
     descan = param.Boolean(
         False,
         label="Remove descan",
-        doc="The disc is kept in its place over the scan, electron by electron.",
+        doc="Keeps the disc in place over the scan, electron by electron.",
     )
     round_disc = param.Boolean(
         False,
@@ -36,7 +36,7 @@ class TreatmentState(param.Parameterized):
         default=1,
         objects=[1, 2, 4, 8, 16],
         label="Places within a pixel",
-        doc="Where the source tells where in its pixel an electron was: a finer detector.",
+        doc="Makes the detector finer, where the file holds electron positions within a pixel.",
     )
     dose_percent = param.Number(
         100.0,
@@ -44,10 +44,10 @@ class TreatmentState(param.Parameterized):
         softbounds=(0.1, 100),
         step=0.1,
         label="Dose (%)",
-        doc="Electrons left out at random: the scan as it would be at a lower dose.",
+        doc="Leaves out electrons at random: the scan as if recorded at a lower dose.",
     )
     dose_draw = param.Integer(
-        0, bounds=(0, 10**6), label="Draw", doc="Another number keeps other electrons."
+        0, bounds=(0, 10**6), label="Draw", doc="A different number draws different electrons."
     )
 
     def value(self, disc=None) -> Treatment:

@@ -51,4 +51,4 @@ def altered(contrast: Contrast, result) -> bool:
 
 def waiting(contrast: Contrast, refused: bool) -> str:
     """What to say while there is nothing to draw; `refused` where it could not be made."""
-    return "This could not be made; the notice says why." if refused else contrast.empty
+    return "Could not be computed; see the notice." if refused else contrast.empty

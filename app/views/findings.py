@@ -14,7 +14,7 @@ EXAGGERATED = 4
 
 CORRECTIONS = {
     "mask_faulty": (
-        ("mask", "Leave out faulty pixels", "Hot and dead pixels take part in no sum"),
+        ("mask", "Leave out faulty pixels", "Leave hot and dead pixels out of every sum"),
         ("unmask", "Use all pixels again", "Take the faulty pixels back into every sum"),
         "They are left out now.",
     ),
@@ -66,15 +66,14 @@ def sheet(checked, treatment) -> SheetPage:
 def verdict(checked) -> str:
     """The report in a few words."""
     number = checked.number
-    return f"{number} thing{'s' if number > 1 else ''} to look at" if number else "All well"
+    return f"{number} finding{'s' if number > 1 else ''}" if number else "No problems found"
 
 
 def _lead(checked) -> str:
     held = "frames" if checked.electrons is None else f"{number(checked.electrons)} electrons"
     of = "{} at {} × {} positions, as they come from the file".format(held, *checked.totals.shape)
-    words = verdict(checked)
-    tail = "" if words == "All well" else ", the worst first; the rest is well"
-    return f"{words}{tail}. Looked at: {of}."
+    tail = ", the worst first; no problems in the rest" if checked.number else ""
+    return f"{verdict(checked)}{tail}. Looked at: {of}."
 
 
 def _card(finding, checked, treatment) -> Card:

@@ -62,7 +62,7 @@ DISPLAY = {
 TURN = {
     "name": "turn",
     "label": "Turn by 180°",
-    "doc": "The centre of mass finds the angle up to half a turn: atoms should be bright",
+    "doc": "The COM leaves the angle open by 180°: atoms should be bright",
 }
 BY_HAND = ("centre_y", "centre_x", "radius")
 
@@ -130,7 +130,7 @@ class Panels:
                     "name": "truth",
                     "kind": "button",
                     "label": "Simulated values",
-                    "doc": "Set the aberrations that this scan was simulated with",
+                    "doc": "Set the aberrations used in the simulation",
                 },
                 {"name": "zero", "kind": "button", "label": "All to zero"},
             ]

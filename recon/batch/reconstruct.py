@@ -107,7 +107,7 @@ def reconstruct(
             raise
         failure = str(error)
     results, said = _reconstruct(events, choices, CPU, report)
-    said["device"]["statement"] = f"{failure} The CPU did it."
+    said["device"]["statement"] = f"{failure} Computed on the CPU instead."
     return results, said
 
 

@@ -127,7 +127,7 @@ def counted_faults(hot: int, dead: int) -> str:
 def _left_out(hot, dead) -> str:
     kinds = _kinds(hot, dead, " and ")
     if not kinds:
-        return "No detector pixel is faulty: none is left out."
+        return "No faulty detector pixels found."
     plural = "s are" if hot.sum() + dead.sum() > 1 else " is"
     return f"{kinds} detector pixel{plural} left out of every sum."
 

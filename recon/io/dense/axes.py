@@ -199,9 +199,7 @@ def scan_first(axes, shape, asked=None, either: bool = False):
     if count != 4:
         return stored, ()
     if shape[:2] == shape[2:]:
-        doubt = (
-            "Nothing in the file says which axes are the scan's: the first two are taken for it."
-        )
+        doubt = "The file does not say which axes are the scan's: the first two are used."
         return stored, (doubt,) if either else ()
     if asked is not None:
         return behind if tuple(asked) == shape[2:] else stored, ()

@@ -276,7 +276,7 @@ def _beside(path):
         with open(beside, "rb") as file:
             content = file.read(LONGEST_HDR)
     except OSError as error:
-        return {}, None, (f"{beside.name} was left alone: {error.strerror}.",)
+        return {}, None, (f"{beside.name} was not used: {error.strerror}.",)
     entries = {}
     # Merlin writes in the code page of its computer; nothing that counts is beyond ASCII.
     for line in content.decode("latin-1").splitlines():

@@ -105,7 +105,7 @@ def _info(path):
     try:
         text = beside.read_bytes().decode("utf-8", "replace")
     except OSError as error:
-        return {}, None, (f"{beside.name} was left alone: {error.strerror}.",)
+        return {}, None, (f"{beside.name} was not used: {error.strerror}.",)
     pairs = (line.partition("=") for line in text.splitlines())
     return {key.strip(): value.strip() for key, mark, value in pairs if mark}, beside, ()
 

@@ -50,7 +50,7 @@ def with_side_file(scan, path):
     try:
         said, shape = _read(beside)
     except (UnreadableFile, OSError) as error:
-        doubt = f"{beside.name} beside the scan was left alone: {str(error).rstrip('.')}."
+        doubt = f"{beside.name} beside the scan was not used: {str(error).rstrip('.')}."
         return _changed(scan, scan.metadata, (doubt,))
     doubts = []
     if shape and not _same_scan(shape, scan):

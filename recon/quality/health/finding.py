@@ -61,11 +61,11 @@ class HealthReport:
 
     @property
     def summary(self) -> str:
-        """One line: all well, or how many things want a look."""
+        """One line: no problems, or the number of findings."""
         number = sum(finding.verdict != "ok" for finding in self.findings)
         if not number:
-            return "All well."
-        return f"{number} thing{'s' if number > 1 else ''} to look at."
+            return "No problems found."
+        return f"{number} finding{'s' if number > 1 else ''}."
 
     def numbers(self) -> dict:
         """Everything but the pictures, for JSON; None for a number that the scan does not tell."""

@@ -228,7 +228,7 @@ def test_frames_are_reconstructed_on_the_command_line(folder, tmp_path, capsys):
 def test_health_of_frames_is_told_on_the_command_line(folder, capsys):
     assert run("info", folder / "scan.npy", "--health", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["summary"] == "All well."
+    assert found["summary"] == "No problems found."
     assert {f["name"] for f in found["findings"]} >= {"hot pixels", "beam current", "descan"}
 
 

@@ -34,7 +34,7 @@ one, which takes minutes."""
 READING = Reading("scan.npz")
 GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
 FULL = "The GPU's memory is full"
-INSTEAD = "Meanwhile the CPU does this."
+INSTEAD = "Running on the CPU instead."
 
 
 @pytest.fixture(scope="module")

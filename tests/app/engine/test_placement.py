@@ -92,7 +92,7 @@ def test_what_never_fits_the_cpu_does_and_says_so_with_numbers(placed, fake):
     np.testing.assert_array_equal(placed.get(KEY, ones), 2)
     (said,) = placed.statements("scan")
     assert "800 bytes more were wanted" in said
-    assert said.endswith("Meanwhile the CPU does this.")
+    assert said.endswith("Running on the CPU instead.")
     assert placed.statements("another") == ()
     assert placed.device is fake.device
     assert fake.live == 0

@@ -118,7 +118,7 @@ def test_a_scan_without_faults_says_that_none_is_left_out(engine):
     assert scan.steps[0].short == "none found"
     request = Request(reading, geometry=GEOMETRY)
     said = summary("clean", request, scan, engine.find(scan, GEOMETRY), {})
-    assert said.corrected == ("No detector pixel is faulty: none is left out.",)
+    assert said.corrected == ("No faulty detector pixels found.",)
     assert said.corrections == {"mask_faulty": "none found"}
     assert not said.places
 

@@ -362,7 +362,7 @@ def test_the_label_stands_beside_the_picture():
     assert slot.view.bar.title == "rad, Wiener"
     slot.take("frc", None)
     state.slot_main = "frc"
-    assert "could not be made" in slot.empty.text
+    assert "Could not be computed" in slot.empty.text
     slot.close()
 
 

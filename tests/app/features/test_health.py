@@ -58,7 +58,7 @@ def drawn(address):
 def test_the_worst_comes_first_and_the_rest_in_its_order():
     assert list(cards()) == ["hot pixels", "beam current", "layout", "flyback"]
     lead = findings.sheet(CHECKED, Treatment()).lead
-    assert lead.startswith("2 things to look at")
+    assert lead.startswith("2 findings")
     assert "12 × 8 positions" in lead
 
 
@@ -178,7 +178,7 @@ def test_what_is_known_of_a_scan_stands_beside_the_check(instrument):
     instrument.pipeline.publish("current", said.replace("4 %", "4.0 %"))
     assert len(instrument.notices.items) == 1
     instrument.pipeline.publish("health", CHECKED)
-    assert checking.controls.values["verdict"] == "2 things to look at"
+    assert checking.controls.values["verdict"] == "2 findings"
     assert Faults(Reading("demo"), 1, 0).words == "1 hot pixel"
     assert Faults(Reading("demo"), 1, 2).words == "1 hot and 2 dead pixels"
 

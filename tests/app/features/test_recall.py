@@ -235,13 +235,13 @@ def test_a_preset_is_saved_loaded_as_one_step_and_deleted(instrument, recall, tm
     assert (focus.defocus, focus.C30, focus.C12a, menu.refused) == (12, 0, 3, False)
     assert recall.tools.undo == "preset “mine”"
     menu._handle_msg({"does": "load", "name": "mine"})
-    assert menu.said == "Everything is as in “mine” already."
+    assert menu.said == "Already set as in “mine”."
     press(recall, "undo")
     assert (focus.defocus, focus.C30, focus.C12a) == (1, 2, 3)
     menu._handle_msg({"does": "delete", "name": "mine"})
     assert menu.items == []
     menu._handle_msg({"does": "load", "name": "mine"})
-    assert menu.said == "There is no preset “mine” any more."
+    assert menu.said == "The preset “mine” no longer exists."
 
 
 def test_what_a_preset_cannot_set_becomes_a_notice(instrument, recall, tmp_path):

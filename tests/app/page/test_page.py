@@ -294,4 +294,4 @@ def test_a_server_that_cannot_work_says_why_on_its_page(monkeypatch):
     monkeypatch.setattr("app.page.open.shared", shared)
     monkeypatch.setattr(pn.pane.HTML, "servable", lambda pane, title: shown.append(pane.object))
     assert open_page() is None
-    assert shown == ["livestem cannot work with its settings. No GPU: &lt;none&gt;."]
+    assert shown == ["livestem could not start: No GPU: &lt;none&gt;."]

@@ -38,9 +38,7 @@ def test_without_a_gpu_the_cpu_is_taken_and_the_log_says_why_once(tmp_path, no_g
         placed = parts.engine.placed
         assert (placed.device, placed.strict) == (CPU, False)
         assert placed.why_cpu == "No GPU: none is here."
-        assert [r.message for r in caplog.records] == [
-            "The CPU does the work. No GPU: none is here."
-        ]
+        assert [r.message for r in caplog.records] == ["Running on the CPU. No GPU: none is here."]
     finally:
         parts.close()
 

@@ -120,7 +120,7 @@ def test_a_side_file_that_cannot_be_read_is_a_doubt_and_no_error(tmp_path):
     path = scan(tmp_path / "a.h5")
     (tmp_path / "a.dm4").write_bytes(b"no image" * 10)
     (note,) = open_events(path).source.notes
-    assert note == "a.dm4 beside the scan was left alone: it is no DigitalMicrograph file."
+    assert note == "a.dm4 beside the scan was not used: it is no DigitalMicrograph file."
     write_dm(tmp_path / "a.dm4")
     assert "it holds no image" in open_events(path).source.notes[0]
 

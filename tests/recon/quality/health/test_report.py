@@ -26,13 +26,13 @@ def clean():
 def test_nothing_is_found_on_a_clean_scan(seed, electrons):
     report = health(scan(electrons=electrons, seed=seed))
     assert [f.name for f in report.findings if f.verdict != "ok"] == []
-    assert report.summary == "All well."
+    assert report.summary == "No problems found."
     assert not report.hot.any()
     assert not report.dead.any()
 
 
 def test_nothing_is_found_where_a_specimen_changes_the_patterns():
-    assert health(weak_events()).summary == "All well."
+    assert health(weak_events()).summary == "No problems found."
 
 
 def test_hot_pixels_are_found_in_the_dark_and_in_the_disc():
@@ -178,7 +178,7 @@ def test_info_tells_the_findings_in_words_and_in_numbers(tmp_path, capsys):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (8, 8)])
 def test_a_scan_without_electrons_is_not_well_and_one_too_small_says_so(shape):
     found = health(from_frames([[]] * (shape[0] * shape[1]), shape, (16, 16)))
-    assert found.summary == "1 thing to look at."
+    assert found.summary == "1 finding."
     assert found["dose"].verdict == "bad"
     assert "No electron" in found["dose"].meaning
     json.dumps(found.numbers(), allow_nan=False)
