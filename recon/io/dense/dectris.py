@@ -99,7 +99,9 @@ def read(path: Path, asked=None) -> Array:
                 f"The master file speaks of {promised} frames, there are {frames.shape[0]}."
             )
     if mask is not None and mask.shape == frames.shape[1:] and mask.any():
-        notes.append(f"{int(mask.sum())} pixels are left out, as the detector's pixel_mask says.")
+        marked = int(mask.sum())
+        out = "1 pixel is" if marked == 1 else f"{marked} pixels are"
+        notes.append(f"{out} left out, as the detector's pixel_mask says.")
     elif mask is not None and mask.shape != frames.shape[1:]:
         notes.append("The detector's pixel_mask has another size than the frames: it is not used.")
         mask = None

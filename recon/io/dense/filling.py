@@ -101,9 +101,11 @@ def arranged(frames: int, asked=None, stated=None, by: str = "the file"):
         raise ScanUnknown(
             f"{frames} frames do not fill a scan of {scan}: is it {_offered(shapes)}?", shapes
         )
-    shapes = [(height, frames // height), (height, width)] if frames > size else []
-    shapes = [s for s in shapes if s[0] * s[1] <= frames] or candidates(frames)
-    shapes = list(dict.fromkeys(shapes))
+    if frames > size:
+        longer = [(height, frames // height)] if frames % height == 0 else []
+        shapes = list(dict.fromkeys([*longer, (frames // width, width), (height, width)]))
+    else:
+        shapes = candidates(frames)
     raise ScanUnknown(
         f"the file holds {frames} frames, {by} speaks of {scan}: is it {_offered(shapes)}? "
         "Give the scan shape as (rows, columns).",
