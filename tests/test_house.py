@@ -132,8 +132,6 @@ REDRAW = "G's tables and chi's polynomials of a redraw are not gathered into tup
 EVERY_RUN = "called for every run of entries: there a tuple of arrays would count references"
 NOT_YET = "its arrays are not gathered into a tuple yet"
 LARGER = {
-    "recon/batch/contrasts.py make": "the recipe's steps, one after the other",
-    "recon/batch/reconstruct.py _reconstruct": "the recipe's steps, one after the other",
     "recon/counting/count.py count_electrons": "options of a public function, by keyword",
     "recon/simulate/demo.py simulate_nanotube": "options of a public function, by keyword",
     "recon/ssb/gfunction.py sidebands_of_planes": "options of a public function, by keyword",
