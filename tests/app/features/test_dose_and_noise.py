@@ -33,16 +33,6 @@ from tests.support.sessions import Session
 EVENTS = weak_events(metadata=truth(CALIBRATION, ABERRATIONS))
 SHARE, DRAW = 0.25, 7
 
-FACTS = {
-    **dict.fromkeys(("dataset", "title", "format"), "demo"),
-    **dict.fromkeys(("scan_shape", "full_scan_shape", "frame_shape"), (4, 4)),
-    "flyback": "none",
-    "frames_per_position": 1,
-    "electrons": 50_000_000,
-    "dose": 2000.0,
-}
-LOWER = {"electrons": 5_000_000, "dose": 200.0, "dose_share": 0.1}
-
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):

@@ -12,6 +12,16 @@ from app.state.experiment import Experiment
 from app.views.frame import Link
 from app.views.slot import Slot
 
+FACTS = {
+    **dict.fromkeys(("dataset", "title", "format"), "demo"),
+    **dict.fromkeys(("scan_shape", "full_scan_shape", "frame_shape"), (4, 4)),
+    "flyback": "none",
+    "frames_per_position": 1,
+    "electrons": 50_000_000,
+    "dose": 2000.0,
+}
+LOWER = {"electrons": 5_000_000, "dose": 200.0, "dose_share": 0.1}
+
 
 def test_the_label_stands_beside_the_picture():
     state = Experiment().display
