@@ -194,7 +194,7 @@ def test_a_reader_can_be_stopped_and_a_file_that_changes_is_missed(toy):
     reader(lambda path: np.full((2, 3, 4, 5), 1000, np.uint16))
     scan = recon.open_scan(toy[0])
     toy[0].write_bytes(b"TOY1 anew")
-    with pytest.raises(Changed, match=r"mine\.toy changed while it was open"):
+    with pytest.raises(Changed, match=r"mine\.toy: the file changed while it was open"):
         recon.pacbed(scan)
 
 

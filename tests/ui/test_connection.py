@@ -9,6 +9,8 @@ from tests.support.servers import served
 from tests.ui.conftest import Instrument
 from tests.ui.tcp_proxy import Wire
 
+playwright = pytest.importorskip("playwright.sync_api")
+
 
 class Line:
     """A server of its own, and the wire that leads to it."""
@@ -39,8 +41,10 @@ class Caller:
     @property
     def says(self):
         """What stands over everything; empty while nothing does."""
-        cover = self.page.locator(".lost")
-        return cover.inner_text() if cover.count() else ""
+        try:
+            return "".join(self.page.locator(".lost").all_inner_texts())
+        except playwright.Error:  # the page is being loaded anew
+            return ""
 
     def lost(self):
         self.instrument.until(lambda: self.says)

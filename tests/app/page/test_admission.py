@@ -19,6 +19,12 @@ from app.server import guard
 from tests.support.servers import served
 
 
+def run(awaited):
+    """Run a coroutine, whatever loop the browser of other tests has left on this thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, awaited).result()
+
+
 class FakeApplication:
     """Where Bokeh would call before it makes a document."""
 
@@ -59,7 +65,7 @@ def test_pages_are_made_one_at_a_time_on_a_thread_of_their_own(application, monk
     async def come():
         await asyncio.gather(*map(application.on_session_created, contexts))
 
-    asyncio.run(come())
+    run(come())
     assert application.heard == contexts
     assert len(threads) == most == 1
     assert threading.current_thread() not in threads
@@ -88,7 +94,7 @@ def test_a_page_that_could_not_be_made_aside_is_left_to_bokeh(application, monke
 
     monkeypatch.setattr(session, "open_page", open_page)
     context = SimpleNamespace(_document=Document())
-    asyncio.run(application.on_session_created(context))
+    run(application.on_session_created(context))
     assert not is_made(context._document)
 
 
@@ -103,7 +109,7 @@ def test_making_a_page_rests_only_while_a_hand_moves(application, monkeypatch, m
     monkeypatch.setattr(session, "open_page", open_page)
     monkeypatch.setattr(hands.hands, "count", lambda: moving)
     monkeypatch.setattr(hands.time, "sleep", rests.append)
-    asyncio.run(application.on_session_created(SimpleNamespace(_document=Document())))
+    run(application.on_session_created(SimpleNamespace(_document=Document())))
     assert bool(rests) == bool(moving)
     assert all(rest > 0 for rest in rests)
 

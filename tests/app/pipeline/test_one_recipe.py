@@ -127,7 +127,7 @@ def saved_by_the_page(path, service, settings):
     session.until(lambda: session.all("phase") or session.all("error"))
     assert session.all("error") == []
     session.until(lambda: session.pipeline.prepared.request.geometry.missing() == ())
-    found = contents(BytesIO(session.pipeline.export("hdf5").data))
+    found = contents(BytesIO(session.pipeline.to_save("hdf5")().data))
     session.pipeline.close()
     engine.close()
     return found

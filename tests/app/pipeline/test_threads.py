@@ -85,9 +85,9 @@ def test_the_state_and_what_follows_it_belong_to_the_sessions_thread(session, mo
     session.experiment.detector.bright_field_pixels = 10  # another G in its place
     session.until(lambda: session.pipeline.prepared not in (None, session.engine.left[0]))
     session.until(lambda: session.all("error"))
+    session.until(lambda: len(session.engine.left) >= 2)
 
     assert session.engine.left == [None] * len(session.engine.left)
-    assert len(session.engine.left) >= 2
     assert {"request", "topics", "made", "Pipeline.prepared", "Extras._asked"} <= threads.keys()
     assert {what for what, seen in threads.items() if seen != {here}} == set()
 
