@@ -73,9 +73,13 @@ def complaint(log):
     return rest if f'File "{ROOT}' in rest else ""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, or the one that Playwright brought."""
+    """Debian's Chromium, or the one that Playwright brought.
+
+    Closed with each file: Playwright leaves its event loop running on this thread meanwhile, on
+    which no other test could run one.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     path = os.environ.get("LIVESTEM_CHROMIUM") or shutil.which("chromium")
     with playwright.sync_playwright() as driver:
