@@ -23,6 +23,12 @@ def length(angstrom: float) -> str:
     return f"{angstrom:.3g} Å"
 
 
+def clip(text, longest: int = 60) -> str:
+    """A text that others gave, cut off where it is too long to be shown."""
+    text = str(text)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def sentence(error: BaseException) -> str:
     """An error in one sentence for the user; what nobody expected goes to the log too."""
     if isinstance(error, MemoryError):

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from app.engine.jail import Outside, check_contents, resolve_inside
 from app.engine.uploads import Refused, Upload, Uploads, short_name
+from app.words import clip
 from recon import readers
 
 DEMO = "demo"
@@ -91,7 +92,7 @@ class Catalogue:
 
     def _inside(self, name: str) -> tuple[Path, Path]:
         """The file of that name, and the folder that it lies in."""
-        refusal = ValueError(f"“{_clip(name)}” is not among the scans that this server offers.")
+        refusal = ValueError(f"“{clip(name)}” is not among the scans that this server offers.")
         first, _, rest = name.partition("/")
         if first == UPLOAD and self.uploads.folder is not None:
             base, name = self.uploads.folder, rest
@@ -130,7 +131,7 @@ class Catalogue:
         short = short_name(filename)
         if not short or not readable(Path(short)):
             known = ", ".join(sorted(suffixes()))
-            raise Refused(f"“{_clip(short)}” is not a scan: choose a file that ends in {known}.")
+            raise Refused(f"“{clip(short)}” is not a scan: choose a file that ends in {known}.")
         return self.uploads.begin(short, size)
 
     def end_upload(self, upload: Upload) -> str:
@@ -184,7 +185,3 @@ def readable(path: Path) -> bool:
 def _stamp(path: Path) -> tuple:
     found = path.stat()
     return str(path), found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _clip(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -14,6 +14,7 @@ import stat
 import tomllib
 from pathlib import Path, PurePosixPath
 
+from app.words import clip
 from recon.errors import UnreadableFile
 
 LONGEST_TOML = 1 << 22
@@ -97,7 +98,7 @@ def _check_toml(path: Path, base: Path) -> None:
             resolve_inside(base, (path.parent / text).relative_to(base).as_posix())
         except Outside:
             raise Outside(
-                f"{path.name} names “{_clip(text)}”, which is no file beside it: "
+                f"{path.name} names “{clip(text)}”, which is no file beside it: "
                 "a server opens nothing else."
             ) from None
 
@@ -171,7 +172,7 @@ def _check_hdf5(path: Path) -> None:
     except Exception as error:  # h5py reports damage under any name
         raise Outside(f"{path.name} is damaged: it cannot be looked through.") from error
     if found:
-        name = _clip(found[0].encode("utf-8", "replace").decode())
+        name = clip(found[0].encode("utf-8", "replace").decode())
         raise Outside(
             f"{path.name} keeps “{name}” in another file: "
             "a server opens nothing but the file itself. Copy its contents into one file."
@@ -180,7 +181,3 @@ def _check_hdf5(path: Path) -> None:
 
 def _sources(dataset) -> set[str]:
     return {source.file_name for source in dataset.virtual_sources()}
-
-
-def _clip(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from threading import RLock
 from time import monotonic, time
 
+from app.words import clip
 from recon.locks import lock
 
 PREFIX = "livestem-uploads-"
@@ -86,7 +87,7 @@ class Uploads:
             while (others := self._total()) + size > self.limit:
                 if not self._drop_one(upload):
                     raise Refused(
-                        f"“{_clip(upload.name)}” was not taken: {(others - upload.size) / 1e9:.3g} "
+                        f"“{clip(upload.name)}” was not taken: {(others - upload.size) / 1e9:.3g} "
                         f"of the {self.limit / 1e9:.3g} GB that this server keeps for all pages "
                         "are on their way already. Try again later, or ask its owner to put the "
                         "file into its folder."
@@ -140,7 +141,7 @@ class Uploads:
     def _check_size(self, short, size):
         if size > self.limit:
             raise Refused(
-                f"“{_clip(short)}” is larger than the {self.limit / 1e9:.3g} GB that this "
+                f"“{clip(short)}” is larger than the {self.limit / 1e9:.3g} GB that this "
                 "server takes: ask its owner to put the file into its folder."
             )
 
@@ -247,8 +248,4 @@ def short_name(filename: str) -> str:
 
 def _not_kept(short, error):
     why = getattr(error, "strerror", None) or "nothing of it came for a while"
-    return Refused(f"“{_clip(short)}” could not be kept: {why}.")
-
-
-def _clip(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    return Refused(f"“{clip(short)}” could not be kept: {why}.")

@@ -13,6 +13,7 @@ import param
 
 from app.state.experiment import Experiment
 from app.state.origin import found_again
+from app.words import clip
 
 SHORT = {
     "energy_kev": "energy",
@@ -119,13 +120,13 @@ def read(experiment: Experiment, query, whose="link", keys=None):
     for key, text in query.items():
         if key not in keys:
             if not key.startswith(_IGNORED):
-                notices.append(f"The {whose}'s entry “{_clip(key)}” is not known here.")
+                notices.append(f"The {whose}'s entry “{clip(key, 40)}” is not known here.")
             continue
         part, name = keys[key]
         try:
             values[part, name] = _checked(getattr(experiment, part).param[name], str(text))
         except ValueError as error:
-            notices.append(f"The {whose}'s {key}={_clip(text)} cannot be used: {error}.")
+            notices.append(f"The {whose}'s {key}={clip(text, 40)} cannot be used: {error}.")
     return values, notices
 
 
@@ -227,8 +228,3 @@ def _finite(text: str) -> float:
     if not isfinite(value):
         raise ValueError
     return value
-
-
-def _clip(text, length: int = 40) -> str:
-    text = str(text)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
