@@ -6,6 +6,7 @@
   const UNANSWERED = 2000 // the same once the page itself has said something
   const PATIENCE = 5000 // for the answer
   const ASLEEP = 5000 // a clock that ticks every second and is this late has slept
+  const STOPPING = 1000 // before the server is asked whether it is there
   const WRITTEN = 1500 // by then a change is in the address
   const LONG = 30000 // without a connection: time to say what can be done
   const MOST_LOADS = 3 // in a row that did not lead to a connection
@@ -21,7 +22,8 @@
   let asked_at = 0 // when the server was asked to say something
   let ticked_at = Date.now()
   let leaving = false
-  let lost = null // {how: "closed" | "silent" | "refused", since, tries, next, trying}
+  let lost = null // {how: "closed" | "silent" | "refused", since, tries, next}
+  let trying = false // whether the server is asked again and again
   let cover = null
   const changed = new Map() // key of the address -> [text, when]
 
@@ -83,7 +85,7 @@
 
   function lose(how) {
     const refused = how === "closed" && recall().loads >= MOST_LOADS
-    lost = {since: lost?.since ?? Math.min(heard_at, Date.now()), tries: lost?.tries ?? 0, next: 0, trying: lost?.trying,
+    lost = {since: lost?.since ?? Math.min(heard_at, Date.now()), tries: lost?.tries ?? 0, next: 0,
       how: refused ? "refused" : how}
     if (how === "closed") write_address()
     if (!cover) {
@@ -93,7 +95,7 @@
       cover.focus()
     }
     say()
-    if (!refused && !lost.trying) keep_trying()
+    if (!refused && !trying) keep_trying()
   }
 
   function found() {
@@ -104,10 +106,12 @@
   }
 
   async function keep_trying() {
-    lost.trying = true
+    trying = true
+    // A server that is being stopped ends this connection first, and answers for a moment more.
+    await new Promise((resolve) => setTimeout(resolve, STOPPING))
     while (lost && lost.how !== "refused") {
       const answers = await server_answers()
-      if (!lost) return
+      if (!lost) break
       lost.tries += 1
       // A server that answers others but not this page has forgotten it, or never hears it.
       if (answers && (lost.how === "closed" || lost.tries > 2)) return load_again()
@@ -116,6 +120,7 @@
       say()
       await new Promise((resolve) => { lost.now = resolve; setTimeout(resolve, wait) })
     }
+    trying = false
   }
 
   async function server_answers() {
@@ -212,13 +217,14 @@
 
   // After it was loaded again: as it was unfolded, and with a word on what happened.
   function come_back() {
-    const {folds, scroll, seconds, loads} = recall()
+    const {folds, scroll, seconds} = recall()
     if (!folds) return
     const details = document.querySelectorAll("details")
     if (folds.length === details.length) details.forEach((each, n) => { each.open = folds[n] })
     const begun = Date.now()
     const watch = setInterval(() => {
-      if (socket?.readyState === Plain.OPEN && heard_at > begun && Date.now() - begun > 1500) {
+      if (lost) return clearInterval(watch)
+      if (greeted && Date.now() - begun > 1500) {
         clearInterval(watch)
         remember({loads: 0})
         const panel = document.querySelector(".panel")
@@ -229,9 +235,6 @@
         words.textContent = `The connection was lost for ${seconds} s. The page is back with your settings; undo steps and found results are lost.`
         document.querySelector(".notice-area")?.prepend(words)
         setTimeout(() => words.remove(), 12000)
-      } else if (lost) {
-        clearInterval(watch)
-        remember({loads, folds, scroll, seconds})
       }
     }, 300)
   }

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 class Wire:
     """Passes TCP connections on to `target`, a port of this machine.
 
-    `cut` ends them all, and refuses new ones; `hold` leaves them open, but nothing comes through;
+    `drop` ends them all; `cut` does too, and refuses new ones; `hold` leaves them open, but nothing comes through;
     `mend` is the wire as it was. What was underway in a wire that is held is lost.
     """
 
@@ -21,7 +21,7 @@ class Wire:
 
     def cut(self):
         self._state = "cut"
-        self._end()
+        self.drop()
 
     def hold(self):
         self._state = "held"
@@ -29,14 +29,14 @@ class Wire:
     def mend(self):
         # A connection of which something was lost is none any more.
         if self._state == "held":
-            self._end()
+            self.drop()
         self._state = "whole"
 
     def close(self):
         self._listening.close()
-        self._end()
+        self.drop()
 
-    def _end(self):
+    def drop(self):
         with self._lock:
             ends, self._ends = self._ends, set()
         for end in ends:

@@ -103,6 +103,18 @@ def test_a_wire_that_is_cut_for_a_while(opened):
     assert same(opened.rests_at("7"), seven)
 
 
+def test_a_server_that_answers_a_moment_longer(opened):
+    twelve = opened.rests_at("12")
+    # As one that is being stopped: a page loaded from it now would stay the browser's own error.
+    opened.wire.drop()
+    opened.page.wait_for_timeout(400)
+    opened.wire.cut()
+    opened.page.wait_for_timeout(3000)
+    assert "connection to the server is lost" in opened.says
+    opened.wire.mend()
+    assert same(opened.back(), twelve)
+
+
 def test_a_wire_that_is_cut_while_a_slider_is_dragged(opened):
     opened.rests_at("12")
     instrument, page = opened.instrument, opened.page
