@@ -204,14 +204,15 @@ async def messages(url, log, every):
     async with socket(url, token, cookie) as wire:
         document = await wire.begin()
         await wire.patch(READY)
-        for _, sent in list(patches(document))[::every]:
-            kind, _ = await wire.patch(sent)
-            answers[kind] += 1
+        # These first: a token opens a socket for five minutes.
         for _, parts in fragments():
             async with socket(url, token, cookie) as other:
                 await other.begin()
                 await other.send(parts)
                 answers["no message"] += 1
+        for _, sent in list(patches(document))[::every]:
+            kind, _ = await wire.patch(sent)
+            answers[kind] += 1
         kind, content = await wire.ask("PULL-DOC-REQ", {})
     alive = kind == "PULL-DOC-REPLY" and bool(content["doc"]["roots"])
     said = log.read_text()
