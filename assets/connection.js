@@ -7,7 +7,7 @@
   const PATIENCE = 5000 // for the answer
   const ASLEEP = 5000 // a clock that ticks every second and is this late has slept
   const STOPPING = 1000 // before the server is asked whether it is there
-  const WRITTEN = 1500 // by then a change is in the address
+  const WRITTEN = 3000 // by then a change is in the address
   const LONG = 30000 // without a connection: time to say what can be done
   const MOST_LOADS = 3 // in a row that did not lead to a connection
   const MEMORY = "livestem-connection"

@@ -50,11 +50,31 @@ export function render({model}) {
   let rows = {}
   let locks = []
 
-  function set(name, value) {
-    if (model.values[name] === value) return
-    model.values = {...model.values, [name]: value}
-    window.livestem_changed?.(model.specs.find((spec) => spec.name === name)?.key, value)
-    rows[name]?.show(value)
+  let held = {} // set by a hand, and not told the server yet
+  let timer = null
+  let told_at = 0
+  const current = (name) => name in held ? held[name] : model.values[name]
+
+  // A hand that moves tells no more than the page can show: see `pace` in shell.js.
+  function set(name, value, moving = false) {
+    if (current(name) !== value) {
+      held[name] = value
+      window.livestem_changed?.(model.specs.find((spec) => spec.name === name)?.key, value)
+      rows[name]?.show(value)
+    }
+    const wait = moving ? told_at + (window.livestem_pace ?? 0) - performance.now() : 0
+    if (wait <= 0) tell()
+    else timer ??= setTimeout(tell, wait)
+  }
+
+  function tell() {
+    clearTimeout(timer)
+    timer = null
+    if (!Object.keys(held).length) return
+    const values = {...model.values, ...held}
+    held = {}
+    told_at = performance.now()
+    model.values = values
   }
 
   function number(spec, slider) {
@@ -78,7 +98,7 @@ export function render({model}) {
       const exponent = (Math.round(position * A_DECADE) + steps) / A_DECADE
       return limited(Number((10 ** exponent).toPrecision(3)))
     }
-    const move = (steps) => set(spec.name, nearest(place(model.values[spec.name] ?? spec.start ?? 0), steps))
+    const move = (steps) => set(spec.name, nearest(place(current(spec.name) ?? spec.start ?? 0), steps))
     const keys = (event) => {
       const sign = {ArrowUp: 1, ArrowDown: -1}
       if (slider) Object.assign(sign, {ArrowRight: 1, ArrowLeft: -1, PageUp: TEN, PageDown: -TEN})
@@ -94,17 +114,17 @@ export function render({model}) {
       const wrong = value === undefined || (value === null && spec.reset !== null)
       box.classList.toggle("wrong", value === undefined)
       if (wrong) {
-        box.value = written(model.values[spec.name], spec)
+        box.value = written(current(spec.name), spec)
       } else {
         set(spec.name, value === null ? null : limited(value))
-        box.value = written(model.values[spec.name], spec)
+        box.value = written(current(spec.name), spec)
       }
     }
     box.addEventListener("change", commit)
     box.addEventListener("focus", () => box.select())
     box.addEventListener("keydown", (event) => {
       if (event.key === "Enter") { commit(); box.select() }
-      if (event.key === "Escape") { box.value = written(model.values[spec.name], spec); box.blur() }
+      if (event.key === "Escape") { box.value = written(current(spec.name), spec); box.blur() }
       keys(event)
     })
     row.append(label, box, unit)
@@ -118,7 +138,8 @@ export function render({model}) {
       reset = element("button", {
         class: "reset", type: "button", title: "Reset", "aria-label": `Reset ${spec.label}`, text: "↺",
       })
-      range.addEventListener("input", () => set(spec.name, nearest(Number(range.value), 0)))
+      range.addEventListener("input", () => set(spec.name, nearest(Number(range.value), 0), true))
+      range.addEventListener("change", tell)
       range.addEventListener("keydown", keys)
       for (const item of [range, reset]) {
         item.addEventListener(item === range ? "dblclick" : "click", () => set(spec.name, spec.reset))
@@ -263,10 +284,10 @@ export function render({model}) {
 
   function refresh() {
     for (const [name, row] of Object.entries(rows)) {
-      row.show(model.values[name])
+      row.show(current(name))
       row.note(model.notes[name])
       row.able(!model.disabled.includes(name))
-      row.row.hidden = model.hidden.includes(name) || (row.row.matches("p") && !model.values[name])
+      row.row.hidden = model.hidden.includes(name) || (row.row.matches("p") && !current(name))
     }
   }
 

@@ -1,9 +1,21 @@
-// Theme of the page, and the answer that a frame has been painted.
+// Theme of the page, the answer that a frame has been painted, and how often frames come.
+const SELDOM = 125 // ms, the longest that a hand which moves waits to tell where it is
+const STILL = 1000 // ms without a frame after which nothing is known of how often they come
+
 export function render({model}) {
   const dress = () => { document.documentElement.dataset.theme = model.theme }
   const ready = () => { document.documentElement.dataset.ready = String(model.ready) }
+  let shown_at = 0
+  // Of a frame's time the half: twice as many values are told as frames are shown, and where many
+  // pages share a server it is not asked sixty times a second for what it cannot draw.
+  const pace = () => {
+    const now = performance.now()
+    window.livestem_pace = now - shown_at < STILL ? Math.min(SELDOM, (now - shown_at) / 2) : 0
+    shown_at = now
+  }
   const painted = () => {
     const number = model.frame
+    pace()
     let told = false
     const tell = () => {
       if (!told) { told = true; model.send_msg({does: "painted", number}) }

@@ -1,6 +1,7 @@
 """The page's address, which carries all that is set: written a moment after the hand rests."""
 
 from collections.abc import Callable
+from time import monotonic
 from urllib.parse import urlencode
 
 import panel as pn
@@ -11,6 +12,8 @@ from app.state.ties import Ties
 
 LINK_MS = 400
 """How long the address waits for the hand to rest."""
+LATEST_S = 2.0
+"""How long at most, while the hand goes on: the page remembers a little more by itself."""
 
 
 class Address:
@@ -29,6 +32,7 @@ class Address:
         self.experiment = experiment
         self.default = getattr(catalogue, "default", "demo")
         self._after, self._timer, self._ties = after, None, Ties()
+        self._first = self._last = 0.0  # when changes were made that are not written yet
 
     def restore(self, query) -> list[str]:
         """Set the experiment from an address's entries; what cannot be used, in sentences."""
@@ -50,11 +54,21 @@ class Address:
         return query
 
     def _changed(self, *events) -> None:
+        self._last = monotonic()
         if self._timer is None and self._ties:
-            self._timer = self._after(LINK_MS, self._write)
+            self._first = self._last
+            self._timer = self._after(LINK_MS, self._rested)
+
+    def _rested(self) -> None:
+        now = monotonic()
+        rests_in = self._last + LINK_MS / 1e3 - now
+        if rests_in > 0 and now - self._first < LATEST_S:
+            self._timer = self._after(int(1e3 * rests_in) + 1, self._rested)
+        else:
+            self._timer = None
+            self._write()
 
     def _write(self) -> None:
-        self._timer = None
         if not self._ties:
             return
         query = urlencode(self.query())

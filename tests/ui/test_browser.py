@@ -86,6 +86,33 @@ def test_keys_move_a_slider_by_a_step_and_by_ten(open_page):
     assert instrument.number() == 0
 
 
+FAST = """async (range) => {
+  Object.defineProperty(window, "livestem_pace", {get: () => 100, set() {}})
+  const has = (model) => model.properties.values && "defocus" in Object(model.values)
+  const model = [...Bokeh.documents[0]._all_models.values()].find(has)
+  const told = []
+  model.properties.values.change.connect(() => told.push(model.values.defocus))
+  const start = performance.now()
+  for (let n = 0; n < 60; n++) {
+    range.value = 10 + n / 2
+    range.dispatchEvent(new Event("input", {bubbles: true}))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  range.dispatchEvent(new Event("change", {bubbles: true}))
+  return {told, most: (performance.now() - start) / 100 + 2}
+}"""
+
+
+def test_a_fast_hand_tells_no_more_than_the_page_can_show(open_page):
+    instrument = open_page()
+    instrument.exact()
+    seen = instrument.slider().evaluate(FAST)
+    assert 1 < len(seen["told"]) <= seen["most"]
+    assert seen["told"][-1] == instrument.number() == 39.5
+    instrument.exact()
+    instrument.until(lambda: "defocus=39.5" in instrument.page.url)
+
+
 def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(open_page):
     instrument = open_page()
     instrument.exact()
