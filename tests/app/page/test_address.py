@@ -1,5 +1,6 @@
 """The page's address: written when the hand rests, and now and then while it goes on."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -62,7 +63,7 @@ def test_it_is_written_now_and_then_while_the_hand_goes_on(hand):
     last = hand.moves(10.0)
     hand.wait(60)
     times = [0.0, *(when for when, _ in hand.written)]
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     # The page itself remembers what was set in the last 3 s, for when the connection is lost.
     assert max(gaps) < LATEST_S + LINK_MS / 1e3 + 0.1 < 3
     assert len(hand.written) <= 10.0 / LATEST_S + 1
