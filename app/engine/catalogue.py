@@ -4,28 +4,21 @@ A page or a link can only name an entry; what is opened lies truly inside the da
 links are followed) or is a file that was uploaded to this process. See `app/engine/jail.py`.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from app.engine.jail import Outside, check_contents, resolve_inside
 from app.engine.uploads import Refused, Upload, Uploads, short_name
 from app.words import clip
-from recon import readers
+from recon.listing import readable, scans_below, suffixes
 
 DEMO = "demo"
 
 UPLOAD = "upload:"
 """First part of the name of an upload. No folder that is offered is called so."""
 
-EVENTS = (".h5", ".hdf5", ".npz", ".eer", ".tpx3", ".t3p", ".toml", ".csr")
-FRAMES = (".emd", ".hspy", ".npy", ".mib", ".raw", ".xml", ".blo", ".tvips", ".dm3", ".dm4", ".mrc")
-
-SUFFIXES = frozenset(EVENTS + FRAMES)
-"""Endings of what may be a scan; what it is, and whether, is told by its contents."""
-
-DEPTH, MOST = 4, 500
-"""How deep folders are looked through, and how many scans are listed."""
+MOST = 500
+"""How many scans are listed."""
 
 
 @dataclass(frozen=True)
@@ -149,37 +142,17 @@ class Catalogue:
         self.uploads.close()
 
     def _walk(self) -> list[tuple[str, Path]]:
-        # A page that opens no folder waits for none of this.
-        from recon.io.dense.merlin import without_followers
-
         found = []
-        for folder, below, names in os.walk(self._root, followlinks=False):
-            here = Path(folder)
-            depth = len(here.relative_to(self._root).parts)
-            below[:] = sorted(n for n in below if not n.startswith(".") and depth + 1 < DEPTH)
-            for short in without_followers(here, sorted(names)):
-                path = here / short
-                if short.startswith(".") or not readable(path):
-                    continue
-                name = path.relative_to(self._root).as_posix()
-                try:
-                    name.encode()  # a name that is no text cannot be told to a browser
-                    found.append((name, self._inside(name)[0]))
-                except ValueError:  # a link that leads out of the folder, or to nothing
-                    continue
-                if len(found) >= MOST:
-                    return found
+        for path in scans_below(self._root):
+            name = path.relative_to(self._root).as_posix()
+            try:
+                name.encode()  # a name that is no text cannot be told to a browser
+                found.append((name, self._inside(name)[0]))
+            except ValueError:  # a link that leads out of the folder, or to nothing
+                continue
+            if len(found) >= MOST:
+                break
         return found
-
-
-def suffixes() -> frozenset[str]:
-    """Endings of the files that some reader may take, in lower case with their dot."""
-    return SUFFIXES | readers.suffixes()
-
-
-def readable(path: Path) -> bool:
-    """Whether the name ends as a scan's does."""
-    return path.suffix.lower() in suffixes()
 
 
 def _stamp(path: Path) -> tuple:

@@ -11,6 +11,7 @@ from app.views.polar import SHORT, PolarControls
 from app.views.scan_shape import ScanShape
 from app.views.shell import Upload
 from app.views.text import Text
+from recon.listing import suffixes
 from recon.optics import Aberrations, electron_wavelength
 
 HINT = "Drag defocus until the tiles are flat."
@@ -89,7 +90,7 @@ class Panels:
             ["dataset"],
             {"dataset": {"kind": "choice", "bare": True, "options": self._datasets()}},
         )
-        accepted = {"accept": ",".join(_suffixes()), "sizing_mode": "stretch_width"}
+        accepted = {"accept": ",".join(sorted(suffixes())), "sizing_mode": "stretch_width"}
         self.upload = Upload(catalogue, self._uploaded, on_problem, **accepted)
         self.shape = ScanShape(scan)
         self.calibration = Controls.of(scan, CALIBRATION, CALIBRATION)
@@ -275,9 +276,3 @@ class Panels:
             group.close()
         self.shape.close()
         self.upload.close()
-
-
-def _suffixes() -> list[str]:
-    from app.engine.catalogue import suffixes
-
-    return sorted(suffixes())
