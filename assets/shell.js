@@ -1,7 +1,9 @@
 // Theme of the page, and the answer that a frame has been painted.
 export function render({model}) {
-  const dress = () => { document.documentElement.dataset.theme = model.theme }
-  const ready = () => { document.documentElement.dataset.ready = String(model.ready) }
+  const root = document.documentElement
+  const dress = () => { root.dataset.theme = model.theme }
+  const turn = () => model.send_msg({does: "theme", theme: root.dataset.theme})
+  const ready = () => { root.dataset.ready = String(model.ready) }
   const painted = () => {
     const number = model.frame
     let told = false
@@ -23,13 +25,10 @@ export function render({model}) {
   model.on("theme", dress)
   model.on("ready", ready)
   model.on("frame", painted)
-  dress()
+  // The page turns at a click, be it before this was there to tell of it.
+  if (root.dataset.theme !== model.theme) turn()
   ready()
   ask()
-  document.addEventListener("livestem-theme", () => {
-    const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark"
-    document.documentElement.dataset.theme = next
-    model.send_msg({does: "theme", theme: next})
-  })
+  document.addEventListener("livestem-theme", turn)
   return document.createElement("i")
 }

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 class Wire:
     """Passes TCP connections on to `target`, a port of this machine.
 
-    `drop` ends them all; `cut` does too, and refuses new ones; `hold` leaves them open, but nothing comes through;
-    `mend` is the wire as it was. What was underway in a wire that is held is lost.
+    `drop` ends them all; `cut` does too, and refuses new ones; `hold` leaves them open, but nothing
+    comes through; `mend` is the wire as it was. What was underway in a wire that is held is lost.
     """
 
     def __init__(self, target: int):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.servers import served
 from tests.ui.conftest import Instrument
+from tests.ui.idle import PROGRAM
 from tests.ui.tcp_proxy import Wire
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -25,7 +26,8 @@ class Line:
         """Start a server, and lead the wire to it."""
         origin = f"--allow-websocket-origin=127.0.0.1:{self.wire.port}"
         cache = {"LIVESTEM_CACHE": str(self._cache)}
-        self.process, found = self._stack.enter_context(served(self._scans, origin, **cache))
+        started = served(self._scans, origin, program=PROGRAM, **cache)
+        self.process, found = self._stack.enter_context(started)
         self.wire.target = int(found[1])
 
 
