@@ -132,29 +132,18 @@ REDRAW = "G's tables and chi's polynomials of a redraw are not gathered into tup
 EVERY_RUN = "called for every run of entries: there a tuple of arrays would count references"
 NOT_YET = "its arrays are not gathered into a tuple yet"
 LARGER = {
-    "recon/counting/count.py count_electrons": "options of a public function, by keyword",
-    "recon/simulate/demo.py simulate_nanotube": "options of a public function, by keyword",
-    "recon/ssb/gfunction.py sidebands_of_planes": "options of a public function, by keyword",
-    "recon/ssb/parallax.py tilt_corrected_planes": "options of a public function, by keyword",
     "recon/kernels/cpu/sideband_exact.py _add": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py _add_whole": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py _add_part": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py _add_two": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py sum_averaged": REDRAW,
-    "recon/kernels/cpu/sideband_geometry.py _scan_row": EVERY_RUN,
-    "recon/kernels/cpu/sideband_geometry.py find_runs": NOT_YET,
     "recon/kernels/cpu/sidebands.py sum_hard": REDRAW,
     "recon/kernels/cuda/sideband_exact.py _sum_averaged": REDRAW,
     "recon/kernels/cuda/sideband_exact.py sum_averaged": REDRAW,
     "recon/kernels/cuda/sideband_geometry.py _write": NOT_YET,
     "recon/kernels/cuda/sideband_geometry.py _fill_runs": NOT_YET,
-    "recon/kernels/cuda/sideband_geometry.py find_runs": NOT_YET,
     "recon/kernels/cuda/sidebands.py _sum_hard": REDRAW,
     "recon/kernels/cuda/sidebands.py sum_hard": REDRAW,
-    "recon/kernels/decode/eer.py decode": NOT_YET,
-    "recon/kernels/host/fit.py projections": NOT_YET,
-    "recon/kernels/host/flatness.py flat_sums": NOT_YET,
-    "recon/kernels/host/search.py slope_gains": NOT_YET,
 }
 """Functions that are longer or take more, each with the reason. It may only become shorter."""
 
