@@ -10,7 +10,7 @@ import numpy as np
 
 from recon.focus.overlaps import Overlaps
 from recon.focus.phase_model import PhaseModel
-from recon.kernels.host.fit import Entries, Explained, projections
+from recon.kernels.host.fit import Entries, projections
 from recon.optics import Aberrations
 
 STEPS = 25
@@ -150,10 +150,9 @@ class Refinement:
     def _projections(self, here, x, moved, sizes):
         """Gain of each frequency, and its derivatives by the unknowns `moved`."""
         o, size = self.overlaps, len(moved)
-        shapes = o.size, (o.size, size), (o.size, size, size)
-        found = Explained(*(np.empty(shape) for shape in shapes))
+        found = np.empty(o.size), np.empty((o.size, size)), np.empty((o.size, size, size))
         entries = Entries(o.values, o.weights, o.starts, self._ridge)
-        projections(*here, x, moved, sizes, entries, found)
+        projections(*here, x, moved, sizes, entries, *found)
         return found
 
     def _sums(self, here, x, moved, sizes, rotation_deg, least=0.0):

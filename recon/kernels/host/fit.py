@@ -29,24 +29,6 @@ class Entries(NamedTuple):
     ridge: Any
 
 
-class Explained(NamedTuple):
-    """How much of each frequency a model explains.
-
-    Attributes
-    ----------
-    gains : (M,) float64
-        f.
-    gradients : (M, p) float64
-        df / dx.
-    curvatures : (M, p, p) float64
-        2 Re J^H J, J what of the model's change no a and b undo (Gauss and Newton).
-    """
-
-    gains: Any
-    gradients: Any
-    curvatures: Any
-
-
 @njit(cache=True)
 def _solved(a, b, c, s, t):
     """X of [[a, c], [c*, b]] x = (s, t); a and b are positive, and a b > |c|²."""
@@ -55,7 +37,7 @@ def _solved(a, b, c, s, t):
 
 
 @parallel
-def projections(columns, rest, x, moved, sizes, entries, found):
+def projections(columns, rest, x, moved, sizes, entries, gains, gradients, curvatures):
     """Fill how much of each frequency the model at `x` (n,) explains, with derivatives.
 
     The entries G of a frequency are w (a R + b L) and noise of variance w, with R and L the terms
@@ -70,11 +52,15 @@ def projections(columns, rest, x, moved, sizes, entries, found):
     moved : (p,) int64
         Columns by which derivatives are taken; none where only the gains are wanted.
     entries : Entries
-    found : Explained
-        Filled.
+    gains : (M,) float64
+        Receive f.
+    gradients : (M, p) float64
+        Receive df / dx.
+    curvatures : (M, p, p) float64
+        Receive 2 Re J^H J, J what of the model's change no a and b undo (Gauss and Newton).
     """
+    # What is written to is no part of a tuple: Numba would take it for written in vain.
     values, weights, starts, ridge = entries
-    gains, gradients, curvatures = found
     unknowns = x.size
     wanted = moved.size
     for m in prange(starts.size - 1):
