@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.servers import served
+from tests.support.waiting import PATIENCE_S
 from tests.ui.conftest import Instrument
 from tests.ui.idle import PROGRAM
 from tests.ui.tcp_proxy import Wire
@@ -76,6 +77,7 @@ def line(scans, tmp_path_factory):
 def opened(chromium, line):
     line.wire.mend()
     context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(1000 * PATIENCE_S)
     yield Caller(line, context)
     context.close()
 
