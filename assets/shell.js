@@ -3,8 +3,10 @@ const SELDOM = 125 // ms, the longest that a hand which moves waits to tell wher
 const STILL = 1000 // ms without a frame after which nothing is known of how often they come
 
 export function render({model}) {
-  const dress = () => { document.documentElement.dataset.theme = model.theme }
-  const ready = () => { document.documentElement.dataset.ready = String(model.ready) }
+  const root = document.documentElement
+  const dress = () => { root.dataset.theme = model.theme }
+  const turn = () => model.send_msg({does: "theme", theme: root.dataset.theme})
+  const ready = () => { root.dataset.ready = String(model.ready) }
   let shown_at = 0
   // Of a frame's time the half: twice as many values are told as frames are shown, and where many
   // pages share a server it is not asked sixty times a second for what it cannot draw.
@@ -35,13 +37,10 @@ export function render({model}) {
   model.on("theme", dress)
   model.on("ready", ready)
   model.on("frame", painted)
-  dress()
+  // The page turns at a click, be it before this was there to tell of it.
+  if (root.dataset.theme !== model.theme) turn()
   ready()
   ask()
-  document.addEventListener("livestem-theme", () => {
-    const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark"
-    document.documentElement.dataset.theme = next
-    model.send_msg({does: "theme", theme: next})
-  })
+  document.addEventListener("livestem-theme", turn)
   return document.createElement("i")
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import surroundings
+from tests.support import order, surroundings
 from tests.support.paths import SHARED
 
 try:
@@ -24,11 +24,19 @@ else:
     settings.load_profile("livestem")
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Before anything is imported that would read the settings."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # by number of tests, which says little
     surroundings.take_settings_back()
     if sentence := surroundings.want_of_room():
         raise pytest.UsageError(sentence)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where several processes share the files, the longest come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=order.place_of)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -81,6 +81,7 @@ def count(
     options.events_file(output, source=raw)
     known = options.told(told)
     from app.server.config import limit_gpu, limit_threads, threads_from
+    from recon.counting.correction import Readout
     from recon.counting.count import count_electrons, estimate_thresholds, sample_frames
     from recon.counting.thresholds import Thresholds
     from recon.device.backend import CPU, choose
@@ -94,11 +95,11 @@ def count(
     frames = open_frames(raw, scan_shape=scan_shape, **known)
     for note in frames.source.notes:
         typer.echo(note, err=True)
-    references = {
+    correction = {
         "dark": None if dark is None else _mean(dark),
         "gain": None if gain is None else _mean(gain),
+        "readout": Readout(saturation, common),
     }
-    correction = references | {"saturation": saturation, "common": common}
     if background_threshold is None or xray_threshold is None:
         fitted = estimate_thresholds(sample_frames(frames), **correction)
         typer.echo(fitted.statement, err=True)

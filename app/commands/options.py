@@ -297,16 +297,6 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-FitSemiangle = Annotated[
-    bool,
-    typer.Option(
-        "--fit-semiangle",
-        help="Fit the semi-angle with the aberrations, from the one that is known.",
-        rich_help_panel="Method",
-    ),
-]
-
-
 Told = Annotated[
     list[str] | None,
     typer.Option(

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands import options
+from app.commands import experiment, options
 from app.commands.console import progress
 from app.commands.told import sentences
 
 CONTRASTS = "Further results"
-EXPERIMENT, METHOD, DPC = "Experiment", "Single sideband", "Differential phase contrast"
+METHOD, DPC = "Single sideband", "Differential phase contrast"
 MACHINE = "This machine"
 
 
@@ -21,106 +21,17 @@ def reconstruct(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.h5", help="HDF5 file to write.")
     ],
-    energy_kev: Annotated[
-        float | None,
-        typer.Option(
-            metavar="KEV",
-            parser=options.energy_kev,
-            help="Beam energy [keV].",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    semiangle_mrad: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MRAD",
-            parser=options.semiangle_mrad,
-            help="Convergence semi-angle [mrad].",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    scan_step_angstrom: Annotated[
-        str | None,
-        typer.Option(
-            metavar="Y[,X]",
-            parser=options.positive_pair,
-            help="Distance of scan positions [Å].",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    rotation_deg: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DEG|auto",
-            parser=options.rotation,
-            help="Scan against detector [°], clockwise positive; `auto` finds it, and the "
-            "transpose, from the curl of the centre of mass and from the sidebands. So it does if "
-            "left out, where the file says neither.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    transpose: Annotated[
-        bool | None,
-        typer.Option(
-            "--transpose/--no-transpose",
-            help="Whether the detector's axes are swapped.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    disc_centre: Annotated[
-        str | None,
-        typer.Option(
-            metavar="Y,X",
-            parser=options.disc_centre,
-            help="Centre of the bright-field disc [pixels]; fitted if left out.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    disc_radius: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PIXELS",
-            parser=options.disc_radius,
-            help="Radius of the bright-field disc [pixels]; fitted if left out.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    keep_flyback: Annotated[
-        bool,
-        typer.Option(
-            "--keep-flyback",
-            help="Keep the flyback column as scan positions.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = False,
-    scan_shape: Annotated[
-        str | None,
-        typer.Option(
-            metavar="Y,X",
-            parser=options.size,
-            help="Scan positions, where the file does not say.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    dwell_time_us: Annotated[
-        float | None,
-        typer.Option(
-            metavar="µs",
-            parser=options.positive,
-            help="Time at each position [µs], for recordings that know no positions.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
-    told: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="What else the file's format needs to be told, such as `dataset=/path` of an HDF5 "
-            "file with several arrays or `trigger=tdc1 rising`; may be repeated.",
-            rich_help_panel=EXPERIMENT,
-        ),
-    ] = None,
+    energy_kev: experiment.EnergyKev = None,
+    semiangle_mrad: experiment.SemiangleMrad = None,
+    scan_step_angstrom: experiment.ScanStep = None,
+    rotation_deg: experiment.Rotation = None,
+    transpose: experiment.Transpose = None,
+    disc_centre: experiment.DiscCentre = None,
+    disc_radius: experiment.DiscRadius = None,
+    keep_flyback: experiment.KeepFlyback = False,
+    scan_shape: experiment.ScanShape = None,
+    dwell_time_us: experiment.DwellTime = None,
+    told: experiment.Told = None,
     mask_hot: Annotated[
         bool,
         typer.Option(
@@ -194,7 +105,14 @@ def reconstruct(
             rich_help_panel=METHOD,
         ),
     ] = None,
-    fit_semiangle: options.FitSemiangle = False,
+    fit_semiangle: Annotated[
+        bool,
+        typer.Option(
+            "--fit-semiangle",
+            help="Fit the semi-angle with the aberrations, from the one that is known.",
+            rich_help_panel=METHOD,
+        ),
+    ] = False,
     bright_field_pixels: Annotated[
         int,
         typer.Option(

@@ -146,21 +146,25 @@ def simulate(
     _check_memory(scan, scan_step_angstrom, dose)
     from recon.io import write_events
     from recon.optics import Aberrations
-    from recon.simulate.demo import ABERRATIONS, simulate_nanotube
+    from recon.simulate.demo import ABERRATIONS, calibration_on, simulate_nanotube
 
+    calibration = calibration_on(
+        detector,
+        energy=1e3 * energy_kev,
+        semiangle_cutoff=semiangle_mrad,
+        scan_sampling=scan_step_angstrom,
+        centre=disc_centre,
+        radius=disc_radius,
+        rotation_deg=rotation_deg,
+        transpose=transpose,
+    )
     with progress() as report:
         events = simulate_nanotube(
+            calibration,
             scan_shape=scan,
-            scan_sampling=scan_step_angstrom,
             frame_shape=detector,
             dose=dose,
-            energy=1e3 * energy_kev,
-            semiangle_cutoff=semiangle_mrad,
-            centre=disc_centre,
-            radius=disc_radius,
             aberrations=Aberrations(**coefficients) if coefficients else ABERRATIONS,
-            rotation_deg=rotation_deg,
-            transpose=transpose,
             seed=seed,
             progress=one_task(report, "Simulating"),
         )

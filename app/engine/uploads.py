@@ -87,10 +87,10 @@ class Uploads:
             while (others := self._total()) + size > self.limit:
                 if not self._drop_one(upload):
                     raise Refused(
-                        f"“{clip(upload.name)}” was not taken: {(others - upload.size) / 1e9:.3g} "
-                        f"of the {self.limit / 1e9:.3g} GB that this server keeps for all pages "
-                        "are on their way already. Try again later, or ask its owner to put the "
-                        "file into its folder."
+                        f"“{clip(upload.name)}” was not taken: uploads of other pages fill "
+                        f"{(others - upload.size) / 1e9:.3g} of this server's "
+                        f"{self.limit / 1e9:.3g} GB. Try again later, or ask its owner to put "
+                        "the file into its folder."
                     )
             upload.size += size
 

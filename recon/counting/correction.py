@@ -1,6 +1,7 @@
 """From a camera's raw numbers to values: dark reference, gain, dead and saturated pixels."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,29 @@ COMMON = {"none": (False, False), "rows": (True, False), "columns": (False, True
     "both": (True, True)
 }
 """Whose common offset is taken off each frame, by name: (rows, columns)."""
+
+
+class Readout(NamedTuple):
+    """What a camera's read-out does to its frames, besides its dark number and gain.
+
+    Attributes
+    ----------
+    saturation : float, optional
+        Raw number from which on a pixel is saturated; by default the largest of an integer type.
+    common : str
+        "none", "rows", "columns" or "both": whether the background of each row or column (the mean
+        of what is within the background threshold of its median) is taken off each frame, for a
+        camera whose read-out adds noise to whole rows or columns.
+    excluded : (Ky, Kx) bool array, optional
+        Pixels to leave out.
+    """
+
+    saturation: float | None = None
+    common: str = "none"
+    excluded: Any = None
+
+
+PLAIN = Readout()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +98,14 @@ class Correction:
         limits = np.where(dead, range_.max, np.minimum(limits, range_.max))
         if np.any(limits < range_.min):
             raise ValueError(
-                f"With a background threshold of {background:g} and this dark reference, "
-                f"{int(np.sum(limits < range_.min))} pixels are above it without any signal: "
-                "is the dark reference of this camera, and of these frames?"
+                f"With this dark reference, {int(np.sum(limits < range_.min))} pixels are above "
+                f"the background threshold of {background:g} without any signal: take the dark "
+                "reference of this camera and these settings, or a higher threshold."
             )
         return limits.astype(dtype)
 
 
-def correction(frame_shape, dtype, dark=None, gain=None, saturation=None, excluded=None):
+def correction(frame_shape, dtype, dark=None, gain=None, readout: Readout = PLAIN):
     """Check what a camera's frames are corrected with.
 
     Parameters
@@ -92,10 +116,7 @@ def correction(frame_shape, dtype, dark=None, gain=None, saturation=None, exclud
     dark, gain : (Ky, Kx) arrays, optional
         Raw number without electrons (0 by default), response to equal light (1). A pixel whose
         gain or dark number is not finite, or whose gain is not above zero, is dead.
-    saturation : float, optional
-        Raw number from which on a pixel is saturated; by default the largest of an integer type.
-    excluded : (Ky, Kx) bool array, optional
-        Pixels to leave out.
+    readout : Readout
 
     Returns
     -------
@@ -106,6 +127,7 @@ def correction(frame_shape, dtype, dark=None, gain=None, saturation=None, exclud
     ValueError
         If a shape is not the detector's, or no pixel is alive.
     """
+    saturation, _, excluded = readout
     dtype = np.dtype(dtype)
     arrays = {}
     for name, array, default in (("dark reference", dark, 0.0), ("gain", gain, 1.0)):

@@ -10,7 +10,7 @@ with the dark reference and the response of each pixel to equal light, its media
 
 import numpy as np
 
-from recon.counting.correction import COMMON, correction
+from recon.counting.correction import COMMON, PLAIN, Readout, correction
 from recon.counting.thresholds import Thresholds, estimate_thresholds
 from recon.device.backend import CPU, Device, guarded, on_host
 from recon.kernels import threads
@@ -57,9 +57,7 @@ def count_electrons(
     method: str = "maximum",
     progress=None,
     *,
-    saturation=None,
-    common: str = "none",
-    excluded=None,
+    readout: Readout = PLAIN,
     subpixel: bool = False,
     device: Device = CPU,
 ):
@@ -71,7 +69,7 @@ def count_electrons(
         Raw frames in raster order; read in slabs.
     scan_shape : (Sy, Sx), optional
         Scan positions; by default as the frames have them.
-    dark, gain, saturation, excluded
+    dark, gain, readout
         As for `correction`.
     thresholds : Thresholds, optional
         By default estimated from frames all over the scan.
@@ -81,10 +79,6 @@ def count_electrons(
         that are connected, diagonals included, are one electron, with their centroid.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
-    common : str
-        "none", "rows", "columns" or "both": whether the background of each row or column (the mean
-        of what is within the background threshold of its median) is taken off each frame, for a
-        camera whose read-out adds noise to whole rows or columns.
     device : Device
         Where to count: on a GPU, local maxima without common offsets.
     subpixel : bool
@@ -114,14 +108,13 @@ def count_electrons(
     frames = _dense(frames, scan_shape)
     if method not in METHODS:
         raise ValueError(f"The method is one of {', '.join(METHODS)}, not {method!r}.")
+    common = readout.common
     if common not in COMMON:
         raise ValueError(f"The common offset is one of {', '.join(COMMON)}, not {common!r}.")
     dtype = _counted_type(frames.dtype)
-    correct = correction(frames.frame_shape, frames.dtype, dark, gain, saturation, excluded)
+    correct = correction(frames.frame_shape, frames.dtype, dark, gain, readout)
     if thresholds is None:
-        thresholds = estimate_thresholds(
-            sample_frames(frames), dark, gain, saturation=saturation, common=common
-        )
+        thresholds = estimate_thresholds(sample_frames(frames), dark, gain, readout)
     limits = correct.limits(thresholds.background, dtype)
     if device is not CPU and (method != "maximum" or common != "none"):
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 from scipy.stats import moyal, norm
 
-from recon.counting.correction import COMMON, correction
+from recon.counting.correction import COMMON, PLAIN, Readout, correction
 
 LOWEST = 4.0
 """Background threshold, in standard deviations of the noise, below which it is never set."""
@@ -57,7 +57,7 @@ class Thresholds:
 
 
 def estimate_thresholds(
-    frames_sample, dark=None, gain=None, *, saturation=None, common="none", excluded=None
+    frames_sample, dark=None, gain=None, readout: Readout = PLAIN
 ) -> Thresholds:
     """Thresholds fitted to the values of pixels: Gaussian noise and Landau-like electrons.
 
@@ -65,10 +65,8 @@ def estimate_thresholds(
     ----------
     frames_sample : (n, Ky, Kx) array
         Raw frames from all over the scan; some tens are enough.
-    dark, gain, saturation, excluded
+    dark, gain, readout
         As for `recon.counting.correction.correction`.
-    common : str
-        As for `recon.counting.count.count_electrons`.
 
     Raises
     ------
@@ -86,11 +84,11 @@ def estimate_thresholds(
     frames = np.asarray(frames_sample)
     if frames.ndim != 3 or not frames.size:
         raise ValueError(f"A sample of frames has shape (n, Ky, Kx), not {frames.shape}.")
-    correct = correction(frames.shape[1:], frames.dtype, dark, gain, saturation, excluded)
+    correct = correction(frames.shape[1:], frames.dtype, dark, gain, readout)
     values = correct.values(frames.reshape(len(frames), -1)).reshape(frames.shape)
     alive = ~np.isinf(correct.gain).reshape(frames.shape[1:])
     mean, spread = _noise(values[:, alive])
-    for axis, wanted in zip((2, 1), COMMON[common], strict=True):
+    for axis, wanted in zip((2, 1), COMMON[readout.common], strict=True):
         if wanted:
             live = np.where(alive, values, np.nan)
             with np.errstate(invalid="ignore"), catch_warnings():

@@ -98,9 +98,9 @@ def remarks_on(g: Sidebands, fit: Refinement, orders: int, locked=()) -> tuple[s
     held = f"of what the {count} strongest tiles hold, {100 * flat:.0f} % is flat at the best "
     if flat < LEAST_FLAT:
         raise Unfitted(
-            f"The tiles do not become flat: {held}aberrations. Something else than the object "
-            "makes them, such as frames without electrons or a beam current that changes, or "
-            "rotation or transpose is wrong; nothing was changed."
+            f"The tiles do not become flat: {held}aberrations; nothing was changed. Check rotation "
+            "and transpose, and look for faults of the scan: empty frames, a beam current that "
+            "changes."
         )
     if flat < WEAK:
         remarks.append(

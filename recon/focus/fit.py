@@ -199,10 +199,9 @@ def fit_aberrations(
         tell(0.6 + 0.1 * (number + 1))
     if deviations < SIGNIFICANT:
         raise Unfitted(
-            "The tiles do not become flat for any aberrations: nothing was changed. Either the "
-            "scan has too few electrons or too little structure, or energy, semi-angle, step or "
-            f"rotation are wrong (tiles flatter than chance by {max(deviations, 0):.1f} standard "
-            f"deviations; {SIGNIFICANT:g} are needed)."
+            "No aberrations make the tiles flat (the best are flatter than chance by "
+            f"{max(deviations, 0):.1f} standard deviations; {SIGNIFICANT:g} are needed): nothing "
+            "was changed. Check energy, semi-angle, step and rotation, or take more electrons."
         )
     stages = [first, *further]
     fit = Refinement(overlaps, names, best, tell=tell).run([*stages, names])

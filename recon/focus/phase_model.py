@@ -28,10 +28,10 @@ def degree_of(powers) -> int:
     return int(np.max(np.add(*np.nonzero(powers)[:2]), initial=0))
 
 
-def places(overlaps: Overlaps, rotation_deg: float | None = None):
-    """Where the entries lie, as `kernels.flatness` takes it."""
-    o = overlaps
-    return o.k, np.ascontiguousarray(o.q_on_detector(rotation_deg)), o.right, o.left, o.starts
+def places(overlaps: Overlaps, rotation_deg: float | None = None) -> kernels.Places:
+    """Where the entries lie."""
+    o, q = overlaps, np.ascontiguousarray(overlaps.q_on_detector(rotation_deg))
+    return kernels.Places(o.k, q, o.right, o.left, o.starts)
 
 
 def flat_sums(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float | None = None):
@@ -39,7 +39,7 @@ def flat_sums(overlaps: Overlaps, aberrations: Aberrations, rotation_deg: float 
     sums, norms = np.empty(overlaps.size, complex), np.empty(overlaps.size)
     powers, where = pixel_polynomial(overlaps, aberrations), places(overlaps, rotation_deg)
     pixel, entries = overlaps.width / 8, (overlaps.values, overlaps.weights)
-    kernels.flat_sums(powers, degree_of(powers), pixel, *where, *entries, sums, norms)
+    kernels.flat_sums(powers, degree_of(powers), pixel, where, *entries, sums, norms)
     return sums, norms
 
 
@@ -109,7 +109,7 @@ class PhaseModel:
         sizes, phases = np.empty((2, 2, self.overlaps.values.size))
         where = places(self.overlaps, rotation_deg)
         pixel = self.overlaps.width / 8
-        kernels.terms(powers, degree_of(powers), pixel, *where, sizes, phases)
+        kernels.terms(powers, degree_of(powers), pixel, where, sizes, phases)
         return sizes, phases
 
     def columns(self, x, rotation_deg: float) -> np.ndarray:
@@ -124,7 +124,7 @@ class PhaseModel:
         where = places(self.overlaps, rotation_deg)
         if angle != rotation_deg:
             found = np.empty((2, self.overlaps.values.size, size))
-            kernels.columns(self.basis, degree_of(self.basis), *where, found)
+            kernels.columns(self.basis, degree_of(self.basis), where, found)
             tables[key] = rotation_deg, found
         if self.rotation:
             step = 1e-4
@@ -132,8 +132,7 @@ class PhaseModel:
                 self.overlaps.q_on_detector(rotation_deg + np.rad2deg(d)) for d in (step, -step)
             )
             powers, moved = self.polynomial(x), (ahead - behind) / (2 * step)
-            k, q, *rest = where
-            kernels.turning(powers, degree_of(powers), k, q, moved, *rest, found[..., -1])
+            kernels.turning(powers, degree_of(powers), where, moved, found[..., -1])
         return found
 
     def coefficients(self, aberrations: Aberrations) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from recon.focus.overlaps import Overlaps
 from recon.focus.phase_model import PhaseModel
-from recon.kernels.host.fit import projections
+from recon.kernels.host.fit import Entries, projections
 from recon.optics import Aberrations
 
 STEPS = 25
@@ -151,8 +151,8 @@ class Refinement:
         """Gain of each frequency, and its derivatives by the unknowns `moved`."""
         o, size = self.overlaps, len(moved)
         found = np.empty(o.size), np.empty((o.size, size)), np.empty((o.size, size, size))
-        entries = o.values, o.weights, o.starts, self._ridge
-        projections(*here, x, moved, sizes, *entries, *found)
+        entries = Entries(o.values, o.weights, o.starts, self._ridge)
+        projections(*here, x, moved, sizes, entries, *found)
         return found
 
     def _sums(self, here, x, moved, sizes, rotation_deg, least=0.0):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recon.focus.overlaps import Overlaps
-from recon.kernels.host.search import score_matrices, slope_gains
+from recon.kernels.host.search import Entries, score_matrices, slope_gains
 
 BANDS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 1.9)
 """Ends of bands of frequencies [k0]: low ones reach far, high ones measure finely."""
@@ -57,8 +57,8 @@ def slope_maps(overlaps: Overlaps, oversampling: int = OVERSAMPLING) -> np.ndarr
     maps = np.empty((overlaps.size, size, size), np.float32)
     q = np.ascontiguousarray(overlaps.q_on_detector()) / width
     o = overlaps
-    entries = o.values, o.weights, o.right, o.left, place, side, o.starts, *o.judged
-    slope_gains(*entries, origin / width, q, maps)
+    entries = Entries(o.values, o.weights, o.right, o.left, place, o.starts)
+    slope_gains(entries, *o.judged, side, origin / width, q, maps)
     return maps
 
 

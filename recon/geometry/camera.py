@@ -134,10 +134,9 @@ def measure_camera(
     share = length / window.radius
     if gain < LEAST_GAIN or not NEAREST < share < FARTHEST or error > 0.1 * length:
         raise Unfitted(
-            f"The sidebands of this peak do not show where they end: they stand out by {gain:.1f} "
-            f"standard errors where the disc would overlap one moved by {share:.2f} radii "
-            f"({LEAST_GAIN:g} are needed, and {NEAREST} to {FARTHEST} radii). Take a stronger "
-            "peak, or set the aberrations first."
+            "The sidebands of this peak do not show where they end: take a stronger peak, or set "
+            f"the aberrations first. (Found {gain:.1f} standard errors at {share:.2f} radii of the "
+            f"disc; {LEAST_GAIN:g} are needed, at {NEAREST} to {FARTHEST} radii.)"
         )
     return _scale(move * window.bin, error * window.bin, spacing, calibration)
 

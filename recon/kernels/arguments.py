@@ -28,3 +28,51 @@ class Camera(NamedTuple):
     level: float
     background: float
     xray: float
+
+
+class Geometry(NamedTuple):
+    """Where a binned pixel's disc overlaps those of the beams that are q away from it.
+
+    Attributes
+    ----------
+    q_y : (Sy,) float64
+        Row frequencies [1/Å].
+    k : (2, K) float64
+        Pixels (ky, kx) in the scan's frame [1/Å].
+    points : (2, 16) float64
+        Sub-points of a pixel about its centre, in the scan's frame [1/Å].
+    k0, step : float
+        Radius of the disc, and the distance of columns [1/Å].
+    columns : int
+    triple : bool
+        Whether the overlap of all three discs is kept too.
+    """
+
+    q_y: Any
+    k: Any
+    points: Any
+    k0: float
+    step: float
+    columns: int
+    triple: bool
+
+
+class Tables(NamedTuple):
+    """Which entries of G are kept; empty where they are only counted.
+
+    Attributes
+    ----------
+    runs : (R, 4) uint16
+        Plane, first column, length, kind; entries follow one another in this order.
+    hard : (H, 4) uint16
+        The same for the hard masks of the pixels' centres: plane, column, length, side.
+    hard_at : (H,) int32
+        First entry of each hard run, from its row's first entry.
+    masks : (M,) uint16
+        Sub-point bits of the partly covered entries; for two terms `here`, then `there`.
+    """
+
+    runs: Any
+    hard: Any
+    hard_at: Any
+    masks: Any

@@ -30,19 +30,42 @@ HIGHEST = 2.4
 """Spatial frequency [1/Å] that an object's grid holds at least."""
 
 
-def simulate_nanotube(
+def calibration_on(
+    frame_shape,
     *,
-    scan_shape: tuple[int, int] = (512, 512),
-    scan_sampling: tuple[float, float] = (0.31, 0.31),
-    frame_shape: tuple[int, int] = (576, 576),
-    dose: float = 2e3,
     energy: float = 80e3,
     semiangle_cutoff: float = 25.0,
-    centre: tuple[float, float] | None = None,
+    scan_sampling=(0.31, 0.31),
+    centre=None,
     radius: float | None = None,
-    aberrations: Aberrations = ABERRATIONS,
     rotation_deg: float = ROTATION_DEG,
     transpose: bool = False,
+) -> Calibration:
+    """The demonstration's calibration on a detector of `frame_shape` (Ky, Kx), with what is given.
+
+    By default the disc lies a little off the detector's middle, with a radius of a sixth of its
+    shorter side.
+
+    Raises
+    ------
+    ValueError
+        If a quantity is impossible; the sentence says which.
+    """
+    if centre is None:
+        sides = zip(frame_shape, OFF_CENTRE, strict=True)
+        centre = tuple(round((n - 1) / 2 + n * share, 2) for n, share in sides)
+    radius = min(frame_shape) * DISC if radius is None else radius
+    known = energy, semiangle_cutoff, tuple(scan_sampling), centre, radius
+    return Calibration(*known, rotation_deg, transpose)
+
+
+def simulate_nanotube(
+    calibration: Calibration | None = None,
+    *,
+    scan_shape: tuple[int, int] = (512, 512),
+    frame_shape: tuple[int, int] = (576, 576),
+    dose: float = 2e3,
+    aberrations: Aberrations = ABERRATIONS,
     seed: int = 1,
     progress=None,
 ) -> ElectronEvents:
@@ -50,22 +73,16 @@ def simulate_nanotube(
 
     Parameters
     ----------
-    scan_shape, scan_sampling : (y, x)
-        Positions, and their distance [Å]. A field too small for the tube gets fewer walls.
+    calibration : Calibration
+        By default that of `calibration_on`.
+    scan_shape : (Sy, Sx)
+        Positions. A field too small for the tube gets fewer walls.
     frame_shape : (Ky, Kx)
         Detector pixels.
     dose : float
         Electrons on the specimen [1/Å²].
-    energy, semiangle_cutoff : float
-        Beam energy [eV] and convergence semi-angle [mrad].
-    centre : (y, x)
-        Middle of the bright-field disc [pixels]; by default a little off the detector's.
-    radius : float
-        Of the bright-field disc [pixels]; by default a sixth of the detector's shorter side.
     aberrations : Aberrations
         Of the probe, in the detector's frame.
-    rotation_deg, transpose
-        Scan against detector, as in `Calibration`.
     seed : int
         Of the electrons and of the walls' registry.
     progress : callable
@@ -86,18 +103,8 @@ def simulate_nanotube(
             f"A scan of {scan_shape[0]} × {scan_shape[1]} positions on a detector of "
             f"{frame_shape[0]} × {frame_shape[1]} pixels is empty."
         )
-    calibration = Calibration(
-        energy,
-        semiangle_cutoff,
-        tuple(scan_sampling),
-        centre
-        or tuple(
-            round((n - 1) / 2 + n * s, 2) for n, s in zip(frame_shape, OFF_CENTRE, strict=True)
-        ),
-        min(frame_shape) * DISC if radius is None else radius,
-        rotation_deg,
-        transpose,
-    )
+    calibration = calibration or calibration_on(frame_shape)
+    scan_sampling = calibration.scan_sampling
     highest = max(HIGHEST, 3 * calibration.k0)
     oversampling = max(ceil(2 * max(scan_sampling) * 2 * highest) / 2, 1)
     margin = Probe(calibration, aberrations, oversampling).box
@@ -108,7 +115,7 @@ def simulate_nanotube(
     narrow = 0.75 * min(n * step for n, step in zip(scan_shape, scan_sampling, strict=True))
     walls = [w for w in WALLS if tube_diameter(*w) <= narrow] or WALLS[:1]
     tube = filled_nanotube(walls, hypot(*field) + tube_diameter(*walls[-1]), seed=seed)
-    phase = object_phase(tube, shape, steps, energy)
+    phase = object_phase(tube, shape, steps, calibration.energy)
     if progress:
         progress(0.01)
     return simulate_events(

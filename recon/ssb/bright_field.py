@@ -1,12 +1,15 @@
 """From electron events to counts of the binned bright-field pixels, one plane a pixel."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from recon.calibration import Calibration
-from recon.device.backend import guarded
+from recon.device.backend import CPU, Device, guarded
 from recon.scan.events import ElectronEvents
+from recon.sums.current import BeamCurrent
 
 SUBPOINTS = 4
 """Sub-points along each edge of a binned pixel, at which its share of the disc is judged."""
@@ -62,6 +65,30 @@ class BrightField:
     def size(self) -> int:
         """Number of planes K."""
         return self.k.shape[1]
+
+
+class BinnedPlanes(NamedTuple):
+    """The scan's image in each binned pixel of the disc, as they are asked for.
+
+    Attributes
+    ----------
+    counts : callable
+        `counts(start, stop)` returns the (stop - start, Sy, Sx) counts of those planes, on the host
+        or on `device`.
+    scan_shape : (Sy, Sx)
+    disc : BrightField
+        What the planes are.
+    device : Device
+        Where they are transformed, and what comes of them is kept.
+    current : BeamCurrent, optional
+        What is to be taken out.
+    """
+
+    counts: Callable
+    scan_shape: tuple[int, int]
+    disc: BrightField
+    device: Device = CPU
+    current: BeamCurrent | None = None
 
 
 def bright_field(

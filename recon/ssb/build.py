@@ -8,7 +8,7 @@ from recon.optics import Aberrations
 from recon.scan.frames import DenseFrames
 from recon.scan.kinds import ScanData, electrons, is_dense
 from recon.ssb import parallax
-from recon.ssb.bright_field import bright_field
+from recon.ssb.bright_field import BinnedPlanes, bright_field
 from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
 from recon.ssb.parallax import TiltCorrected, tilt_corrected_planes
 from recon.ssb.planning import plan, require
@@ -56,21 +56,8 @@ def build_sidebands_dense(
     Others, and what is raised, as for `recon.ssb.gfunction.build_sidebands`: of the same data as
     events, this is the same G.
     """
-    tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
-    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
-    return sidebands_of_planes(
-        lambda start, stop: planes[start:stop],
-        frames.scan_shape,
-        disc,
-        calibration,
-        total,
-        full=full,
-        half=half,
-        device=device,
-        current=current_of_planes(planes, frames.scan_shape, calibration),
-        progress=lambda f: tell(0.5 + 0.5 * f),
-    )
+    planes, total, tell = _binned(frames, calibration, pixels_across, device, progress)
+    return sidebands_of_planes(planes, calibration, total, full=full, half=half, progress=tell)
 
 
 def tilt_corrected_dense(
@@ -97,20 +84,20 @@ def tilt_corrected_dense(
     Others, and what is raised, as for `recon.ssb.parallax.tilt_corrected`: of the same data as
     events, this is the same image.
     """
+    planes, _, tell = _binned(frames, calibration, pixels_across, device, progress)
+    return tilt_corrected_planes(planes, calibration, aberrations, progress=tell, **options)
+
+
+def _binned(frames, calibration, pixels_across, device, progress):
+    """A scan's binned planes, all of its counts, and how the second half of the work is told."""
     tell = progress or (lambda fraction: None)
     disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
-    planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
-    return tilt_corrected_planes(
-        lambda start, stop: planes[start:stop],
-        frames.scan_shape,
-        disc,
-        calibration,
-        aberrations,
-        device=device,
-        current=current_of_planes(planes, frames.scan_shape, calibration),
-        progress=lambda f: tell(0.5 + 0.5 * f),
-        **options,
+    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    current = current_of_planes(planes, frames.scan_shape, calibration)
+    binned = BinnedPlanes(
+        lambda start, stop: planes[start:stop], frames.scan_shape, disc, device, current
     )
+    return binned, total, lambda f: tell(0.5 + 0.5 * f)
 
 
 def planned(events: ScanData, calibration: Calibration, pixels: int, full=False, half=False):

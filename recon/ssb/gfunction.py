@@ -10,7 +10,7 @@ from recon.device.backend import CPU, Device, guarded, memory, on_host
 from recon.device.transforms import planned
 from recon.kernels.cpu.simd import LANES
 from recon.scan.events import ElectronEvents
-from recon.ssb.bright_field import BrightField, bright_field, plane_counts
+from recon.ssb.bright_field import BinnedPlanes, bright_field, plane_counts
 from recon.ssb.planning import slab_sizes
 from recon.ssb.sidebands import Sidebands, check_half, half_scale
 from recon.ssb.tables import SidebandTables, find_tables
@@ -87,17 +87,14 @@ def build_sidebands(
     def counts(start, stop):
         return plane_counts(events, disc.lookup, start, stop)
 
+    current = beam_current(events.counts, calibration, whole=whole)
     return sidebands_of_planes(
-        counts,
-        events.scan_shape,
-        disc,
+        BinnedPlanes(counts, events.scan_shape, disc, events.device, current),
         calibration,
         events.electrons,
         full=full,
         half=half,
-        device=events.device,
         tables=tables,
-        current=beam_current(events.counts, calibration, whole=whole),
         progress=progress,
     )
 
@@ -120,37 +117,26 @@ def _require_memory(events, disc, calibration, pixels_across, full, half):
 
 @guarded
 def sidebands_of_planes(
-    planes,
-    scan_shape,
-    disc: BrightField,
+    planes: BinnedPlanes,
     calibration: Calibration,
     total,
     *,
     full: bool,
     half: bool = False,
-    device: Device = CPU,
     tables: SidebandTables | None = None,
-    current: BeamCurrent | None = None,
     progress=None,
 ) -> Sidebands:
     """Transform binned planes to G, kept only on the sidebands.
 
     Parameters
     ----------
-    planes : callable
-        `planes(start, stop)` returns the (stop - start, Sy, Sx) counts of those planes, on the
-        host or on `device`.
-    disc : BrightField
-        What the planes are.
+    planes : BinnedPlanes
     total : float
         All counts of the scan, on the disc or not.
-    device : Device
-        Where G is made and kept.
-    current : BeamCurrent, optional
-        What is to be taken out.
 
     Others, and what is raised, as for `build_sidebands`.
     """
+    _, scan_shape, disc, device, current = planes
     if half:
         check_half(device)
     tell = progress or (lambda fraction: None)
@@ -161,7 +147,7 @@ def sidebands_of_planes(
     entries = tables.counts.entries + 2 * LANES
     re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))
     scale = half_scale(total / disc.kept.min()) if half else 1.0
-    sums = _transform(planes, scan_shape, disc, tables, (re, im), scale, current, device, tell)
+    sums = _transform(planes, tables, (re, im), scale, tell)
     if not sums.any():
         raise ValueError(
             f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
@@ -203,8 +189,9 @@ def planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int, 
     return slab, ceil(slab / ceil(slab / batch)), 1
 
 
-def _transform(planes, scan_shape, disc, tables, entries, scale, current, device, tell):
+def _transform(planes, tables, entries, scale, tell):
     """Fill the entries, slab by slab of planes; the planes' sums, float64 on the host."""
+    counted, scan_shape, disc, device, current = planes
     xp, kernels = device.xp, device.kernels
     slab, batch, wait = planes_at_a_time(device, scan_shape[0] * scan_shape[1], disc.size)
     first, runs = tables.first, tables.runs
@@ -215,7 +202,7 @@ def _transform(planes, scan_shape, disc, tables, entries, scale, current, device
     options, queued = {}, 0
     for start in range(0, disc.size, slab):
         stop = min(start + slab, disc.size)
-        counts = xp.asarray(planes(start, stop))
+        counts = xp.asarray(counted(start, stop))
         for plane in range(start, stop, batch):
             part = real[: min(batch, stop - plane)]
             size = len(part)

@@ -17,14 +17,14 @@ from itertools import product
 import numpy as np
 
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device, guarded
+from recon.device.backend import guarded
 from recon.device.transforms import planned
 from recon.optics import SIZE, Aberrations
 from recon.scan.events import ElectronEvents
-from recon.ssb.bright_field import BrightField, bright_field, plane_counts
+from recon.ssb.bright_field import BinnedPlanes, bright_field, plane_counts
 from recon.ssb.gfunction import planes_at_a_time
 from recon.ssb.tables import check_scan
-from recon.sums.current import BeamCurrent, beam_current, take_out
+from recon.sums.current import beam_current, take_out
 
 UPSAMPLING = (1, 2, 4)
 
@@ -106,45 +106,38 @@ def tilt_corrected(
     Takes about as long as G.
     """
     disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
+
+    def counts(start, stop):
+        return plane_counts(events, disc.lookup, start, stop)
+
+    current = beam_current(events.counts, calibration)
     return tilt_corrected_planes(
-        lambda start, stop: plane_counts(events, disc.lookup, start, stop),
-        events.scan_shape,
-        disc,
+        BinnedPlanes(counts, events.scan_shape, disc, events.device, current),
         calibration,
         aberrations,
         upsample=upsample,
         flip=flip,
         band_limit=band_limit,
-        device=events.device,
-        current=beam_current(events.counts, calibration),
         progress=progress,
     )
 
 
 @guarded
 def tilt_corrected_planes(
-    planes,
-    scan_shape,
-    disc: BrightField,
+    planes: BinnedPlanes,
     calibration: Calibration,
     aberrations: Aberrations,
     *,
     upsample: int = 1,
     flip: bool = True,
     band_limit: float = 1.0,
-    device: Device = CPU,
-    current: BeamCurrent | None = None,
     progress=None,
 ) -> TiltCorrected:
     """Tilt-corrected bright field of binned planes.
 
-    Parameters
-    ----------
-    planes, scan_shape, disc, device, current
-        As `sidebands_of_planes` has them.
-
-    Others, and what is raised, as for `tilt_corrected`.
+    Parameters, and what is raised, are those of `tilt_corrected`.
     """
+    _, scan_shape, disc, device, _ = planes
     check_scan(scan_shape)
     if upsample not in UPSAMPLING:
         raise ValueError(f"The upsampling is one of 1, 2 and 4, not {upsample}.")
@@ -161,7 +154,7 @@ def tilt_corrected_planes(
     waves = [np.exp(-1j * np.outer(s, q)) for s, q in zip(slopes, (q_y, q_x), strict=True)]
     # What is left of a pixel that was excluded in part stands for the whole.
     waves[1] /= disc.kept[:, None]
-    total, weights = _sum(planes, scan_shape, waves, upsample, device, current, progress)
+    total, weights = _sum(planes, waves, upsample, progress)
     weights /= disc.kept
     if not weights.any():
         raise ValueError(
@@ -172,10 +165,9 @@ def tilt_corrected_planes(
     if leakage > MOST_LEAKAGE:
         steps = np.abs(slopes).max(1) / (2 * np.pi) / calibration.scan_sampling
         raise ValueError(
-            f"The pixels' images are shifted by up to {steps[0]:.2g} × {steps[1]:.2g} scan steps, "
-            f"to places that leave {100 * leakage:.0f} % of a frequency finer than the scan where "
-            "it does not belong: defocus by more, choose another number of pixels across the disc, "
-            "or leave the upsampling at 1."
+            f"Shifts of up to {steps[0]:.2g} × {steps[1]:.2g} scan steps are too small to upsample "
+            f"by {upsample}: {100 * leakage:.0f} % of a finer frequency would end at a wrong one. "
+            "Defocus by more, take another number of pixels across the disc, or no upsampling."
         )
     within = np.hypot(q_y[:, None], q_x) < 2 * band_limit * calibration.k0
     # The highest frequency of an even number of pixels is of either sign, whose shifts differ.
@@ -214,8 +206,9 @@ def _leakage(slopes, weights, calibration):
     return float(max(shares) / weights.sum())
 
 
-def _sum(planes, scan_shape, waves, upsample, device, current, progress):
+def _sum(planes, waves, upsample, progress):
     """The shifted planes' sum on the half plane of the finer lattice; the planes' own sums."""
+    counts, scan_shape, _, device, current = planes
     xp = device.xp
     tell = progress or (lambda fraction: None)
     tell(0.0)

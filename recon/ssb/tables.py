@@ -6,6 +6,7 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, on_host
+from recon.kernels.arguments import Geometry, Tables
 from recon.kernels.cpu.simd import LANES
 from recon.scan.events import ElectronEvents
 from recon.ssb.bright_field import OFFSETS, BrightField, bright_field
@@ -79,14 +80,15 @@ def _counted(device, geometry, rows):
     xp = device.xp
     first = xp.zeros((4, rows + 1), np.int64)
     empty, none = xp.empty((0, 4), np.uint16), xp.empty(0, np.uint16)
-    device.kernels.find_runs(*geometry, first, empty, empty, xp.empty(0, np.int32), none)
+    tables = Tables(empty, empty, xp.empty(0, np.int32), none)
+    device.kernels.find_runs(geometry, first, tables)
     return on_host(first)
 
 
 def _arguments(calibration, disc, q_y, columns, step, full, device):
     """What `find_runs` takes before its tables."""
     single = (device.xp.asarray(a) for a in (q_y, *_geometry(calibration, disc)))
-    return *single, calibration.k0, step, columns, full
+    return Geometry(*single, calibration.k0, step, columns, full)
 
 
 def _scan_arguments(calibration, disc, scan_shape, full, device):
@@ -169,10 +171,10 @@ def find_tables(
     if not counts.hard:
         rows, columns = scan_shape
         raise ValueError(
-            "No spatial frequency of this scan has a sideband: the field of "
+            f"An aperture of {calibration.semiangle_cutoff:g} mrad resolves nothing in a field of "
             f"{rows * calibration.scan_sampling[0]:.3g} × "
-            f"{columns * calibration.scan_sampling[1]:.3g} Å holds nothing that the aperture of "
-            f"{calibration.semiangle_cutoff:g} mrad resolves; check semi-angle, step and energy."
+            f"{columns * calibration.scan_sampling[1]:.3g} Å (no frequency has a sideband): check "
+            "semi-angle, step and energy."
         )
     # Entries and masks are read in vectors that may begin before a run: leave a margin.
     first[2:] += LANES
@@ -181,8 +183,9 @@ def find_tables(
     hard = xp.empty((counts.hard, 4), np.uint16)
     hard_at = xp.empty(counts.hard, np.int32)
     masks = xp.zeros(counts.masks + 2 * LANES, np.uint16)
-    device.kernels.find_runs(*arguments, first, runs, hard, hard_at, masks)
-    return SidebandTables(first, runs, hard, hard_at, masks, counts)
+    tables = Tables(runs, hard, hard_at, masks)
+    device.kernels.find_runs(arguments, first, tables)
+    return SidebandTables(first, *tables, counts)
 
 
 def scan_tables(

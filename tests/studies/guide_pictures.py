@@ -19,6 +19,7 @@ from tests.studies.latency import FLAGS
 from tests.support.paths import ROOT
 from tests.support.servers import served
 from tests.support.waiting import PATIENCE_S
+from tests.ui.idle import PROGRAM as IDLE
 from tests.ui.instrument import Instrument
 
 SIZE = {"width": 1366, "height": 768}
@@ -107,7 +108,7 @@ def main():
     given = parser.parse_args()
     given.folder.mkdir(exist_ok=True)
     path = shutil.which("chromium")
-    with served() as (_, ready), sync_playwright() as driver:
+    with served(program=IDLE) as (_, ready), sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         for name, query in (PAGES | TILES).items():
             if not given.names or name in given.names:

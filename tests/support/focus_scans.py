@@ -10,6 +10,7 @@ from recon.optics import Aberrations
 from recon.simulate.scan import expected_intensities, sample_events
 from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
 from tests.support.equations import planes
+from tests.support.weak_phase import binned
 
 STEP = (0.35, 0.4)
 
@@ -74,8 +75,7 @@ def bright(aberrations, rotation_deg=0.0, transpose=False, full=False):
         1e6 * intensities(aberrations, rotation_deg, transpose), calibration, 16
     )
     counts = np.random.default_rng(0).poisson(expected).astype(float)
-    shape, total = counts.shape[1:], counts.sum()
-    return sidebands_of_planes(lambda a, b: counts[a:b], shape, disc, calibration, total, full=full)
+    return sidebands_of_planes(binned(counts, disc), calibration, counts.sum(), full=full)
 
 
 def g_on(device):

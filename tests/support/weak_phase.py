@@ -3,7 +3,9 @@
 import numpy as np
 
 from recon.calibration import Calibration
+from recon.device.backend import CPU
 from recon.optics import Aberrations
+from recon.ssb.bright_field import BinnedPlanes
 from recon.ssb.gfunction import sidebands_of_planes
 from tests.support.equations import planes
 
@@ -22,13 +24,13 @@ def random_counts(calibration, frame_shape=(17, 18), scan=(12, 15), across=12):
 
 
 def built(counts, disc, calibration, total, full=True):
-    return sidebands_of_planes(
-        lambda start, stop: counts[start:stop],
-        counts.shape[1:],
-        disc,
-        calibration,
-        total,
-        full=full,
+    return sidebands_of_planes(binned(counts, disc), calibration, total, full=full)
+
+
+def binned(counts, disc, device=CPU):
+    """`BinnedPlanes` of an array (K, Sy, Sx)."""
+    return BinnedPlanes(
+        lambda start, stop: counts[start:stop], tuple(counts.shape[1:]), disc, device
     )
 
 

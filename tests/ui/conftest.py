@@ -103,7 +103,7 @@ def open_page(chromium, running):
             **({"viewport": {"width": 1366, "height": 768}, "accept_downloads": True} | options)
         )
         context.set_default_timeout(1000 * PATIENCE_S)
-        instrument = Instrument(context.new_page(), f"{running.url}?{query}")
+        instrument = Instrument(context.new_page(), f"{running.url}?{query}", running.process)
         opened.append((context, instrument))
         return instrument
 

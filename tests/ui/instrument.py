@@ -1,7 +1,7 @@
 """The page in a browser, as a test handles it."""
 
+import inspect
 import time
-from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -48,7 +48,6 @@ NOTED = """mode => {
   new MutationObserver(() => mode.noted.push(mode.textContent)).observe(mode, {childList: true})
 }"""
 
-WATCHED_MS = 1000
 COUNTED = """async () => {
   const frame = () => new Promise(requestAnimationFrame)
   await frame()
@@ -60,8 +59,10 @@ COUNTED = """async () => {
 class Instrument:
     """The page, as a test handles it."""
 
-    def __init__(self, page, url):
+    def __init__(self, page, url, process=None):
         self.page, self.problems, self.outside = page, [], []
+        self._process, self._crashed = process, False
+        page.on("crash", self._crash)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", self._request)
@@ -73,23 +74,50 @@ class Instrument:
         if message.type == "error":
             self.problems.append(message.text)
 
+    def _crash(self, page):
+        self._crashed = True
+
     def _request(self, request):
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             self.outside.append(request.url)
 
     @property
     def mode(self):
-        """The word in the status line."""
-        return self.page.locator(".status .mode").inner_text()
+        """The word in the status line; empty while there is none."""
+        return "".join(self.page.locator(".status .mode").all_inner_texts())
 
     def until(self, condition, seconds=PATIENCE_S):
-        """Wait until `condition()` holds, and give what it gave."""
+        """Wait until `condition()` holds, and give what it gave; no longer than it can come."""
         end = time.monotonic() + seconds
         while not (result := condition()):
-            if time.monotonic() > end:
-                pytest.fail(f"not within {seconds} s: {condition}; mode {self.mode!r}")
+            why = self._ended()
+            if not why and time.monotonic() > end:
+                why = f"not within {seconds} s"
+            if why:
+                pytest.fail(f"{why}: {inspect.getsource(condition).strip()}; {self._looks()}")
             self.page.wait_for_timeout(50)
         return result
+
+    def _ended(self):
+        """Why nothing can come of this page any more; empty while something may."""
+        if self._crashed or self.page.is_closed():
+            return "the page has crashed" if self._crashed else "the page was closed"
+        if self.page.url.startswith("chrome-error:"):
+            return "the browser shows an error of its own"
+        if self._process is not None and self._process.poll() is not None:
+            return f"the server has ended: {self._process.said()[-2000:]}"
+        return ""
+
+    def _looks(self):
+        """Address and text of the page, for whoever reads why a test has failed."""
+        # Here: the conftest is read where there is no Playwright, too.
+        from playwright.sync_api import Error
+
+        try:
+            text = self.page.locator("body").inner_text(timeout=2000)
+        except Error as error:
+            text = f"it cannot be read: {error}"
+        return f"the page at {self.page.url} says: {' '.join(text.split())[:1500]}"
 
     def settled(self):
         """Wait until the server has done all that the page told it, and the page shows it."""
@@ -104,13 +132,8 @@ class Instrument:
         self.until(still)
 
     def _server_is_idle(self):
-        try:
-            with urlopen(self._idle, timeout=PATIENCE_S) as answer:
-                return answer.read() == b"idle"
-        except HTTPError:
-            # A server without that address, as `livestem serve` starts it, can only be watched.
-            self.page.wait_for_timeout(WATCHED_MS)
-            return True
+        with urlopen(self._idle, timeout=PATIENCE_S) as answer:
+            return answer.read() == b"idle"
 
     def exact(self):
         """Wait for the exact phase of all that is set, and give its picture."""

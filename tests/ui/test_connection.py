@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.servers import served
+from tests.support.waiting import PATIENCE_S
 from tests.ui.conftest import Instrument
+from tests.ui.idle import PROGRAM
 from tests.ui.tcp_proxy import Wire
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -25,7 +27,8 @@ class Line:
         """Start a server, and lead the wire to it."""
         origin = f"--allow-websocket-origin=127.0.0.1:{self.wire.port}"
         cache = {"LIVESTEM_CACHE": str(self._cache)}
-        self.process, found = self._stack.enter_context(served(self._scans, origin, **cache))
+        started = served(self._scans, origin, program=PROGRAM, **cache)
+        self.process, found = self._stack.enter_context(started)
         self.wire.target = int(found[1])
 
 
@@ -74,6 +77,7 @@ def line(scans, tmp_path_factory):
 def opened(chromium, line):
     line.wire.mend()
     context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(1000 * PATIENCE_S)
     yield Caller(line, context)
     context.close()
 
@@ -159,6 +163,9 @@ def test_what_to_do_is_said_when_it_takes_long(opened):
     opened.rests_at("12")
     opened.wire.cut()
     opened.lost()
+    # The page's clock, which goes on from there.
+    opened.page.clock.install()
+    opened.page.clock.fast_forward(31_000)
     opened.instrument.until(lambda: "network or VPN" in opened.says, 90)
     assert "link" in opened.says
 

@@ -228,9 +228,7 @@ def decode_frames(file, table, strips, progress) -> Frames:
         kernels.decode(
             window,
             base,
-            table,
-            first,
-            last,
+            table[part],
             strips,
             starts,
             frame_shape[0] * frame_shape[1],

@@ -86,12 +86,14 @@ def _run_end(labels, start, high):
 
 
 @njit(cache=True)
-def _scan_row(q_y, k, points, k0, step, triple, lines, totals, runs, hard, hard_at, masks):
+def _scan_row(q_y, geometry, lines, totals, tables):
     """Find the runs of one row of q; only count them while the tables are empty.
 
     `totals` (runs, hard runs, entries, masks) is where the row begins in each table and is
     moved to where it ends.
     """
+    _, k, points, k0, step, _, triple = geometry
+    runs, hard, hard_at, masks = tables
     write = runs.shape[0] > 0
     here, there, kinds, sides = lines[0], lines[1], lines[2], lines[3]
     columns = here.size
@@ -151,29 +153,18 @@ def _scan_row(q_y, k, points, k0, step, triple, lines, totals, runs, hard, hard_
 
 
 @parallel
-def find_runs(q_y, k, points, k0, step, columns, triple, first, runs, hard, hard_at, masks):
+def find_runs(geometry, first, tables):
     """Count (with empty tables) or fill the tables of runs of every row of q.
 
     Parameters
     ----------
-    q_y : (Sy,) float64
-        Row frequencies [1/Å]; `step` is the distance of columns, of which there are `columns`.
-    k : (2, K) float64
-        Pixels (ky, kx) in the scan's frame [1/Å].
-    points : (2, 16) float64
-        Sub-points of a pixel about its centre, in the scan's frame [1/Å].
+    geometry : Geometry
     first : (4, Sy + 1) int64
         When counting, receives each row's numbers of runs, hard runs, entries and masks in
         [:, 1:]; when filling, holds where each row begins.
-    runs : (R, 4) uint16
-        Plane, first column, length, kind; entries follow one another in this order.
-    hard : (H, 4) uint16
-        The same for the hard masks of the pixels' centres: plane, column, length, side.
-    hard_at : (H,) int32
-        First entry of each hard run, from its row's first entry.
-    masks : (M,) uint16
-        Sub-point bits of the partly covered entries; for two terms `here`, then `there`.
+    tables : Tables
     """
+    q_y, columns = geometry.q_y, geometry.columns
     rows = q_y.size
     parts = 64
     for part in prange(parts):
@@ -181,12 +172,10 @@ def find_runs(q_y, k, points, k0, step, columns, triple, first, runs, hard, hard
         totals = np.zeros(4, np.int64)
         # Rows near DC are the long ones: dealt out in turn, they load all threads alike.
         for row in range(part, rows, parts):
-            if runs.shape[0] > 0:
+            if tables.runs.shape[0] > 0:
                 totals[:] = first[:, row]
             else:
                 totals[:] = 0
-            _scan_row(
-                q_y[row], k, points, k0, step, triple, lines, totals, runs, hard, hard_at, masks
-            )
-            if runs.shape[0] == 0:
+            _scan_row(q_y[row], geometry, lines, totals, tables)
+            if tables.runs.shape[0] == 0:
                 first[:, row + 1] = totals

@@ -295,14 +295,14 @@ def _fill_runs(q_y, k, points, k0, step, columns, triple, first, runs, hard, har
         begin += THREADS
 
 
-def find_runs(q_y, k, points, k0, step, columns, triple, first, runs, hard, hard_at, masks):
+def find_runs(geometry, first, tables):
     """Count (with empty tables) or fill the tables of runs of every row of q.
 
     Parameters are those of `recon.kernels.cpu.sideband_geometry.find_runs`, on the device, `first`
     among them.
     """
-    geometry = q_y, k, points, k0, step, columns, triple, first
-    if runs.shape[0] == 0:
-        _count_runs[q_y.size, THREADS](*geometry)
+    grid = geometry.q_y.size, THREADS
+    if tables.runs.shape[0] == 0:
+        _count_runs[grid](*geometry, first)
     else:
-        _fill_runs[q_y.size, THREADS](*geometry, runs, hard, hard_at, masks)
+        _fill_runs[grid](*geometry, first, *tables)

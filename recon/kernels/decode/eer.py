@@ -186,21 +186,8 @@ def _decode(words, place, end, pixels_in_frame, skip, horizontal, vertical, pixe
 
 
 @parallel
-def decode(
-    window,
-    base,
-    table,
-    first,
-    last,
-    strips,
-    starts,
-    pixels_in_frame,
-    pixels,
-    subpixel,
-    counts,
-    ends,
-):
-    """Decode the frames first..last (exclusive), each into its own room.
+def decode(window, base, table, strips, starts, pixels_in_frame, pixels, subpixel, counts, ends):
+    """Decode frames, each into its own room.
 
     Parameters
     ----------
@@ -208,16 +195,16 @@ def decode(
         Bytes of the file from `base` on, with all strips of these frames, and at least eight
         more; their number is a multiple of eight.
     table : (P, 8) int64 array
-        Directories as `walk` leaves them, with the bits of each frame's codes.
+        Directories of the frames as `walk` leaves them, with the bits of each frame's codes.
     strips : (S, 2) int64 array
         Address and bytes of each strip; the strips of a frame are read as one.
-    starts : (last - first,) int64 array
+    starts : (P,) int64 array
         Where each frame's room begins in `pixels` and `subpixel`.
     pixels : (C,) uint32 array
         Linear indices, filled in place.
     subpixel : (C,) uint8 array
         Sixteenths of a pixel, y in the high four bits, 8 in the middle; filled in place.
-    counts, ends : (last - first,) int64 array
+    counts, ends : (P,) int64 array
         Electrons of each frame, and how it ended (see `_decode`).
 
     Notes
@@ -226,8 +213,8 @@ def decode(
     its place in the pixel along x and y as two's complement. The longest run stands for empty
     pixels alone. The lowest bit of a byte comes first.
     """
-    for index in prange(last - first):
-        row = table[first + index]
+    for index in prange(table.shape[0]):
+        row = table[index]
         begin, number = row[FIRST_STRIP], row[STRIPS]
         words, place, size = window.view(np.uint64), strips[begin, 0] - base, strips[begin, 1]
         if number > 1:

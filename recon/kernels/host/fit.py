@@ -1,11 +1,32 @@
 """Sums over the entries of each frequency that a fit of the aberrations needs at one place."""
 
 from math import cos, sin
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
+
+
+class Entries(NamedTuple):
+    """Entries G of the frequencies that are fitted.
+
+    Attributes
+    ----------
+    values : (E,) complex128
+        Those of frequency m are `starts[m]:starts[m + 1]`.
+    weights : (E,) float64
+        Their variances w.
+    starts : (M + 1,) int64
+    ridge : (M,) float64
+        Inverse variance that a and b have beforehand; positive.
+    """
+
+    values: Any
+    weights: Any
+    starts: Any
+    ridge: Any
 
 
 @njit(cache=True)
@@ -16,9 +37,7 @@ def _solved(a, b, c, s, t):
 
 
 @parallel
-def projections(
-    columns, rest, x, moved, sizes, values, weights, starts, ridge, gains, gradients, curvatures
-):
+def projections(columns, rest, x, moved, sizes, entries, gains, gradients, curvatures):
     """Fill how much of each frequency the model at `x` (n,) explains, with derivatives.
 
     The entries G of a frequency are w (a R + b L) and noise of variance w, with R and L the terms
@@ -32,12 +51,7 @@ def projections(
         `sizes` (2, E) the terms' amplitudes.
     moved : (p,) int64
         Columns by which derivatives are taken; none where only the gains are wanted.
-    values : (E,) complex128
-        Entries G; those of frequency m are `starts[m]:starts[m + 1]`.
-    weights : (E,) float64
-        Their variances w.
-    ridge : (M,) float64
-        Inverse variance that a and b have beforehand; positive.
+    entries : Entries
     gains : (M,) float64
         Receive f.
     gradients : (M, p) float64
@@ -45,6 +59,8 @@ def projections(
     curvatures : (M, p, p) float64
         Receive 2 Re J^H J, J what of the model's change no a and b undo (Gauss and Newton).
     """
+    # What is written to is no part of a tuple: Numba would take it for written in vain.
+    values, weights, starts, ridge = entries
     unknowns = x.size
     wanted = moved.size
     for m in prange(starts.size - 1):

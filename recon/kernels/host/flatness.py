@@ -1,6 +1,7 @@
 """Sums over the entries of each frequency at given aberrations, from G's own entries alone."""
 
 from math import cos, sin
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -9,6 +10,27 @@ from recon.kernels import parallel
 
 STEEPEST = np.pi / 4
 """Slope of a term's phase [rad per eighth of a pixel] from which a pixel does not sample it."""
+
+
+class Places(NamedTuple):
+    """Where the entries of G lie.
+
+    Attributes
+    ----------
+    k : (2, E) float64
+        Entries' (y, x) [1/Å]; those of frequency m are `starts[m]:starts[m + 1]`.
+    q : (2, M) float64
+        Frequencies (y, x) in the detector's frame [1/Å].
+    right, left : (E,) float64
+        1 where the first and where the second term of γ is there.
+    starts : (M + 1,) int64
+    """
+
+    k: Any
+    q: Any
+    right: Any
+    left: Any
+    starts: Any
 
 
 @njit(cache=True)
@@ -59,8 +81,9 @@ def _terms(powers, degree, eighth, k_y, k_x, q_y, q_x, right, left):
 
 
 @parallel
-def terms(powers, degree, eighth, k, q, right, left, starts, sizes, phases):
+def terms(powers, degree, eighth, places, sizes, phases):
     """Fill `sizes` and `phases` (2, E) of the terms; other arguments are those of `flat_sums`."""
+    k, q, right, left, starts = places
     for m in prange(starts.size - 1):
         for e in range(starts[m], starts[m + 1]):
             place = k[0, e], k[1, e], q[0, m], q[1, m], right[e], left[e]
@@ -70,11 +93,12 @@ def terms(powers, degree, eighth, k, q, right, left, starts, sizes, phases):
 
 
 @parallel
-def columns(basis, degree, k, q, right, left, starts, filled):
+def columns(basis, degree, places, filled):
     """Fill the phases (2, E, n) that polynomials (7, 7, n) of chi give to the terms.
 
     The first n of the last axis of `filled` are written; other arguments are those of `flat_sums`.
     """
+    k, q, right, left, starts = places
     for m in prange(starts.size - 1):
         for e in range(starts[m], starts[m + 1]):
             for term in range(2):
@@ -98,8 +122,9 @@ def columns(basis, degree, k, q, right, left, starts, filled):
 
 
 @parallel
-def turning(powers, degree, k, q, moved, right, left, starts, filled):
+def turning(powers, degree, places, moved, filled):
     """Fill (2, E) derivatives of the terms' phases where q (2, M) changes by `moved` (2, M)."""
+    k, q, right, left, starts = places
     for m in prange(starts.size - 1):
         for e in range(starts[m], starts[m + 1]):
             for term in range(2):
@@ -112,7 +137,7 @@ def turning(powers, degree, k, q, moved, right, left, starts, filled):
 
 
 @parallel
-def flat_sums(powers, degree, eighth, k, q, right, left, starts, values, weights, sums, norms):
+def flat_sums(powers, degree, eighth, places, values, weights, sums, norms):
     """Fill S = Σ γ* G and W = Σ |γ|² w of each frequency.
 
     Parameters
@@ -121,17 +146,13 @@ def flat_sums(powers, degree, eighth, k, q, right, left, starts, values, weights
         Polynomial of chi, averaged over a pixel [rad, 1/Å]; its total degree is `degree`.
     eighth : float
         An eighth of a pixel's width [1/Å].
-    k : (2, E) float64
-        Entries' (y, x) [1/Å]; those of frequency m are `starts[m]:starts[m + 1]`.
-    q : (2, M) float64
-        Frequencies (y, x) in the detector's frame [1/Å].
-    right, left : (E,) float64
-        1 where the first and where the second term of γ is there.
+    places : Places
     values, weights : (E,) complex128, float64
         Entries G and their variances w.
     sums, norms : (M,) complex128, float64
         Filled.
     """
+    k, q, right, left, starts = places
     for m in prange(starts.size - 1):
         total, norm = 0j, 0.0
         for e in range(starts[m], starts[m + 1]):

@@ -1,6 +1,7 @@
 """Scores of many first-order aberrations at once."""
 
 from math import cos, log1p, pi, sin
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
@@ -8,21 +9,39 @@ from numba import prange
 from recon.kernels import parallel
 
 
+class Entries(NamedTuple):
+    """Entries of G, each at a pixel.
+
+    Attributes
+    ----------
+    values, weights : (E,) complex128, float64
+        Entries and their variances; those of frequency m are `starts[m]:starts[m + 1]`.
+    right, left : (E,) float64
+        1 where the first and where the second term of γ is there, less at an edge.
+    place : (2, E) int64
+        Row and column of each entry's pixel.
+    starts : (M + 1,) int64
+    """
+
+    values: Any
+    weights: Any
+    right: Any
+    left: Any
+    place: Any
+    starts: Any
+
+
 @parallel(fastmath=True)
-def slope_gains(values, weights, right, left, place, side, starts, counts, powers, origin, q, maps):
+def slope_gains(entries, counts, powers, side, origin, q, maps):
     """Fill `maps` (M, S, S) float32 with the gain of each frequency for each slope of its phase.
 
     Parameters
     ----------
-    values, weights : (E,) complex128, float64
-        Entries G and their variances; those of frequency m are `starts[m]:starts[m + 1]`.
-    right, left : (E,) float64
-        1 where the first and where the second term of γ is there, less at an edge.
+    entries : Entries
+        Of rows and columns from 0 to `side` - 1.
     counts, powers : (M,) float64
         Entries that each frequency is judged by, and Σ |G|² / w of them: those that are given, or
         more, of which the others are taken for noise.
-    place : (2, E) int64
-        Row and column of each entry's pixel, from 0 to `side` - 1.
     origin : (2,) float64
         Where pixel (0, 0) lies (y, x), in pixels.
     q : (2, M) float64
@@ -30,6 +49,7 @@ def slope_gains(values, weights, right, left, place, side, starts, counts, power
     maps
         Slopes are i / S turns per pixel along (y, x), in FFT order. See `defocus_search`.
     """
+    values, weights, right, left, place, starts = entries
     size = maps.shape[1]
     # exp(-2πi slope (origin + n)) along each axis.
     waves = np.empty((2, side, size), np.complex128)

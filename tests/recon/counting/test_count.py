@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from recon.counting import count as counting
-from recon.counting.correction import correction
+from recon.counting.correction import Readout, correction
 from recon.counting.count import METHODS, count_electrons, sample_frames
 from recon.counting.thresholds import Thresholds
 from recon.errors import Cancelled
@@ -71,9 +71,8 @@ def test_electrons_are_those_of_plain_numpy_in_double_precision(method, common):
     raw = camera.expose(6, camera.electrons(6, 60), xrays=2)
     thresholds = Thresholds(25.0, 400.0)
 
-    events = count_electrons(
-        raw, (2, 3), camera.dark, camera.gain, thresholds, method, common=common, subpixel=True
-    )
+    settings = (2, 3), camera.dark, camera.gain, thresholds, method
+    events = count_electrons(raw, *settings, readout=Readout(common=common), subpixel=True)
 
     found = reference(raw, camera.dark, camera.gain, 25.0, 400.0, method, common=common)
     pixels, offsets, nibbles = expected(found, (2, 3), (37, 53))
@@ -90,7 +89,8 @@ def test_any_number_type_gives_the_same_electrons(dtype):
     dark, gain = random.uniform(0, 30, (20, 70)), random.uniform(0.5, 2, (20, 70))
     thresholds = Thresholds(45.0, 90.0)
 
-    events = count_electrons(raw.astype(dtype), (2, 2), dark, gain, thresholds, saturation=1000)
+    settings = (2, 2), dark, gain, thresholds
+    events = count_electrons(raw.astype(dtype), *settings, readout=Readout(saturation=1000))
 
     found = reference(raw, dark, gain, 45.0, 90.0, "maximum", saturation=1000)
     pixels, offsets, _ = expected(found, (2, 2), (20, 70))
@@ -103,7 +103,7 @@ def test_the_limit_of_a_pixel_is_the_last_number_not_above_the_background():
     random = np.random.default_rng(5)
     dark, gain = random.uniform(0, 3000, (40, 40)), random.uniform(0.3, 3, (40, 40))
     for dtype in (np.uint16, np.float32):
-        correct = correction((40, 40), dtype, dark, gain, saturation=1e6)
+        correct = correction((40, 40), dtype, dark, gain, Readout(saturation=1e6))
         limits = correct.limits(20.0, dtype)
         following = limits + 1 if dtype == np.uint16 else np.nextafter(limits, np.float32(np.inf))
         assert np.all(correct.values(limits[None]) <= 20.0)
@@ -163,7 +163,7 @@ def test_opposite_edges_are_not_neighbours():
 def test_saturated_neighbours_are_one_electron(method):
     dark = np.random.default_rng(0).uniform(0, 9, (6, 7))
     raw = frame_with(y2x2=500, y2x3=500, y3x2=500, y3x3=500)
-    found = pixels_of(raw, method=method, dark=dark, saturation=500)
+    found = pixels_of(raw, method=method, dark=dark, readout=Readout(saturation=500))
     assert len(found) == 1
     assert found[0] in [(2, 2), (2, 3), (3, 2), (3, 3)]
 
@@ -181,7 +181,22 @@ def test_a_dead_pixel_hides_nothing_and_fires_never():
     excluded = np.zeros((6, 7), bool)
     excluded[0, 0] = True
     raw = frame_with(y2x2=65535, y4x4=500, y2x3=50, y0x0=90)
-    assert pixels_of(raw, gain=gain, excluded=excluded) == [(2, 3)]
+    assert pixels_of(raw, gain=gain, readout=Readout(excluded=excluded)) == [(2, 3)]
+
+
+def test_pixels_left_out_have_no_say_in_the_thresholds():
+    camera = Camera((64, 64), seed=9)
+    raw = camera.expose(40, camera.electrons(40, 20))
+    loud = np.zeros((64, 64), bool)
+    loud[::8] = True
+    noisy = np.where(loud, np.random.default_rng(1).integers(0, 4000, raw.shape), raw)
+    options = {"readout": Readout(excluded=loud)}
+    of_quiet, of_noisy = (
+        count_electrons(each.astype(np.uint16), (4, 10), camera.dark, camera.gain, **options)
+        for each in (raw, noisy)
+    )
+    assert of_quiet.electrons > 400
+    np.testing.assert_array_equal(of_quiet.pixels, of_noisy.pixels)
 
 
 def test_two_touching_electrons_are_two_maxima_and_one_cluster():
@@ -236,7 +251,9 @@ def test_row_noise_makes_false_counts_unless_it_is_taken_off():
     raw = camera.expose(60, places)
     settings = (6, 10), camera.dark, camera.gain, Thresholds(28.0, 300.0)
     _, without, _ = matched(places, count_electrons(raw, *settings))
-    found, false, _ = matched(places, count_electrons(raw, *settings, common="rows"))
+    found, false, _ = matched(
+        places, count_electrons(raw, *settings, readout=Readout(common="rows"))
+    )
     assert without > 300
     assert false < 20
     assert found > 0.95 * places[0].size
@@ -284,10 +301,10 @@ def test_progress_runs_to_the_end_and_may_stop_it(monkeypatch):
         ({"gain": np.ones((4, 4))}, "gain has 4 × 4 pixels"),
         ({"gain": np.zeros((5, 5))}, "No pixel has a gain above zero"),
         ({"method": "magic"}, "one of maximum, cluster"),
-        ({"common": "diagonal"}, "one of none, rows"),
+        ({"readout": Readout(common="diagonal")}, "one of none, rows"),
         ({"scan_shape": (3, 3)}, "8 frames do not fill a scan of 3 × 3"),
-        ({"dark": np.full((5, 5), -100.0)}, "above it without any signal"),
-        ({"excluded": np.zeros((2, 2), bool)}, "another shape"),
+        ({"dark": np.full((5, 5), -100.0)}, "background threshold of 10 without any signal"),
+        ({"readout": Readout(excluded=np.zeros((2, 2), bool))}, "another shape"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(options, sentence):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recon.counting.correction import Readout
 from recon.counting.count import count_electrons
 from recon.counting.thresholds import Thresholds, estimate_thresholds
 from tests.support.detector import Camera, matched
@@ -62,7 +63,7 @@ def test_without_electrons_the_threshold_rests_on_the_noise_alone_and_says_so():
 def test_row_noise_does_not_raise_the_threshold_when_it_is_taken_off():
     camera, _, raw = expose(10, row_noise=15.0, seed=5)
     with_rows = estimate_thresholds(raw, camera.dark, camera.gain)
-    without = estimate_thresholds(raw, camera.dark, camera.gain, common="rows")
+    without = estimate_thresholds(raw, camera.dark, camera.gain, Readout(common="rows"))
     assert without.background < 0.6 * with_rows.background
 
 

@@ -97,17 +97,11 @@ def test_each_dose_has_its_file():
 
 def test_other_scans_on_request():
     events = demo.simulate_nanotube(
+        Calibration(300e3, 20, (0.5, 0.35), (28, 41.5), 14, 200, True),
         scan_shape=(20, 26),
-        scan_sampling=(0.5, 0.35),
         frame_shape=(60, 80),
         dose=500,
-        energy=300e3,
-        semiangle_cutoff=20,
         aberrations=Aberrations(C10=30),
-        rotation_deg=200,
-        transpose=True,
-        centre=(28, 41.5),
-        radius=14,
         seed=9,
     )
     assert events.scan_shape == (20, 26)
@@ -119,7 +113,7 @@ def test_other_scans_on_request():
     with pytest.raises(ValueError, match="is empty"):
         demo.simulate_nanotube(scan_shape=(0, 10))
     with pytest.raises(ValueError, match="scan step along y must be positive"):
-        demo.simulate_nanotube(scan_shape=(8, 8), scan_sampling=(0, 0.3))
+        demo.calibration_on((8, 8), scan_sampling=(0, 0.3))
 
 
 def test_the_lattice_appears_at_the_truth_and_only_there(small):

@@ -17,7 +17,7 @@ from tests.support import simulator
 from tests.support.equations import averaged_phase, hard_phase, planes
 from tests.support.fake_gpu import fake_gpu
 from tests.support.g_of_events import CALIBRATION, assert_same
-from tests.support.weak_phase import MANY, calibration_of, random_counts
+from tests.support.weak_phase import MANY, binned, calibration_of, random_counts
 
 pytestmark = pytest.mark.skipif(
     not config.ENABLE_CUDASIM, reason="no simulator of a GPU: set NUMBA_ENABLE_CUDASIM=1"
@@ -62,10 +62,8 @@ def test_electrons_become_the_g_of_the_cpu(device):
 def test_a_half_precision_phase_is_the_equations_to_a_part_in_2000(device):
     calibration, counts, disc, total = counted(20.0)
     quadratic = Aberrations(C10=100, C12a=-30, C12b=20)
-    options = {"full": False, "half": True, "device": device}
-    g = sidebands_of_planes(
-        lambda a, b: counts[a:b], counts.shape[1:], disc, calibration, total, **options
-    )
+    there = binned(counts, disc, device)
+    g = sidebands_of_planes(there, calibration, total, full=False, half=True)
     assert g.half
     for mode, equation in (("draft", hard_phase), ("exact", averaged_phase)):
         expected = equation(counts, disc, calibration, quadratic)
@@ -75,9 +73,7 @@ def test_a_half_precision_phase_is_the_equations_to_a_part_in_2000(device):
 
 def test_spectrum_tiles_and_sum_of_half_precision_are_in_single_precisions_units(device):
     calibration, counts, disc, total = counted(20.0)
-    single = sidebands_of_planes(
-        lambda a, b: counts[a:b], counts.shape[1:], disc, calibration, total, full=False
-    )
+    single = sidebands_of_planes(binned(counts, disc), calibration, total, full=False)
     half = single.to_device(device).to_half()
     assert half.scale != 1
     np.testing.assert_allclose(power_spectrum(half), power_spectrum(single), rtol=2e-3)
@@ -96,13 +92,4 @@ def test_spectrum_tiles_and_sum_of_half_precision_are_in_single_precisions_units
 def test_half_precision_needs_a_true_total(device):
     counts, disc = planes(np.full((4, 5, 17, 18), 3.0), CALIBRATION, 12)
     with pytest.raises(ValueError, match=r"holds .* counts, more than the whole scan's 1"):
-        sidebands_of_planes(
-            lambda a, b: counts[a:b],
-            (4, 5),
-            disc,
-            CALIBRATION,
-            1,
-            full=False,
-            half=True,
-            device=device,
-        )
+        sidebands_of_planes(binned(counts, disc, device), CALIBRATION, 1, full=False, half=True)

@@ -18,20 +18,20 @@ from recon.ssb.parallax import tilt_corrected as fast
 from recon.ssb.parallax import tilt_corrected_planes
 from recon.sums.detectors import pacbed
 from tests.support.equations import planes, tilt_corrected
-from tests.support.weak_phase import MANY, calibration_of, random_counts, relative, weak_object
+from tests.support.weak_phase import (
+    MANY,
+    binned,
+    calibration_of,
+    random_counts,
+    relative,
+    weak_object,
+)
 
 DEFOCUSED = Aberrations(C10=250, C12a=30, C12b=-20)
 
 
 def made(counts, disc, calibration, aberrations, **options):
-    return tilt_corrected_planes(
-        lambda first, stop: counts[first:stop],
-        counts.shape[1:],
-        disc,
-        calibration,
-        aberrations,
-        **options,
-    )
+    return tilt_corrected_planes(binned(counts, disc), calibration, aberrations, **options)
 
 
 @pytest.mark.parametrize("turned", [(0.0, False), (-70.0, True)], ids=["aligned", "turned"])

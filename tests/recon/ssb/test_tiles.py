@@ -8,6 +8,7 @@ from recon.ssb.gfunction import sidebands_of_planes
 from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 from tests.support.equations import planes, terms
 from tests.support.fake_gpu import fake_gpu
+from tests.support.weak_phase import binned
 
 ABERRATIONS = Aberrations(C10=-90, C12a=25, C21b=400)
 SCAN = (40, 48)
@@ -19,9 +20,7 @@ def lattice(calibration, waves, full=False):
     phase = sum(0.02 * np.cos(2 * np.pi * (r * y + c * x) + p) for r, c, p in waves)
     intensities = expected_intensities(phase, calibration, ABERRATIONS, frame_shape=(23, 24))
     counts, disc = planes(1e3 * intensities, calibration, 18)
-    return sidebands_of_planes(
-        lambda a, b: counts[a:b], SCAN, disc, calibration, counts.sum(), full=full
-    )
+    return sidebands_of_planes(binned(counts, disc), calibration, counts.sum(), full=full)
 
 
 WAVES = [(5, 7, 0.3), (-9, 4, -1.0)]
@@ -67,8 +66,8 @@ def test_the_spectrum_has_friedels_symmetry_and_no_dc(g):
 def test_noise_without_an_object_has_power_one():
     calibration = Calibration(80e3, 25.0, (0.4, 0.42), (11.3, 10.6), 9.0)
     counts = np.random.default_rng(0).poisson(2.0, (*SCAN, 23, 24)).astype(float)
-    binned, disc = planes(counts, calibration, 18)
-    noise = sidebands_of_planes(lambda a, b: binned[a:b], SCAN, disc, calibration, 1, full=False)
+    counts, disc = planes(counts, calibration, 18)
+    noise = sidebands_of_planes(binned(counts, disc), calibration, 1, full=False)
     spectrum = power_spectrum(noise)
     assert np.mean(spectrum[spectrum > 0]) == pytest.approx(1, abs=0.03)
 

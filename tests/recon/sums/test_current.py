@@ -22,6 +22,7 @@ from recon.sums.current import beam_current
 from tests.support.equations import planes
 from tests.support.fake_gpu import fake_gpu
 from tests.support.g_of_events import ARRAYS
+from tests.support.weak_phase import binned
 
 SCAN, FRAME = (40, 44), (20, 21)
 CALIBRATION = Calibration(80e3, 25.0, (0.36, 0.36), (9.6, 10.3), 7.0, rotation_deg=12.0)
@@ -100,10 +101,9 @@ def test_the_mean_pattern_stands_in_for_empty_frames(lost):
     assert g.current.noise == 0
     assert f"{empty.sum()} of {empty.size} frames" in g.current.statement
     filled = np.where(empty[..., None, None], lost[~empty].mean(0), lost)
-    binned, disc = planes(filled, CALIBRATION, 12)
-    full = gfunction.sidebands_of_planes(
-        lambda a, b: binned[a:b].astype(np.float32), SCAN, disc, CALIBRATION, 1, full=False
-    )
+    counts, disc = planes(filled, CALIBRATION, 12)
+    there = binned(counts.astype(np.float32), disc)
+    full = gfunction.sidebands_of_planes(there, CALIBRATION, 1, full=False)
     # The empty frames' own pattern is the mean of all, and not of the others.
     np.testing.assert_allclose(values(g), values(full), atol=1e-4 * abs(values(full)).max())
     np.testing.assert_allclose(g.pacbed, full.pacbed * (1 - empty.mean()), rtol=1e-5)

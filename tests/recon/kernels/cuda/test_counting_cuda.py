@@ -10,7 +10,7 @@ import pytest
 from numba import config, cuda
 
 import recon.counting.count
-from recon.counting.correction import correction
+from recon.counting.correction import Readout, correction
 from recon.counting.count import count_electrons
 from recon.counting.thresholds import Thresholds
 from recon.device.backend import CPU
@@ -29,7 +29,9 @@ def turns(monkeypatch):
 
 
 def run(count, parts, raw, camera, room, saturation=None):
-    correct = correction(camera.frame_shape, raw.dtype, camera.dark, camera.gain, saturation)
+    correct = correction(
+        camera.frame_shape, raw.dtype, camera.dark, camera.gain, Readout(saturation)
+    )
     flat = raw.reshape(len(raw), -1)
     out = [
         np.zeros(len(raw), np.int64),
@@ -116,7 +118,7 @@ def test_counting_on_a_device_is_counting_on_the_cpu(kernels, turns, monkeypatch
 
 def test_what_the_gpu_does_not_do_is_refused_in_a_sentence(monkeypatch):
     device = fake_gpu("cpu", monkeypatch).device
-    for options in ({"method": "cluster"}, {"common": "rows"}):
+    for options in ({"method": "cluster"}, {"readout": Readout(common="rows")}):
         with pytest.raises(ValueError, match="choose the device 'cpu'"):
             count_electrons(
                 np.zeros((1, 4, 4), np.uint16), thresholds=Thresholds(1.0), device=device, **options

@@ -8,6 +8,7 @@ import pytest
 
 from recon.calibration import Calibration
 from recon.device.backend import on_host
+from recon.kernels.arguments import Geometry, Tables
 from recon.kernels.cpu import sideband_geometry
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
 from recon.ssb.bright_field import OFFSETS, bright_field
@@ -41,24 +42,25 @@ def geometry_of(shape, sampling, across, rotation=0.0, transpose=False, triple=F
     q_y = np.fft.fftfreq(shape[0], sampling[0])
     step = 1 / (shape[1] * sampling[1])
     points = rotate @ (sub_points * disc.width)
-    return q_y, rotate @ disc.k, points, calibration.k0, step, shape[1] // 2 + 1, triple
+    columns = shape[1] // 2 + 1
+    return Geometry(q_y, rotate @ disc.k, points, calibration.k0, step, columns, triple)
 
 
 def tables(find_runs, geometry):
     """The five tables, counted and filled, with a margin before the entries as G has it."""
-    first = np.zeros((4, geometry[0].size + 1), np.int64)
-    none = np.empty((0, 4), np.uint16), np.empty((0, 4), np.uint16), np.empty(0, np.int32)
-    find_runs(*geometry, first, *none, np.empty(0, np.uint16))
+    first = np.zeros((4, geometry.q_y.size + 1), np.int64)
+    none, empty = np.empty((0, 4), np.uint16), np.empty(0, np.uint16)
+    find_runs(geometry, first, Tables(none, none, np.empty(0, np.int32), empty))
     first = np.cumsum(first, axis=1)
     first[2:] += MARGIN
     runs, hard, _, masks = first[:, -1]
-    filled = (
+    filled = Tables(
         np.zeros((runs, 4), np.uint16),
         np.zeros((hard, 4), np.uint16),
         np.zeros(hard, np.int32),
         np.zeros(masks + MARGIN, np.uint16),
     )
-    find_runs(*geometry, first, *filled)
+    find_runs(geometry, first, filled)
     return [on_host(table) for table in (first, *filled)]
 
 
@@ -101,7 +103,7 @@ def test_pixels_on_the_very_edge_of_the_aperture_fall_to_the_same_side(small_blo
     # Whole numbers and a step that divides k0: sums of squares that are equal, and many of them.
     k = np.stack(np.meshgrid(np.arange(-5.0, 6), np.arange(-5.0, 6))).reshape(2, -1)
     points = np.stack(np.meshgrid([-3.0, -1, 1, 3], [-3.0, -1, 1, 3])).reshape(2, -1)
-    geometry = np.array([0.0, 1, 3, -4, -1]), k, points, 5.0, 0.5, 30, True
+    geometry = Geometry(np.array([0.0, 1, 3, -4, -1]), k, points, 5.0, 0.5, 30, True)
     edge = np.sum(k**2, axis=0) == 25
     assert edge.sum() == 12
     assert_same_tables(geometry)
@@ -109,8 +111,8 @@ def test_pixels_on_the_very_edge_of_the_aperture_fall_to_the_same_side(small_blo
 
 def test_a_scan_that_resolves_nothing_has_empty_tables(small_blocks):
     geometry = geometry_of((6, 6), (0.4, 0.4), 4)
-    far = geometry[0] + 10 * geometry[3]
-    first, *others = assert_same_tables((far, *geometry[1:]))
+    far = geometry._replace(q_y=geometry.q_y + 10 * geometry.k0)
+    first, *others = assert_same_tables(far)
     assert not first[:2].any()
     assert [table.size for table in others] == [0, 0, 0, 2 * MARGIN]
 
