@@ -23,12 +23,12 @@ from recon.io.results import write_results
 from recon.optics import Aberrations
 from recon.orientation.either import orientation, orientations
 from recon.quality.health import faulty_pixels
-from recon.scan.kinds import ScanData, checked, electrons, on_device
+from recon.scan.kinds import ScanData, checked, electrons, on_device, tells_places
 from recon.ssb.build import build_g, fitting_in
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.sums import centre_of_mass, pacbed
 from recon.sums.com import scan_deflection
-from recon.treatment.either import tells_places, useful_factor
+from recon.treatment.either import useful_factor
 
 DPC = {name: value for name, value in asdict(Dpc()).items() if name != "method"}
 """Numbers of the integration of the centre of mass, with their defaults."""
