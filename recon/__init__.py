@@ -65,7 +65,7 @@ _HOMES = {
     "integrate_com": "recon.dpc.integrate",
     "object_transmission": "recon.ssb.phase",
     "open_scan": "recon.io",
-    "orientations": "recon.orientation.either",
+    "orientations": "recon.orientation.eight_ways",
     "pacbed": "recon.sums",
     "register_reader": "recon.readers",
     "scan_deflection": "recon.sums.com",

@@ -116,6 +116,7 @@ def _orientation(found: Found, refined) -> dict[str, Any]:
     return {
         "rotation_deg": found.rotation_deg,
         "transpose": found.transpose,
+        "asked": list(found.asked),
         **dict.fromkeys(unknown),
         "statement": found.orientation_statement,
     }

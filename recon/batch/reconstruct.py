@@ -21,7 +21,8 @@ from recon.geometry.disc import fit_disc
 from recon.io import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
-from recon.orientation.either import orientation, orientations
+from recon.orientation.by_curl import find_orientation
+from recon.orientation.eight_ways import beside_curl
 from recon.quality.health import faulty_pixels
 from recon.scan.kinds import ScanData, checked, electrons, on_device, tells_places
 from recon.ssb.build import build_g, fitting_in
@@ -273,10 +274,10 @@ def _found(treated: Treated, choices, geometry, metadata, report) -> Found:
         found,
         geometry,
         region,
-        lambda known: orientations(
-            whole, known, lambda part: report("Finding the orientation", part)
+        lambda sampling: find_orientation(whole, sampling, found.centre, found.radius),
+        lambda *known: beside_curl(
+            whole, *known, lambda part: report("Finding the orientation", part)
         ),
-        lambda sampling: orientation(whole, sampling, found.centre, found.radius),
     )
 
 
