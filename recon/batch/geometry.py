@@ -21,6 +21,8 @@ from recon.orientation.by_curl import Orientation
 from recon.orientation.eight_ways import SIDEBANDS_MOST, sheet_by_curl
 from recon.orientation.sheet import SURE
 from recon.orientation.sign import AGREED
+from recon.scan.kinds import ScanData, tells_places
+from recon.treatment.subpixel import factor_for
 
 DISC = "centre and radius of the bright-field disc"
 
@@ -194,6 +196,35 @@ def _orientation(found: Found, sampling, calibration, by_curl, beside_curl):
         sheet = beside_curl(calibration, curl, refusal)
     known = {"orientation_statement": sheet.statement, "sheet": sheet, "asked": sheet.asked}
     return replace(found, oriented=True, **known), sheet.best
+
+
+def useful_refinement(
+    scan: ScanData,
+    fit: Callable[[], Disc],
+    geometry: Geometry,
+    metadata: Mapping[str, Any],
+    pixels_across: int,
+) -> int:
+    """Finer pixels along each axis that "auto" stands for: as many as binned pixels can use.
+
+    Parameters
+    ----------
+    scan : ElectronEvents or DenseFrames
+        The whole scan, put straight.
+    fit, geometry, metadata
+        As for `settle_disc`.
+    pixels_across : int
+        Binned pixels over the disc.
+
+    Returns
+    -------
+    int
+        1 where the source tells no places within a pixel, or no disc is known.
+    """
+    if not tells_places(scan):
+        return 1
+    radius = settle_disc(fit, geometry, Region(), Treatment(), metadata).radius
+    return 1 if radius is None else factor_for(scan, radius, pixels_across)
 
 
 def onto_detector_in_use(region: Region, treatment: Treatment, centre, radius):

@@ -82,7 +82,9 @@ def parameters(used: Used) -> dict[str, Any]:
             "step_over_nyquist": calibration.undersampling,
             "statement": calibration.undersampled,
         },
-        "contradictions": contradictions(entered, used.metadata),
+        "contradictions": contradictions(
+            entered, used.metadata, None if used.fit else used.aberrations
+        ),
         "calibration": asdict(calibration),
         "disc": {
             "centre": found.centre,

@@ -8,7 +8,6 @@ from functools import partial
 from recon.scan.kinds import ScanData, by_kind, electrons
 from recon.treatment import crop, crop_frames
 from recon.treatment import straighten as straight
-from recon.treatment.subpixel import factor_for
 
 
 def crop_scan(scan: ScanData, rows, columns, progress=None) -> ScanData:
@@ -33,15 +32,6 @@ def straighten(scan: ScanData, descan=None, ellipse=None, progress=None) -> Scan
     """The scan without its descan and with a round disc; itself where both are None."""
     told = partial(straight.straighten, progress=progress)
     return by_kind(scan, told, straight.straighten_frames)(scan, descan, ellipse)
-
-
-def useful_factor(scan: ScanData, radius: float, pixels_across: int) -> int:
-    """Finer pixels along each axis that the source tells and binned pixels can use; 1 of frames."""
-    return by_kind(scan, factor_for, _as_it_is)(scan, radius, pixels_across)
-
-
-def _as_it_is(frames, radius, pixels_across) -> int:
-    return 1
 
 
 def needs_electrons(scan: ScanData, what: str, otherwise: str = "") -> None:
