@@ -15,6 +15,10 @@ Scans
     DenseFrames            a scan as frames, read when they are needed
     UnreadableFile         raised where a file cannot be read; its sentence says why
 
+All at once
+    reconstruct            every result of a scan, as `livestem reconstruct` makes them
+    Choices                what is asked of it
+
 Experiment
     Calibration            energy, semi-angle, scan step, disc, rotation
     Aberrations            the 25 coefficients to fifth order
@@ -49,6 +53,7 @@ from importlib import import_module
 _HOMES = {
     "Aberrations": "recon.optics",
     "Calibration": "recon.calibration",
+    "Choices": "recon.batch.choices",
     "DenseFrames": "recon.scan.frames",
     "ElectronEvents": "recon.scan.events",
     "UnreadableFile": "recon.errors",
@@ -65,8 +70,9 @@ _HOMES = {
     "integrate_com": "recon.dpc.integrate",
     "object_transmission": "recon.ssb.phase",
     "open_scan": "recon.io",
-    "orientations": "recon.orientation.either",
+    "orientations": "recon.orientation.eight_ways",
     "pacbed": "recon.sums",
+    "reconstruct": "recon.batch.reconstruct",
     "register_reader": "recon.readers",
     "scan_deflection": "recon.sums.com",
     "simulate_events": "recon.simulate.scan",

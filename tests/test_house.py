@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
@@ -181,3 +182,37 @@ def test_kernel_twins_files_have_equal_names():
     folders = (ROOT / "recon/kernels" / kind for kind in ("cpu", "cuda"))
     cpu, cuda = ({path.stem for path in folder.glob("*.py")} for folder in folders)
     assert cpu ^ cuda == ONE_SIDED
+
+
+KINDS = {"DenseFrames", "ElectronEvents", "ScanData"}
+"""Types whose names in `isinstance` ask whether a scan is electrons or frames."""
+
+
+def asks_for_the_kind(path):
+    """Lines of a module that ask of which kind a scan is."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    # `recon.io` has an `is_dense` of its own, which is about a file.
+    asking = {"is_dense"} if path.parent == ROOT / "recon/scan" else set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "recon.scan.kinds":
+            asking |= {a.asname or a.name for a in node.names if a.name == "is_dense"}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
+        called = called.id if isinstance(called, ast.Name) else called
+        words = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        if (called in ("isinstance", "issubclass") and words & KINDS) or called in asking:
+            yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
+
+
+def test_electrons_or_frames_is_asked_in_the_scans_own_room_only():
+    modules = [path for path in tracked("*.py") if PACKAGES & {*path.relative_to(ROOT).parts[:1]}]
+    places = [place for path in modules for place in asks_for_the_kind(path)]
+    assert [place for place in places if not place.startswith("recon/scan/")] == []
+    rooms = Counter(place.partition(":")[0] for place in places)
+    assert rooms == {
+        "recon/scan/frames.py": 1,
+        "recon/scan/kinds.py": 9,
+        "recon/scan/low_counts.py": 1,
+    }, places

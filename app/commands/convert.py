@@ -87,7 +87,6 @@ def _resumed(source, target, reading, report, hear):
     """Sentences, electrons and checksums of a conversion that goes on where it was."""
     from recon.io import is_dense, open_frames, open_scan, resumable, statement
     from recon.io.conversion import stated_losses
-    from recon.scan.frames import DenseFrames
     from recon.scan.low_counts import takes_less_as_events
 
     if is_dense(source):
@@ -98,9 +97,7 @@ def _resumed(source, target, reading, report, hear):
             _counted(scan, source)
     else:
         scan = open_scan(source, progress=hear, **reading)
-    found = statement(scan), *scan.source.notes
-    if not isinstance(scan, DenseFrames):
-        found += stated_losses(target, scan)
+    found = statement(scan), *scan.source.notes, *stated_losses(target, scan)
     writing = one_task(report, f"Writing {target.name}")
     number, electrons, places, start = resumable.convert(source, target, scan, reading, writing)
     if start:
@@ -110,10 +107,10 @@ def _resumed(source, target, reading, report, hear):
 
 def _counted(scan, source):
     """The scan if it consists of electrons; else `ValueError` with what to do."""
-    from recon.scan.events import ElectronEvents
+    from recon.scan.kinds import electrons
     from recon.scan.low_counts import reason_against
 
-    if isinstance(scan, ElectronEvents):
+    if electrons(scan) is not None:
         return scan
     why = reason_against(scan) or " ".join(scan.source.notes)
     raise ValueError(

@@ -69,15 +69,15 @@ def reconstruct(
         ),
     ] = 0.0,
     subpixel: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="auto|1|2|4|8|16",
             parser=options.subpixel,
             help="Pixels to make of one along each axis, where the file says where in its pixel an "
-            "electron was; `auto` makes as many as the binned pixels can use.",
+            "electron was; `auto` makes as many as the binned pixels can use; auto if left out.",
             rich_help_panel=METHOD,
         ),
-    ] = "auto",
+    ] = None,
     aberration: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,34 +114,35 @@ def reconstruct(
         ),
     ] = False,
     bright_field_pixels: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             parser=options.whole(4, 64),
-            help="Binned pixels across the disc, 4 to 64.",
+            help="Binned pixels across the disc, 4 to 64; 18 if left out.",
             rich_help_panel=METHOD,
         ),
-    ] = 18,
+    ] = None,
     mode: Annotated[
-        Literal["exact", "draft", "sum"],
+        Literal["exact", "draft", "sum"] | None,
         typer.Option(
-            help="Pixel-averaged weights, hard masks, or the paper's plain sum.",
+            help="Pixel-averaged weights, hard masks, or the paper's plain sum; exact if left out.",
             rich_help_panel=METHOD,
         ),
-    ] = "exact",
+    ] = None,
     sideband: Annotated[
-        Literal["both", "left", "right", "full"],
-        typer.Option(help="Which overlaps are summed.", rich_help_panel=METHOD),
-    ] = "both",
+        Literal["both", "left", "right", "full"] | None,
+        typer.Option(help="Which overlaps are summed; both if left out.", rich_help_panel=METHOD),
+    ] = None,
     band_limit: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SHARE",
             parser=options.share,
-            help="Keep frequencies up to this share of 2 k0; towards 1 noise grows.",
+            help="Keep frequencies up to this share of 2 k0; towards 1 noise grows; 0.9 if left "
+            "out.",
             rich_help_panel=METHOD,
         ),
-    ] = 0.9,  # recon.batch.settings.BAND_LIMIT, whose import would slow every --help down
+    ] = None,
     wiener: Annotated[
         bool,
         typer.Option(
@@ -221,14 +222,14 @@ def reconstruct(
         ),
     ] = None,
     device: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="auto|cpu|gpu",
             parser=options.device,
-            help="Where to compute; `auto` takes a GPU where there is one.",
+            help="Where to compute; `auto` takes a GPU where there is one; auto if left out.",
             rich_help_panel=MACHINE,
         ),
-    ] = "auto",
+    ] = None,
 ):
     """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
 
@@ -254,32 +255,33 @@ def reconstruct(
         "lowpass": dpc_lowpass,
         "step": dpc_step,
     }
-    choices = Choices(
-        energy=None if energy_kev is None else energy_kev * 1e3,
-        semiangle_cutoff=semiangle_mrad,
-        scan_sampling=scan_step_angstrom,
-        rotation_deg=rotation_deg,
-        transpose=transpose,
-        centre=disc_centre,
-        radius=disc_radius,
-        aberrations=coefficients,
-        fit=aberrations is not None,
-        orders=orders or 2,
-        fit_semiangle=fit_semiangle,
-        pixels_across=bright_field_pixels,
-        mode=mode,
-        sideband=sideband,
-        band_limit=band_limit,
-        dpc={name: value for name, value in dpc.items() if value is not None},
-        device=device,
-        contrasts=Contrasts(
+    asked = {
+        "energy": None if energy_kev is None else energy_kev * 1e3,
+        "semiangle_cutoff": semiangle_mrad,
+        "scan_sampling": scan_step_angstrom,
+        "rotation_deg": rotation_deg,
+        "transpose": transpose,
+        "centre": disc_centre,
+        "radius": disc_radius,
+        "aberrations": coefficients,
+        "fit": aberrations is not None,
+        "orders": orders,
+        "fit_semiangle": fit_semiangle,
+        "pixels_across": bright_field_pixels,
+        "mode": mode,
+        "sideband": sideband,
+        "band_limit": band_limit,
+        "dpc": _given(dpc),
+        "device": device,
+        "contrasts": Contrasts(
             wiener, obf, parallax or upsample != "1", upsample=int(upsample), frc=frc
         ),
-        mask_faulty=mask_hot,
-        subpixel=subpixel,
-        straightening=straightening(descan, ellipse, shear),
-    )
-    limit_gpu(choose(device))
+        "mask_faulty": mask_hot,
+        "subpixel": subpixel,
+        "straightening": straightening(descan, ellipse, shear),
+    }
+    choices = Choices(**_given(asked))
+    limit_gpu(choose(choices.device))
     limit_threads(threads_from())
     with progress() as report:
         parameters = reconstruct_file(
@@ -296,3 +298,8 @@ def reconstruct(
     for sentence in sentences(parameters):
         typer.echo(sentence)
     typer.echo(f"Wrote {output}")
+
+
+def _given(values: dict) -> dict:
+    """What was typed; the rest is left to what `recon.batch.choices` says of it."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -4,8 +4,8 @@ from app.engine.store import Report
 from recon.batch.geometry import Found, settle_disc, settle_orientation
 from recon.batch.settings import Geometry
 from recon.calibration import Calibration
-from recon.orientation.by_curl import estimate_orientation
-from recon.orientation.either import orientation, orientations
+from recon.orientation.by_curl import estimate_orientation, find_orientation
+from recon.orientation.eight_ways import beside_curl
 
 
 def find(engine, scan, geometry: Geometry, progress: Report | None = None) -> Found:
@@ -28,15 +28,16 @@ def find(engine, scan, geometry: Geometry, progress: Report | None = None) -> Fo
         found,
         geometry,
         scan.region,
-        lambda calibration: _sheet(engine, scan, calibration, progress),
         lambda sampling: _by_curl(engine, scan, sampling, disc, progress),
+        lambda calibration, *said: _beside_curl(engine, scan, calibration, said, progress),
     )
 
 
-def _sheet(engine, scan, calibration: Calibration, progress):
+def _beside_curl(engine, scan, calibration: Calibration, said, progress):
     def compute(device, report):
-        return orientations(engine.events_on(scan, device, report), calibration, report)
+        return beside_curl(engine.events_on(scan, device, report), calibration, *said, report)
 
+    # What the curl has said depends on nothing else.
     return engine.placed.get(("orientations", scan.key, calibration), compute, progress)
 
 
@@ -44,6 +45,6 @@ def _by_curl(engine, scan, sampling, disc, progress):
     def compute(device, report):
         if None in disc:
             return estimate_orientation(engine.com(scan), sampling)
-        return orientation(engine.events_on(scan, device, report), sampling, *disc)
+        return find_orientation(engine.events_on(scan, device, report), sampling, *disc)
 
     return engine.placed.get(("orientation", scan.key, sampling, disc), compute, progress)

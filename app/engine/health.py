@@ -153,7 +153,7 @@ def _of_the_whole(prepared):
     if calibration is None:
         return None
     centre, radius = onto_whole_detector(
-        request.region, request.treatment, calibration.centre, calibration.radius
+        request.region, prepared.scan.treatment, calibration.centre, calibration.radius
     )
     return replace(
         calibration,

@@ -4,9 +4,33 @@ from dataclasses import replace
 
 from app.engine.distortions import straightened
 from app.engine.store import Report
-from app.state.request import Reading, Region, Treatment
+from app.state.request import Reading, Region, Request, Treatment
+from recon.batch.geometry import useful_refinement
+from recon.batch.settings import AUTO
 from recon.batch.treatment import Step, check_places, in_use, sheared_back, without_faults
 from recon.scan.kinds import ScanData
+
+
+def settled(engine, request: Request, progress: Report | None = None) -> Treatment:
+    """The treatment of a request, with as many finer pixels as "auto" stands for.
+
+    Raises
+    ------
+    ValueError
+        If the scan cannot be read, or not be put straight.
+    """
+    if request.treatment.refine != AUTO:
+        return request.treatment
+    whole = replace(request.treatment.at_full_dose(), refine=1)
+    scan = engine.scan(request.reading, Region(), whole, progress)
+    known = request.geometry, scan.whole.metadata, request.bright_field_pixels
+
+    def find(report):
+        return useful_refinement(scan.events, lambda: engine.fitted_disc(scan, report), *known)
+
+    disc = request.geometry.fit_disc, request.geometry.radius, request.bright_field_pixels
+    factor = engine.store.get(("finer", scan.key, *disc), find, progress)
+    return replace(request.treatment, refine=factor)
 
 
 def treated(

@@ -14,7 +14,7 @@ from app.pipeline.proof import on_device
 from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 from recon.optics import Aberrations
-from recon.orientation.either import orientations
+from recon.orientation.eight_ways import orientations
 from recon.ssb.build import build_g
 
 TOPIC = SHEET = "orientations"

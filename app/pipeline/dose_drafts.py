@@ -5,6 +5,7 @@ of the fine one. A draft is never stopped by the next value, which waits its tur
 follows a slider that keeps moving. The fine G is made once the hand rests.
 """
 
+from dataclasses import replace
 from math import ceil, pi
 from threading import Event
 from time import monotonic
@@ -68,6 +69,9 @@ class Dosing:
         if last is None or not only_dose_differs(last.request, request):
             self.stop()
             return None
+        # What "auto" stands for is that of the scan that is shown.
+        treatment = replace(request.treatment, refine=last.scan.treatment.refine)
+        request = replace(request, treatment=treatment)
         if last.sidebands is None or not shown or self._there(request, last.found.calibration):
             self.stop()
             return last.weighting

@@ -95,17 +95,18 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
     """All results by their names in the HDF5 file, as `livestem reconstruct` writes them."""
     scan, found, calibration = prepared.scan, prepared.found, prepared.found.calibration
     sideband = usable_sideband(prepared.sidebands, request.sideband)
-    return named(
-        _phase(engine, prepared, request),
-        engine.transmission(
+    images = engine.virtual(scan, found, request.annulus)
+    made = {
+        "ssb/phase": _phase(engine, prepared, request),
+        "ssb/object": engine.transmission(
             prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
         ),
-        engine.dpc(scan, calibration, request.dpc).phase,
-        engine.deflection(scan, calibration),
-        engine.pacbed(scan),
-        engine.virtual(scan, found, request.annulus),
-        request.annulus,
-    )
+        "dpc/phase": engine.dpc(scan, calibration, request.dpc).phase,
+        "com": engine.deflection(scan, calibration),
+        "pacbed": engine.pacbed(scan),
+        **{f"virtual/{name}": image for name, image in images.items()},
+    }
+    return named(scan.events, calibration, made, request.annulus)
 
 
 def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -
             hot=hot,
             dead=dead,
             region=request.region,
-            treatment=request.treatment,
+            treatment=scan.treatment,
             geometry=request.geometry,
             found=found,
             g=prepared.sidebands,

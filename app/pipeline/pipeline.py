@@ -10,6 +10,7 @@ draws or needs a page.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from time import monotonic
@@ -268,7 +269,8 @@ class Pipeline:
         self._dosing.stop()
         self.prepared = self._asked["ready"] = prepared
         with self.experiment.fill(FOUND):
-            summary.take_over(self.experiment.scan, request, prepared.found)
+            done = replace(request, treatment=prepared.scan.treatment)
+            summary.take_over(self.experiment.scan, done, prepared.found)
         self._scan.sources = summary.settled_sources(self._scan.sources, prepared.found)
         self._advise(prepared)
         request = self.experiment.request()

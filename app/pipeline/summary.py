@@ -13,7 +13,7 @@ from recon.batch.geometry import Found, onto_whole_detector
 from recon.batch.sources import DEFAULT, ESTIMATE, PAGE
 from recon.io import statement
 from recon.optics import Aberrations
-from recon.scan.kinds import electrons
+from recon.scan.kinds import electrons, tells_places
 
 WHERE = {
     "energy": ("energy_kev",),
@@ -144,7 +144,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         origins=origins(whole.metadata),
         corrections={step.control: step.short for step in scan.steps},
         corrected=tuple(step.sentence for step in scan.steps),
-        places=getattr(whole, "subpixel", None) is not None,
+        places=tells_places(whole),
     )
 
 

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from app.engine.engine import NOTHING, g_key
 from app.engine.health import faults
+from app.engine.treatment import settled
 from app.pipeline import summary
 from app.pipeline.context import Context
 from app.pipeline.makers import WITH_PHASE
@@ -46,12 +47,13 @@ def prepare(
     goes on.
     """
     which = request.reading, request.region
-    doing = "Cutting" if request.treatment == NOTHING else "Correcting"
-    scan = engine.scan(*which, request.treatment, meter.begin(f"{doing} {title}"))
+    treatment = settled(engine, request, meter.begin(f"Looking at {title}"))
+    doing = "Cutting" if treatment == NOTHING else "Correcting"
+    scan = engine.scan(*which, treatment, meter.begin(f"{doing} {title}"))
     pattern = engine.pacbed(scan, meter.begin("Summing frames"))
     meter.begin("Finding disc and orientation")
-    known, full = scan, request.treatment.at_full_dose()
-    if full != request.treatment:
+    known, full = scan, treatment.at_full_dose()
+    if full != treatment:
         # At a lower dose the geometry is what it was: it is found from all electrons.
         known = engine.scan(*which, full, meter)
     found = engine.find(known, request.geometry, meter)

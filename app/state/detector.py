@@ -2,26 +2,26 @@
 
 import param
 
-from recon.batch.settings import BAND_LIMIT
+from recon.batch.choices import DEFAULTS
 
 
 class DetectorState(param.Parameterized):
     """How the detector is cut up."""
 
     bright_field_pixels = param.Integer(
-        18,
+        DEFAULTS.pixels_across,
         bounds=(4, 64),
         label="Pixels across the bright-field disc",
         doc="The detector is binned by whole pixels so that about this many span the disc.",
     )
     sideband = param.Selector(
-        default="both",
+        default=DEFAULTS.sideband,
         objects=["both", "left", "right", "full"],
         label="Sidebands",
         doc="full adds the triple overlap, which carries signal when defocused.",
     )
     band_limit = param.Number(
-        BAND_LIMIT,
+        DEFAULTS.band_limit,
         bounds=(0.05, 1),
         softbounds=(0.3, 1),
         step=0.01,
@@ -29,7 +29,7 @@ class DetectorState(param.Parameterized):
         doc="Leaves out frequencies beyond: near 2 k₀ the sidebands hold mostly noise.",
     )
     scan_bin = param.Integer(
-        1,
+        DEFAULTS.region.scan_bin,
         bounds=(1, 32),
         softbounds=(1, 8),
         label="Scan binning",
@@ -40,14 +40,14 @@ class DetectorState(param.Parameterized):
     detector_left = param.Integer(0, bounds=(0, 100_000), label="Detector columns left out, left")
     detector_right = param.Integer(0, bounds=(0, 100_000), label="Detector columns left out, right")
     annulus_inner = param.Number(
-        0.5,
+        DEFAULTS.annulus.inner,
         bounds=(0, 100),
         softbounds=(0, 4),
         step=0.01,
         label="Annulus from (disc radii)",
     )
     annulus_outer = param.Number(
-        1.0,
+        DEFAULTS.annulus.outer,
         bounds=(0, 100),
         softbounds=(0, 4),
         step=0.01,

@@ -2,17 +2,20 @@
 
 import param
 
-from recon.dpc import integrate as defaults
+from recon.batch.choices import DEFAULTS
+from recon.batch.settings import USUAL_DPC
+
+DPC = DEFAULTS.integration()
 
 
 class DpcState(param.Parameterized):
     """Regularisation of the phase from the centre of mass."""
 
     method = param.Selector(
-        default="iterative", objects=["iterative", "direct"], label="Integration"
+        default=DPC.method, objects=["iterative", "direct"], label="Integration"
     )
     highpass = param.Number(
-        defaults.HIGHPASS,
+        DPC.highpass,
         bounds=(0, 100),
         softbounds=(0, 0.02),
         step=1e-4,
@@ -20,7 +23,7 @@ class DpcState(param.Parameterized):
         doc="Damps low spatial frequencies, in cycles per scan step.",
     )
     lowpass = param.Number(
-        defaults.LOWPASS,
+        DPC.lowpass,
         bounds=(0, 1e5),
         softbounds=(0, 500),
         step=1,
@@ -28,27 +31,27 @@ class DpcState(param.Parameterized):
         doc="Damps high spatial frequencies.",
     )
     step = param.Number(
-        defaults.STEP,
+        DPC.step,
         bounds=(0.01, 2),
         softbounds=(0.05, 1),
         step=0.05,
         label="Step of an iteration",
     )
     iterations = param.Integer(
-        defaults.ITERATIONS,
+        DPC.iterations,
         bounds=(1, 2000),
         softbounds=(1, 100),
         label="Iterations",
         doc="Also a high-pass.",
     )
     USUAL = {  # noqa: RUF012 - Param does not touch it
-        "iterative": {"highpass": defaults.HIGHPASS, "lowpass": defaults.LOWPASS},
-        "direct": {"highpass": defaults.DIRECT_HIGHPASS, "lowpass": defaults.DIRECT_LOWPASS},
+        method: {"highpass": usual.highpass, "lowpass": usual.lowpass}
+        for method, usual in USUAL_DPC.items()
     }
     """Regularisation that suits each method, where the user has not set another."""
 
     padding = param.Number(
-        defaults.PADDING,
+        DPC.padding,
         bounds=(1, 4),
         step=0.5,
         label="Padding",

@@ -2,6 +2,7 @@
 
 import param
 
+from recon.batch.choices import DEFAULTS
 from recon.optics import COEFFICIENTS
 
 
@@ -9,7 +10,7 @@ class FitState(param.Parameterized):
     """How the page focuses by itself."""
 
     orders = param.Selector(
-        default=2,
+        default=DEFAULTS.orders,
         objects=[1, 2, 3, 5],
         label="To order",
         doc="Fits aberrations up to this order; those the scan does not determine stay as set.",

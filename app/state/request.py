@@ -7,7 +7,8 @@ make anything stale but the images made with it. Units are `recon`'s.
 from dataclasses import dataclass, field
 from typing import Any
 
-from recon.batch.settings import BAND_LIMIT, Annulus, Dpc, Geometry, Region, Treatment
+from recon.batch.choices import DEFAULTS
+from recon.batch.settings import Annulus, Dpc, Geometry, Region, Treatment
 from recon.optics import Aberrations
 
 
@@ -65,10 +66,10 @@ class Request:
     region: Region = field(default_factory=Region)
     treatment: Treatment = field(default_factory=Treatment)
     geometry: Geometry = field(default_factory=Geometry)
-    bright_field_pixels: int = 18
+    bright_field_pixels: int = DEFAULTS.pixels_across
     aberrations: Aberrations = field(default_factory=Aberrations)
-    sideband: str = "both"
-    band_limit: float = BAND_LIMIT
+    sideband: str = DEFAULTS.sideband
+    band_limit: float = DEFAULTS.band_limit
     """Share of 2 k0 up to which frequencies are shown."""
     annulus: Annulus = field(default_factory=Annulus)
     dpc: Dpc = field(default_factory=Dpc)

@@ -3,13 +3,15 @@
 import param
 
 from app.state.request import Treatment
+from recon.batch.choices import DEFAULTS
+from recon.batch.settings import AUTO
 
 
 class TreatmentState(param.Parameterized):
     """Faults masked, distortions taken out, dose lowered."""
 
     mask_faulty = param.Boolean(
-        False,
+        DEFAULTS.mask_faulty,
         label="Leave out faulty pixels",
         doc="Leaves hot and dead detector pixels out of every sum.",
     )
@@ -24,7 +26,7 @@ class TreatmentState(param.Parameterized):
         doc="An elliptical pattern is stretched, about the disc's centre, electron by electron.",
     )
     shear = param.Number(
-        0.0,
+        DEFAULTS.straightening.shear,
         bounds=(-0.5, 0.5),
         softbounds=(-0.1, 0.1),
         step=0.001,
@@ -33,13 +35,14 @@ class TreatmentState(param.Parameterized):
         "not orthogonal, or drift. Drift along y is a matter of the scan step.",
     )
     subpixel = param.Selector(
-        default=1,
-        objects=[1, 2, 4, 8, 16],
+        default=DEFAULTS.subpixel,
+        objects=[AUTO, 1, 2, 4, 8, 16],
         label="Places within a pixel",
-        doc="Makes the detector finer, where the file holds electron positions within a pixel.",
+        doc="Makes the detector finer, where the file holds electron positions within a pixel; "
+        "auto: as far as the pixels across the disc can use it.",
     )
     dose_percent = param.Number(
-        100.0,
+        100 * DEFAULTS.dose_share,
         bounds=(0.001, 100),
         softbounds=(0.1, 100),
         step=0.1,

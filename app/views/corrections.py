@@ -12,7 +12,7 @@ CONTROLS = {
     "subpixel": {
         "label": "Sub-pixel",
         "kind": "segments",
-        "options": [(1, "off"), (2, "½"), (4, "¼"), (8, "⅛"), (16, "1⁄16")],
+        "options": [("auto", "auto"), (1, "off"), (2, "½"), (4, "¼"), (8, "⅛"), (16, "1⁄16")],
     },
 }
 
@@ -41,7 +41,7 @@ class Corrections:
 
     def _show(self, *events) -> None:
         # What a link has set where it cannot be used must be possible to take back.
-        usable = self._places or self._treatment.subpixel != 1
+        usable = self._places or self._treatment.subpixel not in ("auto", 1)
         self.controls.disabled = [] if usable else ["subpixel"]
 
     def close(self) -> None:

@@ -1,12 +1,16 @@
-"""What is asked of a reconstruction."""
+"""What is asked of a reconstruction, and what is done where nothing is asked.
+
+The defaults below are those of Python, of `livestem reconstruct` and of the page: both of them
+take them from here.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recon.batch.contrasts import Contrasts
-from recon.batch.distortions import AUTO, Straightening
-from recon.batch.settings import BAND_LIMIT, Annulus, Region, Treatment
+from recon.batch.distortions import Straightening
+from recon.batch.settings import AUTO, BAND_LIMIT, USUAL_DPC, Annulus, Dpc, Region, Treatment
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Choices:
     centre: tuple[float, float] | None = None
     radius: float | None = None
     aberrations: Mapping[str, float] = field(default_factory=dict)
+    """By name [Å]; zero where left out, even where the file has others. A microscope records the
+    residual aberrations of no scan: what a file knows of them is the truth of a simulation, which
+    would make any scan of one look focused by itself. The parameters say where it differs."""
     fit: bool = False
     """Whether the aberrations that are not given are fitted."""
     orders: int = 2
@@ -39,15 +46,17 @@ class Choices:
     annulus: Annulus = field(default_factory=Annulus)
     """A virtual detector besides the usual ones."""
     dpc: Mapping[str, Any] = field(default_factory=dict)
-    """What differs from `Dpc`'s defaults."""
+    """What differs from `USUAL_DPC` of its method."""
     device: str = "auto"
     """One of `recon.device.backend.DEVICES`."""
     contrasts: Contrasts = field(default_factory=Contrasts)
     """What is made besides."""
     mask_faulty: bool = False
     """Whether hot and dead detector pixels are left out."""
-    subpixel: int | str = "auto"
-    """Pixels made of one along each axis, where the source tells places in it: 1 to 16."""
+    subpixel: int | str = AUTO
+    """Pixels made of one along each axis, where the source tells places in it: 1 to 16. "auto"
+    makes as many as the binned pixels can use: with a disc of few pixels the image comes nearer to
+    the object, with a large one, or where no places are told, nothing is done."""
     straightening: Straightening = field(default_factory=Straightening)
     region: Region = field(default_factory=Region)
     """The part that is used."""
@@ -55,6 +64,10 @@ class Choices:
     """Share of the electrons that is kept."""
     draw: int = 0
     """Seed of what is kept."""
+
+    def integration(self) -> Dpc:
+        """How the centre of mass is integrated."""
+        return replace(USUAL_DPC[self.dpc.get("method", "iterative")], **self.dpc)
 
     def treatment(self) -> Treatment:
         """What is to be done to the electrons."""
@@ -79,3 +92,6 @@ class Choices:
                 "The automatic rotation finds the transpose as well: "
                 "leave --transpose and --no-transpose out, or give the rotation as a number."
             )
+
+
+DEFAULTS = Choices()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recon.batch.settings import Geometry
+from recon.optics import Aberrations
 
 NAMES = {
     "beam energy": "keV",
@@ -21,7 +22,9 @@ ROTATION_DEG = 0.5
 """Less than a rotation is ever known to."""
 
 
-def contradictions(geometry: Geometry, metadata: Mapping[str, Any]) -> list[str]:
+def contradictions(
+    geometry: Geometry, metadata: Mapping[str, Any], aberrations: Aberrations | None = None
+) -> list[str]:
     """One sentence for each value in use that is not what the file says.
 
     Parameters
@@ -30,6 +33,8 @@ def contradictions(geometry: Geometry, metadata: Mapping[str, Any]) -> list[str]
         What was entered; what is None there, and a rotation that was found, contradicts nothing.
     metadata : mapping
         As `recon.io.metadata` gives it.
+    aberrations : Aberrations, optional
+        Those in use, where they were not found in the data.
     """
     rotation = None if geometry.auto_orientation else geometry.rotation_deg
     mine = geometry.energy, geometry.semiangle_cutoff, *geometry.scan_sampling, rotation
@@ -55,4 +60,19 @@ def contradictions(geometry: Geometry, metadata: Mapping[str, Any]) -> list[str]
                 f"The {words} is {scale * used:.5g} {unit}, but the file says "
                 f"{scale * said:.5g} {unit}."
             )
+    if aberrations is not None:
+        sentences += _of_aberrations(aberrations, metadata.get("aberrations") or {})
     return sentences
+
+
+def _of_aberrations(used: Aberrations, said: Mapping[str, float]) -> list[str]:
+    differing = {
+        name: value
+        for name, value in said.items()
+        if abs(getattr(used, name) - value) > AGREEMENT * abs(value)
+    }
+    if not differing:
+        return []
+    mine = ", ".join(f"{name} = {getattr(used, name):.5g}" for name in differing)
+    theirs = ", ".join(f"{name} = {value:.5g}" for name, value in differing.items())
+    return [f"The aberrations in use are {mine} Å, but the file says {theirs} Å."]

@@ -8,6 +8,7 @@ from recon.device.backend import on_host
 from recon.errors import Unfitted
 from recon.quality.halves import split_half
 from recon.quality.ring_correlation import CRITERIA
+from recon.result import Result
 from recon.scan.kinds import ScanData, electrons
 from recon.ssb.build import tilt_corrected
 from recon.ssb.optimum import optimum_bright_field
@@ -65,8 +66,8 @@ def make(
 
     Returns
     -------
-    results : dict
-        Arrays on the host.
+    results : dict of str to Result
+        On the host; the curves of "ssb/resolution" are a dict of such.
     parameters : dict
         "labels" has a sentence for each dataset; others are named as the command's options.
     """
@@ -75,11 +76,13 @@ def make(
         _wiener(g, aberrations, choices, results, said, labels)
     if asked.obf:
         sideband, limit = choices.sideband, choices.band_limit
-        results["ssb/obf"] = on_host(optimum_bright_field(g, aberrations, sideband, limit))
         labels["ssb/obf"] = (
             "Optimum bright field: the phase with each frequency in units of its counting noise, "
             "no phase in radians."
         )
+        image = optimum_bright_field(g, aberrations, sideband, limit)
+        how = "counting noise", g.calibration.scan_sampling
+        results["ssb/obf"] = Result(on_host(image), *how, title=labels["ssb/obf"])
     if asked.parallax:
         image = tilt_corrected(
             scan,
@@ -91,7 +94,6 @@ def make(
             band_limit=choices.band_limit,
             progress=lambda part: report("Shifting images", part),
         )
-        results["parallax/image"] = on_host(image.image)
         said["parallax"] = {
             "upsample": asked.upsample,
             "sampling": list(image.sampling),
@@ -101,6 +103,10 @@ def make(
             "Tilt-corrected bright field (parallax): intensity relative to its mean, contrast "
             f"flipped where sin χ < 0; pixels of {image.sampling[0]:.4g} × "
             f"{image.sampling[1]:.4g} Å. No phase."
+        )
+        how = "of the mean intensity", tuple(map(float, image.sampling))
+        results["parallax/image"] = Result(
+            on_host(image.image), *how, title=labels["parallax/image"]
         )
     if asked.frc:
         halves = split_half(
@@ -126,7 +132,7 @@ def _wiener(g, aberrations, choices, results, said, labels) -> None:
         said["wiener"] = {"statement": f"{refusal} ssb/phase_wiener was left out."}
         return
     how = choices.mode, choices.sideband, choices.band_limit
-    results["ssb/phase_wiener"] = on_host(single_sideband(g, aberrations, *how, prior))
+    phase = single_sideband(g, aberrations, *how, prior)
     said["wiener"] = {
         **asdict(replace(prior, peaks=())),
         "peaks": len(prior.peaks),
@@ -136,16 +142,14 @@ def _wiener(g, aberrations, choices, results, said, labels) -> None:
         f"Wiener-filtered: phase with each frequency weighted by W / (W + 1 / S). "
         f"{prior.statement} The phase as measured is ssb/phase."
     )
+    title = labels["ssb/phase_wiener"]
+    results["ssb/phase_wiener"] = Result(
+        on_host(phase), "rad", g.calibration.scan_sampling, title=title
+    )
 
 
 def _resolution(halves, results, said, labels) -> None:
     curve = halves.curve
-    results["ssb/resolution"] = {
-        "q": curve.q,
-        "correlation": curve.correlation,
-        "count": curve.count,
-        "snr": curve.snr,
-    }
     said["resolution"] = {
         **{name: halves.resolution(name) for name in CRITERIA},
         "statement": halves.statement,
@@ -154,3 +158,9 @@ def _resolution(halves, results, said, labels) -> None:
         f"Fourier ring correlation of the phases of two halves of the electrons. {halves.statement}"
     )
     labels["ssb/resolution/snr"] = "Signal to noise power of all electrons together."
+    results["ssb/resolution"] = {
+        "q": Result(curve.q, "1/Å", title="Spatial frequency of a ring."),
+        "correlation": Result(curve.correlation, title=labels["ssb/resolution/correlation"]),
+        "count": Result(curve.count, title="Frequencies in a ring."),
+        "snr": Result(curve.snr, title=labels["ssb/resolution/snr"]),
+    }

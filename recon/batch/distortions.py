@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recon.batch.settings import AUTO
 from recon.batch.treatment import Step, check_rows, sheared_back
 from recon.device.backend import on_host
 from recon.errors import DiscNotFound, Unfitted
@@ -16,8 +17,6 @@ from recon.geometry.ellipse import Ellipse, fit_ellipse, rough_centre
 from recon.scan.kinds import ScanData
 from recon.sums import pacbed
 from recon.treatment.either import straighten
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True)

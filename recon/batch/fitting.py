@@ -11,7 +11,7 @@ from recon.focus.fit import coefficients_to, fit_aberrations
 from recon.focus.flatness import flatness
 from recon.focus.semiangle import ROUNDS, STANDS, fit_semiangle, rescaled
 from recon.optics import Aberrations
-from recon.orientation.eight_ways import OrientationSheet
+from recon.orientation.sheet import OrientationSheet
 from recon.ssb.gfunction import Sidebands
 
 MOVED_DEG = 0.1
@@ -35,6 +35,7 @@ def orientation_record(sheet: OrientationSheet, refined=None) -> dict[str, Any]:
         "rotation_error": float(error),
         "transpose": bool(best.transpose),
         "atoms_positive": float(best.atoms_positive),
+        "asked": list(sheet.asked),
         "agree": sheet.agree,
         **_opinions(sheet),
         "candidates": [_plain(asdict(one)) for one in sheet.candidates],
@@ -43,7 +44,7 @@ def orientation_record(sheet: OrientationSheet, refined=None) -> dict[str, Any]:
 
 
 def _opinions(sheet: OrientationSheet) -> dict[str, Any]:
-    """What curl and sidebands say each, None of one that says nothing."""
+    """What curl and sidebands say each; None of one that says nothing, or was not asked."""
     curl, sidebands = sheet.by_curl, sheet.by_sidebands
     return {
         "by_curl": curl

@@ -1,16 +1,34 @@
-"""Where the bright-field disc lies and how the scan is turned, as far as that can be found."""
+"""Where the bright-field disc lies and how the scan is turned, as far as that can be found.
+
+The centre of mass is asked for the orientation first, which takes a pass or two over the scan.
+The sidebands, which take a transform of every pixel of the disc and many trials, are asked where
+it is not sure (`is_sure`).
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import Any
+
+from scipy.special import erfinv
 
 from recon.batch.region import binned_sampling
 from recon.batch.settings import Geometry, Region, Treatment
 from recon.calibration import Calibration
 from recon.errors import DiscNotFound
 from recon.geometry.disc import Disc
+from recon.orientation.by_curl import Orientation
+from recon.orientation.eight_ways import SIDEBANDS_MOST, sheet_by_curl
+from recon.orientation.sheet import SURE
+from recon.orientation.sign import AGREED
+from recon.scan.kinds import ScanData, tells_places
+from recon.treatment.subpixel import factor_for
 
 DISC = "centre and radius of the bright-field disc"
+
+SURE_DEG = 1.0
+"""Uncertainty of a rotation up to which no second opinion is asked: at the rim of the sidebands it
+moves a frequency by a sixth of a binned pixel, of 18 across the disc."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,8 @@ class Found:
     """Of the fit of the disc, see `recon.geometry.disc.Disc`."""
     sheet: Any = None
     """The `OrientationSheet` that the orientation was taken from; None without one."""
+    asked: tuple[str, ...] = ()
+    """Who was asked for it: "curl", "sidebands"."""
 
 
 def settle_disc(
@@ -87,12 +107,29 @@ def settle_disc(
     )
 
 
+def is_sure(curl: Orientation) -> bool:
+    """Whether what the centre of mass says stands, whatever the sidebands would say.
+
+    The rotation is known to a degree, with what aberrations may do to the field of the disc
+    alone; the state of the transpose more surely than sidebands may outvote; and the sign by the
+    atoms and by the dark field, as the atoms alone can be wrong in a defocused scan.
+    """
+    axes = erfinv(min(curl.transpose_confidence, 1 - 1e-12)) ** 2
+    return (
+        hypot(curl.rotation_error, curl.bias) <= SURE_DEG
+        and axes >= SIDEBANDS_MOST
+        and curl.sign_confidence >= SURE
+        and curl.dark_field is not None
+        and curl.dark_field > AGREED
+    )
+
+
 def settle_orientation(
     found: Found,
     geometry: Geometry,
     region: Region,
-    judge: Callable[[Calibration], Any],
-    by_curl: Callable[[Any], Any],
+    by_curl: Callable[[Any], Orientation],
+    beside_curl: Callable[[Calibration, Orientation | None, str], Any],
 ) -> Found:
     """Rotation and transpose as entered, or as the data show them, and with them the calibration.
 
@@ -100,11 +137,12 @@ def settle_orientation(
     ----------
     found : Found
         Of `settle_disc`.
-    judge : callable
-        Makes the `OrientationSheet` of a calibration, of which it leaves the orientation aside.
     by_curl : callable
-        Makes the orientation by the centre of mass alone of a sampling, where beam or disc are not
-        known yet.
+        `by_curl(sampling)`: the orientation by the centre of mass alone.
+    beside_curl : callable
+        `beside_curl(calibration, curl, refusal)`: an `OrientationSheet` of the sidebands beside
+        what the centre of mass says, or why it says nothing. Asked where beam and disc are known
+        and the centre of mass is not sure.
 
     Raises
     ------
@@ -125,24 +163,68 @@ def settle_orientation(
     turn = {"rotation_deg": float(geometry.rotation_deg), "transpose": bool(geometry.transpose)}
     if geometry.auto_orientation:
         try:
-            if calibration is None:
-                # Where the step is unknown only its ratio matters, and that is taken as one.
-                shown = best = by_curl((1.0, 1.0) if None in sampling else sampling)
-            else:
-                shown = judge(calibration)
-                best = shown.best
-                found = replace(found, sheet=shown)
+            found, shown = _orientation(found, sampling, calibration, by_curl, beside_curl)
         except ValueError as error:
             # Everything else can be shown meanwhile, and the angle be entered.
             said = f"{error} Until then it is taken as 0°."
             turn = {"rotation_deg": 0.0, "transpose": False}
-            found = replace(found, orientation_statement=said)
+            asked = ("curl",) if calibration is None else ("curl", "sidebands")
+            found = replace(found, orientation_statement=said, asked=asked)
         else:
-            turn = {"rotation_deg": float(best.rotation_deg), "transpose": bool(best.transpose)}
-            found = replace(found, oriented=True, orientation_statement=shown.statement)
+            turn = {"rotation_deg": float(shown.rotation_deg), "transpose": bool(shown.transpose)}
     if calibration is not None:
         calibration = replace(calibration, **turn)
     return replace(found, calibration=calibration, **turn)
+
+
+def _orientation(found: Found, sampling, calibration, by_curl, beside_curl):
+    """`found` with who was asked and what they say, and the orientation to take."""
+    curl, refusal = None, ""
+    try:
+        # Where the step is unknown only its ratio matters, and that is taken as one.
+        curl = by_curl((1.0, 1.0) if None in sampling else sampling)
+    except ValueError as error:
+        if calibration is None:
+            raise
+        refusal = str(error)
+    if calibration is None:
+        said = curl.statement
+        return replace(found, oriented=True, orientation_statement=said, asked=("curl",)), curl
+    if curl is not None and is_sure(curl):
+        sheet = sheet_by_curl(curl)
+    else:
+        sheet = beside_curl(calibration, curl, refusal)
+    known = {"orientation_statement": sheet.statement, "sheet": sheet, "asked": sheet.asked}
+    return replace(found, oriented=True, **known), sheet.best
+
+
+def useful_refinement(
+    scan: ScanData,
+    fit: Callable[[], Disc],
+    geometry: Geometry,
+    metadata: Mapping[str, Any],
+    pixels_across: int,
+) -> int:
+    """Finer pixels along each axis that "auto" stands for: as many as binned pixels can use.
+
+    Parameters
+    ----------
+    scan : ElectronEvents or DenseFrames
+        The whole scan, put straight.
+    fit, geometry, metadata
+        As for `settle_disc`.
+    pixels_across : int
+        Binned pixels over the disc.
+
+    Returns
+    -------
+    int
+        1 where the source tells no places within a pixel, or no disc is known.
+    """
+    if not tells_places(scan):
+        return 1
+    radius = settle_disc(fit, geometry, Region(), Treatment(), metadata).radius
+    return 1 if radius is None else factor_for(scan, radius, pixels_across)
 
 
 def onto_detector_in_use(region: Region, treatment: Treatment, centre, radius):

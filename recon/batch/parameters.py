@@ -82,7 +82,9 @@ def parameters(used: Used) -> dict[str, Any]:
             "step_over_nyquist": calibration.undersampling,
             "statement": calibration.undersampled,
         },
-        "contradictions": contradictions(entered, used.metadata),
+        "contradictions": contradictions(
+            entered, used.metadata, None if used.fit else used.aberrations
+        ),
         "calibration": asdict(calibration),
         "disc": {
             "centre": found.centre,
@@ -116,6 +118,7 @@ def _orientation(found: Found, refined) -> dict[str, Any]:
     return {
         "rotation_deg": found.rotation_deg,
         "transpose": found.transpose,
+        "asked": list(found.asked),
         **dict.fromkeys(unknown),
         "statement": found.orientation_statement,
     }

@@ -1,18 +1,18 @@
-"""One file of electron events to all results, without a page: what `livestem reconstruct` does."""
+"""A scan, or a file of one, to all results: what `livestem reconstruct` and Python do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from recon.batch import contrasts
 from recon.batch.choices import Choices
-from recon.batch.distortions import AUTO, put_straight
+from recon.batch.distortions import put_straight
 from recon.batch.fitting import Fitted, fit_to_data
-from recon.batch.geometry import Found, settle_disc, settle_orientation
+from recon.batch.geometry import Found, settle_disc, settle_orientation, useful_refinement
 from recon.batch.parameters import Used, parameters
 from recon.batch.results import integrated, named, virtual_images
-from recon.batch.settings import Dpc, Geometry, Region, Treatment
+from recon.batch.settings import AUTO, Geometry, Treatment
 from recon.batch.sources import COMMAND, DEFAULT, ESTIMATE, FILE, FIT, Sources
 from recon.batch.treatment import Step, in_use, without_faults
 from recon.device.backend import CPU, DeviceError, choose, on_host
@@ -21,17 +21,14 @@ from recon.geometry.disc import fit_disc
 from recon.io import open_scan
 from recon.io.results import write_results
 from recon.optics import Aberrations
-from recon.orientation.either import orientation, orientations
+from recon.orientation.by_curl import find_orientation
+from recon.orientation.eight_ways import beside_curl
 from recon.quality.health import faulty_pixels
 from recon.scan.kinds import ScanData, checked, electrons, on_device
 from recon.ssb.build import build_g, fitting_in
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.sums import centre_of_mass, pacbed
 from recon.sums.com import scan_deflection
-from recon.treatment.either import tells_places, useful_factor
-
-DPC = {name: value for name, value in asdict(Dpc()).items() if name != "method"}
-"""Numbers of the integration of the centre of mass, with their defaults."""
 
 Report = Callable[[str, float], None]
 
@@ -49,7 +46,8 @@ def reconstruct_file(
     Parameters
     ----------
     path, output : Path
-        Electron events, and the file to write; the latter appears whole or not at all.
+        A scan in any format that is known, and the file to write; the latter appears whole or not
+        at all.
     choices : Choices
         Calibration, aberrations and methods.
     reading : mapping, optional
@@ -74,7 +72,7 @@ def reconstruct_file(
         path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
     )
     results, parameters = reconstruct(events, choices, report=report)
-    write_results(output, results, parameters, parameters["labels"])
+    write_results(output, results, parameters)
     return parameters
 
 
@@ -85,6 +83,22 @@ def reconstruct(
 
     What a device that was not asked for by name cannot do is done again on the CPU; the parameters
     say so.
+
+    Parameters
+    ----------
+    events : ElectronEvents or DenseFrames
+    choices : Choices
+        What is asked for; what is left out is the file's or the default.
+    report : callable
+        Called as `report(task, fraction)` now and then.
+
+    Returns
+    -------
+    results : dict of str to Result
+        "ssb/phase", "com", "pacbed" and others, each an array with its unit, its sampling and a
+        title; the curves of "ssb/resolution" are a dict of such.
+    parameters : dict
+        Every value used and where it came from.
 
     Raises
     ------
@@ -162,12 +176,13 @@ def _reconstruct(events, choices, device, report):
     how = aberrations, choices.mode, choices.sideband, choices.band_limit
     phase, transmission = single_sideband(g, *how), object_transmission(g, *how)
     report("Reconstructing", 1.0)
-    calibration, dpc = found.calibration, Dpc(**choices.dpc)
+    calibration, dpc = found.calibration, choices.integration()
     com = scan_deflection(device.xp.asarray(deflection), calibration)
     dpc_phase = integrated(com, calibration, dpc, lambda part: report("Integrating", part)).phase
     images = virtual_images(scan, calibration, choices.annulus)
-    annulus, pattern = choices.annulus, treated.pattern
-    results = named(phase, transmission, dpc_phase, com, pattern, images, annulus)
+    made = {"ssb/phase": phase, "ssb/object": transmission, "dpc/phase": dpc_phase, "com": com}
+    made |= {"pacbed": treated.pattern, **{f"virtual/{n}": image for n, image in images.items()}}
+    results = named(scan, calibration, made, choices.annulus)
     besides, labels = contrasts.make(scan, g, calibration, aberrations, choices, device, report)
     used = Used(
         scan=scan,
@@ -234,10 +249,9 @@ def _treated(scan, choices, geometry, report) -> Treated:
     straight, done = put_straight(whole, pattern, choices.straightening, treatment.disc, report)
     steps += done
     if treatment.refine == AUTO:
-        factor = 1
-        if tells_places(straight):
-            factor = _useful_factor(straight, choices, geometry, metadata)
-        treatment = replace(treatment, refine=factor)
+        fit = lambda: fit_disc(on_host(pacbed(straight)))  # noqa: E731
+        known = geometry, metadata, choices.pixels_across
+        treatment = replace(treatment, refine=useful_refinement(straight, fit, *known))
     full, done = in_use(straight, choices.region, treatment.at_full_dose())
     part = full
     if treatment != treatment.at_full_dose():
@@ -245,15 +259,6 @@ def _treated(scan, choices, geometry, report) -> Treated:
     if part is not whole:
         pattern = on_host(pacbed(part))
     return Treated(part, pattern, full, (*steps, *done), treatment, hot, dead)
-
-
-def _useful_factor(scan, choices, geometry, metadata) -> int:
-    """Finer pixels along each axis that the binned pixels over the disc can use."""
-    pattern = on_host(pacbed(scan))
-    known = settle_disc(lambda: fit_disc(pattern), geometry, Region(), Treatment(), metadata)
-    if known.radius is None:
-        raise DiscNotFound(known.disc_statement)
-    return useful_factor(scan, known.radius, choices.pixels_across)
 
 
 def _found(treated: Treated, choices, geometry, metadata, report) -> Found:
@@ -273,10 +278,10 @@ def _found(treated: Treated, choices, geometry, metadata, report) -> Found:
         found,
         geometry,
         region,
-        lambda known: orientations(
-            whole, known, lambda part: report("Finding the orientation", part)
+        lambda sampling: find_orientation(whole, sampling, found.centre, found.radius),
+        lambda *known: beside_curl(
+            whole, *known, lambda part: report("Finding the orientation", part)
         ),
-        lambda sampling: orientation(whole, sampling, found.centre, found.radius),
     )
 
 
@@ -328,8 +333,6 @@ def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:
 
 
 def _aberrations(sources: Sources, choices: Choices) -> Aberrations:
-    """Coefficients given, over those the file knows."""
-    known = dict(sources.metadata.get("aberrations") or {})
-    for name in {*known, *choices.aberrations}:
-        sources.origin[name] = COMMAND if name in choices.aberrations else FILE
-    return Aberrations(**{**known, **choices.aberrations})
+    """Coefficients given; zero else, see `Choices`."""
+    sources.origin.update(dict.fromkeys(choices.aberrations, COMMAND))
+    return Aberrations(**choices.aberrations)

@@ -1,12 +1,14 @@
 """What is made of a scan and its G, by the names it has in a file."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from recon.batch.settings import Annulus, Dpc
 from recon.calibration import Calibration
 from recon.device.backend import on_host
 from recon.dpc.integrate import DpcResult, integrate_com, integrate_com_direct
-from recon.scan.kinds import ScanData
+from recon.result import Result
+from recon.scan.kinds import ScanData, electrons
 from recon.sums import annuli, presets
 from recon.sums.detectors import PRESETS
 
@@ -44,32 +46,47 @@ def is_usual(annulus: Annulus) -> bool:
     return (annulus.inner, annulus.outer) in PRESETS.values()
 
 
-def named(phase, transmission, dpc_phase, com, pattern, images, annulus: Annulus) -> dict[str, Any]:
-    """Results by their names in the HDF5 file, in the host's memory.
+DETECTORS = {
+    "bf": "Bright field",
+    "abf": "Annular bright field",
+    "adf": "Annular dark field",
+    "annulus": "Annulus",
+}
+"""Titles of virtual detectors."""
+
+
+def named(
+    scan: ScanData, calibration: Calibration, made: Mapping[str, Any], annulus: Annulus
+) -> dict[str, Result]:
+    """Results by their names in the HDF5 file, in the host's memory, with unit and sampling.
 
     Parameters
     ----------
-    phase : (Sy, Sx) array
-        [rad]
-    transmission : (Sy, Sx) complex array
-    dpc_phase : (Sy, Sx) array
-        [rad]
-    com : (2, Sy, Sx) array
-        [mrad]
-    pattern : (Ky, Kx) array
-        Sum of the frames.
-    images : mapping of name to (Sy, Sx) array
-        Of virtual detectors.
+    scan : ElectronEvents or DenseFrames
+        In use.
+    calibration : Calibration
+    made : mapping of name to array
+        "ssb/phase" [rad], "ssb/object", "dpc/phase" [rad], each (Sy, Sx); "com" (2, Sy, Sx)
+        [mrad]; "pacbed" (Ky, Kx) sum of the frames; "virtual/NAME" (Sy, Sx) of each detector.
     annulus : Annulus
-        That of the image "annulus", which is left out where it is one of the others.
+        That of "virtual/annulus", which is left out where it is one of the others.
     """
-    kept = {n: image for n, image in images.items() if n != "annulus" or not is_usual(annulus)}
-    results = {
-        "ssb/phase": phase,
-        "ssb/object": transmission,
-        "dpc/phase": dpc_phase,
-        "com": com,
-        "pacbed": pattern,
-        **{f"virtual/{name}": image for name, image in kept.items()},
+    counts = "detector counts" if electrons(scan) is None else "electrons"
+    known = {
+        "ssb/phase": ("rad", "SSB phase"),
+        "ssb/object": ("", "Transmission of the object"),
+        "dpc/phase": ("rad", "DPC phase"),
+        "com": ("mrad", "Centre of mass (y, x)"),
+        "pacbed": (counts, "PACBED"),
+        **{f"virtual/{name}": (counts, title) for name, title in DETECTORS.items()},
     }
-    return {name: on_host(array) for name, array in results.items()}
+    if is_usual(annulus):
+        made = {name: array for name, array in made.items() if name != "virtual/annulus"}
+    over_scan = {"sampling": calibration.scan_sampling}
+    over_detector = {"sampling": (calibration.angular_sampling,) * 2, "sampling_unit": "mrad"}
+    results = {}
+    for name, array in made.items():
+        unit, title = known[name]
+        pixels = over_detector if name == "pacbed" else over_scan
+        results[name] = Result(on_host(array), unit, title=title, **pixels)
+    return results

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from recon.dpc import integrate as defaults
 from recon.geometry.descan import Descan
 
+AUTO = "auto"
+
 BAND_LIMIT = 0.9
 """Share of 2 k0 up to which frequencies are kept: beyond, the sidebands hold little but noise."""
 
@@ -99,3 +101,10 @@ class Dpc:
     step: float = defaults.STEP
     iterations: int = defaults.ITERATIONS
     padding: float = defaults.PADDING
+
+
+USUAL_DPC = {
+    "iterative": Dpc(),
+    "direct": Dpc("direct", defaults.DIRECT_HIGHPASS, defaults.DIRECT_LOWPASS),
+}
+"""Regularisation that suits each method."""

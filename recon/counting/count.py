@@ -16,7 +16,7 @@ from recon.device.backend import CPU, Device, guarded, on_host
 from recon.kernels import threads
 from recon.kernels.arguments import Camera
 from recon.scan.events import ElectronEvents, Source
-from recon.scan.frames import DenseFrames, of_array
+from recon.scan.frames import frames_of
 from recon.scan.growing import Growing
 
 METHODS = ("maximum", "cluster")
@@ -40,7 +40,7 @@ SAMPLE_PIXELS = 1 << 24
 
 def sample_frames(frames, most: int = SAMPLE) -> np.ndarray:
     """(n, Ky, Kx) raw frames, up to `most` and as memory allows, evenly from all over the scan."""
-    frames = _dense(frames, None)
+    frames = frames_of(frames)
     fit = max(1, SAMPLE_PIXELS // (frames.frame_shape[0] * frames.frame_shape[1]))
     number = min(most, fit, frames.positions)
     every = np.linspace(0, frames.positions - 1, number).round().astype(int)
@@ -105,7 +105,7 @@ def count_electrons(
     either. Decisions are made in double precision and do not depend on the number of cores.
     Pixels beyond the detector's edge count as empty.
     """
-    frames = _dense(frames, scan_shape)
+    frames = frames_of(frames, scan_shape)
     if method not in METHODS:
         raise ValueError(f"The method is one of {', '.join(METHODS)}, not {method!r}.")
     common = readout.common
@@ -171,14 +171,6 @@ def _count_slab(slab, settings, room, device):
         if most <= room:
             return tuple(on_host(array) for array in (counts, found, pixels, within))
         room = int(1.2 * most) + 1
-
-
-def _dense(frames, scan_shape):
-    if isinstance(frames, DenseFrames):
-        if scan_shape is None or tuple(scan_shape) == frames.scan_shape:
-            return frames
-        return frames.reshaped(scan_shape)
-    return of_array(frames, scan_shape)
 
 
 def _counted_type(dtype):

@@ -17,8 +17,7 @@ from recon.geometry.lattice import Peak
 from recon.kernels import threads
 from recon.kernels.host.demodulate import demodulate
 from recon.optics import Aberrations
-from recon.scan.events import ElectronEvents
-from recon.scan.frames import DenseFrames
+from recon.scan.kinds import ScanData, by_kind
 
 NEAREST, FARTHEST = 0.2, 1.8
 """Radii by which a copy must be moved: below and above, sidebands are slivers."""
@@ -76,7 +75,7 @@ class CameraScale:
 
 
 def measure_camera(
-    scan: ElectronEvents | DenseFrames,
+    scan: ScanData,
     peak: Peak,
     spacing: float,
     calibration: Calibration,
@@ -222,7 +221,7 @@ def _transform_at(scan, peak, window, tell):
     weights = np.stack([taper * np.cos(angle), -taper * np.sin(angle), np.ones_like(taper)])
     # What all patterns have in common is no wave.
     weights[:2] -= weights[:2].mean(axis=1, keepdims=True)
-    sums = (_dense_sums if isinstance(scan, DenseFrames) else _sums)(scan, weights, window, tell)
+    sums = by_kind(scan, _sums, _dense_sums)(scan, weights, window, tell)
     noise = np.sum(taper**2) * sums[2] / taper.size
     if not (noise > 0).any():
         raise Unfitted("There are no electrons in the disc: check its centre and radius.")

@@ -9,8 +9,7 @@ from recon.device.backend import CPU, on_host
 from recon.errors import DiscNotFound, Unfitted
 from recon.geometry.ellipse import fit_rim
 from recon.kernels.host import frames as frame_kernels
-from recon.scan.events import ElectronEvents
-from recon.scan.frames import DenseFrames
+from recon.scan.kinds import ScanData, by_kind
 from recon.sums.detectors import pacbed
 
 TERMS = ("y", "x", "y²", "xy", "x²")
@@ -103,7 +102,7 @@ class DescanFit:
     statement: str
 
 
-def measure_descan(scan: ElectronEvents | DenseFrames, centre, radius, progress=None) -> DescanFit:
+def measure_descan(scan: ScanData, centre, radius, progress=None) -> DescanFit:
     """Shift of the bright-field disc over the scan.
 
     Parameters
@@ -155,7 +154,7 @@ def measure_descan(scan: ElectronEvents | DenseFrames, centre, radius, progress=
     block = _blocks(scan.scan_shape, counts)
     top, left, window = _window(scan.frame_shape, centre, radius)
     places, weights, order = [], [], []
-    patterns = (_patterns_of_frames if isinstance(scan, DenseFrames) else _patterns)(scan, block)
+    patterns = by_kind(scan, _patterns, _patterns_of_frames)(scan, block)
     number = counts[0] * counts[1]
     for index, pattern in enumerate(patterns):
         start = (centre[0] - top, centre[1] - left), radius

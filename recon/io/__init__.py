@@ -28,7 +28,7 @@ from recon.io.scanning import pair
 from recon.io.told import checked, refuse_matlab
 from recon.readers import reader_of
 from recon.scan.events import ElectronEvents
-from recon.scan.frames import DenseFrames
+from recon.scan.kinds import ScanData, by_kind
 from recon.scan.low_counts import EVENT_BYTES, NoCounts, events_from_frames, takes_less_as_events
 
 __all__ = [
@@ -176,13 +176,19 @@ def _reader_of(path):
     raise UnreadableFile(hint(path) or known)
 
 
-def statement(scan: ElectronEvents | DenseFrames) -> str:
+def statement(scan: ScanData) -> str:
     """What was found in a file, in one sentence."""
-    if isinstance(scan, DenseFrames):
-        return (
-            f"{scan.source.format}: frames of {{}} × {{}} pixels ({scan.dtype}) at {{}} × {{}} "
-            f"positions, {amount(scan.nbytes)}, read in slabs."
-        ).format(*scan.frame_shape, *scan.scan_shape)
+    return by_kind(scan, _stated_events, _stated_frames)(scan)
+
+
+def _stated_frames(scan) -> str:
+    return (
+        f"{scan.source.format}: frames of {{}} × {{}} pixels ({scan.dtype}) at {{}} × {{}} "
+        f"positions, {amount(scan.nbytes)}, read in slabs."
+    ).format(*scan.frame_shape, *scan.scan_shape)
+
+
+def _stated_events(scan) -> str:
     return (
         f"{scan.source.format}: {scan.electrons} electrons "
         f"({scan.electrons / scan.positions:.4g} a position) at "
@@ -192,20 +198,25 @@ def statement(scan: ElectronEvents | DenseFrames) -> str:
     )
 
 
-def describe(scan: ElectronEvents | DenseFrames) -> dict:
+def describe(scan: ScanData) -> dict:
     """What there is to say of a scan in plain values, ready for JSON."""
-    facts = {
+    return {
         "format": scan.source.format,
         "statement": statement(scan),
         "scan_shape": list(scan.scan_shape),
         "frame_shape": list(scan.frame_shape),
         "notes": list(scan.source.notes),
         "metadata": scan.metadata,
-    }
-    if isinstance(scan, DenseFrames):
-        return facts | {"pixel": str(scan.dtype), "bytes": scan.nbytes}
+    } | by_kind(scan, _described_events, _described_frames)(scan)
+
+
+def _described_frames(scan) -> dict:
+    return {"pixel": str(scan.dtype), "bytes": scan.nbytes}
+
+
+def _described_events(scan) -> dict:
     counts = np.diff(scan.offsets)
-    return facts | {
+    return {
         "electrons": int(scan.electrons),
         "checksum": checksum.checksum(scan),
         "places_checksum": checksum.places_checksum(scan),
@@ -224,9 +235,7 @@ FEW = 1 << 20
 """Electrons for which there is always room."""
 
 
-def open_scan(
-    path, *, scan_shape=None, keep_flyback=None, progress=None, **options
-) -> ElectronEvents | DenseFrames:
+def open_scan(path, *, scan_shape=None, keep_flyback=None, progress=None, **options) -> ScanData:
     """A scan in any known format, as events where that is what it holds or can be told exactly.
 
     Parameters
@@ -280,7 +289,7 @@ def _opened(path, reader, told, progress):
         frames = open_frames(path, progress=half, **_without(told, "keep_flyback"))
     else:
         return open_events(path, progress=progress, **told)
-    if not isinstance(frames, DenseFrames) or not takes_less_as_events(frames):
+    if not takes_less_as_events(frames):
         return frames
     try:
         most = max(frames.nbytes // EVENT_BYTES, FEW)

@@ -11,11 +11,15 @@ from pathlib import Path
 from recon.io import losses, open_events
 from recon.io.checksum import checksum, places_checksum
 from recon.io.events import libertem_csr
-from recon.scan.events import ElectronEvents
+from recon.scan.kinds import ScanData, by_kind
 
 
-def stated_losses(path, events: ElectronEvents) -> tuple[str, ...]:
-    """What a file of this name will not hold of the file that `events` came from, in sentences."""
+def stated_losses(path, scan: ScanData) -> tuple[str, ...]:
+    """What a file of this name will not hold of the file that a scan came from, in sentences."""
+    return by_kind(scan, _losses_of_events, lambda path, frames: ())(path, scan)
+
+
+def _losses_of_events(path, events) -> tuple[str, ...]:
     source, found = events.source, []
     if source.flyback == "dropped":
         found.append("The flyback column is left out.")

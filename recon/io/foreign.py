@@ -1,6 +1,7 @@
 """Scans through readers of others (`recon.readers`), as if they were read here."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from recon.errors import Cancelled, Changed, UnreadableFile
@@ -11,14 +12,13 @@ from recon.io.files.words import sentence
 from recon.io.scanning import pair, without_last_column
 from recon.io.told import checked
 from recon.readers import said
-from recon.scan.events import ElectronEvents
-from recon.scan.frames import DenseFrames
 from recon.scan.gaps import without_gaps
+from recon.scan.kinds import ScanData, by_kind, is_scan_data
 
 
 def open_foreign(
     reader, path: Path, *, scan_shape=None, keep_flyback=None, progress=None, **options
-) -> ElectronEvents | DenseFrames:
+) -> ScanData:
     """A scan that a reader of others takes; parameters as for `recon.io.open_scan`.
 
     Raises
@@ -37,12 +37,8 @@ def open_foreign(
                 raise
             except Exception as error:  # whatever a reader of others raises
                 raise said(reader, error) from error
-        if isinstance(scan, DenseFrames):
-            scan = without_gaps(_guarded(scan, reader, files), tell)
-        else:
-            scan.check_pixels()
-            # As in every file of one frame a position: nothing says that there is flyback.
-            scan = without_last_column(scan) if keep_flyback is False else scan
+        ready = by_kind(scan, partial(_events, keep_flyback), partial(_frames, reader, files, tell))
+        scan = ready(scan)
         tell(1.0)
         return with_side_file(scan, path)
     except (Cancelled, Changed):
@@ -56,9 +52,19 @@ def open_foreign(
         raise error from None
 
 
+def _events(keep_flyback, scan):
+    scan.check_pixels()
+    # As in every file of one frame a position: nothing says that there is flyback.
+    return without_last_column(scan) if keep_flyback is False else scan
+
+
+def _frames(reader, files, tell, scan):
+    return without_gaps(_guarded(scan, reader, files), tell)
+
+
 def _scan(found, reader, path, asked):
     """What a reader gave, as a scan of the asked shape."""
-    if not isinstance(found, ElectronEvents | DenseFrames):
+    if not is_scan_data(found):
         array, metadata = found if isinstance(found, tuple) else (found, {})
         if not hasattr(array, "shape") or not hasattr(array, "dtype"):
             raise TypeError(f"it gave a {type(array).__name__}, neither an array nor a scan")

@@ -13,24 +13,10 @@ import numpy as np
 import tifffile
 
 from recon.io.files.atomic import replacing
-
-UNITS = {
-    "ssb/phase": "rad",
-    "ssb/phase_wiener": "rad",
-    "ssb/obf": "counting noise",
-    "ssb/resolution/q": "1/Å",
-    "parallax/image": "of the mean intensity",
-    "dpc/phase": "rad",
-    "com": "mrad",
-    "pacbed": "electrons",
-    "virtual": "electrons",
-}
-"""Unit of a dataset, or of all datasets in a group."""
+from recon.result import Result
 
 
-def write_results(
-    path, results: Mapping, parameters: Mapping, labels: Mapping | None = None
-) -> None:
+def write_results(path, results: Mapping, parameters: Mapping) -> None:
     """Write arrays and all that they were computed with to one HDF5 file.
 
     Parameters
@@ -39,12 +25,11 @@ def write_results(
         Replaced once the new file is complete.
     results : mapping
         Arrays by dataset name, such as "ssb/phase"; a mapping within is a group. None is
-        left out.
+        left out. A `Result` has its unit, sampling and title in the dataset's attributes `units`,
+        `sampling`, `sampling_units` and `label`.
     parameters : mapping
         Written to the file's attribute `parameters` as JSON. Arrays become lists, dataclasses
         objects, and numbers that are not finite null.
-    labels : mapping, optional
-        Sentences that say of a dataset what it is, by name: its attribute `label`.
 
     Raises
     ------
@@ -57,12 +42,8 @@ def write_results(
     with h5py.File(image, "w", libver=("v108", "latest")) as file:
         file.attrs["parameters"] = json.dumps(_plain(parameters), ensure_ascii=False)
         for name, array in _flat(results):
-            dataset = file.create_dataset(name, data=array)
-            unit = UNITS.get(name, UNITS.get(name.split("/")[0]))
-            if unit:
-                dataset.attrs["units"] = unit
-            if name in (labels or {}):
-                dataset.attrs["label"] = labels[name]
+            dataset = file.create_dataset(name, data=np.asarray(array))
+            dataset.attrs.update(_attributes(array) if isinstance(array, Result) else {})
     with replacing(path, len(image.getbuffer())) as file:
         file.write(image.getbuffer())
 
@@ -107,12 +88,20 @@ def write_tiff(path, image: np.ndarray, scan_sampling, description: str = "") ->
         file.write(content.getbuffer())
 
 
+def _attributes(result: Result) -> dict:
+    """What a result says of itself, as far as it does."""
+    said = {"units": result.unit, "label": result.title}
+    if result.sampling is not None:
+        said |= {"sampling": result.sampling, "sampling_units": result.sampling_unit}
+    return {name: value for name, value in said.items() if value != ""}
+
+
 def _flat(results, prefix=""):
     for name, value in results.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}/")
         elif value is not None:
-            yield f"{prefix}{name}", np.asarray(value)
+            yield f"{prefix}{name}", value
 
 
 def _plain(value):

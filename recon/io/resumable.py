@@ -26,8 +26,7 @@ from recon.io.checksum import Running
 from recon.io.events import libertem_csr
 from recon.io.files.atomic import replacing
 from recon.locks import lock
-from recon.scan.events import ElectronEvents
-from recon.scan.frames import DenseFrames
+from recon.scan.kinds import by_kind, tells_places
 from recon.scan.low_counts import NoCounts, electrons_of
 
 PART = 1 << 24
@@ -100,7 +99,7 @@ def convert(source, target, scan, told=None, progress=None) -> tuple[int, str, s
         With one sentence for the user if it cannot be written.
     """
     source, target = Path(source), Path(os.path.realpath(target))
-    placed = isinstance(scan, ElectronEvents) and scan.subpixel is not None
+    placed = tells_places(scan)
     now = Journal(
         _stamp(source, target),
         json.loads(json.dumps(dict(told or {}))),
@@ -237,10 +236,15 @@ def _append(folder, target, journal, scan, progress):
 
 def _parts(scan, start) -> Iterator:
     """(first, counts, pixels, places or None) of the frames from `start` on."""
-    if isinstance(scan, DenseFrames):
-        for part in electrons_of(scan, start):
-            yield *part, None
-        return
+    return by_kind(scan, _parts_of_events, _parts_of_frames)(scan, start)
+
+
+def _parts_of_frames(scan, start):
+    for part in electrons_of(scan, start):
+        yield *part, None
+
+
+def _parts_of_events(scan, start):
     for first, last in scan.batches(PART):
         first = max(first, start)
         if first >= last:

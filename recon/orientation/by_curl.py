@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter
 
 from recon.device.backend import on_host
 from recon.orientation.sign import AGREED, agreement, half_turned, settle_sign
-from recon.scan.events import ElectronEvents
-from recon.sums.com import centre_of_mass
-from recon.sums.detectors import annulus, virtual_detector
+from recon.scan.kinds import ScanData
+from recon.sums import annuli, centre_of_mass
+from recon.sums.detectors import annulus
 
 LEAST_FREQUENCY = 2.0
 """Cycles across the scan below which descan and the scan's edges outweigh the specimen."""
@@ -55,6 +55,12 @@ class Orientation:
         All of this in a sentence for the user.
     by_dark_field : bool
         Whether the dark field told the sign, where the skewness left it open.
+    dark_field : float or None
+        Standard deviations by which the dark field goes along with the phase at this rotation;
+        None where it was not asked. Unlike the skewness it does not mind a defocus.
+    bias : float
+        How far off the rotation may be besides its error [degrees]: 0 for the exact field of all
+        electrons; for the disc's, as far as that lies from it and is itself uncertain.
     """
 
     rotation_deg: float
@@ -65,6 +71,8 @@ class Orientation:
     sign_confidence: float
     statement: str
     by_dark_field: bool = False
+    dark_field: float | None = None
+    bias: float = 0.0
     fits: tuple = field(default=(), repr=False, compare=False)
 
     def best_angle(self, transpose: bool) -> float:
@@ -103,7 +111,7 @@ class _Fit:
     """Divergence over 2πi|K|, in Fourier space, at this rotation."""
 
 
-def estimate_orientation(com, scan_sampling, dark=None) -> Orientation:
+def estimate_orientation(com, scan_sampling, dark=None, confirm=False) -> Orientation:
     """Rotation, transpose and sign that make the centres of mass the gradient of a potential.
 
     Parameters
@@ -117,6 +125,8 @@ def estimate_orientation(com, scan_sampling, dark=None) -> Orientation:
     dark : callable, optional
         Gives the (Sy, Sx) image of what is scattered out of the disc; called where the field
         leaves the sign open.
+    confirm : bool
+        Call it where the field is sure of the sign as well, for `Orientation.dark_field`.
 
     Returns
     -------
@@ -186,29 +196,33 @@ def estimate_orientation(com, scan_sampling, dark=None) -> Orientation:
     if gap < 1 and best.transpose:
         best = other
     rotation, sign_confidence = settle_sign(best, weight * radius, overcount)
-    told = 0.0
-    if sign_confidence < SURE and dark is not None:
+    told = None
+    if dark is not None and (confirm or sign_confidence < SURE):
         image = np.asarray(dark(), np.float64)
         spectrum = scipy.fft.fft2(_without_plane(image[None])[0] * window)
         told = agreement(best.divergence, spectrum, weight, overcount)
-    by_dark_field = abs(told) > AGREED
+    by_dark_field = sign_confidence < SURE and told is not None and abs(told) > AGREED
     if by_dark_field:
         rotation = half_turned(degrees(best.angle), told < 0)
         sign_confidence = erf(abs(told) / sqrt(2))
-    result = {
-        "rotation_deg": rotation,
-        "transpose": best.transpose,
-        "curl_ratio": best.ratio,
-        "rotation_error": best.error,
-        "transpose_confidence": erf(gap / sqrt(2)),
-        "sign_confidence": sign_confidence,
-        "by_dark_field": by_dark_field,
-    }
-    kept = tuple(replace(fit, divergence=np.empty(0)) for fit in fits)
-    return Orientation(**result, statement=_statement(**result), fits=kept)
+    if told is not None and rotation != half_turned(degrees(best.angle), False):
+        told = -told
+    found = Orientation(
+        rotation_deg=rotation,
+        transpose=best.transpose,
+        curl_ratio=best.ratio,
+        rotation_error=best.error,
+        transpose_confidence=erf(gap / sqrt(2)),
+        sign_confidence=sign_confidence,
+        statement="",
+        by_dark_field=by_dark_field,
+        dark_field=told,
+        fits=tuple(replace(fit, divergence=np.empty(0)) for fit in fits),
+    )
+    return replace(found, statement=_statement(found))
 
 
-def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> Orientation:
+def find_orientation(scan: ScanData, scan_sampling, centre, radius) -> Orientation:
     """The surer orientation of two: from all electrons, and from those in the disc.
 
     The centre of mass of all electrons is exact, but scattered electrons far out bring much noise
@@ -217,8 +231,7 @@ def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> O
 
     Parameters
     ----------
-    events : ElectronEvents
-        The scan.
+    scan : ElectronEvents or DenseFrames
     scan_sampling : (float, float)
         Distance of scan positions along (y, x) [Å].
     centre : (float, float)
@@ -235,25 +248,32 @@ def find_orientation(events: ElectronEvents, scan_sampling, centre, radius) -> O
     ValueError
         If neither shows an orientation; see `estimate_orientation`.
     """
-    disc = annulus(events.frame_shape, centre, 0, radius)
-    found, refusal = [], None
+    disc = annulus(scan.frame_shape, centre, 0, radius)
+    found, refusal = {}, ""
 
     @cache
     def dark():
-        return on_host(virtual_detector(events, centre, DARK_FROM * radius, inf))
+        return on_host(annuli(scan, centre, {"dark": (DARK_FROM * radius, inf)})["dark"])
 
-    for mask in (None, disc):
+    for name, mask in (("all", None), ("disc", disc)):
         try:
-            found.append(estimate_orientation(centre_of_mass(events, mask), scan_sampling, dark))
+            com = centre_of_mass(scan, mask)
+            found[name] = estimate_orientation(com, scan_sampling, dark, confirm=True)
         except ValueError as error:
-            refusal = error
+            refusal = str(error)
     if not found:
-        try:
-            raise refusal
-        finally:
-            # Or the error would hold this frame, and the frame the error, and so the events.
-            del refusal
-    return min(found, key=lambda orientation: orientation.rotation_error)
+        raise ValueError(refusal)
+    if "disc" in found:
+        found["disc"] = replace(found["disc"], bias=_bias(found["disc"], found.get("all")))
+    return min(found.values(), key=lambda orientation: orientation.rotation_error)
+
+
+def _bias(of_disc: Orientation, of_all: Orientation | None) -> float:
+    """`Orientation.bias` of the disc's field, in the light of that of all electrons."""
+    if of_all is None or of_all.transpose != of_disc.transpose:
+        return inf
+    off = (of_all.best_angle(of_all.transpose) - of_disc.best_angle(of_all.transpose) + 90) % 180
+    return abs(off - 90) + of_all.rotation_error
 
 
 def _without_plane(com):
@@ -338,23 +358,15 @@ def _fit(spectrum, transpose, unit, weight, noise, overcount):
     )
 
 
-def _statement(
-    rotation_deg,
-    transpose,
-    curl_ratio,
-    rotation_error,
-    transpose_confidence,
-    sign_confidence,
-    by_dark_field,
-):
-    swapped = "detector axes swapped" if transpose else "axes not swapped"
-    text = f"Rotation {rotation_deg:.1f}° ± {max(rotation_error, 0.1):.1f}°, {swapped} "
-    text += f"(curl {100 * curl_ratio:.0f} % of the divergence); "
-    if transpose_confidence < 0.99:
+def _statement(found: Orientation) -> str:
+    swapped = "detector axes swapped" if found.transpose else "axes not swapped"
+    text = f"Rotation {found.rotation_deg:.1f}° ± {max(found.rotation_error, 0.1):.1f}°, {swapped} "
+    text += f"(curl {100 * found.curl_ratio:.0f} % of the divergence); "
+    if found.transpose_confidence < 0.99:
         text += "whether axes are swapped is uncertain in this scan; "
-    if by_dark_field:
+    if found.by_dark_field:
         text += "sign from the dark field, which is bright where the phase is positive."
-    elif sign_confidence < SURE:
+    elif found.sign_confidence < SURE:
         text += (
             "sign from atoms positive, uncertain at this dose: "
             "turn by 180° if the contrast looks inverted."

@@ -12,9 +12,10 @@ import numpy as np
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, guarded, on_host
 from recon.focus.overlaps import FARTHEST, FEWEST, NEAREST, Overlaps
-from recon.scan.events import ElectronEvents
+from recon.scan.kinds import ScanData, by_kind
 from recon.ssb.bright_field import BrightField, bright_field, plane_counts
 from recon.sums.current import BeamCurrent, beam_current, take_out
+from recon.sums.dense import binned_planes, current_of_planes
 
 FREQUENCIES = 2000
 """Frequencies that are kept, the strongest."""
@@ -119,13 +120,13 @@ class DiscEntries:
 
 
 def disc_entries(
-    events: ElectronEvents, calibration: Calibration, pixels_across: int, progress=None
+    scan: ScanData, calibration: Calibration, pixels_across: int, progress=None
 ) -> DiscEntries:
-    """The strongest frequencies of a scan of electrons.
+    """The strongest frequencies of a scan.
 
     Parameters
     ----------
-    events : ElectronEvents
+    scan : ElectronEvents or DenseFrames
     calibration : Calibration
     pixels_across : int
         Binned bright-field pixels over the disc's diameter.
@@ -137,16 +138,26 @@ def disc_entries(
     ValueError
         As `recon.ssb.bright_field.bright_field`.
     DeviceError
-        If the events' device fails.
+        If the scan's device fails.
     """
-    disc = bright_field(calibration, events.frame_shape, pixels_across, events.excluded)
+    disc = bright_field(calibration, scan.frame_shape, pixels_across, scan.excluded)
+    return by_kind(scan, _of_events, _of_frames)(scan, disc, calibration, progress)
 
+
+def _of_events(events, disc, calibration, progress) -> DiscEntries:
     def planes(start, stop):
         return plane_counts(events, disc.lookup, start, stop)
 
     current = beam_current(events.counts, calibration)
     how = events.device, progress, current
     return entries_of_planes(planes, events.scan_shape, disc, calibration, *how)
+
+
+def _of_frames(frames, disc, calibration, progress) -> DiscEntries:
+    tell, shape = progress or (lambda fraction: None), frames.scan_shape
+    planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda part: tell(0.5 * part))
+    how = CPU, lambda part: tell(0.5 + 0.5 * part), current_of_planes(planes, shape, calibration)
+    return entries_of_planes(lambda a, b: planes[a:b], shape, disc, calibration, *how)
 
 
 @guarded

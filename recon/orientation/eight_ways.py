@@ -7,7 +7,7 @@ positive: in the image that the strongest frequencies make with the defocus that
 the divergence of the centre of mass, which holds near focus alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import erf, hypot, nan, sqrt
 
 import numpy as np
@@ -20,7 +20,14 @@ from recon.optics import Aberrations
 from recon.orientation.by_curl import Orientation, find_orientation
 from recon.orientation.by_sidebands import ALIKE, OrientationScore, rank_orientations, score_at
 from recon.orientation.disc_entries import DiscEntries, disc_entries
-from recon.scan.events import ElectronEvents
+from recon.orientation.sheet import (
+    OrientationCandidate,
+    OrientationSheet,
+    curl_says,
+    described,
+    sides,
+)
+from recon.scan.kinds import ScanData
 
 PIXELS_ACROSS = 12
 """Binned pixels over the disc's diameter: enough for the angle, and for most defoci."""
@@ -45,104 +52,15 @@ TOLD = 4.0
 LEAST_TRANSFER = 0.1
 """Transfer, in units of the median, about which a frequency is held back from judging the sign."""
 
-SURE = 0.99
-"""Confidence from which a sign is taken as settled."""
 
-
-@dataclass(frozen=True)
-class OrientationCandidate:
-    """One way of laying the scan on the detector.
-
-    Attributes
-    ----------
-    rotation_deg : float
-        -180 < rotation <= 180, as in `Calibration`.
-    transpose : bool
-    turned_deg : int
-        0, 90, 180 or 270: how far it is turned from the best rotation for its transpose.
-    curl : float
-        Share of the centres' of mass power above noise that is curl: 0 for a gradient, 1 at
-        90° from one; NaN if they hold no more than noise.
-    coherence : float
-        Log-likelihood ratio of flat tiles against noise, in units of its scatter by chance, at
-        the best first-order aberrations; NaN if no orientation stands out.
-    C10 : float
-        Defocus term that goes with it [Å], NaN likewise.
-    atoms_positive : float
-        Confidence that atoms are positive, 0 to 1.
-    statement : str
-    """
-
-    rotation_deg: float
-    transpose: bool
-    turned_deg: int
-    curl: float
-    coherence: float
-    C10: float
-    atoms_positive: float
-    statement: str
-
-
-@dataclass(frozen=True)
-class OrientationSheet:
-    """The eight orientations, and what the two judges say.
-
-    Attributes
-    ----------
-    candidates : tuple of OrientationCandidate
-        The best one first, then the same transpose turned by 90°, 180° and 270°, then the four
-        of the other transpose.
-    agree : bool or None
-        Whether curl and sidebands have the same best orientation up to 180°; None if only one
-        of them has any.
-    by_curl : Orientation or None
-    by_sidebands : OrientationScore or None
-        What either says alone.
-    rotation_error : float
-        Standard error of the best rotation [deg], apart from the 180° of the sign; where curl and
-        sidebands disagree, as far as they are apart.
-    axes_sure : bool
-        Whether the state of the transpose is told by more than chance.
-    sides : str
-        What the two judges say, in a sentence.
-    """
-
-    candidates: tuple[OrientationCandidate, ...]
-    agree: bool | None
-    by_curl: Orientation | None
-    by_sidebands: OrientationScore | None
-    rotation_error: float
-    axes_sure: bool
-    sides: str
-
-    @property
-    def best(self) -> OrientationCandidate:
-        """The orientation to take."""
-        return self.candidates[0]
-
-    @property
-    def statement(self) -> str:
-        """All of this in a sentence or two."""
-        return self.stated()
-
-    def stated(self, refined: tuple[float, float] | None = None) -> str:
-        """The same, with an angle and its error [deg] that a fit has found since."""
-        said = _sign(self.best, self.rotation_error, refined)
-        return self.sides + said + _axes_told(self.axes_sure)
-
-
-def orientation_sheet(
-    events: ElectronEvents,
-    calibration: Calibration,
-    *,
-    pixels_across: int = PIXELS_ACROSS,
-    progress=None,
+def orientations(
+    scan: ScanData, calibration: Calibration, *, pixels_across: int = PIXELS_ACROSS, progress=None
 ) -> OrientationSheet:
-    """The eight orientations of a scan with their scores.
+    """The eight orientations of a scan with their scores, both judges asked.
 
     Parameters
     ----------
-    events : ElectronEvents
+    scan : ElectronEvents or DenseFrames
     calibration : Calibration
         Its rotation and transpose are not used.
     pixels_across : int
@@ -165,18 +83,26 @@ def orientation_sheet(
     tell(0.0)
     c = calibration
     try:
-        by_curl, refusal = find_orientation(events, c.scan_sampling, c.centre, c.radius), ""
+        by_curl, refusal = find_orientation(scan, c.scan_sampling, c.centre, c.radius), ""
     except ValueError as error:
         by_curl, refusal = None, str(error)
-    tell(0.1)
-    entries = disc_entries(events, calibration, pixels_across, lambda f: tell(0.1 + 0.4 * f))
+    entries = disc_entries(scan, calibration, pixels_across, lambda f: tell(0.1 + 0.4 * f))
+    return sheet_of(entries, by_curl, refusal, lambda f: tell(0.5 + 0.5 * f))
+
+
+def beside_curl(
+    scan: ScanData, calibration: Calibration, by_curl: Orientation | None, refusal="", progress=None
+) -> OrientationSheet:
+    """As `orientations`, of what the curl has said already."""
+    tell = progress or (lambda fraction: None)
+    entries = disc_entries(scan, calibration, PIXELS_ACROSS, lambda f: tell(0.5 * f))
     return sheet_of(entries, by_curl, refusal, lambda f: tell(0.5 + 0.5 * f))
 
 
 def sheet_of(
     entries: DiscEntries, by_curl: Orientation | None, refusal: str = "", progress=None
 ) -> OrientationSheet:
-    """As `orientation_sheet`, of entries that are there and of what the curl says.
+    """As `orientations`, of entries that are there and of what the curl says.
 
     Parameters
     ----------
@@ -194,6 +120,20 @@ def sheet_of(
         ranked = []
     by_sidebands = ranked[0] if ranked else None
     agree = _agree(by_curl, by_sidebands) if by_curl and by_sidebands else None
+    transpose, _ = _transpose(by_curl, ranked)
+    said = sides(agree, by_curl, by_sidebands, refusal, transpose)
+    return _sheet(entries, by_curl, ranked, agree, said, lambda f: tell(0.8 + 0.2 * f))
+
+
+def sheet_by_curl(by_curl: Orientation) -> OrientationSheet:
+    """The eight orientations as the curl alone judges them; the sidebands were not asked."""
+    said = f"{curl_says(by_curl)} (up to 180°), and is sure: the sidebands were not asked. "
+    sheet = _sheet(None, by_curl, [], None, said[0].upper() + said[1:], lambda fraction: None)
+    return replace(sheet, asked=("curl",))
+
+
+def _sheet(entries, by_curl, ranked, agree, said, tell) -> OrientationSheet:
+    """All eight, judged by the curl and by the ranked scores of the sidebands, or one of them."""
     transpose, margin = _transpose(by_curl, ranked)
     candidates = []
     for state in (transpose, not transpose):
@@ -203,11 +143,10 @@ def sheet_of(
         for turned in (0, 90):
             pair = _pair(entries, by_curl, ranked, state, angle, turned)
             candidates += [replace(one, turned_deg=turned + 180 * n) for n, one in enumerate(pair)]
-            tell(0.8 + 0.05 * len(candidates))
+            tell(len(candidates) / 8)
     candidates.sort(key=lambda one: (one.transpose != transpose, one.turned_deg))
-    sure = margin > TOLD
-    said = _sides(agree, by_curl, by_sidebands, refusal, transpose)
-    judged = agree, by_curl, by_sidebands, rotation_error, sure
+    best = ranked[0] if ranked else None
+    judged = agree, by_curl, best, rotation_error, margin > TOLD
     return OrientationSheet(tuple(candidates), *judged, said)
 
 
@@ -266,7 +205,7 @@ def _pair(entries, by_curl, ranked, transpose, angle, turned):
         rotation = 180 - (180 - angle - 180 * half) % 360
         confidence = 1 - positive if half else positive
         figures = (score.score, sign * score.C10) if score else (nan, nan)
-        said = _described(rotation, transpose, curl, *figures, confidence)
+        said = described(rotation, transpose, curl, *figures, confidence)
         pair.append(OrientationCandidate(rotation, transpose, 0, curl, *figures, confidence, said))
     return sorted(pair, key=lambda one: -one.atoms_positive)
 
@@ -323,58 +262,3 @@ def _agree(by_curl: Orientation, score: OrientationScore) -> bool:
         return False
     off = (by_curl.best_angle(score.transpose) - score.rotation_deg + 90) % 180 - 90
     return abs(off) < CLOSE_DEG + 2 * by_curl.rotation_error
-
-
-def _axes(transpose) -> str:
-    return "axes swapped" if transpose else "axes not swapped"
-
-
-def _described(rotation, transpose, curl, coherence, c10, positive) -> str:
-    parts = [f"{rotation:.1f}°, {_axes(transpose)}"]
-    if curl == curl:
-        parts.append(f"curl {100 * curl:.0f} %")
-    if coherence == coherence:
-        parts.append(f"coherence {coherence:.0f} σ at C10 {c10:.0f} Å")
-    if abs(positive - 0.5) > SURE / 2:
-        parts.append("atoms positive" if positive > 0.5 else "atoms negative")
-    return ", ".join(parts)
-
-
-def _sides(agree, by_curl, by_sidebands, refusal, transpose) -> str:
-    """What the two judges say of the angle up to 180°, and of the transpose."""
-    said = []
-    if by_curl:
-        angle = f"{by_curl.rotation_deg % 180:.1f}° ± {max(by_curl.rotation_error, 0.1):.1f}°"
-        said.append(f"the curl says {angle}, {_axes(by_curl.transpose)}")
-    if by_sidebands:
-        angle = f"{by_sidebands.rotation_deg:.1f}°"
-        said.append(f"the sidebands say {angle}, {_axes(by_sidebands.transpose)}")
-    begin = {True: "Both agree: ", False: "They disagree: ", None: ""}[agree]
-    text = begin + " and ".join(said) + " (up to 180°)"
-    if agree is False and by_sidebands.transpose == transpose:
-        text += "; what fits the tiles better is taken"
-    elif agree is False:
-        text += "; the curl, which is surer of the axes, is taken"
-    if by_curl is None:
-        text += f"; the centre of mass shows none ({refusal.rstrip('.')})"
-    elif by_sidebands is None:
-        text += "; the sidebands show none"
-    return text[0].upper() + text[1:] + ". "
-
-
-def _sign(best: OrientationCandidate, error: float, refined=None) -> str:
-    angle = f"{best.rotation_deg:.1f}° ± {error:.1f}°"
-    if refined:
-        angle = "{:.1f}° ± {:.1f}°, refined with the aberrations".format(*refined) + (
-            f" ({angle} before)"
-        )
-    if abs(best.atoms_positive - 0.5) > SURE / 2:
-        return f"Best: {angle}, at which atoms are positive."
-    return (
-        f"Best: {angle}, but whether atoms are positive there is uncertain: turn "
-        "by 180° if the contrast looks inverted."
-    )
-
-
-def _axes_told(sure: bool) -> str:
-    return "" if sure else " Whether the axes are swapped is uncertain in this scan."

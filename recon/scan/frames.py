@@ -185,6 +185,21 @@ def of_array(array, scan_shape=None, **kwargs) -> DenseFrames:
     return DenseFrames(load, scan_shape, shape[-2:], array.dtype, **kwargs)
 
 
+def frames_of(frames, scan_shape=None) -> DenseFrames:
+    """Frames as they are, or those of an array, as a scan of a shape; see `of_array`.
+
+    Raises
+    ------
+    ValueError
+        As `of_array`.
+    """
+    if not isinstance(frames, DenseFrames):
+        return of_array(frames, scan_shape)
+    if scan_shape is None or tuple(scan_shape) == frames.scan_shape:
+        return frames
+    return frames.reshaped(scan_shape)
+
+
 def filled(scan_shape, frames: int) -> tuple[int, int]:
     """`scan_shape` as whole numbers if so many frames fill it; else `ValueError`."""
     height, width = (int(n) for n in scan_shape)

@@ -9,6 +9,7 @@ from recon.kernels.host import frames as kernels
 from recon.scan.events import ElectronEvents
 from recon.scan.frames import DenseFrames
 from recon.scan.growing import Growing
+from recon.scan.kinds import ScanData, is_dense
 
 SAMPLE = 64
 """Frames that are looked at to judge whether a scan is sparse."""
@@ -24,13 +25,13 @@ class NoCounts(ValueError):
     """Frames hold something that no electrons one by one can stand for; the message says what."""
 
 
-def takes_less_as_events(frames: DenseFrames) -> bool:
-    """Whether frames hold counts so low that events take no more memory than the frames.
+def takes_less_as_events(scan: ScanData) -> bool:
+    """Whether a scan consists of frames with counts so low that events take no more memory.
 
     Judged by frames from all over the scan. Counts are whole numbers from zero on, of whatever
     type; whether all frames hold such is known once they are read.
     """
-    return reason_against(frames) is None
+    return is_dense(scan) and reason_against(scan) is None
 
 
 def reason_against(frames: DenseFrames) -> str | None:

@@ -1,12 +1,13 @@
 """G and the tilt-corrected bright field of a scan of either kind."""
 
 from dataclasses import replace
+from functools import partial
 
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, memory
 from recon.optics import Aberrations
 from recon.scan.frames import DenseFrames
-from recon.scan.kinds import ScanData, electrons, is_dense
+from recon.scan.kinds import ScanData, by_kind, copied_to, electrons
 from recon.ssb import parallax
 from recon.ssb.bright_field import BinnedPlanes, bright_field
 from recon.ssb.gfunction import build_sidebands, sidebands_of_planes
@@ -18,18 +19,14 @@ from recon.sums.dense import binned_planes, current_of_planes
 
 def build_g(scan: ScanData, calibration, pixels: int = 18, device: Device = CPU, **options):
     """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
-    if is_dense(scan):
-        return build_sidebands_dense(scan, calibration, pixels, device=device, **options)
-    return build_sidebands(scan, calibration, pixels, **options)
+    dense = partial(build_sidebands_dense, device=device)
+    return by_kind(scan, build_sidebands, dense)(scan, calibration, pixels, **options)
 
 
 def tilt_corrected(scan: ScanData, calibration, aberrations, pixels: int, device, **options):
     """Tilt-corrected bright field: of events on their device, of frames on the one named."""
-    if is_dense(scan):
-        return tilt_corrected_dense(
-            scan, calibration, aberrations, pixels, device=device, **options
-        )
-    return parallax.tilt_corrected(scan, calibration, aberrations, pixels, **options)
+    make = by_kind(scan, parallax.tilt_corrected, partial(tilt_corrected_dense, device=device))
+    return make(scan, calibration, aberrations, pixels, **options)
 
 
 def build_sidebands_dense(
@@ -137,7 +134,7 @@ def required(wanted, events, device: Device):
 
 def shares_tables(scan: ScanData, device: Device) -> bool:
     """Whether G of the scan takes `tables` that were made before: on the CPU, where they last."""
-    return device is CPU and not is_dense(scan)
+    return device is CPU and by_kind(scan, True, False)
 
 
 def fitting_in(scan: ScanData, calibration: Calibration, pixels: int, full: bool, device: Device):
@@ -148,7 +145,7 @@ def fitting_in(scan: ScanData, calibration: Calibration, pixels: int, full: bool
     DeviceFull
         If there is no room for G either way.
     """
-    if device is CPU or is_dense(scan):
+    if not copied_to(scan, device):
         return scan
     wanted = planned(scan, calibration, pixels, full)
     return scan.to_device(device, copy=bool(required(wanted, scan, device).events))

@@ -6,23 +6,21 @@ by slab, on the CPU. G lies on the device either way.
 
 import numpy as np
 
-from recon.scan.kinds import ScanData, is_dense
+from recon.scan.kinds import ScanData, by_kind
 from recon.sums import com
 from recon.sums import dense as frames_sums
 from recon.sums import detectors as virtual
-from recon.sums.dense import sum_masks
 from recon.sums.detectors import PRESETS
 
 
 def pacbed(scan: ScanData, progress=None):
     """(Ky, Kx) sum of the frames."""
-    return (frames_sums if is_dense(scan) else virtual).pacbed(scan, progress=progress)
+    return by_kind(scan, virtual, frames_sums).pacbed(scan, progress=progress)
 
 
 def centre_of_mass(scan: ScanData, mask=None, progress=None):
     """(2, Sy, Sx) float32 centre of mass (y, x) of each frame [px]."""
-    module = frames_sums if is_dense(scan) else com
-    return module.centre_of_mass(scan, mask, progress=progress)
+    return by_kind(scan, com, frames_sums).centre_of_mass(scan, mask, progress=progress)
 
 
 def annuli(scan: ScanData, centre, radii, progress=None) -> dict[str, np.ndarray]:
@@ -36,8 +34,7 @@ def annuli(scan: ScanData, centre, radii, progress=None) -> dict[str, np.ndarray
         [px]; `outer` may be infinite.
     """
     masks = {n: virtual.annulus(scan.frame_shape, centre, *pair) for n, pair in radii.items()}
-    module = frames_sums if is_dense(scan) else virtual
-    return module.sum_masks(scan, masks, progress)
+    return by_kind(scan, virtual, frames_sums).sum_masks(scan, masks, progress)
 
 
 def presets(scan: ScanData, centre, radius, progress=None) -> dict[str, np.ndarray]:
@@ -48,6 +45,13 @@ def presets(scan: ScanData, centre, radius, progress=None) -> dict[str, np.ndarr
 
 def intensity(scan: ScanData, progress=None) -> np.ndarray:
     """(Sy, Sx) all that was recorded at each position."""
-    if not is_dense(scan):
-        return scan.counts
-    return sum_masks(scan, {"all": np.ones(scan.frame_shape, bool)}, progress)["all"]
+    return by_kind(scan, _counted, _summed)(scan, progress)
+
+
+def _counted(events, progress):
+    return events.counts
+
+
+def _summed(frames, progress):
+    everything = {"all": np.ones(frames.frame_shape, bool)}
+    return frames_sums.sum_masks(frames, everything, progress)["all"]

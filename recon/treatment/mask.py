@@ -8,7 +8,7 @@ from recon.device.backend import CPU
 from recon.kernels.host import masking as kernels
 from recon.scan import spill as room
 from recon.scan.events import ElectronEvents, checked_mask
-from recon.scan.frames import DenseFrames
+from recon.scan.kinds import by_kind
 
 
 def without(scan, excluded):
@@ -44,9 +44,11 @@ def without(scan, excluded):
         return scan
     if scan.excluded is not None:
         excluded = excluded | scan.excluded
-    if isinstance(scan, DenseFrames):
-        return replace(scan, excluded=excluded)
-    return _fewer_electrons(scan, excluded)
+    return by_kind(scan, _fewer_electrons, _read_as_zero)(scan, excluded)
+
+
+def _read_as_zero(frames, excluded):
+    return replace(frames, excluded=excluded)
 
 
 def _fewer_electrons(events: ElectronEvents, excluded) -> ElectronEvents:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import recon
-from recon.simulate.demo import ABERRATIONS, simulate_nanotube
+from recon.simulate.demo import ABERRATIONS, ROTATION_DEG, simulate_nanotube
 from tests.support.paths import ROOT
 
 HEAVY = {"numpy", "scipy", "numba", "h5py", "zarr", "platformdirs", "panel", "bokeh"}
@@ -67,8 +67,32 @@ def scan_file(tmp_path_factory):
     return folder
 
 
+def blocks():
+    """The README's blocks of Python under its heading."""
+    section = re.search(r"^## In Python$(.*?)^## ", README, re.DOTALL | re.MULTILINE)[1]
+    return re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_other_lines_do_all_at_once(scan_file, monkeypatch, capsys):
+    monkeypatch.chdir(scan_file)
+    names = {"recon": recon, "scan": recon.open_scan("scan.h5")}
+    exec(compile(ast.parse(blocks()[1]), "README.md", "exec"), names)
+    phase, parameters = names["phase"], names["parameters"]
+    assert capsys.readouterr().out == "SSB phase [rad], a pixel is (0.31, 0.31) Å\n"
+    assert phase.extent == pytest.approx((0, 96 * 0.31, 96 * 0.31, 0))
+    for name, error in parameters["fit"]["errors"].items():
+        off = parameters["aberrations"][name] - getattr(ABERRATIONS, name)
+        assert abs(off) < 5 * error, name
+    turned = parameters["calibration"]["rotation_deg"] - ROTATION_DEG
+    assert abs((turned + 180) % 360 - 180) < 5 * parameters["orientation"]["rotation_error"]
+    calibration = recon.Calibration(**parameters["calibration"])
+    g = recon.build_g(names["scan"], calibration)
+    truth = recon.single_sideband(g, ABERRATIONS, band_limit=parameters["band_limit"])
+    assert np.corrcoef(np.ravel(phase), truth.ravel())[0, 1] > 0.99
+
+
 def test_the_readmes_ten_lines_focus_a_scan(scan_file, monkeypatch):
-    block = re.search(r"^## In Python\s+```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)[1]
+    block = blocks()[0]
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
     monkeypatch.chdir(scan_file)
     names = {}

@@ -135,10 +135,10 @@ def orientation():
 
 def judged(events, calibration, true, swapped):
     """Whether the best orientation is right, or what is wrong of it is said to be uncertain."""
-    from recon.orientation.eight_ways import orientation_sheet
+    from recon.orientation.eight_ways import orientations
 
     try:
-        sheet = orientation_sheet(events, calibration)
+        sheet = orientations(events, calibration)
     except Unfitted as error:
         return "said uncertain", str(error)
     best = sheet.best

@@ -28,7 +28,7 @@ from recon.device.backend import CPU
 from recon.errors import Unfitted
 from recon.geometry.disc import fit_disc
 from recon.optics import Aberrations
-from recon.orientation.either import orientations
+from recon.orientation.eight_ways import orientations
 from recon.simulate.scan import sample_events
 from recon.ssb.build import build_g
 from recon.sums.detectors import pacbed

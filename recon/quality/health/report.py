@@ -8,11 +8,10 @@ from scipy import stats
 from recon.device.backend import on_host
 from recon.quality.health import pairs, pixels, trends
 from recon.quality.health.finding import Finding, HealthReport
-from recon.scan.frames import DenseFrames
+from recon.scan.kinds import by_kind, electrons
+from recon.sums import centre_of_mass, outliers, pacbed
 from recon.sums import dense as frames_sums
 from recon.sums import detectors as virtual
-from recon.sums import outliers
-from recon.sums.com import centre_of_mass
 
 TOO_SMALL = "The scan is too small to tell."
 FLYBACK = {
@@ -38,9 +37,8 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
         Called with the fraction done; may raise `Cancelled`.
     """
     tell = progress or (lambda fraction: None)
-    dense = isinstance(scan, DenseFrames)
-    sums = (frames_sums if dense else virtual).pacbed
-    pattern = on_host(sums(scan, progress=lambda f: tell(0.3 * f)))
+    counted = electrons(scan) is not None
+    pattern = on_host(pacbed(scan, lambda f: tell(0.3 * f)))
     levels = pixels.levels_of(pattern, scan.excluded)
     hot = pixels.hot_pixels(levels, scan.excluded)
     lit = np.where(hot, 0, levels.counts - levels.floor)
@@ -48,30 +46,38 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
     single, sectors = pixels.dead_pixels(levels, hot, centre, radius, scan.excluded)
     keep = ~hot & ~levels.broken
     disc = virtual.annulus(scan.frame_shape, centre, 0, np.inf if radius is None else 1.3 * radius)
-    if dense:
-        level = _beside(pattern, keep & ~disc) / scan.positions
-        found = _in_the_disc(scan, keep & disc, level, lambda f: tell(0.3 + 0.7 * f))
-        totals, com, recorded = found
-    else:
-        totals = recorded = scan.counts
-        com = np.zeros((2, *scan.scan_shape), np.float32)
-        if scan.electrons:
-            com = on_host(centre_of_mass(scan, keep & disc, lambda f: tell(0.3 + 0.3 * f)))
-    frames, empty = _frames(totals, recorded, not dense)
+    seen = by_kind(scan, _seen_by_electrons, _seen_in_frames)
+    totals, com, recorded = seen(scan, pattern, keep, disc, lambda f: tell(0.3 + 0.7 * f))
+    frames, empty = _frames(totals, recorded, counted)
     findings = [
         _layout(scan),
         frames,
         *_dead(levels, single, sectors),
         _hot(levels, hot, centre, radius),
         _drift(totals, empty),
-        _signal(totals) if dense else _dose(scan, calibration, empty),
+        _dose(scan, calibration, empty) if counted else _signal(totals),
         _flyback(scan, totals, com),
         _descan(com, radius, empty),
     ]
-    if not dense:
+    if counted:
         findings.append(_pairs(scan, np.where(hot, 0, pattern), hot))
     tell(1.0)
     return HealthReport(tuple(findings), hot, single | sectors, pattern, totals)
+
+
+def _seen_by_electrons(events, pattern, keep, disc, progress):
+    """Electrons at each position, centres of mass in the disc, and the electrons again."""
+    com = np.zeros((2, *events.scan_shape), np.float32)
+    if events.electrons:
+        com = on_host(centre_of_mass(events, keep & disc, lambda f: progress(0.4 * f)))
+    counts = events.counts
+    return counts, com, counts
+
+
+def _seen_in_frames(frames, pattern, keep, disc, progress):
+    """The same of what exceeds the camera's level in the disc, and all that is in there."""
+    level = _beside(pattern, keep & ~disc) / frames.positions
+    return _in_the_disc(frames, keep & disc, level, progress)
 
 
 def _disc(pattern, calibration):
@@ -112,8 +118,8 @@ def _layout(scan):
         "columns": (scan.scan_shape[1], "positions"),
         "frames a position": (source.frames_per_position, ""),
     }
-    if not isinstance(scan, DenseFrames):
-        values["electrons"] = scan.electrons, ""
+    if (number := electrons(scan)) is not None:
+        values["electrons"] = number, ""
     return Finding(
         "layout",
         values,

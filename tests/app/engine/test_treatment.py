@@ -195,14 +195,16 @@ def test_a_link_carries_what_is_done_to_the_electrons():
     mine.treatment.param.update(mask_faulty=True, subpixel=4)
     assert from_query(theirs, to_query(mine)) == []
     assert theirs.treatment.value() == mine.treatment.value() == Treatment(True, refine=4)
-    assert "choose one of 1, 2, 4, 8, 16" in from_query(theirs, {"subpixel": "3"})[0]
+    assert "choose one of auto, 1, 2, 4, 8, 16" in from_query(theirs, {"subpixel": "3"})[0]
 
 
 def test_another_scan_is_shown_as_it_is():
     experiment = Experiment()
     experiment.treatment.param.update(mask_faulty=True, subpixel=4, dose_percent=10)
     forget_region(experiment)
-    assert experiment.treatment.value() == Treatment()
+    assert (
+        experiment.treatment.value() == Experiment().treatment.value() == Treatment(refine="auto")
+    )
 
 
 def test_a_saved_file_says_what_was_done(engine):

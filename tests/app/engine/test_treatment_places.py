@@ -1,5 +1,9 @@
 """Places finer than a pixel through the page's stages, and rows that are sheared."""
 
+import json
+from io import BytesIO
+
+import h5py
 import numpy as np
 import pytest
 
@@ -61,10 +65,17 @@ def test_an_eer_file_offers_its_places_and_the_disc_stays_where_it_is(engine, tm
 
     try:
         session.until(lambda: session.all("phase") or session.all("error"))
-        assert settled(1).places
+        first = settled(1)
+        assert first.places
+        # Two pixels to each of the 18 across a disc of 9 px radius take half of one.
+        assert first.frame_shape == (64, 68)
+        assert first.corrections == {"subpixel": "1/2 px"}
         scan = experiment.scan
         before = scan.centre_y, scan.centre_x, scan.radius
         assert before == pytest.approx((*centre, radius), abs=0.15)
+        file = session.pipeline.to_save("hdf5")()
+        with h5py.File(BytesIO(file.data)) as saved:
+            assert json.loads(saved.attrs["parameters"])["treatment"]["refine"] == 2
         experiment.treatment.subpixel = COARSE
         summary = settled(2)
         assert summary.frame_shape == (128, 136)

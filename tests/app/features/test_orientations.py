@@ -11,7 +11,7 @@ from app.pipeline.meter import Meter
 from recon.calibration import Calibration
 from recon.device.backend import CPU
 from recon.optics import Aberrations
-from recon.orientation.eight_ways import OrientationCandidate, OrientationSheet
+from recon.orientation.sheet import OrientationCandidate, OrientationSheet
 from recon.scan.frames import DenseFrames
 from recon.simulate.scan import simulate_events
 from tests.support.pages import (

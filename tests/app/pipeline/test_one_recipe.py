@@ -1,23 +1,31 @@
 """The page's file, the command line's and Python's results are the same, bit for bit."""
 
 import json
+import re
+from dataclasses import asdict
 from io import BytesIO
 from shlex import split
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
+from typer.main import get_command
 
-from app.cli import main
+from app.cli import app, main
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
-from recon.batch.choices import Choices
+from app.state.following import react
+from app.state.origin import fill
+from recon.batch.choices import DEFAULTS, Choices
 from recon.batch.distortions import Straightening
-from recon.batch.reconstruct import reconstruct
+from recon.batch.reconstruct import _aberrations, _geometry, reconstruct
 from recon.batch.settings import Annulus, Region
+from recon.batch.sources import Sources
 from recon.io import open_scan
+from recon.optics import Aberrations
 from recon.scan.events import from_frames
 from tests.support.scans import CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, write_4dcamera
 from tests.support.sessions import Session
@@ -148,11 +156,9 @@ def test_page_command_line_and_python_give_the_same(case, tmp_path, service):
     output = tmp_path / "results" / "out.h5"
     output.parent.mkdir()
     command = ["reconstruct", str(path), "--output", str(output), *BEAM, *PROBE, *options]
-    assert main([*command, "--device", "cpu", "--subpixel", "1"]) == 0
+    assert main([*command, "--device", "cpu"]) == 0
     typed, said_by_command = contents(output)
-    called, said_by_python = reconstruct(
-        open_scan(path), Choices(**KNOWN | choices, device="cpu", subpixel=1)
-    )
+    called, said_by_python = reconstruct(open_scan(path), Choices(**KNOWN | choices, device="cpu"))
     assert set(paged) == set(typed) == set(called)
     for name, array in typed.items():
         np.testing.assert_array_equal(paged[name], array, err_msg=f"{name} of the page")
@@ -202,9 +208,84 @@ def test_a_part_of_the_scan_at_a_lower_dose_is_the_same_in_the_page_and_in_pytho
     assert said_by_page["calibration"]["centre"] == list(said_by_python["calibration"]["centre"])
 
 
-def test_page_command_line_and_python_have_the_same_defaults():
-    asked, request = Choices(), Experiment().request()
-    assert (asked.band_limit, asked.sideband) == (request.band_limit, request.sideband)
-    assert asked.pixels_across == request.bright_field_pixels
-    assert (asked.annulus, asked.region) == (request.annulus, request.region)
-    assert asked.aberrations == {}
+MADE = {"energy": 80e3, "semiangle_cutoff": 25.0, "scan_sampling": (0.4, 0.45)}
+"""What a file must say, or nothing can be reconstructed."""
+
+
+def of_the_page(metadata):
+    """A request as it is once a scan was opened and nothing touched."""
+    experiment = Experiment()
+    fill(experiment.scan, metadata, {})
+    return experiment, experiment.request()
+
+
+def typed(monkeypatch, tmp_path, *options):
+    """What a command asks for."""
+    asked = []
+
+    def reconstruct_file(path, output, choices, **more):
+        asked.append((choices, more["reading"]))
+        raise ValueError("Enough.")
+
+    monkeypatch.setattr("recon.batch.reconstruct.reconstruct_file", reconstruct_file)
+    path = weak_camera_file(tmp_path)
+    assert main(["reconstruct", str(path), "-o", str(tmp_path / "out.h5"), *options]) == 2
+    return asked[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"rotation_deg": 30.0}, {"centre": (9.0, 8.0), "radius": 5.0, "aberrations": {"C10": 60}}],
+    ids=["little is known", "the rotation", "the disc and aberrations"],
+)
+def test_page_command_line_and_python_have_the_same_defaults(more, monkeypatch, tmp_path):
+    by_command, reading = typed(monkeypatch, tmp_path)
+    by_python = Choices()
+    assert by_command == by_python == DEFAULTS
+    metadata = MADE | more
+    experiment, by_page = of_the_page(metadata)
+    # As a file's options are read: what nobody has said is not told.
+    said = {name: value for name, value in reading.items() if value is not None}
+    assert {n: v for n, v in by_page.reading.options().items() if v is not None} == said == {}
+    sources = Sources(metadata)
+    assert by_page.geometry == _geometry(sources, by_python)
+    assert by_page.aberrations == _aberrations(sources, by_python) == Aberrations()
+    assert by_page.treatment == by_python.treatment()
+    assert by_page.region == by_python.region
+    assert by_page.bright_field_pixels == by_python.pixels_across
+    assert (by_page.sideband, by_page.band_limit) == (by_python.sideband, by_python.band_limit)
+    assert by_page.annulus == by_python.annulus
+    assert by_page.dpc == by_python.integration()
+    asked = by_python.contrasts
+    assert (by_page.noise.wiener, by_page.noise.upsample) == (asked.wiener, asked.upsample)
+    # What is saved from the page is always exact: `app.pipeline.export`.
+    assert by_python.mode == "exact"
+    assert experiment.fit.orders == by_python.orders
+    assert (experiment.fit.on_opening, by_python.fit) == (False, False)
+
+
+def test_the_direct_integration_has_its_own_regularisation_everywhere():
+    experiment = Experiment()
+    experiment.dpc.method = "direct"
+    react(experiment, [SimpleNamespace(obj=experiment.dpc, name="method", old="iterative")])
+    assert experiment.request().dpc == Choices(dpc={"method": "direct"}).integration()
+    assert Choices(dpc={"method": "direct", "highpass": 0.5}).integration().highpass == 0.5
+
+
+def test_help_says_what_is_done_where_an_option_is_left_out():
+    """In words, as the numbers are `recon.batch.choices`'s and importing those takes a second."""
+    (command,) = [each for name, each in get_command(app).commands.items() if name == "reconstruct"]
+    told = {
+        option.name: match[1]
+        for option in command.params
+        if (match := re.search(r"(\S+) if left out\.", option.help or ""))
+    }
+    dpc = {f"dpc_{name}": value for name, value in asdict(DEFAULTS.integration()).items()}
+    known = dpc | {"bright_field_pixels": DEFAULTS.pixels_across} | asdict(DEFAULTS)
+    del told["disc_centre"], told["disc_radius"]  # fitted
+    assert told == {name: as_told(known[name]) for name in told}
+    assert len(told) == 11
+
+
+def as_told(value):
+    return value if isinstance(value, str) else f"{value:g}"

@@ -117,21 +117,31 @@ def test_parameters_say_what_was_used_and_why(reconstruction):
 
 def test_what_is_not_typed_is_taken_from_the_file(told_file, tmp_path, reconstruction):
     typed, _ = reconstruction
-    results, parameters = reconstruct(told_file, tmp_path / "out.h5")
+    results, parameters = reconstruct(told_file, tmp_path / "out.h5", *PROBE)
     np.testing.assert_allclose(results["ssb/phase"], typed["ssb/phase"], atol=1e-5)
-    names = ("energy", "semiangle_cutoff", "scan_sampling", "rotation_deg", "C10")
+    names = ("energy", "semiangle_cutoff", "scan_sampling", "rotation_deg")
     assert {parameters["sources"][name] for name in names} == {"file"}
 
 
+def test_aberrations_are_those_that_are_typed_and_what_the_file_says_else_is_told(
+    told_file, tmp_path, capsys
+):
+    _, parameters = reconstruct(told_file, tmp_path / "out.h5", "--aberration", "C12a=25")
+    assert {n: v for n, v in parameters["aberrations"].items() if v} == {"C12a": 25}
+    assert parameters["sources"]["C12a"] == "command line"
+    assert "C10" not in parameters["sources"]
+    (said,) = parameters["contradictions"]
+    assert said == "The aberrations in use are C10 = 0 Å, but the file says C10 = 60 Å."
+    assert said in capsys.readouterr().out
+
+
 def test_what_is_typed_goes_before_what_the_file_says(told_file, tmp_path):
-    options = ["--energy-kev", "200", "--aberration", "C10=0", "--transpose"]
+    options = ["--energy-kev", "200", "--transpose"]
     _, parameters = reconstruct(told_file, tmp_path / "out.h5", *options)
     assert parameters["calibration"]["energy"] == 200e3
     assert parameters["calibration"]["transpose"] is True
-    assert parameters["aberrations"]["C10"] == 0
-    assert parameters["aberrations"]["C12a"] == 25
-    assert parameters["sources"]["C10"] == "command line"
-    assert parameters["sources"]["C12a"] == "file"
+    assert parameters["sources"]["energy"] == "command line"
+    assert parameters["sources"]["semiangle_cutoff"] == "file"
 
 
 def test_rotation_and_transpose_are_found_from_the_data(tmp_path):

@@ -18,7 +18,7 @@ from recon.optics import Aberrations, electron_wavelength
 from recon.orientation.by_curl import find_orientation
 from recon.orientation.by_sidebands import OrientationScore
 from recon.orientation.disc_entries import disc_entries
-from recon.orientation.eight_ways import orientation_sheet, sheet_of
+from recon.orientation.eight_ways import orientations, sheet_of
 from recon.simulate.scan import expected_intensities, sample_events
 from recon.ssb.gfunction import build_sidebands
 from tests.support.focus_scans import (
@@ -173,7 +173,7 @@ def test_a_thick_mirror_symmetric_crystal_keeps_the_transpose_of_its_curl():
     """Swapped or not, the sidebands of a square lattice lie in the same places."""
     expected, calibration = crystal(26)
     events = sample_events(expected, 3e4 * (CELL / STEPS) ** 2, seed=1)
-    sheet = orientation_sheet(events, calibration)
+    sheet = orientations(events, calibration)
     assert sheet.by_curl.transpose_confidence > 0.99
     assert not sheet.best.transpose
     assert sheet.best.rotation_deg == pytest.approx(0, abs=3 * sheet.rotation_error)

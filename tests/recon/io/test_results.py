@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from recon.io.results import write_results, write_tiff
+from recon.result import Result
 
 
 @dataclass
@@ -31,7 +32,7 @@ def results():
     }
 
 
-def test_datasets_and_units(tmp_path, results):
+def test_datasets_are_the_arrays(tmp_path, results):
     write_results(tmp_path / "out.h5", results, {})
     with h5py.File(tmp_path / "out.h5") as file:
         for name in ("ssb/phase", "ssb/object", "com", "pacbed"):
@@ -39,8 +40,26 @@ def test_datasets_and_units(tmp_path, results):
             assert file[name].dtype == results[name].dtype
         assert np.array_equal(file["virtual/bf"][()], results["virtual"]["bf"])
         assert "dpc" not in file
-        units = {name: file[name].attrs["units"] for name in ("ssb/phase", "com", "virtual/adf")}
-    assert units == {"ssb/phase": "rad", "com": "mrad", "virtual/adf": "electrons"}
+        assert dict(file["pacbed"].attrs) == {}
+
+
+def test_a_result_says_its_unit_its_sampling_and_what_it_is(tmp_path):
+    values = np.ones((3, 4), np.float32)
+    results = {
+        "ssb/phase": Result(values, "rad", (0.4, 0.45), title="SSB phase"),
+        "pacbed": Result(values, "electrons", (1.5, 1.5), "mrad", "PACBED"),
+        "ssb/resolution": {"count": Result(np.arange(3))},
+    }
+    write_results(tmp_path / "out.h5", results, {})
+    with h5py.File(tmp_path / "out.h5") as file:
+        phase, pattern = (dict(file[name].attrs) for name in ("ssb/phase", "pacbed"))
+        assert dict(file["ssb/resolution/count"].attrs) == {}
+        np.testing.assert_array_equal(file["ssb/phase"][()], values)
+        assert file["ssb/phase"].dtype == np.float32
+    assert phase.pop("sampling").tolist() == [0.4, 0.45]
+    assert phase == {"units": "rad", "sampling_units": "Å", "label": "SSB phase"}
+    assert pattern.pop("sampling").tolist() == [1.5, 1.5]
+    assert pattern == {"units": "electrons", "sampling_units": "mrad", "label": "PACBED"}
 
 
 def test_parameters_are_json(tmp_path, results):

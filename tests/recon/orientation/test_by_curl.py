@@ -1,10 +1,12 @@
 """Rotation, transpose and sign from the gradient of known potentials."""
 
+from math import inf
+
 import h5py
 import numpy as np
 import pytest
 
-from recon.orientation.by_curl import estimate_orientation, find_orientation
+from recon.orientation.by_curl import _bias, estimate_orientation, find_orientation
 from recon.scan.events import ElectronEvents
 from recon.sums.com import centre_of_mass
 
@@ -245,3 +247,38 @@ def test_a_sign_that_is_sure_asks_no_dark_field():
 
     field = atoms((96, 96), (0.3, 0.3))
     assert not estimate_orientation(field, (0.3, 0.3), dark).by_dark_field
+
+
+@pytest.mark.parametrize("rotation", [20, -160])
+def test_the_dark_field_confirms_a_sign_that_is_sure_or_denies_it(rotation):
+    """Of atoms that are bright in it, or dark."""
+    field = on_detector(atoms((96, 96), (0.3, 0.3)), rotation, False)
+    y, x = np.arange(96) * 0.3, np.arange(96) * 0.3
+    bright = np.zeros((96, 96))
+    for cy, cx in np.random.default_rng(0).random((60, 2)) * [y[-1], x[-1]]:
+        bright += np.exp(-((y[:, None] - cy) ** 2 + (x - cx) ** 2) / (2 * 0.8**2))
+    asked = [
+        estimate_orientation(field, (0.3, 0.3), lambda image=image: image, confirm=True)
+        for image in (bright, 1 - bright)
+    ]
+    assert all(difference(found.rotation_deg, rotation) < 0.5 for found in asked)
+    assert not any(found.by_dark_field for found in asked)
+    confirmed, denied = (found.dark_field for found in asked)
+    assert confirmed > 10
+    assert denied == pytest.approx(-confirmed, rel=1e-6)
+    assert estimate_orientation(field, (0.3, 0.3)).dark_field is None
+
+
+def test_the_angle_of_the_disc_is_as_sure_as_that_of_all_electrons_lets_it_be():
+    """Its error alone does not know what astigmatism does to it."""
+    sampling = (0.3, 0.3)
+    field = on_detector(atoms((96, 96), sampling), 20, False)
+    rng = np.random.default_rng(1)
+    noisy = field + 2 * field.std() * rng.normal(size=field.shape)
+    of_all = estimate_orientation(noisy, sampling)
+    of_disc = estimate_orientation(on_detector(field, 5, False), sampling)
+    apart = abs(of_disc.rotation_deg - of_all.rotation_deg)
+    assert apart == pytest.approx(5, abs=3 * of_all.rotation_error)
+    assert _bias(of_disc, of_all) == pytest.approx(apart + of_all.rotation_error, abs=1e-6)
+    assert _bias(of_disc, None) == inf
+    assert _bias(of_disc, estimate_orientation(field[::-1], sampling)) == inf

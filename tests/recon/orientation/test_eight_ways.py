@@ -7,7 +7,7 @@ import pytest
 
 from recon.calibration import Calibration
 from recon.errors import Cancelled, Unfitted
-from recon.orientation.eight_ways import orientation_sheet
+from recon.orientation.eight_ways import orientations, sheet_by_curl
 from recon.simulate.scan import sample_events
 from tests.support.fake_gpu import fake_gpu
 from tests.support.focus_scans import LOW, STEP, intensities
@@ -18,7 +18,7 @@ from tests.support.laid_scans import FOCUSES, laid
 def found(*how):
     """The sheet of such a scan, and how it lies."""
     events, calibration, true = laid(*how)
-    return orientation_sheet(events, calibration), true
+    return orientations(events, calibration), true
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,32 @@ def test_the_share_of_curl_is_that_of_a_gradient_turned():
     assert "Both agree" in sheet.statement
 
 
+def test_the_curl_alone_lays_out_the_same_eight():
+    both, _ = found("in focus", 25.0, False, False, 0)
+    alone = sheet_by_curl(both.by_curl)
+    assert (alone.asked, both.asked) == (("curl",), ("curl", "sidebands"))
+    for one, other in zip(alone.candidates, both.candidates, strict=True):
+        assert (one.transpose, one.turned_deg) == (other.transpose, other.turned_deg)
+        assert np.isnan(one.coherence)
+        assert np.isnan(one.C10)
+    off = alone.best.rotation_deg - both.best.rotation_deg
+    assert abs(off) < alone.rotation_error + both.rotation_error
+    assert alone.by_sidebands is None
+    assert "the sidebands were not asked. Best: 2" in alone.statement
+
+
 def test_an_empty_film_has_no_orientation():
     expected = intensities(LOW, -12.0, False)
     flat = np.broadcast_to(expected.mean((0, 1)), expected.shape)
     calibration = Calibration(80e3, 25.0, STEP, (11.3, 10.6), 8.0)
     with pytest.raises(Unfitted, match=r"no more than noise.*standard deviations"):
-        orientation_sheet(sample_events(flat, 20.0), calibration)
+        orientations(sample_events(flat, 20.0), calibration)
 
 
 def test_a_device_says_the_same_and_can_be_cancelled(monkeypatch):
     how = "overfocus", 12.0, True, True, 3
     events, calibration, _ = laid(*how)
-    there = orientation_sheet(events.to_device(fake_gpu("cpu", monkeypatch).device), calibration)
+    there = orientations(events.to_device(fake_gpu("cpu", monkeypatch).device), calibration)
     here, _ = found(*how)
     assert there.best.rotation_deg == pytest.approx(here.best.rotation_deg, abs=0.2)
     assert there.best.coherence == pytest.approx(here.best.coherence, rel=1e-3)
@@ -86,5 +100,5 @@ def test_a_device_says_the_same_and_can_be_cancelled(monkeypatch):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        orientation_sheet(events, calibration, progress=stop)
+        orientations(events, calibration, progress=stop)
     assert told == sorted(told)
