@@ -14,7 +14,7 @@ import warnings
 import typer
 from typer.main import get_command
 
-from app.commands import bench, convert, count, info, reconstruct, serve, simulate
+from app.commands import batch, bench, convert, count, info, reconstruct, serve, simulate
 
 app = typer.Typer(
     name="livestem",
@@ -30,6 +30,7 @@ LOOK, FILES, MACHINE = "In the browser", "On files", "About this machine"
 app.command(rich_help_panel=LOOK)(serve.serve)
 app.command(rich_help_panel=FILES)(info.info)
 app.command(rich_help_panel=FILES)(reconstruct.reconstruct)
+app.command(rich_help_panel=FILES)(batch.batch)
 app.command(rich_help_panel=FILES)(convert.convert)
 app.command(rich_help_panel=FILES)(count.count)
 app.command(rich_help_panel=FILES)(simulate.simulate)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.commands import experiment, options
+from app.commands.chosen import chosen
 from app.commands.console import progress
 from app.commands.told import sentences
 
@@ -236,70 +237,20 @@ def reconstruct(
     What is left out is taken from the file where the file knows it; energy, semi-angle and scan
     step have no default. The attribute `parameters` of the output says what was used, and why.
     """
+    asked = locals()
     options.scan_file(file)
     options.output_file(output, source=file)
-    coefficients = options.aberrations(aberration)
-    if aberrations is None and (orders is not None or fit_semiangle):
-        option = "--orders" if orders is not None else "--fit-semiangle"
-        raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
-    known = options.reading(told, dwell_time_us)
-    from app.server.config import limit_gpu, limit_threads, threads_from
-    from recon.batch.contrasts import Contrasts
-    from recon.batch.distortions import straightening
-    from recon.batch.reconstruct import Choices, reconstruct_file
-    from recon.device.backend import choose
+    choices, reading = chosen(asked)
+    from recon.batch.reconstruct import reconstruct_file
 
-    dpc = {
-        "iterations": dpc_iterations,
-        "highpass": dpc_highpass,
-        "lowpass": dpc_lowpass,
-        "step": dpc_step,
-    }
-    asked = {
-        "energy": None if energy_kev is None else energy_kev * 1e3,
-        "semiangle_cutoff": semiangle_mrad,
-        "scan_sampling": scan_step_angstrom,
-        "rotation_deg": rotation_deg,
-        "transpose": transpose,
-        "centre": disc_centre,
-        "radius": disc_radius,
-        "aberrations": coefficients,
-        "fit": aberrations is not None,
-        "orders": orders,
-        "fit_semiangle": fit_semiangle,
-        "pixels_across": bright_field_pixels,
-        "mode": mode,
-        "sideband": sideband,
-        "band_limit": band_limit,
-        "dpc": _given(dpc),
-        "device": device,
-        "contrasts": Contrasts(
-            wiener, obf, parallax or upsample != "1", upsample=int(upsample), frc=frc
-        ),
-        "mask_faulty": mask_hot,
-        "subpixel": subpixel,
-        "straightening": straightening(descan, ellipse, shear),
-    }
-    choices = Choices(**_given(asked))
-    limit_gpu(choose(choices.device))
-    limit_threads(threads_from())
     with progress() as report:
         parameters = reconstruct_file(
             file,
             output,
             choices,
-            reading={
-                "keep_flyback": True if keep_flyback else None,
-                "scan_shape": scan_shape,
-                **known,
-            },
+            reading=reading,
             report=report,
         )
     for sentence in sentences(parameters):
         typer.echo(sentence)
     typer.echo(f"Wrote {output}")
-
-
-def _given(values: dict) -> dict:
-    """What was typed; the rest is left to what `recon.batch.choices` says of it."""
-    return {name: value for name, value in values.items() if value is not None}

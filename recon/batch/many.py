@@ -180,7 +180,7 @@ def _one(scan, results, choices, settings, reading, report) -> Mapping[str, Any]
             raise
         record = {"settings": settings, "stamps": before, "contents": contents.result()}
     parameters |= {"batch": record | {"seconds": monotonic() - start}}
-    write_results(results, made, parameters, parameters["labels"])
+    write_results(results, made, parameters)
     return parameters_of(results)
 
 
