@@ -2,7 +2,8 @@
 
 import pytest
 
-from recon.listing import DEPTH, readable, scans_below
+from recon.io import WRITERS
+from recon.listing import DEPTH, SUFFIXES, readable, scans_below
 
 
 def made(folder, *names):
@@ -27,3 +28,7 @@ def test_folders_are_looked_through_so_deep_and_no_deeper(tmp_path):
 @pytest.mark.parametrize(("name", "may"), [("a.h5", True), ("a.MIB", True), ("a.txt", False)])
 def test_the_end_of_the_name_tells(tmp_path, name, may):
     assert readable(tmp_path / name) is may
+
+
+def test_what_livestem_writes_is_offered():
+    assert {suffix for writer in WRITERS for suffix in writer.SUFFIXES} <= SUFFIXES

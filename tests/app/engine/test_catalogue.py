@@ -5,7 +5,7 @@ from contextlib import chdir
 import numpy as np
 import pytest
 
-from app.engine.catalogue import DEMO, SUFFIXES, Catalogue
+from app.engine.catalogue import DEMO, Catalogue
 from app.server.config import settings_from
 from tests.support.merlin_files import mib
 
@@ -207,11 +207,6 @@ def test_an_uploads_name_fits_any_disk(filename, kept):
     assert path.name == kept
     catalogue.close()
 
-
-def test_what_livestem_writes_is_offered():
-    from recon.io import WRITERS
-
-    assert {suffix for writer in WRITERS for suffix in writer.SUFFIXES} <= SUFFIXES
 
 
 def test_a_changed_file_has_another_stamp(root):
