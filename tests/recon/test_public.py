@@ -83,8 +83,8 @@ def test_the_readmes_other_lines_do_all_at_once(scan_file, monkeypatch, capsys):
     for name, error in parameters["fit"]["errors"].items():
         off = parameters["aberrations"][name] - getattr(ABERRATIONS, name)
         assert abs(off) < 5 * error, name
-    turned = parameters["calibration"]["rotation_deg"] - ROTATION_DEG
-    assert abs((turned + 180) % 360 - 180) < 5 * parameters["orientation"]["rotation_error"]
+    assert parameters["sources"]["rotation_deg"] == "file"
+    assert parameters["calibration"]["rotation_deg"] == ROTATION_DEG
     calibration = recon.Calibration(**parameters["calibration"])
     g = recon.build_g(names["scan"], calibration)
     truth = recon.single_sideband(g, ABERRATIONS, band_limit=parameters["band_limit"])

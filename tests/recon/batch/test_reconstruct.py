@@ -195,7 +195,8 @@ def test_other_contrasts_are_written_under_their_labels_and_the_phase_stays(
     with h5py.File(output) as file:
         labels = {name: file[name].attrs["label"] for name in parameters["labels"]}
         assert labels == parameters["labels"]
-        assert "label" not in file["ssb/phase"].attrs
+        assert file["ssb/phase"].attrs["label"] == "SSB phase"
+        assert tuple(file["ssb/phase"].attrs["sampling"]) == (0.4, 0.45)
         assert file["ssb/phase_wiener"].attrs["units"] == "rad"
     for name, words in (
         ("ssb/phase_wiener", "rad² Å²"),
