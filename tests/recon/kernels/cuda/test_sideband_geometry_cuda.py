@@ -119,8 +119,8 @@ def test_a_scan_that_resolves_nothing_has_empty_tables(small_blocks):
 
 def test_an_aperture_of_more_columns_than_the_scan_has_is_cut_there(small_blocks):
     # A coarse scan: the disc spans five times the half plane's columns.
-    q_y, k, points, k0, _, columns, triple = geometry_of((6, 8), (1.5, 1.5), 5, 15.0)
-    assert_same_tables((q_y, k, points, k0, k0 / 12, columns, triple))
+    geometry = geometry_of((6, 8), (1.5, 1.5), 5, 15.0)
+    assert_same_tables(geometry._replace(step=geometry.k0 / 12))
 
 
 def test_the_widest_scan_that_a_table_can_hold_is_walked_to_its_last_column(small_blocks):
