@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 
 import h5py
 import numpy as np
@@ -70,10 +71,10 @@ def test_every_command_explains_itself(command, capsys):
 
 
 def test_help_gives_the_defaults_of_the_dpc_iteration():
-    from recon.batch.reconstruct import DPC
+    from recon.batch.settings import Dpc
 
     options = {p.name: p.help for p in get_command(app).commands["reconstruct"].params}
-    for name, value in DPC.items():
+    for name, value in asdict(Dpc()).items():
         if f"dpc_{name}" in options:
             assert f"{value:g} if left out" in options[f"dpc_{name}"]
 
@@ -288,11 +289,11 @@ import app.cli, recon.simulate.demo
 
 simulate = recon.simulate.demo.simulate_nanotube
 
-def told(progress, **settings):
+def told(*given, progress, **settings):
     def tell(fraction):
         print("begun", flush=True)
         progress(fraction)
-    return simulate(progress=tell, **settings)
+    return simulate(*given, progress=tell, **settings)
 
 recon.simulate.demo.simulate_nanotube = told
 app.cli.run()

@@ -208,7 +208,6 @@ def test_an_uploads_name_fits_any_disk(filename, kept):
     catalogue.close()
 
 
-
 def test_a_changed_file_has_another_stamp(root):
     catalogue = Catalogue(root)
     before = catalogue.stamp("one.h5")
