@@ -288,11 +288,11 @@ import app.cli, recon.simulate.demo
 
 simulate = recon.simulate.demo.simulate_nanotube
 
-def told(progress, **settings):
+def told(calibration, progress, **settings):
     def tell(fraction):
         print("begun", flush=True)
         progress(fraction)
-    return simulate(progress=tell, **settings)
+    return simulate(calibration, progress=tell, **settings)
 
 recon.simulate.demo.simulate_nanotube = told
 app.cli.run()
