@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from typer.main import get_command
 
 from app.cli import app
+from tests.support import order
 from tests.support.paths import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "assets/guide").glob("*.md"))]
@@ -172,6 +173,10 @@ def test_functions_are_short_and_take_little():
     found = {name for path in modules for name in too_large(path)}
     assert found - set(LARGER) == set()
     assert set(LARGER) - found == set(), "these are small by now: strike them off the list"
+
+
+def test_the_files_that_are_taken_first_exist():
+    assert [name for name in order.LONGEST if not (ROOT / name).is_file()] == []
 
 
 ONE_SIDED = {"densify", "simd", "scratch"}

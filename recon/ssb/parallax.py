@@ -208,7 +208,7 @@ def _leakage(slopes, weights, calibration):
 
 def _sum(planes, waves, upsample, progress):
     """The shifted planes' sum on the half plane of the finer lattice; the planes' own sums."""
-    counts, scan_shape, _, device, current = planes
+    counted, scan_shape, _, device, current = planes
     xp = device.xp
     tell = progress or (lambda fraction: None)
     tell(0.0)
@@ -222,7 +222,7 @@ def _sum(planes, waves, upsample, progress):
     added = current and current.added(xp)
     for start in range(0, number, slab):
         stop = min(start + slab, number)
-        counts = xp.asarray(planes(start, stop))
+        counts = xp.asarray(counted(start, stop))
         for plane in range(start, stop, batch):
             part = slice(plane, min(plane + batch, stop))
             real = buffer[: part.stop - plane]

@@ -90,8 +90,8 @@ def test_what_is_on_its_way_counts_for_all_pages(catalogue, folder):
     second.piece(0, bytes(300))
     second.piece(300, bytes(200))
     assert second.problems == [
-        "“a.h5” was not taken: 6e-07 of the 1e-06 GB that this server keeps for all pages are on "
-        "their way already. Try again later, or ask its owner to put the file into its folder."
+        "“a.h5” was not taken: uploads of other pages fill 6e-07 of this server's 1e-06 GB. Try "
+        "again later, or ask its owner to put the file into its folder."
     ]
     assert second.component.refused == 5
     assert sum(on_the_disk(folder).values()) == 600

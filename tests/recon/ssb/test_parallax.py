@@ -134,7 +134,7 @@ def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="up to 1, not 0"):
         made(counts, disc, calibration, DEFOCUSED, band_limit=0)
     # 3 Å times 25 mrad, of steps of 0.41 and 0.37 Å.
-    with pytest.raises(ValueError, match=r"shifted by up to 0\.\d+ × 0\.\d+ scan steps"):
+    with pytest.raises(ValueError, match=r"of up to 0\.\d+ × 0\.\d+ scan steps are too small"):
         made(counts, disc, calibration, Aberrations(C10=3), upsample=2)
     with pytest.raises(ValueError, match="No electrons in the bright-field disc"):
         made(0 * counts, disc, calibration, DEFOCUSED)

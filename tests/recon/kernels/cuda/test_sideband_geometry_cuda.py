@@ -124,9 +124,7 @@ def test_an_aperture_of_more_columns_than_the_scan_has_is_cut_there(small_blocks
 
 
 def test_the_widest_scan_that_a_table_can_hold_is_walked_to_its_last_column(small_blocks):
-    q_y, k, points, k0, _, _, triple = geometry_of((4, 8), (0.9, 0.4), 4)
-    columns = 2**15
-    _, runs, *_ = assert_same_tables(
-        (q_y, k[:, :2].copy(), points, k0, k0 / columns, columns, triple)
-    )
+    columns, geometry = 2**15, geometry_of((4, 8), (0.9, 0.4), 4)
+    first_two, step = geometry.k[:, :2].copy(), geometry.k0 / columns
+    _, runs, *_ = assert_same_tables(geometry._replace(k=first_two, step=step, columns=columns))
     assert (runs[:, 1].astype(int) + runs[:, 2]).max() == columns
