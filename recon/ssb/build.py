@@ -56,11 +56,9 @@ def build_sidebands_dense(
     Others, and what is raised, as for `recon.ssb.gfunction.build_sidebands`: of the same data as
     events, this is the same G.
     """
-    tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
-    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    planes, disc, total, rest = _binned(frames, calibration, pixels_across, progress)
     return sidebands_of_planes(
-        lambda start, stop: planes[start:stop],
+        planes,
         frames.scan_shape,
         disc,
         calibration,
@@ -68,8 +66,7 @@ def build_sidebands_dense(
         full=full,
         half=half,
         device=device,
-        current=current_of_planes(planes, frames.scan_shape, calibration),
-        progress=lambda f: tell(0.5 + 0.5 * f),
+        **rest,
     )
 
 
@@ -97,20 +94,32 @@ def tilt_corrected_dense(
     Others, and what is raised, as for `recon.ssb.parallax.tilt_corrected`: of the same data as
     events, this is the same image.
     """
-    tell = progress or (lambda fraction: None)
-    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
-    planes, _ = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    planes, disc, _, rest = _binned(frames, calibration, pixels_across, progress)
     return tilt_corrected_planes(
-        lambda start, stop: planes[start:stop],
+        planes,
         frames.scan_shape,
         disc,
         calibration,
         aberrations,
         device=device,
-        current=current_of_planes(planes, frames.scan_shape, calibration),
-        progress=lambda f: tell(0.5 + 0.5 * f),
+        **rest,
         **options,
     )
+
+
+def _binned(frames, calibration, pixels_across, progress):
+    """Planes of the disc by number, the disc, all counts, and what else is made of planes.
+
+    Which is the beam's current, and the progress of the second half of the work.
+    """
+    tell = progress or (lambda fraction: None)
+    disc = bright_field(calibration, frames.frame_shape, pixels_across, frames.excluded)
+    planes, total = binned_planes(frames, disc.lookup, disc.size, lambda f: tell(0.5 * f))
+    rest = {
+        "current": current_of_planes(planes, frames.scan_shape, calibration),
+        "progress": lambda f: tell(0.5 + 0.5 * f),
+    }
+    return lambda start, stop: planes[start:stop], disc, total, rest
 
 
 def planned(events: ScanData, calibration: Calibration, pixels: int, full=False, half=False):
