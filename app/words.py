@@ -29,6 +29,11 @@ def clip(text, longest: int = 60) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def why(error: Exception) -> str:
+    """What kept a file of text from being read or written, in a few words."""
+    return (getattr(error, "strerror", None) or "it is not text").lower()
+
+
 def sentence(error: BaseException) -> str:
     """An error in one sentence for the user; what nobody expected goes to the log too."""
     if isinstance(error, MemoryError):

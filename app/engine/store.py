@@ -18,6 +18,8 @@ from recon.errors import Cancelled
 Report = Callable[[float], None]
 
 POLL_S = 0.05
+COMPUTING = "livestem-computing"
+"""Name of the thread of a computation, which goes on for a moment after it was abandoned."""
 _MISSING = object()
 _here = local()
 
@@ -156,7 +158,8 @@ class Store:
             flight = landed[key].flight
         elif flight is None:
             flight = self._flights[key] = _Flight()
-            Thread(target=self._run, args=(key, flight, compute), daemon=True).start()
+            work = key, flight, compute
+            Thread(target=self._run, args=work, name=COMPUTING, daemon=True).start()
         elif landed is not None and progress is not None:
             flight.waiting += 1
             raise UnderWay(Wait(self, key, flight, progress))

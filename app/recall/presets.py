@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
+from app.words import why
 from recon.locks import lock
 
 KINDS = {"aberrations": "Aberrations only", "settings": "All but the scan"}
@@ -108,7 +109,7 @@ class Presets:
                 yield presets
                 self._write(presets)
         except OSError as error:
-            raise PresetError(f"The server cannot keep presets: {_why(error)}.") from error
+            raise PresetError(f"The server cannot keep presets: {why(error)}.") from error
 
     def _read(self) -> dict[str, Preset]:
         try:
@@ -117,7 +118,7 @@ class Presets:
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeError) as error:
-            raise PresetError(self._damaged(_why(error))) from error
+            raise PresetError(self._damaged(why(error))) from error
         if len(text) > LARGEST:
             raise PresetError(self._damaged(f"it is larger than {LARGEST >> 20} MB"))
         try:
@@ -191,7 +192,3 @@ def _file_name(user: str | None) -> str:
         return "everyone"
     readable = re.sub(r"[^A-Za-z0-9]+", "-", user).strip("-")[:24]
     return f"{readable}-{sha256(user.encode()).hexdigest()[:16]}"
-
-
-def _why(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or "it is not text").lower()

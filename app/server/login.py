@@ -25,6 +25,8 @@ from hashlib import sha256
 from pathlib import Path
 from unicodedata import normalize
 
+from app.words import why
+
 BCRYPT = ("$2a$", "$2b$", "$2y$")
 HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
 COST = 12
@@ -135,7 +137,7 @@ def read_users(path: Path) -> Users:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise ValueError(f"The passwords in {path} cannot be read: {_why(error)}.") from None
+        raise ValueError(f"The passwords in {path} cannot be read: {why(error)}.") from None
     if text.lstrip().startswith("{"):
         try:
             passwords = json.loads(text)
@@ -206,7 +208,3 @@ def _is(secret: bytes, known: str) -> bool:
         return checkpw(secret, known.encode())
     except ValueError:  # beyond the 72 bytes that bcrypt looks at
         return False
-
-
-def _why(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or "it is not text").lower()

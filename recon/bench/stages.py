@@ -40,6 +40,7 @@ FULL_BYTES, HALF_BYTES = 8, 4
 UPLOAD = "events to the device"
 HALF = ", half precision"
 PAPER = "the paper's kernel"
+FURTHER = "DPC, each further iteration"
 
 
 class Stages:
@@ -206,11 +207,27 @@ def dpc(stages: Stages, resident, calibration) -> None:
         "DPC, 1 iteration", lambda: integrate_com(field, calibration, iterations=1), moved
     )
     if whole and first and done > 1:
-        wall = (whole.wall_ms - first.wall_ms) / (done - 1)
-        device = None
-        if None not in (whole.device_ms, first.device_ms):
-            device = (whole.device_ms - first.device_ms) / (done - 1)
-        stages.add("DPC, each further iteration", Timing(device, wall, whole.runs), moved)
+        each = further(first, whole, done - 1)
+        if each is None:
+            stages.figures[FURTHER] = {
+                "skipped": f"{done} iterations took no longer than one: other work is in the way."
+            }
+        else:
+            stages.add(FURTHER, each, moved)
+
+
+def further(first: Timing, whole: Timing, number: int) -> Timing | None:
+    """Time of each of a number of iterations more, from a time with and one without them.
+
+    None where it is not above zero: other work took more than they did.
+    """
+    wall = (whole.wall_ms - first.wall_ms) / number
+    if wall <= 0:
+        return None
+    device = None
+    if None not in (whole.device_ms, first.device_ms):
+        device = (whole.device_ms - first.device_ms) / number
+    return Timing(device if device and device > 0 else None, wall, whole.runs)
 
 
 def paper(stages: Stages, resident, calibration, kernel) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from recon.errors import UnreadableFile
 from recon.io.checksum import Running
 from recon.io.events import libertem_csr
-from recon.io.files.atomic import replacing
+from recon.io.files.atomic import reason, replacing
 from recon.locks import lock
 from recon.scan.kinds import by_kind, tells_places
 from recon.scan.low_counts import NoCounts, electrons_of
@@ -123,8 +123,7 @@ def convert(source, target, scan, told=None, progress=None) -> tuple[int, str, s
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except OSError as error:
-        reason = error.strerror.lower() if error.strerror else str(error).rstrip(".")
-        raise OSError(f"{target.name} was not written: {reason}.") from error
+        raise OSError(f"{target.name} was not written: {reason(error)}.") from error
     return journal.electrons, *digests, start
 
 

@@ -232,13 +232,37 @@ def checked_mask(excluded, frame_shape) -> np.ndarray | None:
     """
     if excluded is None:
         return None
-    excluded = np.asarray(excluded, bool)
-    if excluded.shape != tuple(frame_shape):
-        raise ValueError(
-            f"The mask has {' × '.join(map(str, excluded.shape))} pixels, "
-            "the detector {} × {}.".format(*frame_shape)
-        )
+    excluded = fitting_mask(excluded, "detector", frame_shape)
     return excluded if excluded.any() else None
+
+
+def fitting_mask(mask, of: str, shape, name: str = "") -> np.ndarray:
+    """A mask as bool, contiguous.
+
+    Parameters
+    ----------
+    mask : array
+    of : str
+        What it lies on: "detector", "pattern" or "scan".
+    shape : (int, int)
+        Of that.
+    name : str
+        Of the mask, where there are several.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+    """
+    mask = np.asarray(mask)
+    if mask.shape != tuple(shape):
+        which = f"The mask {name!r}" if name else "The mask"
+        raise ValueError(
+            f"{which} has {' × '.join(map(str, mask.shape))} "
+            f"{'positions' if of == 'scan' else 'pixels'}, "
+            f"the {of} {' × '.join(map(str, shape))}."
+        )
+    return np.ascontiguousarray(mask, dtype=bool)
 
 
 def from_frames(frames, scan_shape, frame_shape, **kwargs) -> ElectronEvents:

@@ -8,7 +8,7 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.device.backend import device_of, guarded
-from recon.scan.events import ElectronEvents
+from recon.scan.events import ElectronEvents, fitting_mask
 
 ALL_PIXELS = np.empty(0, bool)
 
@@ -49,13 +49,7 @@ def centre_of_mass(events: ElectronEvents, mask=None, progress=None) -> np.ndarr
     height, width = events.frame_shape
     keep = ALL_PIXELS
     if mask is not None:
-        keep = np.asarray(mask)
-        if keep.shape != events.frame_shape:
-            raise ValueError(
-                f"The mask has {' × '.join(map(str, keep.shape))} pixels, "
-                f"the detector {height} × {width}."
-            )
-        keep = np.ascontiguousarray(keep, dtype=bool).ravel()
+        keep = fitting_mask(mask, "detector", events.frame_shape).ravel()
         events.check_pixels()
     factor, shift = row_divider(height, width)
     xp, kernels = events.device.xp, events.device.kernels

@@ -9,6 +9,7 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.kernels.host import frames as kernels
+from recon.scan.events import fitting_mask
 from recon.scan.frames import DenseFrames
 from recon.sums.current import BeamCurrent, beam_current
 
@@ -34,7 +35,9 @@ def pacbed(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
         If the mask's shape is not the scan's.
     """
     keep = (
-        np.ones(frames.positions, bool) if mask is None else _fits(mask, frames.scan_shape, "scan")
+        np.ones(frames.positions, bool)
+        if mask is None
+        else fitting_mask(mask, "scan", frames.scan_shape).ravel()
     )
     total = np.zeros(frames.frame_shape[0] * frames.frame_shape[1])
     for first, slab in _flat(frames, progress):
@@ -66,8 +69,9 @@ def sum_masks(frames: DenseFrames, masks: Mapping[str, np.ndarray], progress=Non
         raise ValueError(f"{len(masks)} detectors are more than the 64 of one pass.")
     # One bit a detector; pixels with the same bits are one label, and are summed once.
     bits = np.zeros(frames.frame_shape[0] * frames.frame_shape[1], np.uint64)
-    for number, mask in enumerate(masks.values()):
-        bits |= _fits(mask, frames.frame_shape, "detector").astype(np.uint64) << np.uint64(number)
+    for number, (name, mask) in enumerate(masks.items()):
+        mask = fitting_mask(mask, "detector", frames.frame_shape, name).ravel()
+        bits |= mask.astype(np.uint64) << np.uint64(number)
     kinds, labels = np.unique(bits, return_inverse=True)
     sums = np.empty((kinds.size, frames.positions))
     runs = _runs(labels.ravel())
@@ -106,7 +110,7 @@ def centre_of_mass(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
     keep = (
         np.ones(height * width, bool)
         if mask is None
-        else _fits(mask, frames.frame_shape, "detector")
+        else fitting_mask(mask, "detector", frames.frame_shape).ravel()
     )
     field = np.empty((2, frames.positions))
     for first, slab in _flat(frames, progress):
@@ -136,7 +140,7 @@ def sums_and_centres(frames: DenseFrames, mask, progress=None):
     ValueError
         If the mask's shape is not the detector's.
     """
-    keep = _fits(mask, frames.frame_shape, "detector")
+    keep = fitting_mask(mask, "detector", frames.frame_shape).ravel()
     runs = _runs(keep.astype(np.int64))
     sums, field = np.empty((2, frames.positions)), np.empty((2, frames.positions))
     for first, slab in _flat(frames, progress):
@@ -214,13 +218,3 @@ def _runs(labels):
     starts = np.concatenate([[0], 1 + np.flatnonzero(labels[1:] != labels[:-1])])
     stops = np.append(starts[1:], labels.size)
     return np.stack([starts, stops, labels[starts]], axis=1).astype(np.int64)
-
-
-def _fits(mask, shape, axes):
-    mask = np.asarray(mask)
-    if mask.shape != tuple(shape):
-        of = "the detector {} × {} pixels" if axes == "detector" else "the scan {} × {} positions"
-        raise ValueError(
-            f"The mask is {' × '.join(map(str, mask.shape))}, " + of.format(*shape) + "."
-        )
-    return np.ascontiguousarray(mask, dtype=bool).ravel()

@@ -9,7 +9,7 @@ from recon.calibration import Calibration
 from recon.device.backend import guarded, on_host
 from recon.kernels import threads
 from recon.kernels.cpu.events import FEW
-from recon.scan.events import ElectronEvents
+from recon.scan.events import ElectronEvents, fitting_mask
 
 PRESETS = {"bf": (0.0, 1.0), "abf": (0.5, 1.0), "adf": (1.05, inf)}
 """Inner and outer radius of the usual detectors, in units of the bright-field disc's radius."""
@@ -49,13 +49,7 @@ def pacbed(events: ElectronEvents, mask=None, progress=None) -> np.ndarray:
     """
     keep = ALL_FRAMES
     if mask is not None:
-        keep = np.asarray(mask)
-        if keep.shape != events.scan_shape:
-            raise ValueError(
-                f"The mask has {' × '.join(map(str, keep.shape))} positions, "
-                "the scan {} × {}.".format(*events.scan_shape)
-            )
-        keep = np.ascontiguousarray(keep, dtype=bool).ravel()
+        keep = fitting_mask(mask, "scan", events.scan_shape).ravel()
     events.check_pixels()
     size = events.frame_shape[0] * events.frame_shape[1]
     # A core sums into its own copy; on a detector with more pixels than there are electrons for
@@ -200,17 +194,12 @@ def sum_masks(events: ElectronEvents, masks: Mapping[str, np.ndarray], progress=
     """
     if len(masks) > 64:
         raise ValueError(f"{len(masks)} detectors are more than the 64 of one pass.")
-    for name, mask in masks.items():
-        if mask.shape != events.frame_shape:
-            raise ValueError(
-                f"The mask {name!r} has {' × '.join(map(str, mask.shape))} pixels, "
-                "the detector {} × {}.".format(*events.frame_shape)
-            )
     # One bit a detector; pixels with the same bits are one label, and an electron is counted
     # once under its label, however many detectors overlap there.
     bits = np.zeros(events.frame_shape, np.uint64)
-    for number, mask in enumerate(masks.values()):
-        bits |= np.asarray(mask, bool).astype(np.uint64) << np.uint64(number)
+    for number, (name, mask) in enumerate(masks.items()):
+        mask = fitting_mask(mask, "detector", events.frame_shape, name)
+        bits |= mask.astype(np.uint64) << np.uint64(number)
     if 1 << len(masks) <= FEW:
         kinds, labels = np.arange(1 << len(masks), dtype=np.uint64), bits
     else:

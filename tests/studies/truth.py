@@ -37,7 +37,7 @@ ORDERS = {"basef": 1, "graphene_t112": 3, "sto_20A": 1, "sto_52A": 1, "sto_104A"
 """Highest order that is fitted; 2 where none is said."""
 
 TRIED = ("basef", "base", "base_per", "uncorr", "uncorr:3", "graphene_r37", "graphene_t112")
-TRIED += ("sto_20A", "sto_52A", "sto_104A", "au_ac", "amorph60")
+TRIED += ("sto_20A", "sto_52A", "sto_104A", "au_ac", "amorph60", "mos2", "mos2f:1", "defoc_1000:1")
 """Scans, and after a colon the order that is fitted."""
 
 DEPTHS = {"au_ac": (28.0, 4.0)}

@@ -14,6 +14,7 @@ real scans. "cuda" runs the CUDA kernels in Numba's simulator, for tiny ones.
 """
 
 import inspect
+import threading
 import weakref
 from threading import RLock
 from types import SimpleNamespace
@@ -38,6 +39,11 @@ from tests.support.fake_transforms import planner, transforms
 
 # Names of NumPy that CuPy 14 has not, of those one might reach for.
 MISSING = {"block", "errstate", "geomspace", "insert", "matvec", "ndenumerate", "nditer", "seterr"}
+
+
+COMPUTING, LONGEST_S = "livestem-computing", 120
+"""Threads of the app's computations, as `app.engine.store` names them, and how long they may go on
+after they were abandoned."""
 
 
 class FakeGpu:
@@ -277,6 +283,10 @@ def fake_gpu(kernels="cpu", monkeypatch=None, total=1 << 30) -> FakeGpu:
     total : int
         Bytes of memory of the stand-in.
     """
+    for thread in threading.enumerate():
+        # What an earlier test has abandoned would take memory of this one's device.
+        if thread.name == COMPUTING and thread is not threading.current_thread():
+            thread.join(LONGEST_S)
     fake = FakeGpu(kernels, total)
     monkeypatch.setattr(backend, "gpu", lambda: fake.device)
     if kernels == "cuda":

@@ -1,10 +1,12 @@
 """The stand-in for a GPU is as strict as CuPy where that matters."""
 
 import gc
+from threading import Event, Thread, Timer
 
 import numpy as np
 import pytest
 
+from app.engine.store import COMPUTING
 from recon.device import backend
 from tests.support.fake_gpu import fake_gpu
 
@@ -151,6 +153,23 @@ def test_what_cupy_lacks_is_missing(xp):
         xp.sum(xp.ones(3), where=xp.ones(3, bool))
     with pytest.raises(TypeError, match="where"):
         np.add(xp.ones(3), 1, where=xp.ones(3, bool))
+
+
+def test_what_an_earlier_test_has_left_under_way_takes_no_memory_of_a_later_ones(monkeypatch):
+    """An algorithm follows its data to the one device there is, which another test's may be."""
+    earlier, go_on = fake_gpu("cpu", monkeypatch), Event()
+
+    array = earlier.xp.ones(1000)
+
+    def abandoned():
+        go_on.wait(60)
+        backend.device_of(array).xp.zeros(5000)
+
+    Thread(target=abandoned, name=COMPUTING, daemon=True).start()
+    Timer(0.2, go_on.set).start()
+    later = fake_gpu("cpu", monkeypatch)
+    assert earlier.peak == 8 * 6000
+    assert later.peak == 0
 
 
 def test_the_backend_finds_it(fake):

@@ -10,6 +10,7 @@ import numpy as np
 
 from recon.errors import UnreadableFile
 from recon.io.dense.arrays import Array, step
+from recon.io.dense.axes import Axis, backwards
 from recon.io.dense.records import Records
 
 NAME = "NanoMEGAS block file"
@@ -51,9 +52,13 @@ def read(path: Path, asked=None) -> Array:
     record = np.dtype([("before", f"V{BEFORE}"), ("frame", "u1", (size, size))])
     stated = shape if min(shape) > 0 else None
     records = Records([(path, offset)], record, most=shape[0] * shape[1] if stated else None)
+    notes = records.cut() + backwards([Axis(scale=float(header[name])) for name in ("sy", "sx")])
+    if records.beyond:
+        more = "1 frame more" if records.beyond == 1 else f"{records.beyond} frames more"
+        notes += (f"The file is long enough for {more} than its header speaks of: left out.",)
     said = step(header["sy"], header["sx"], "nm", "header SY, SX")
     if header["energy"]:
         said["energy"] = (float(header["energy"]), "header Beam_energy")
     if header["length"]:
         said["camera_length"] = (float(header["length"]) * 1e-4, "header Camera_length")
-    return Array(records, path.name, NAME, said, stated, "its header", notes=records.cut())
+    return Array(records, path.name, NAME, said, stated, "its header", notes=notes)

@@ -1,7 +1,7 @@
 """Dectris (Arina, Eiger, Quadro) HDF5: a master file that links to files of frames beside it.
 
-Pixels at the largest number of their type are masked by the detector and count as zero; those of
-its `pixel_mask` are left out of every sum.
+Pixels of its `pixel_mask`, and those at the largest number of their type in all frames, are left
+out of every sum; elsewhere that number counts as zero.
 """
 
 import re
@@ -18,6 +18,8 @@ from recon.io.dense.hdf5 import Stored, _opened, _plain, small
 NAME = "Dectris HDF5"
 DETECTOR = "entry/instrument/detector"
 MASTER = "_master.h5"
+LOOKED_AT = 16
+"""Frames that are looked at for pixels that the detector marks."""
 LARGEST_MASK = 1 << 27
 """Pixels."""
 
@@ -44,6 +46,7 @@ class _Frames:
             raise UnreadableFile("its files hold frames of different shapes or types")
         self.starts = np.concatenate([[0], np.cumsum([s[0] for s in shapes])])
         self.shape, self.dtype = (int(self.starts[-1]), *shapes[0][1:]), types[0]
+        self.mark = np.iinfo(self.dtype).max if self.dtype.kind == "u" else None
 
     @staticmethod
     def _stored(path, name):
@@ -54,14 +57,26 @@ class _Frames:
 
     def __getitem__(self, index):
         first, last, _ = index.indices(self.shape[0])
+        frames = self._raw(first, last)
+        if self.mark is not None:
+            frames[frames == self.mark] = 0
+        return frames
+
+    def _raw(self, first, last):
         pieces = [np.empty((0, *self.shape[1:]), self.dtype)]
         for part, start, stop in zip(self.stored, self.starts[:-1], self.starts[1:], strict=True):
             if first < stop and last > start:
                 pieces.append(part[max(first - start, 0) : min(last, stop) - start])
-        frames = pieces[-1] if len(pieces) == 2 else np.concatenate(pieces)
-        if frames.dtype.kind == "u":
-            frames[frames == np.iinfo(frames.dtype).max] = 0
-        return frames
+        return pieces[-1] if len(pieces) == 2 else np.concatenate(pieces)
+
+    def marked(self):
+        """(Ky, Kx) bool: pixels that hold the largest number in all of the frames looked at."""
+        marked = np.full(self.shape[1:], self.mark is not None and self.shape[0] > 0)
+        for number in np.linspace(0, self.shape[0] - 1, LOOKED_AT).astype(int):
+            if not marked.any():
+                break
+            marked &= self._raw(number, number + 1)[0] == self.mark
+        return marked
 
 
 def read(path: Path, asked=None) -> Array:
@@ -98,13 +113,8 @@ def read(path: Path, asked=None) -> Array:
             notes.append(
                 f"The master file speaks of {promised} frames, there are {frames.shape[0]}."
             )
-    if mask is not None and mask.shape == frames.shape[1:] and mask.any():
-        marked = int(mask.sum())
-        out = "1 pixel is" if marked == 1 else f"{marked} pixels are"
-        notes.append(f"{out} left out, as the detector's pixel_mask says.")
-    elif mask is not None and mask.shape != frames.shape[1:]:
-        notes.append("The detector's pixel_mask has another size than the frames: it is not used.")
-        mask = None
+    excluded, more_notes = _excluded(frames, mask)
+    notes += more_notes
     return Array(
         frames,
         path.name,
@@ -112,10 +122,28 @@ def read(path: Path, asked=None) -> Array:
         said | more,
         shape,
         by,
-        excluded=mask,
+        excluded=excluded,
         beside=sorted({part for part, _ in parts}),
         notes=tuple(notes),
     )
+
+
+def _excluded(frames, mask):
+    """Pixels that count for nothing, by the mask and by their mark, and sentences on them."""
+    excluded, notes = np.zeros(frames.shape[1:], bool), []
+    if mask is not None and mask.shape != excluded.shape:
+        notes.append("The detector's pixel_mask has another size than the frames: it is not used.")
+    elif mask is not None:
+        excluded |= mask
+    if masked := int(excluded.sum()):
+        out = "1 pixel is" if masked == 1 else f"{masked} pixels are"
+        notes.append(f"{out} left out, as the detector's pixel_mask says.")
+    marked = frames.marked() & ~excluded
+    if (number := int(marked.sum())) and not marked.all():
+        out = "1 pixel is" if number == 1 else f"{number} pixels are"
+        notes.append(f"{out} left out: of {frames.mark} in all frames, the detector's mark.")
+        excluded |= marked
+    return excluded if excluded.any() else None, notes
 
 
 def _parts(data, path):

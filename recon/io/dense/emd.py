@@ -1,12 +1,13 @@
 """Axes of an array in HDF5 files of HyperSpy, EMD and Nion Swift, and what else these say."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
 
 from recon.io.dense.attributes import attribute
-from recon.io.dense.axes import Axis, is_angular, plain
+from recon.io.dense.axes import Axis, is_angular, plain, step
 from recon.io.files.apart import is_harmless
 
 LARGEST_DIM = 1 << 16
@@ -31,6 +32,8 @@ def axes_of(dataset, sound: bool) -> tuple[Axis, ...]:
     dims = [parent.get(f"dim{n}") for n in range(first, first + count)]
     if all(isinstance(dim, h5py.Dataset) for dim in dims):
         return tuple(_of_dim(dim, sound) for dim in dims)
+    if scales := _scales(dataset, sound):
+        return scales
     labels = np.ravel(attribute(dataset, "DIMENSION_LABELS", sound))
     if labels.size == count and any(map(text, labels)):
         return tuple(Axis(text(label)) for label in labels)
@@ -86,8 +89,20 @@ def _of_dim(dim, sound):
     return Axis(text(attribute(dim, "name", sound)), scale, text(attribute(dim, "units", sound)))
 
 
+def _scales(dataset, sound):
+    """Axes from the datasets that netCDF and xarray attach to each dimension; or none."""
+    if attribute(dataset, "DIMENSION_LIST", sound) is None:
+        return ()
+    attached = [dim[0] if len(dim) else None for dim in dataset.dims]
+    if not all(isinstance(scale, h5py.Dataset) for scale in attached):
+        return ()
+    found = [_of_dim(scale, sound) for scale in attached]
+    names = [(scale.name or "").rsplit("/", 1)[-1] for scale in attached]
+    return tuple(replace(axis, name=name) for axis, name in zip(found, names, strict=True))
+
+
 def py4dstem(dataset, sound: bool) -> dict:
-    """Entries of py4DSTEM's calibration: semi-angle, and how the scan lies to the detector.
+    """Entries of py4DSTEM's calibration: semi-angle, step, and how the scan lies to the detector.
 
     Its rotation takes a vector of the scan to one of the detector as ours does, its flip exchanges
     their axes after that (`get_Qvector_from_Rvector` and `calibrate_bragg_peaks_rotation` of
@@ -121,6 +136,8 @@ def py4dstem(dataset, sound: bool) -> dict:
     if "semiangle_cutoff" not in said and plain(unit) in MILLIRADIANS and is_angular(unit):
         radius = number(value("probe_semiangle")) * number(value("Q_pixel_size"))
         take("semiangle_cutoff", "probe_semiangle", radius * MILLIRADIANS[plain(unit)])
+    size, unit = number(value("R_pixel_size")), text(value("R_pixel_units"))
+    said |= step(size, size, unit, "py4DSTEM: R_pixel_size")
     degrees = number(value("QR_rotation_degrees"))
     if not np.isfinite(degrees):
         degrees = np.degrees(number(value("QR_rotation")))

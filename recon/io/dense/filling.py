@@ -35,7 +35,8 @@ class Selected:
     def __getitem__(self, index):
         wanted = self.index[index]
         frames = np.zeros((wanted.size, *self.shape[1:]), self.dtype)
-        breaks = np.flatnonzero(np.diff(wanted) != 1) + 1
+        # The first frame, number 0, does not go on from a place that has none, -1.
+        breaks = np.flatnonzero((np.diff(wanted) != 1) | (wanted[:-1] < 0)) + 1
         for places in np.split(np.arange(wanted.size), breaks):
             if places.size and wanted[places[0]] >= 0:
                 first = int(wanted[places[0]])

@@ -69,16 +69,16 @@ def read(path: Path, asked=None) -> Array:
         )
     frame = (TYPES[header.code], header.shape)
     record = np.dtype([("header", f"V{header.length}"), ("frame", *frame)])
-    files, index, notes = _series(path, header, record.itemsize)
+    hdr, beside, doubt = _beside(path)
+    shape, by = _stated(hdr), beside.name if beside else "the file"
+    files, index, notes = _series(path, header, record.itemsize, asked or shape)
     records = Records([(file, 0) for file in files], record, upwards=True)
     if records.shape[0] < 1:
         raise UnreadableFile(
             f"it is cut off within its first frame ({path.stat().st_size} of {record.itemsize} "
             "bytes)"
         )
-    hdr, beside, doubt = _beside(path)
     notes += (*records.cut(), *doubt)
-    shape, by = _stated(hdr), beside.name if beside else "the file"
     if index is None:
         index, lost = _lost(records, asked or shape)
         notes += lost
@@ -125,7 +125,7 @@ def _parsed(start):
     return _Header(number, length, shape, code, tuple(f.strip() for f in fields))
 
 
-def _series(path, header, size):
+def _series(path, header, size, shape):
     """The files of a scan in order, which frame each place holds, and what is missing.
 
     One file is a series with others of the same name but for its last number, if each of them
@@ -144,7 +144,8 @@ def _series(path, header, size):
     if len(found) < 2 or path not in (file for file, *_ in found.values()):
         return alone
     if path.stat().st_size // size == 1:
-        return _one_a_frame({n: part for n, part in found.items() if part[2] == 1}) or alone
+        found = {n: part for n, part in found.items() if part[2] == 1}
+        return _one_a_frame(found, shape) or alone
     files, here, expected = [], False, None
     for _, (file, first, frames) in sorted(found.items()):
         if files and first != expected:
@@ -216,15 +217,22 @@ def _counted(file, header, size):
     return other.number, file.stat().st_size // size
 
 
-def _one_a_frame(found):
+def _begin(first, last, shape):
+    """Number of the frame at the first position: 1 if the last one has that of the last."""
+    return min(1, first) if shape is not None and last == shape[0] * shape[1] else first
+
+
+def _one_a_frame(found, shape):
     """As `_series`, for files of one frame, by the numbers in their names; None if too few."""
     files, numbers = [part[0] for _, part in sorted(found.items())], sorted(found)
     counted = [part[1] for _, part in sorted(found.items())]
+    begin = numbers[0]
     # By the frames' own numbers, unless each file's begin anew.
     if len(set(counted)) == len(files):
         files = [file for _, file in sorted(zip(counted, files, strict=True))]
         numbers = sorted(counted)
-    places = np.array(numbers) - numbers[0]
+        begin = _begin(numbers[0], numbers[-1], shape)
+    places = np.array(numbers) - begin
     missing = int(places[-1]) + 1 - len(files)
     if len(files) < 2 or missing > len(files):
         return None
@@ -245,20 +253,22 @@ def _lost(records, shape):
     """
     frames = records.shape[0]
     first, last = (_parsed(records.head(n, 512)).number for n in (0, frames - 1))
-    span = last - first + 1
-    size = 0 if shape is None else shape[0] * shape[1]
+    begin, size = _begin(first, last, shape), 0 if shape is None else shape[0] * shape[1]
+    span = last - begin + 1
     # Numbers of six digits begin anew after a million frames.
     if span <= frames or last >= 999_999 or frames == size:
         return None, ()
-    told = f"The frames are numbered {first} to {last}, there are {frames}: {span - frames} "
+    lost = "1 was" if span - frames == 1 else f"{span - frames} were"
+    told = f"The frames are numbered {first} to {last}, there are {frames}: {lost} lost"
     if not frames < span <= size:
-        return None, (f"{told}were lost, and what follows them stands too early in the scan.",)
-    places = [_parsed(head).number - first for head in records.heads(512)]
-    if np.any(np.diff(places) <= 0):
-        return None, (f"{told}were lost, and the order of the others is not sure.",)
+        return None, (f"{told}, and what follows stands too early in the scan.",)
+    places = [_parsed(head).number - begin for head in records.heads(512)]
+    if np.any(np.diff(places) <= 0) or min(places) < 0:
+        return None, (f"{told}, and the order of the others is not sure.",)
     index = np.full(span, -1, np.int64)
     index[places] = np.arange(frames)
-    return index, (f"{told}were lost, and nothing is counted at their positions.",)
+    where = "its position" if span - frames == 1 else "their positions"
+    return index, (f"{told}, and nothing is counted at {where}.",)
 
 
 def _beside(path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recon.errors import UnreadableFile
+from recon.io.files.unchanged import check, stamp
 
 
 class Records:
@@ -30,18 +30,22 @@ class Records:
     ----------
     rest : int
         Bytes behind the last whole record of the last file.
+    beyond : int
+        Whole records behind those that are looked at.
     """
 
     def __init__(self, files, record, most=None, upwards=False):
         self.record, self.upwards = np.dtype(record), upwards
         self.files, counts = [], []
         for path, offset in files:
-            found = Path(path).stat()
-            number, self.rest = divmod(max(0, found.st_size - offset), self.record.itemsize)
-            self.files.append((Path(path), offset, found.st_size, found.st_mtime_ns))
+            known = stamp(path)
+            size = known[2] if known else 0
+            number, self.rest = divmod(max(0, size - offset), self.record.itemsize)
+            self.files.append((Path(path), offset, known))
             counts.append(number)
         self.starts = np.concatenate([[0], np.cumsum(counts)])
         number = int(self.starts[-1])
+        self.beyond = 0 if most is None else max(0, number - most)
         if most is not None and number >= most:
             number, self.rest = most, 0
         frame = self.record["frame"]
@@ -63,13 +67,13 @@ class Records:
     def _read(self, number, first, last):
         start, stop = int(self.starts[number]), int(self.starts[number + 1])
         first, last = max(first, start), min(last, stop)
-        path, offset, size, stamp = self.files[number]
-        found = path.stat()
-        # A file that grows is still being written, and what was there stays.
-        if found.st_size < size or (found.st_size == size and found.st_mtime_ns != stamp):
-            raise UnreadableFile(f"{path.name} was changed since it was opened")
+        path, offset, known = self.files[number]
+        check(path, known)
         place = offset + (first - start) * self.record.itemsize
-        return np.fromfile(path, self.record, max(0, last - first), offset=place)["frame"]
+        found = np.fromfile(path, self.record, max(0, last - first), offset=place)["frame"]
+        # One that was cut off or written anew meanwhile gave too few, or of both.
+        check(path, known)
+        return found
 
     def head(self, number: int, length: int) -> bytes:
         """The first bytes of a record."""
@@ -79,7 +83,7 @@ class Records:
         """The first bytes of one record after the other."""
         last = self.shape[0] if last is None else last
         for file in self._files(first, last):
-            path, offset, *_ = self.files[file]
+            path, offset, _ = self.files[file]
             start, stop = int(self.starts[file]), int(self.starts[file + 1])
             with open(path, "rb", buffering=0) as stream:
                 for number in range(max(first, start), min(last, stop)):

@@ -161,5 +161,6 @@ def _of_scan(positions):
             f"positions in their headers: {left} frames before, after or twice are left out."
         )
     if empty := int(np.count_nonzero(index < 0)):
-        notes.append(f"{empty} positions of the scan have no frame: they are empty.")
+        lack = "1 position of the scan has" if empty == 1 else f"{empty} positions of the scan have"
+        notes.append(f"{lack} no frame, and nothing is counted there.")
     return index, tuple(notes)

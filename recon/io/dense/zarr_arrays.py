@@ -22,6 +22,10 @@ __all__ = ["NAME", "OPTIONS", "matches", "read"]
 NAME = "Zarr (HyperSpy, any array)"
 SIGNS = (".zgroup", ".zarray", "zarr.json")
 MOST_OBJECTS = 10_000
+MOST_CHUNKS = 100_000
+"""Chunks of an array that are looked for."""
+XARRAY = "_ARRAY_DIMENSIONS"
+"""Attribute in which xarray names the axes of an array of Zarr's version 2."""
 PLAIN = frozenset({"bytes", "transpose"})
 """Codecs that move bytes about."""
 COMPRESSORS = frozenset({"blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma"})
@@ -122,7 +126,26 @@ def read(path: Path, asked=None, dataset=None) -> Array:
     # Of a folder: what is written anew with the array.
     described = [path / array.path / name for name in SIGNS] if path.is_dir() else []
     stored = _Stored(array, path)
+    notes += _missing(array)
     return Array(stored, path.name, NAME, said, axes=axes, beside=described, notes=notes)
+
+
+def _missing(array):
+    """A sentence if parts of an array are not in the store: Zarr reads its fill value for them."""
+    if array.nchunks > MOST_CHUNKS:
+        return ()
+    try:
+        missing = array.nchunks - array.nchunks_initialized
+    except Exception as error:
+        # A damaged store fails in many ways.
+        raise UnreadableFile(f"the store is damaged (Zarr says: {error})") from error
+    if missing <= 0:
+        return ()
+    are, read = ("is", "reads") if missing == 1 else ("are", "read")
+    return (
+        f"{missing} of the {array.nchunks} parts (chunks) of /{array.path} {are} not in the store "
+        f"and {read} {array.fill_value}: empty when it was written, or lost.",
+    )
 
 
 def _arrays(root):
@@ -147,7 +170,8 @@ def _arrays(root):
 
 def _said(array, parent):
     """What HyperSpy's metadata say of the scan, and what it, or Zarr, says of each axis."""
-    names = getattr(array.metadata, "dimension_names", None) or ()
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get(XARRAY)
+    names = names if isinstance(names, list | tuple) else ()
     named = tuple(Axis(str(name or "")) for name in names)
     try:
         found = [dict(parent[f"axis-{n}"].attrs) for n in range(array.ndim)]

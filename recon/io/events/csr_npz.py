@@ -30,6 +30,8 @@ from recon.scan.events import ElectronEvents, Source
 NAME = "event NPZ"
 SUFFIXES = (".npz",)
 OPTIONS: dict[str, str] = {}
+MOST_NAMED, LONGEST = 4, 100
+"""Arrays of others, and characters of their names, that a refusal lists."""
 LARGE = 1 << 30
 """Bytes from which on an entry has sizes of eight bytes."""
 ALIGNED = 64
@@ -43,6 +45,12 @@ def matches(path: Path) -> bool:
 
 def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> ElectronEvents:
     """Events of a file; see `recon.io.open_events`."""
+    if (found := npz.names(path)) and "frame_shape" not in found:
+        listed = ", ".join(sorted(found)[:MOST_NAMED])
+        raise UnreadableFile(
+            f"the archive holds {listed[:LONGEST]}, and no electron events (pixels, offsets, "
+            "scan_shape, frame_shape): of frames, save the array alone, as .npy"
+        )
     with npz.opened(path) as archive:
         frame_shape = archive.pair("frame_shape")
         stated = archive.pair("scan_shape") if scan_shape is None else _stated(archive)

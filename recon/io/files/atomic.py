@@ -62,7 +62,7 @@ def replacing(path, size=0):
         _give_usual_permissions(temporary, target)
         os.replace(temporary, target)
     except OSError as error:
-        raise OSError(f"{Path(path).name} was not written: {_reason(error)}.") from error
+        raise OSError(f"{Path(path).name} was not written: {reason(error)}.") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -108,7 +108,8 @@ def _give_usual_permissions(temporary, target):
     os.chmod(temporary, mode)
 
 
-def _reason(error):
+def reason(error: OSError) -> str:
+    """Why a file was not written, in a few words."""
     if error.errno in DISK_FULL:
         return "the disk is full"
     return error.strerror.lower() if error.strerror else str(error).rstrip(".")

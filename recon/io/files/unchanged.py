@@ -21,6 +21,29 @@ def stamp(path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
+def check(path, known, of=None, cause: Exception | None = None) -> None:
+    """Raise `Changed` if a file is no longer what it was.
+
+    Parameters
+    ----------
+    path : path-like
+    known : what `stamp` gave for it
+    of : str, optional
+        Name of the file that a user opened, if it is another one.
+    cause : Exception, optional
+        What the change has led to.
+    """
+    found = stamp(path)
+    if found == known:
+        return
+    name = Path(path).name
+    which = "the file" if of in (None, name) else f"its file {name}"
+    what = "was removed" if found is None else "changed"
+    raise Changed(
+        f"{of or name}: {which} {what} while it was open; open it again once it is complete."
+    ) from cause
+
+
 class Unchanged:
     """As a context: what is done within it raises `Changed` if a file was changed meanwhile.
 
@@ -52,11 +75,4 @@ class Unchanged:
 
     def _check(self, error):
         for path, known in self._stamps.items():
-            found = stamp(path)
-            if found == known:
-                continue
-            which = "the file" if Path(path).name == self.name else f"its file {Path(path).name}"
-            what = "was removed" if found is None else "changed"
-            raise Changed(
-                f"{self.name}: {which} {what} while it was open; open it again once it is complete."
-            ) from error
+            check(path, known, self.name, error)

@@ -8,6 +8,7 @@ from scipy import ndimage
 from recon.device.backend import on_host
 from recon.errors import DiscNotFound
 from recon.geometry.disc import fit_disc
+from recon.scan.events import fitting_mask
 from recon.sums import outliers
 
 
@@ -120,11 +121,8 @@ def levels_of(pattern, excluded=None) -> Levels:
     bright. (p - m0) / g + v0 / g² then has a variance equal to its mean.
     """
     pattern = np.asarray(on_host(pattern))
-    if excluded is not None and np.shape(excluded) != pattern.shape:
-        raise ValueError(
-            "The mask has {} × {} pixels, ".format(*np.shape(excluded))
-            + "the pattern {} × {}.".format(*pattern.shape)
-        )
+    if excluded is not None:
+        excluded = fitting_mask(excluded, "pattern", pattern.shape)
     counted = pattern.dtype.kind in "bui"
     pattern = pattern.astype(float)
     broken = ~np.isfinite(pattern)

@@ -56,7 +56,7 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
         _hot(levels, hot, centre, radius),
         _drift(totals, empty),
         _dose(scan, calibration, empty) if counted else _signal(totals),
-        _flyback(scan, totals, com),
+        _flyback(scan, totals, com, empty),
         _descan(com, radius, empty),
     ]
     if counted:
@@ -277,25 +277,36 @@ def _signal(totals):
     )
 
 
-def _flyback(events, counts, com):
+def _flyback(events, counts, com, empty):
     """The first and the last column against the three beside each."""
-    worst, height = [], counts.shape[0]
-    if counts.shape[1] < 8 or height < 8:
+    worst = []
+    if min(counts.shape) < 8:
         return Finding("flyback", {}, "ok", TOO_SMALL)
-    limit = stats.t.isf(trends.DOUBT / 12, height - 1)  # two sides, three images, both signs
-    mean = max(counts.mean(), 1e-9)
+    recorded = ~empty
+    # An edge may hold nothing because the beam was off on its way back; not where others do, too.
+    lit = recorded.copy()
+    if recorded.any(0)[1:-1].all():
+        lit[:, [0, -1]] = True
     images = {
-        "counts": (_sides(counts) / mean, 0.1),
-        "COM y": (com[0], 0.5),
-        "COM x": (com[1], 0.5),
+        "counts": (counts, lit, 0.1),
+        "COM y": (com[0], recorded, 0.5),
+        "COM x": (com[1], recorded, 0.5),
     }
     values = {}
-    for name, (image, least) in images.items():
-        unit, scale = ("%", 100) if name == "counts" else ("px", 1)
-        for column, (d, error) in zip(("first", "last"), trends.edge_columns(image), strict=True):
+    for name, (image, keep, least) in images.items():
+        sides = trends.edge_columns(image, keep)
+        for column, (d, error, beside, rows) in zip(("first", "last"), sides, strict=True):
+            unit, scale = "px", 1
+            if name == "counts":
+                # Of what the columns beside hold: no column holds 100 % less.
+                unit, scale = "%", 100
+                d, error = (v / beside if beside > 0 else 0.0 for v in (d, error))
             values[f"{name}, {column} column"] = (scale * d, unit)
+            # Two sides, three images, both signs.
+            limit = stats.t.isf(trends.DOUBT / 12, max(rows - 1, 1))
             if abs(d) > max(limit * error, least):
-                worst.append(f"the {column} column's {name} by {scale * d:+.2g} {unit}")
+                told = f"{float(f'{scale * d:.2g}'):+g} {unit}"
+                worst.append(f"the {column} column's {name} by {told}")
     return Finding(
         "flyback",
         values,
@@ -306,11 +317,6 @@ def _flyback(events, counts, com):
         "It looks like the beam's way back: drop this column." if worst else "",
         counts.mean(0),
     )
-
-
-def _sides(image):
-    """The columns that `trends.edge_columns` looks at."""
-    return np.hstack([image[:, :4], image[:, -4:]])
 
 
 def _descan(com, radius, empty):

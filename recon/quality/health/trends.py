@@ -30,16 +30,29 @@ def beyond_chance(slope, error, number) -> bool:
     return bool(abs(slope) > stats.t.isf(DOUBT / 2, max(min(BLOCKS, number) - 2, 1)) * error)
 
 
-def edge_columns(image):
-    """((difference, error), ...) of the first and the last column to the three beside each.
+def edge_columns(image, keep):
+    """((difference, error, beside, rows), ...) of the first and the last column to three beside.
 
-    `error` is that of the mean, from the scatter over the rows.
+    Means over the `rows` that have both; `error` is that of the difference, from its scatter, and
+    without bound where there are fewer than four of them.
+
+    Parameters
+    ----------
+    image : (Sy, Sx) array
+    keep : (Sy, Sx) bool array
+        Frames that count.
     """
-    image = np.asarray(image, float)
     found = []
-    for side in (image, image[:, ::-1]):
-        difference = side[:, 0] - side[:, 1:4].mean(1)
-        found.append((float(difference.mean()), float(stats.sem(difference))))
+    for part, kept in ((image, keep), (image[:, ::-1], keep[:, ::-1])):
+        rows = kept[:, 0] & kept[:, 1:4].any(1)
+        if rows.sum() < 4:
+            found.append((0.0, np.inf, 0.0, 0))
+            continue
+        part, kept = np.asarray(part[rows, :4], float), kept[rows, 1:4]
+        beside = part[:, 1:].sum(1, where=kept) / kept.sum(1)
+        difference = part[:, 0] - beside
+        numbers = difference.mean(), stats.sem(difference), beside.mean()
+        found.append((*map(float, numbers), int(rows.sum())))
     return found
 
 

@@ -262,6 +262,27 @@ def test_labels_of_dimensions_tell_the_axes(tmp_path):
     data, names = np.ascontiguousarray(SCAN.transpose(2, 3, 0, 1)), ("ky", "kx", "y", "x")
     zarr.create_array(tmp_path / "scan.zarr", data=data, zarr_format=3, dimension_names=names)
     np.testing.assert_array_equal(whole(open_frames(tmp_path / "scan.zarr")), SCAN)
+    older = zarr.create_array(tmp_path / "older.zarr", data=data, zarr_format=2)
+    older.attrs["_ARRAY_DIMENSIONS"] = names
+    np.testing.assert_array_equal(whole(open_frames(tmp_path / "older.zarr")), SCAN)
+
+
+@pytest.mark.parametrize("coordinates", [True, False])
+def test_the_dimensions_of_netcdf_tell_axes_and_step(coordinates, tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        data = file.create_dataset("scan", data=SCAN.transpose(2, 3, 0, 1))
+        told = (("ky", 2.0, "mrad"), ("kx", 2.0, "mrad"), ("y", 0.03, "nm"), ("x", 20.0, "pm"))
+        for number, (name, scale, unit) in enumerate(told):
+            places = np.arange(data.shape[number]) * (scale if coordinates else 0)
+            axis = file.create_dataset(name, data=places)
+            axis.make_scale(name)
+            if coordinates:
+                axis.attrs["units"] = unit
+            data.dims[number].attach_scale(axis)
+    frames = open_frames(tmp_path / "scan.h5")
+    np.testing.assert_array_equal(whole(frames), SCAN)
+    step = frames.metadata.get("scan_sampling")
+    assert step == (pytest.approx((0.3, 0.2)) if coordinates else None)
 
 
 def py4dstem(path, **calibration):
@@ -283,6 +304,16 @@ def test_py4dstems_x_is_the_row_and_stays_so(tmp_path):
     frames = open_frames(py4dstem(tmp_path / "scan.h5"))
     np.testing.assert_array_equal(whole(frames), SCAN)
     assert "rotation_deg" not in frames.metadata
+
+
+@pytest.mark.parametrize(
+    ("unit", "step"), [("A", (0.4, 0.4)), ("nm", (4.0, 4.0)), ("pixels", None)]
+)
+def test_py4dstems_step_is_that_of_its_calibration_where_it_is_a_length(unit, step, tmp_path):
+    path = py4dstem(tmp_path / "scan.h5", R_pixel_size=0.4, R_pixel_units=unit)
+    found = open_frames(path).metadata["scan_sampling"]
+    # Else that of its axes.
+    assert found == pytest.approx(step or (1.0, 1.0))
 
 
 @pytest.mark.parametrize("flip", [False, True])

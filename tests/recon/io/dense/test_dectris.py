@@ -100,3 +100,29 @@ def test_the_detectors_pixel_mask_leaves_pixels_out_of_every_sum(compressed, tmp
     frames = open_frames(path)
     assert frames.excluded is None
     assert "another size" in frames.source.notes[0]
+
+
+def test_pixels_that_the_detector_marks_in_all_frames_are_left_out_of_every_sum(tmp_path):
+    """A single count of that size is an overflow, and counts as zero."""
+    path, expected = parts(tmp_path, 4, 2), DATA.copy()
+    with h5py.File(tmp_path / "scan_data_1.h5", "a") as first:
+        first["entry/data/data"][...] = changed(first["entry/data/data"][...])
+        first["entry/data/data"][0, 4, 6] = MARK
+    with h5py.File(tmp_path / "scan_data_2.h5", "a") as second:
+        second["entry/data/data"][...] = changed(second["entry/data/data"][...])
+    expected[:, :, 1, 2] = expected[0, 0, 4, 6] = 0
+    frames = open_frames(path)
+    np.testing.assert_array_equal(whole(frames), expected)
+    assert list(map(tuple, np.argwhere(frames.excluded))) == [(1, 2)]
+    assert frames.source.notes == (
+        "1 pixel is left out: of 65535 in all frames, the detector's mark.",
+    )
+
+
+MARK = 65535
+
+
+def changed(frames):
+    """One pixel with the detector's mark."""
+    frames[:, 1, 2] = MARK
+    return frames

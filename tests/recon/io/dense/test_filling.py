@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from recon.errors import ScanUnknown, UnreadableFile
+from recon.errors import Changed, ScanUnknown, UnreadableFile
 from recon.io import open_frames, open_scan
 from recon.io.dense import tvips as reader
+from recon.io.dense.filling import Selected
 from recon.io.dense.records import Records
 from tests.support.dense_files import DATA, blo_file, empad_file, tvips
 
@@ -178,7 +179,7 @@ def test_frames_before_and_after_the_scan_are_left_out_and_told(
     assert frames.read(0, 6)[:, 0, 0].tolist() == [n or 0 for n in taken]
     notes = str(frames.source.notes)
     assert f"of {len(positions)}, by the positions in their headers: {left} frames" in notes
-    assert (f"{empty} positions of the scan have no frame" in notes) == bool(empty)
+    assert ("1 position of the scan has no frame" in notes) == bool(empty)
 
 
 def test_whoever_asks_for_all_frames_gets_them(tmp_path):
@@ -247,6 +248,20 @@ def test_a_block_file_that_is_cut_off_keeps_its_whole_rows(tmp_path):
     np.testing.assert_array_equal(whole(open_frames(path, scan_shape=(2, 3))), data)
 
 
+def test_what_a_block_file_holds_beyond_its_scan_and_a_scan_that_runs_backwards_are_told(tmp_path):
+    data = np.arange(150, dtype=np.uint8).reshape(2, 3, 5, 5)
+    path = blo_file(tmp_path, data)
+    content = bytearray(path.read_bytes())
+    content[30:38] = np.float64(-0.1).tobytes()
+    path.write_bytes(content + content[200 : 200 + 2 * 31] + b"end")
+    frames = open_frames(path)
+    np.testing.assert_array_equal(whole(frames), data)
+    assert frames.metadata["scan_sampling"] == pytest.approx((2.0, 1.0))
+    backwards, more = frames.source.notes
+    assert "counts x of the scan downwards" in backwards
+    assert "long enough for 2 frames more than its header speaks of: left out" in more
+
+
 # EMPAD
 
 NEWER = """<root name="a"><software_version>1.2.2</software_version><raw_file filename="{name}"/>
@@ -296,6 +311,17 @@ def test_halves_of_a_scan_are_told_what_belongs_to_them(tmp_path):
         assert name in str(refusal.value)
 
 
+# Frames picked one by one
+
+
+@pytest.mark.parametrize("index", [[-1, 0, 1, 2], [-1, -1, 0, 3], [5, -1, 0, -1], [2, 1, 0, -1]])
+def test_a_place_without_a_frame_is_empty_and_takes_none_from_others(index):
+    expected = np.stack([FRAMES[n] if n >= 0 else np.zeros((5, 7)) for n in index])
+    picked = Selected(FRAMES, index)
+    np.testing.assert_array_equal(picked[0:4], expected)
+    np.testing.assert_array_equal(picked[1:3], expected[1:3])
+
+
 # Records
 
 
@@ -304,9 +330,10 @@ def test_a_file_that_is_changed_or_shortened_meanwhile_is_told(tmp_path):
     path.write_bytes(FRAMES.tobytes())
     records = Records([(path, 0)], [("frame", "<u2", (5, 7))])
     np.testing.assert_array_equal(records[1:5], FRAMES[1:5])
-    with open(path, "ab") as file:  # Still being written.
-        file.write(FRAMES.tobytes())
-    np.testing.assert_array_equal(records[1:6], FRAMES[1:6])
-    path.write_bytes(FRAMES[:2].tobytes())
-    with pytest.raises(UnreadableFile, match="was changed"):
+    for change in (path.read_bytes() * 2, FRAMES[:2].tobytes()):
+        path.write_bytes(change)
+        with pytest.raises(Changed, match=r"^a\.bin: the file changed while it was open"):
+            records[0:2]
+    path.unlink()
+    with pytest.raises(Changed, match=r"^a\.bin: the file was removed while it was open"):
         records[0:2]

@@ -153,6 +153,24 @@ def test_frames_that_were_lost_on_the_way_are_told_by_their_numbers(tmp_path):
     assert "lost" not in str(open_frames(path, scan_shape=(6, 13)).source.notes)
 
 
+@pytest.mark.parametrize("files", [False, True])
+def test_a_scan_whose_first_frame_was_lost_is_not_sheared(files, tmp_path):
+    """The last frame bears the number of the last position."""
+    path = tmp_path / "scan_2.mib"
+    if files:
+        for number, frame in enumerate(FRAMES[1:], 2):
+            mib(tmp_path / f"scan_{number}.mib", [frame], first=number)
+    else:
+        mib(path, FRAMES[1:], first=2)
+    hdr(tmp_path / "scan.hdr", 80, 10)
+    expected = FRAMES.copy()
+    expected[0] = 0
+    frames = open_frames(path)
+    np.testing.assert_array_equal(whole(frames), expected.reshape(SCAN.shape))
+    told = "1 frame of it has no file" if files else "numbered 2 to 80, there are 79: 1 was lost"
+    assert told in str(frames.source.notes)
+
+
 @pytest.mark.parametrize("numbered", [True, False])
 def test_a_scan_of_one_file_a_frame_is_opened_by_any_of_them(numbered, tmp_path):
     for number, frame in enumerate(FRAMES, 1):

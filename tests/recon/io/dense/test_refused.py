@@ -136,6 +136,20 @@ def test_a_chunk_that_is_lost_is_told_when_it_is_read(tmp_path):
         frames.read(0, 3)
 
 
+@pytest.mark.parametrize("fill", [0, 7])
+def test_parts_that_a_store_lacks_are_told(fill, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    how = {"chunks": (1, *DATA.shape[1:]), "zarr_format": 2, "fill_value": fill}
+    zarr.create_array(tmp_path / "scan.zarr", data=DATA, **how)
+    assert open_frames(tmp_path / "scan.zarr").source.notes == ()
+    (tmp_path / "scan.zarr" / "1.0.0.0").unlink()
+    frames = open_frames(tmp_path / "scan.zarr")
+    assert (frames.read(3, 6) == fill).all()
+    assert f"1 of the 2 parts (chunks) of / is not in the store and reads {fill}" in str(
+        frames.source.notes
+    )
+
+
 def test_what_rosettasciio_raises_is_a_sentence(tmp_path):
     pytest.importorskip("rsciio.quantumdetector")
     (tmp_path / "scan.mib").write_bytes(b"MQ1,000001,00384,nonsense".ljust(2000, b"\0"))

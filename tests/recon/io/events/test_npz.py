@@ -141,6 +141,12 @@ def test_content_decides_and_not_the_suffix(tmp_path, events):
         assert open_events(tmp_path / f"b{read}").electrons == 9
 
 
+def test_an_archive_of_frames_is_told_from_one_of_events(npz):
+    np.savez(npz, data=np.zeros((2, 3, 4, 5)), mask=np.zeros(3))
+    with pytest.raises(UnreadableFile, match=r"holds data, mask, and no electron events.*\.npy"):
+        open_events(npz)
+
+
 def test_flyback_and_scan_shape_on_request(npz, events):
     write_events(npz, events)
     assert open_events(npz, keep_flyback=True).scan_shape == (2, 3)

@@ -90,6 +90,29 @@ def test_the_flyback_column_is_noticed():
     assert finding.values["counts, last column"][0] == pytest.approx(-40, abs=5)
 
 
+def test_a_column_that_holds_nothing_lacks_all_that_its_neighbours_have():
+    def off(expected):
+        expected[:, 0] = 0
+
+    finding = health(scan(off))["flyback"]
+    assert finding.verdict == "look"
+    assert finding.values["counts, first column"] == (-100, "%")
+    assert "the first column's counts by -100 %." in finding.meaning
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_empty_columns_all_over_the_scan_are_no_flyback(first):
+    """Neither are those at the edges that are lit, beside those that are not."""
+
+    def second(expected):
+        expected[:, first::2] = 0
+
+    report = health(scan(second))
+    assert report["frames"].verdict == "bad"
+    assert report["flyback"].verdict == "ok"
+    assert all(abs(value) < 10 for value, _ in report["flyback"].values.values())
+
+
 def test_descan_is_measured_in_pixels():
     def move(expected):
         for row, shift in enumerate(np.linspace(-1, 1, SCAN[0])):
