@@ -1,0 +1,77 @@
+"""Cameras whose streams are known, by the names that a person types."""
+
+from collections.abc import Callable
+
+from recon.live.addresses import address
+from recon.live.replay import Sender
+from recon.live.source import LiveError, LiveSource
+
+
+def _interactem(rest, **told):
+    from recon.live.sources.interactem import InteractEm  # only what is asked for is imported
+
+    return InteractEm(address(rest), **told)
+
+
+def _send_interactem(where, stop):
+    from recon.live.senders.interactem import InteractEmSender  # as above
+
+    return InteractEmSender(where, stop)
+
+
+SOURCES = {"interactem": (_interactem, {"patience"})}
+"""Of each kind, how it is opened and what it can be told."""
+SENDERS = {"interactem": _send_interactem}
+
+
+def open_source(text: str, **told) -> LiveSource:
+    """The source that a text names.
+
+    Parameters
+    ----------
+    text : str
+        `KIND:ADDRESS`, such as `interactem:tcp://host:port`; `tcp://listen@host:port` to wait for
+        the camera there.
+    **told
+        What only this kind needs to be told.
+
+    Raises
+    ------
+    LiveError
+        If the kind is unknown, something is missing that it needs, or the address is no good.
+    """
+    kind, mark, rest = text.partition(":")
+    if not mark or kind.strip().lower() not in SOURCES:
+        raise LiveError(
+            f"{text!r} names no known source: write one of {', '.join(SOURCES)}, a colon and its "
+            "address, such as interactem:tcp://localhost:5000."
+        )
+    make, options = SOURCES[kind.strip().lower()]
+    told = {name: value for name, value in told.items() if value is not None}
+    if unknown := sorted(set(told) - options):
+        raise LiveError(f"{kind} knows no option {', '.join(unknown)}.")
+    return make(rest, **told)
+
+
+def open_sender(kind: str, text: str, listen: bool, stop: Callable[[], bool]) -> Sender:
+    """Who sends as that kind of camera does.
+
+    Parameters
+    ----------
+    kind : str
+        Of `SENDERS`.
+    text : str
+        Address.
+    listen : bool
+        Whether to wait there for those who want it, or to connect.
+    stop : callable
+        Whether to stop waiting.
+
+    Raises
+    ------
+    LiveError
+        As for `open_source`.
+    """
+    if kind not in SENDERS:
+        raise LiveError(f"{kind!r} is none of {', '.join(SENDERS)}.")
+    return SENDERS[kind](address(text, listen), stop)
