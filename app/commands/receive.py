@@ -47,6 +47,18 @@ def receive(
             show_default=False,
         ),
     ] = None,
+    scan_shape: Annotated[
+        str | None,
+        typer.Option(
+            "--scan-shape",
+            parser=options.size,
+            metavar="Y,X",
+            help="Scan positions, for streams that do not say.",
+            show_default=False,
+        ),
+    ] = None,
+    dwell_time_us: options.DwellTime = None,
+    told: options.Told = None,
 ):
     """Receive scans from a camera and keep them, row by row as they come.
 
@@ -57,6 +69,7 @@ def receive(
     if output.suffix.lower() != ".toml":
         raise ValueError(f"{output} would be of another format: what comes is kept as .toml.")
     options.output_file(output)
+    known = options.reading(told, dwell_time_us)
     # What `--help` would wait for.
     from recon.live.kinds import open_source
     from recon.live.receive import Kept, receive
@@ -65,7 +78,7 @@ def receive(
     first = _free(output)
     seen = 0
     with stopping() as stop:
-        line = open_source(source, patience=patience_s)
+        line = open_source(source, patience=patience_s, scan_shape=scan_shape, **known)
         typer.echo(f"Waiting for scans at {line.endpoint}", err=True)
         for news in receive(
             line,

@@ -16,7 +16,7 @@ def replay(
         Path, typer.Argument(metavar="FILE", help="Scan to play, in any format that is known.")
     ],
     kind: Annotated[
-        Literal["interactem"],
+        Literal["interactem", "serval"],
         typer.Option("--as", help="Camera whose stream it is sent in.", show_default=False),
     ],
     dwell_us: Annotated[
@@ -81,7 +81,7 @@ def replay(
         raise ValueError(f"{source} holds frames that are no events: only events are played.")
     with stopping() as stop:
         where = connect or bind or ANYWHERE
-        sender = open_sender(kind, where, connect is None, stop)
+        sender = open_sender(kind, where, connect is None, stop, dwell_us * 1e-6)
         typer.echo(f"Playing {source.name} as {kind} at {sender.endpoint}", err=True)
         done = 0
         for number, frames in play(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from recon.io.events import scan_timing
 from recon.live.addresses import address
 from recon.live.replay import Sender
 from recon.live.source import LiveError, LiveSource
@@ -13,15 +14,28 @@ def _interactem(rest, **told):
     return InteractEm(address(rest), **told)
 
 
-def _send_interactem(where, stop):
+def _serval(rest, **told):
+    from recon.live.sources.serval import Serval  # as above
+
+    return Serval(address(rest), **told)
+
+
+def _send_serval(where, stop, dwell):
+    from recon.live.senders.serval import ServalSender  # as above
+
+    return ServalSender(where, stop, dwell)
+
+
+def _send_interactem(where, stop, dwell):
     from recon.live.senders.interactem import InteractEmSender  # as above
 
     return InteractEmSender(where, stop)
 
 
-SOURCES = {"interactem": (_interactem, {"patience"})}
+TIMED = {"scan_shape", "cluster_window_ns"} | set(scan_timing.OPTIONS)
+SOURCES = {"interactem": (_interactem, {"patience"}), "serval": (_serval, {"patience"} | TIMED)}
 """Of each kind, how it is opened and what it can be told."""
-SENDERS = {"interactem": _send_interactem}
+SENDERS = {"interactem": _send_interactem, "serval": _send_serval}
 
 
 def open_source(text: str, **told) -> LiveSource:
@@ -53,7 +67,9 @@ def open_source(text: str, **told) -> LiveSource:
     return make(rest, **told)
 
 
-def open_sender(kind: str, text: str, listen: bool, stop: Callable[[], bool]) -> Sender:
+def open_sender(
+    kind: str, text: str, listen: bool, stop: Callable[[], bool], dwell: float = 0.0
+) -> Sender:
     """Who sends as that kind of camera does.
 
     Parameters
@@ -66,6 +82,8 @@ def open_sender(kind: str, text: str, listen: bool, stop: Callable[[], bool]) ->
         Whether to wait there for those who want it, or to connect.
     stop : callable
         Whether to stop waiting.
+    dwell : float
+        Time at each position, as far as the stream tells it [s]; 0 for what is usual.
 
     Raises
     ------
@@ -74,4 +92,4 @@ def open_sender(kind: str, text: str, listen: bool, stop: Callable[[], bool]) ->
     """
     if kind not in SENDERS:
         raise LiveError(f"{kind!r} is none of {', '.join(SENDERS)}.")
-    return SENDERS[kind](address(text, listen), stop)
+    return SENDERS[kind](address(text, listen), stop, dwell)

@@ -29,12 +29,20 @@ def stored(tmp_path):
     return tmp_path / "in.npz", scan
 
 
+TIMED = ("--scan-shape", "12,9", "--dwell-time-us", "1", "--option", "trigger=tdc1 rising",
+         "--option", "cluster_window_ns=0")  # fmt: skip
+KINDS = {"interactem": ((20, 16), ()), "serval": ((256, 256), TIMED)}
+"""Detector pixels, and what the receiver has to be told."""
+
+
 @pytest.mark.parametrize("listen", [False, True])
-@pytest.mark.parametrize("kind", ["interactem"])
-def test_what_is_replayed_is_kept_to_the_electron(stored, tmp_path, capsys, kind, listen):
-    path, scan = stored
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_replayed_is_kept_to_the_electron(tmp_path, capsys, kind, listen):
+    pixels, told = KINDS[kind]
+    scan, path = some_scan((12, 9), pixels, brightest=30), tmp_path / "in.npz"
+    write_events(path, scan)
     out = tmp_path / "out.toml"
-    assert played(path, out, kind, listen=listen) == (0, 0)
+    assert played(path, out, kind, listen=listen, receive=told) == (0, 0)
     found = LINE.search(capsys.readouterr().out)
     assert found.groups() == ("out.toml", str(scan.electrons), "12", "12 × 9", "0", checksum(scan))
     events = open_events(out)
