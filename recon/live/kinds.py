@@ -14,6 +14,34 @@ def _interactem(rest, **told):
     return InteractEm(address(rest), **told)
 
 
+def _accos(rest, **told):
+    from recon.live.sources.in_order import InOrder  # as above
+    from recon.live.wire.accos import AccosDecoder
+
+    return InOrder(address(rest), AccosDecoder, **told)
+
+
+def _send_accos(where, stop, dwell):
+    from recon.live.senders.over_tcp import OverTcp  # as above
+    from recon.live.wire.accos import AccosWords
+
+    return OverTcp(where, stop, AccosWords())
+
+
+def _merlin(rest, scan_shape=None, **told):
+    from recon.live.sources.in_order import InOrder  # as above
+    from recon.live.wire.merlin import MerlinDecoder
+
+    return InOrder(address(rest), lambda: MerlinDecoder(scan_shape), **told)
+
+
+def _send_merlin(where, stop, dwell):
+    from recon.live.senders.over_tcp import OverTcp  # as above
+    from recon.live.wire.merlin import MerlinWords
+
+    return OverTcp(where, stop, MerlinWords())
+
+
 def _serval(rest, **told):
     from recon.live.sources.serval import Serval  # as above
 
@@ -33,9 +61,19 @@ def _send_interactem(where, stop, dwell):
 
 
 TIMED = {"scan_shape", "cluster_window_ns"} | set(scan_timing.OPTIONS)
-SOURCES = {"interactem": (_interactem, {"patience"}), "serval": (_serval, {"patience"} | TIMED)}
+SOURCES = {
+    "interactem": (_interactem, {"patience"}),
+    "accos": (_accos, {"patience"}),
+    "serval": (_serval, {"patience"} | TIMED),
+    "merlin": (_merlin, {"patience", "scan_shape"}),
+}
 """Of each kind, how it is opened and what it can be told."""
-SENDERS = {"interactem": _send_interactem, "serval": _send_serval}
+SENDERS = {
+    "interactem": _send_interactem,
+    "accos": _send_accos,
+    "serval": _send_serval,
+    "merlin": _send_merlin,
+}
 
 
 def open_source(text: str, **told) -> LiveSource:

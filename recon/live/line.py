@@ -64,7 +64,7 @@ class Line:
         except OSError:
             found = b""
         if not found:
-            self._hang_up()
+            self.hang_up()
         return found
 
     def write(self, data, stop: Callable[[], bool] = lambda: False) -> bool:
@@ -81,13 +81,13 @@ class Line:
             try:
                 left = left[self._peer.send(left) :]
             except OSError:
-                self._hang_up()
+                self.hang_up()
                 return False
         return True
 
     def close(self) -> None:
         """Hang up, when what was sent has been delivered."""
-        self._hang_up()
+        self.hang_up()
         if self._server is not None:
             self._server.close()
 
@@ -113,7 +113,8 @@ class Line:
         self._peer = peer
         return True
 
-    def _hang_up(self):
+    def hang_up(self) -> None:
+        """Cut the line; it is taken up again at the next reading or writing."""
         if self._peer is not None:
             self._peer.close()
             self._peer = None

@@ -55,7 +55,7 @@ def test_it_comes_back_after_it_was_cut(line):
     dialled.start()
     assert read(line, 1) == b"x"
     dialled.join()
-    line._hang_up()
+    line.hang_up()
     # What is sent before the cut is noticed is lost with the line.
     wait_until(lambda: not other.write(b"y"))
     dialled = threading.Thread(target=lambda: other.write(b"again"))
