@@ -70,6 +70,12 @@ def receive(
         raise ValueError(f"{output} would be of another format: what comes is kept as .toml.")
     options.output_file(output)
     known = options.reading(told, dwell_time_us)
+    kind, _, place = source.partition(":")
+    if kind.strip() == "folder" and output.resolve().is_relative_to(Path(place).resolve()):
+        raise ValueError(
+            f"{output} would lie in the folder that is watched, and be taken for another scan: "
+            "write it elsewhere."
+        )
     # What `--help` would wait for.
     from recon.live.kinds import open_source
     from recon.live.receive import Kept, receive

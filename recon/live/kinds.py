@@ -1,6 +1,7 @@
 """Cameras whose streams are known, by the names that a person types."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from recon.io.events import scan_timing
 from recon.live.addresses import address
@@ -43,9 +44,23 @@ def _send_merlin(where, stop, dwell):
 
 
 def _serval(rest, **told):
-    from recon.live.sources.serval import Serval  # as above
+    from recon.live.line import Line  # as above
+    from recon.live.sources.serval import Serval
+    from recon.live.tail import Tail
 
-    return Serval(address(rest), **told)
+    kind, _, path = rest.partition("file:")
+    line = Tail(path) if path and not kind.strip() else Line(address(rest))
+    try:
+        return Serval(line, **told)
+    except LiveError:
+        line.close()
+        raise
+
+
+def _folder(rest, **told):
+    from recon.live.sources.folder import Folder  # as above
+
+    return Folder(Path(rest), **told)
 
 
 def _send_serval(where, stop, dwell):
@@ -66,6 +81,7 @@ SOURCES = {
     "accos": (_accos, {"patience"}),
     "serval": (_serval, {"patience"} | TIMED),
     "merlin": (_merlin, {"patience", "scan_shape"}),
+    "folder": (_folder, {"quiet", "scan_shape", "keep_flyback", *scan_timing.OPTIONS}),
 }
 """Of each kind, how it is opened and what it can be told."""
 SENDERS = {
@@ -83,7 +99,8 @@ def open_source(text: str, **told) -> LiveSource:
     ----------
     text : str
         `KIND:ADDRESS`, such as `interactem:tcp://host:port`; `tcp://listen@host:port` to wait for
-        the camera there.
+        the camera there. `folder:PATH` for files that appear in a folder, and `serval:file:PATH`
+        for a `.tpx3` file that grows.
     **told
         What only this kind needs to be told.
 

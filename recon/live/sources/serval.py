@@ -11,8 +11,6 @@ from time import monotonic
 
 from recon.errors import UnreadableFile
 from recon.io.events.hits import window_of
-from recon.live.addresses import Address
-from recon.live.line import Line
 from recon.live.packets import Packets
 from recon.live.source import Began, Ended, LiveError, Message
 from recon.live.timed import TimedRows
@@ -27,8 +25,8 @@ class Serval:
 
     Parameters
     ----------
-    address : Address
-        Where to connect to, or to listen.
+    line : Line or Tail
+        Where packets come from: `recon.live.line`, or a `.tpx3` file that grows.
     scan_shape : (Sy, Sx)
         Scan positions.
     patience : float
@@ -39,10 +37,10 @@ class Serval:
     Raises
     ------
     LiveError
-        If the timing is not told, or the address cannot be taken.
+        If the timing is not told, or makes no sense.
     """
 
-    def __init__(self, address: Address, scan_shape=None, patience: float = PATIENCE_S, **options):
+    def __init__(self, line, scan_shape=None, patience: float = PATIENCE_S, **options):
         if not patience <= LONGEST_PATIENCE_S:
             raise LiveError(
                 f"The patience must be at most {LONGEST_PATIENCE_S:g} s, not {patience:g} s: the "
@@ -54,7 +52,7 @@ class Serval:
             raise LiveError(f"{error}.".capitalize()) from error
         self._told, self._patience, self._quad, self._number = (scan_shape, options), patience, 0, 1
         self._begin()
-        self._line = Line(address)
+        self._line = line
 
     @property
     def endpoint(self) -> str:

@@ -107,3 +107,8 @@ def test_only_raw_csr_grows(tmp_path, capsys):
     there = "interactem:tcp://localhost:1"
     assert main(["receive", there, "-o", str(tmp_path / "out.h5")]) == 2
     assert "kept as .toml" in capsys.readouterr().err
+
+
+def test_what_is_kept_does_not_lie_in_the_folder_that_is_watched(tmp_path, capsys):
+    assert main(["receive", f"folder:{tmp_path}", "-o", str(tmp_path / "out.toml")]) == 2
+    assert "would lie in the folder that is watched" in capsys.readouterr().err

@@ -22,6 +22,17 @@ def test_each_sender_opens_and_closes(kind):
     sender.close()
 
 
+def test_a_folder_and_a_file_that_grows_have_paths(tmp_path):
+    source = open_source(f"folder:{tmp_path}")
+    assert source.endpoint == str(tmp_path)
+    assert source.close() == []
+    (tmp_path / "a.tpx3").write_bytes(b"")
+    told = {"scan_shape": (2, 2), "dwell_time": 1e-6}
+    source = open_source(f"serval:file:{tmp_path / 'a.tpx3'}", **told)
+    assert source.endpoint == str(tmp_path / "a.tpx3")
+    assert source.close() == []
+
+
 def test_what_is_unknown_is_a_sentence():
     with pytest.raises(LiveError, match="names no known source: write one of interactem"):
         open_source("film:tcp://localhost:1")

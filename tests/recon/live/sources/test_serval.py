@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from recon.live.addresses import address
+from recon.live.line import Line
 from recon.live.source import Began, Block, Ended, LiveError
 from recon.live.sources.serval import Serval
+from recon.live.tail import Tail
 from recon.live.wire import serval as wire
 from tests.support.strategies import dense
 from tests.support.streams import ended, heard, scans_of, some_scan
@@ -18,7 +20,7 @@ LISTEN = "tcp://listen@127.0.0.1:0"
 
 
 def opened(**options):
-    return Serval(address(LISTEN), **(TOLD | options))
+    return Serval(Line(address(LISTEN)), **(TOLD | options))
 
 
 def dial(source):
@@ -84,6 +86,20 @@ def test_what_is_held_is_given_when_it_is_closed():
     np.testing.assert_array_equal(scans_of(messages)[0][1], dense(scan))
 
 
+def test_a_file_that_grows_is_a_stream(tmp_path):
+    scan, path = some_scan(SHAPE, (256, 256)), tmp_path / "a.tpx3"
+    data = packets(scan)
+    path.write_bytes(data[:1000])
+    source = Serval(Tail(path), **TOLD)
+    messages = heard(source, lambda m: source._packets._newest > 0)
+    with open(path, "ab") as file:
+        file.write(data[1000:])
+    ((_, counts, end),) = scans_of(messages + heard(source, ended()))
+    np.testing.assert_array_equal(counts, dense(scan))
+    assert end == Ended(35, 0)
+    source.close()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -98,4 +114,4 @@ def test_what_is_held_is_given_when_it_is_closed():
 def test_what_is_not_told_is_asked_for(options, sentence):
     options = {name: value for name, value in (TOLD | options).items() if value is not None}
     with pytest.raises(LiveError, match=sentence):
-        Serval(address(LISTEN), **options)
+        Serval(None, **options)
