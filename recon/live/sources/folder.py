@@ -86,7 +86,12 @@ class Folder:
             name = os.path.basename(path)
             if change == self._gone:
                 self._changing.pop(path, None)
-            elif not name.startswith(".") and UNFINISHED not in name:
+            elif os.path.isdir(path):
+                # What was in it before it was watched.
+                self._changing |= {
+                    str(file): monotonic() for file in Path(path).rglob("*") if _may_be(file.name)
+                }
+            elif _may_be(name):
                 self._changing[path] = monotonic()
 
     def _scan(self, path):
@@ -111,6 +116,10 @@ class Folder:
             yield Block(row, rows_of(scan, row, until, width))
             row = until
         yield Ended(scan.positions, 0, (f"Taken from {path.name}.", *scan.source.notes))
+
+
+def _may_be(name):
+    return not name.startswith(".") and UNFINISHED not in name
 
 
 def rows_of(scan: ElectronEvents, first: int, last: int, width: int) -> ElectronEvents:

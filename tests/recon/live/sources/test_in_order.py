@@ -83,13 +83,14 @@ def test_a_line_that_is_cut_ends_the_scan_with_what_came_and_another_may_come(so
 
 
 def test_silence_ends_the_scan_with_what_came(source, words):
-    source._patience = 0.3
     scan = some_scan()
     with dial(source) as line:
         line.sendall(b"".join(parts(words, scan)[:4]))
-        ((_, counts, end),) = scans_of(heard(source, ended()))
+        messages = heard(source, lambda m: source._rows is not None and source._rows.frames == 12)
+        source._patience = 0.1
+        ((_, counts, end),) = scans_of(messages + heard(source, ended()))
     assert counts.sum() == scan.offsets[12]
-    assert end.notes[0] == "Nothing came for 0.3 s: the scan was stopped, or the sender is gone."
+    assert end.notes[0] == "Nothing came for 0.1 s: the scan was stopped, or the sender is gone."
 
 
 def test_a_second_scan_while_one_runs_ends_the_first(source, words):

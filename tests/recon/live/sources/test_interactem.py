@@ -36,6 +36,13 @@ def batches(scan, step=5, number=1):
     return [encode(scan, n, min(n + step, scan.positions), number) for n in firsts]
 
 
+def come(source, frames, which=0):
+    """A condition: so many frames of a scan that is under way have come."""
+    return lambda messages: (
+        len(source._scans) > which and (source._scans[which].rows.frames == frames)
+    )
+
+
 def the_scan(messages, scan, lost=0):
     """The one scan that was heard has the electrons of `scan`; its end."""
     ((began, counts, end),) = scans_of(messages)
@@ -45,7 +52,8 @@ def the_scan(messages, scan, lost=0):
     return end
 
 
-def test_frames_in_any_order_and_twice(source, push):
+def test_frames_in_any_order_and_twice(source, push, monkeypatch):
+    monkeypatch.setattr(interactem, "AGAIN_S", 600)
     scan, order = some_scan(), random.Random(3)
     sent = batches(scan, step=3)
     sent += sent[:4]
@@ -71,7 +79,7 @@ def test_rows_are_given_while_the_scan_runs(source, push):
 
 
 def test_missing_frames_are_empty_when_the_next_scan_has_begun(source, push, monkeypatch):
-    monkeypatch.setattr(interactem, "OVERTAKEN_S", 0.1)
+    monkeypatch.setattr(interactem, "OVERTAKEN_S", 600)
     scan, other = some_scan(), some_scan(seed=1)
     sent = batches(scan, number=7)
     following = batches(other, number=8)
@@ -79,8 +87,11 @@ def test_missing_frames_are_empty_when_the_next_scan_has_begun(source, push, mon
     lost = sent.pop(3)
     for message in [*sent[:-1], *following[:2], sent[-1], *following[2:]]:
         push(message)
-    first, second = scans_of(heard(source, ended(2)))
+    messages = heard(source, come(source, other.positions, 1))
     gone = len(msgpack.unpackb(lost[1])["headers"])
+    messages += heard(source, come(source, scan.positions - gone))
+    monkeypatch.setattr(interactem, "OVERTAKEN_S", 0)
+    first, second = scans_of(messages + heard(source, ended(2)))
     wanted = dense(scan).reshape(scan.positions, *scan.frame_shape)
     wanted[15 : 15 + gone] = 0
     np.testing.assert_array_equal(first[1].reshape(wanted.shape), wanted)
@@ -94,20 +105,21 @@ def test_missing_frames_are_empty_when_the_next_scan_has_begun(source, push, mon
 
 
 def test_a_sender_that_vanishes_ends_the_scan_with_what_came(push, source):
-    source._patience = 0.3
     scan = some_scan()
     for message in batches(scan)[:4]:
         push(message)
-    messages = heard(source, ended())
+    messages = heard(source, come(source, 20))
+    source._patience = 0.1
+    messages += heard(source, ended())
     ((_, counts, end),) = scans_of(messages)
     assert counts.sum() == scan.offsets[20]
     assert end.lost == scan.positions - 20
-    assert end.notes[0] == "Nothing came for 0.3 s: the scan was stopped, or the sender is gone."
+    assert end.notes[0] == "Nothing came for 0.1 s: the scan was stopped, or the sender is gone."
     # What comes of it after all is not lost either.
     source._patience = 600
     for message in batches(scan)[4:]:
         push(message)
-    rest = heard(source, lambda m: sum(isinstance(b, Block) for b in m)) + source.close()
+    rest = heard(source, come(source, scan.positions - 20)) + source.close()
     ((began, more, end),) = scans_of(rest)
     assert began.number == 1
     np.testing.assert_array_equal(counts + more, dense(scan))
@@ -134,8 +146,9 @@ def test_a_batch_cut_short_is_taken_as_far_as_it_goes(source, push):
     whole = int(scan.offsets[2])
     push([*sent[0][:2], sent[0][2][: 4 * whole]] if scan.offsets[3] > whole else sent[0])
     push(sent[1])
-    source._patience = 0.3
-    ((_, counts, end),) = scans_of(heard(source, ended()))
+    messages = heard(source, come(source, 5))
+    source._patience = 0.0
+    ((_, counts, end),) = scans_of(messages + heard(source, ended()))
     wanted = dense(scan)
     wanted[0, 2] = 0
     assert scan.offsets[3] > whole

@@ -67,10 +67,12 @@ def test_a_line_that_is_cut_ends_the_scan_with_what_came_and_another_may_come():
 
 
 def test_silence_ends_the_scan_with_what_came():
-    scan, source = some_scan(SHAPE, (256, 256)), opened(patience=0.3)
+    scan, source = some_scan(SHAPE, (256, 256)), opened()
     with dial(source) as line:
         line.sendall(wire.encode(scan, 0, 14, DWELL, 10_000))
-        ((_, counts, end),) = scans_of(heard(source, ended()))
+        messages = heard(source, lambda m: source._packets._newest > 0)
+        source._patience = 0.5
+        ((_, counts, end),) = scans_of(messages + heard(source, ended()))
     np.testing.assert_array_equal(counts[:2], dense(scan)[:2])
     assert end.lost >= 21
     source.close()
