@@ -16,10 +16,11 @@ def _interactem(rest, **told):
 
 
 def _accos(rest, **told):
-    from recon.live.sources.in_order import InOrder  # as above
+    from recon.live.line import Line  # as above
+    from recon.live.sources.in_order import InOrder
     from recon.live.wire.accos import AccosDecoder
 
-    return InOrder(address(rest), AccosDecoder, **told)
+    return InOrder(Line(address(rest)), AccosDecoder, **told)
 
 
 def _send_accos(where, stop, dwell):
@@ -30,10 +31,11 @@ def _send_accos(where, stop, dwell):
 
 
 def _merlin(rest, scan_shape=None, **told):
-    from recon.live.sources.in_order import InOrder  # as above
+    from recon.live.line import Line  # as above
+    from recon.live.sources.in_order import InOrder
     from recon.live.wire.merlin import MerlinDecoder
 
-    return InOrder(address(rest), lambda: MerlinDecoder(scan_shape), **told)
+    return InOrder(Line(address(rest)), lambda: MerlinDecoder(scan_shape), **told)
 
 
 def _send_merlin(where, stop, dwell):
@@ -55,6 +57,17 @@ def _serval(rest, **told):
     except LiveError:
         line.close()
         raise
+
+
+def _dectris(rest, scan_shape=None, **told):
+    from recon.live.pulled import Pulled  # as above
+    from recon.live.sources.in_order import InOrder
+    from recon.live.wanted import wanted
+    from recon.live.wire.dectris import DectrisDecoder
+
+    wanted("cbor2", "Dectris' stream")
+    line = Pulled(address(rest), "Dectris' stream")
+    return InOrder(line, lambda: DectrisDecoder(scan_shape), **told)
 
 
 def _folder(rest, **told):
@@ -81,6 +94,7 @@ SOURCES = {
     "accos": (_accos, {"patience"}),
     "serval": (_serval, {"patience"} | TIMED),
     "merlin": (_merlin, {"patience", "scan_shape"}),
+    "dectris": (_dectris, {"patience", "scan_shape"}),
     "folder": (_folder, {"quiet", "scan_shape", "keep_flyback", *scan_timing.OPTIONS}),
 }
 """Of each kind, how it is opened and what it can be told."""

@@ -13,6 +13,7 @@ import numpy as np
 from recon.io.events.hits import HIT_NS, find_electrons
 from recon.io.events.timepix3 import CHIPS, CHUNKS, EDGES
 from recon.kernels.decode import timepix as kernels
+from recon.live.source import many
 
 LAG = 1 << 25
 """In units of 25/16 ns: 52 ms."""
@@ -114,15 +115,15 @@ class Packets:
     def notes(self) -> tuple[str, ...]:
         """Sentences of doubt about the packets."""
         doubts = (
-            (self.stray, "words belong to no chunk"),
-            (self.unknown, "packets are of unknown kind"),
-            (self.untimed, "hits are of a mode without time (integrated ToT)"),
-            (self.foreign, "hits are of chips that were not there in the beginning"),
+            (self.stray, "word", "of no chunk"),
+            (self.unknown, "packet", "of unknown kind"),
+            (self.untimed, "hit", "of a mode without time (integrated ToT)"),
+            (self.foreign, "hit", "of chips that were not there in the beginning"),
         )
-        notes = [f"{n} {what} and are left out." for n, what in doubts if n]
+        notes = [f"{many(n, what)} {kind}: left out." for n, what, kind in doubts if n]
         if self.late:
             notes.append(
-                f"{self.late} hits came more than {LAG_MS:.0f} ms late; they are joined into "
+                f"{many(self.late, 'hit')} came more than {LAG_MS:.0f} ms late: joined into "
                 "electrons for themselves."
             )
         return tuple(notes)

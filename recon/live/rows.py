@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from recon.live.source import Block, Ended, Late, Message
+from recon.live.source import Block, Ended, Late, Message, many
 from recon.scan.events import ElectronEvents, Source
 from recon.scan.regroup import regrouped
 
@@ -205,18 +205,18 @@ class Rows:
         """What went wrong, in sentences."""
         wanted = self._seen.size * self.frames_per_position
         if self.lost:
-            yield f"{self.lost} of {wanted} frames did not come; they are empty."
+            yield f"{self.lost} of {wanted} frames did not come: empty."
         if self.twice:
-            yield f"{self.twice} frames came twice and are counted once."
+            yield f"{many(self.twice, 'frame')} came twice: counted once."
         if self.outside:
             yield (
-                f"{self.outside} frames lay outside the scan of {self.scan_shape[0]} × "
-                f"{self.scan_shape[1]} positions and are left out."
+                f"{many(self.outside, 'frame')} lay outside the scan of {self.scan_shape[0]} × "
+                f"{self.scan_shape[1]} positions: left out."
             )
         if self.off_detector:
             yield (
-                f"{self.off_detector} electrons lay outside the detector of "
-                f"{self.frame_shape[0]} × {self.frame_shape[1]} pixels and are left out."
+                f"{many(self.off_detector, 'electron')} lay outside the detector of "
+                f"{self.frame_shape[0]} × {self.frame_shape[1]} pixels: left out."
             )
         if several := int(np.count_nonzero(self._seen > self.frames_per_position)):
-            yield f"{several} positions had more frames than the others; they are summed."
+            yield f"{many(several, 'position')} had more frames than the others: summed."

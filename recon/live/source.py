@@ -74,6 +74,11 @@ class Told:
     sentence: str
 
 
+def many(number: int, what: str) -> str:
+    """A number of things in words: 1 frame, 2 frames."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 Message = Began | Block | Ended | Told
 
 

@@ -10,7 +10,7 @@ from recon.io.events.timepix3 import EDGES
 from recon.kernels.decode import clusters
 from recon.live.packets import Found
 from recon.live.rows import SOURCE
-from recon.live.source import Began, Block, Ended, Late, LiveError, Message
+from recon.live.source import Began, Block, Ended, Late, LiveError, Message, many
 from recon.scan.events import ElectronEvents
 
 MARGIN = 6 << 16
@@ -170,10 +170,8 @@ class TimedRows:
         if frames < height * width:
             notes.append(f"The stream ended in row {frames // width} of {height}.")
         if self._missed:
-            notes.append(
-                f"{self._missed} electrons came before the scan began or after it was over and are "
-                "left out."
-            )
+            missed = many(self._missed, "electron")
+            notes.append(f"{missed} came before the scan began or after it was over: left out.")
         self._number, self._scans = self._number + 1, self._scans + 1
         self._missed, self._rows, self._held, self._last = 0, None, [], -1
         return [*messages, Ended(frames, height * width - frames, tuple(notes))]

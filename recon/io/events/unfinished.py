@@ -117,7 +117,7 @@ def read(path: Path, name: str, sides: dict, shapes, metadata, progress) -> Elec
         columns[key] = out.astype(out.dtype.newbyteorder("="), copy=False)
     notes = [f"The recording is not finished: {came} of {height} rows are there."]
     if empty := came - np.unique(rows).size:
-        notes.append(f"{empty} rows among them had not come; they are empty.")
+        notes.append(f"Among them, {empty} had not come: empty.")
     source = Source(path.name, name, notes=tuple(notes))
     return ElectronEvents(
         columns["pixels"],

@@ -10,8 +10,6 @@ from time import monotonic
 
 import numpy as np
 
-from recon.live.addresses import Address
-from recon.live.line import Line
 from recon.live.rows import Rows
 from recon.live.source import Began, Message, Told
 from recon.live.wire.words import Decoder, Over
@@ -24,27 +22,20 @@ class InOrder:
 
     Parameters
     ----------
-    address : Address
-        Where to connect to, or to listen.
+    line
+        `recon.live.line.Line`, or what can be read as one.
     decoder : callable
         Makes a decoder, for each line anew.
     patience : float
         Seconds without news after which a scan was stopped.
-
-    Raises
-    ------
-    LiveError
-        If the address cannot be taken.
     """
 
-    def __init__(
-        self, address: Address, decoder: Callable[[], Decoder], patience: float = PATIENCE_S
-    ):
-        self._line, self._make, self._patience = Line(address), decoder, patience
+    def __init__(self, line, decoder: Callable[[], Decoder], patience: float = PATIENCE_S):
+        self._line, self._make, self._patience = line, decoder, patience
         self._decoder, self._heard = decoder(), monotonic()
         self._rows: Rows | None = None
         self._began: Began | None = None
-        self._number, self._next = 0, 0
+        self._number, self._next, self._told = 0, 0, ""
 
     @property
     def endpoint(self) -> str:
@@ -77,9 +68,13 @@ class InOrder:
                 messages += self._said(word)
         except ValueError as error:
             self._line.hang_up()
-            self._decoder = self._make()
+            left, self._decoder = self._decoder.left, self._make()
             why = f"The stream makes no sense ({error}); the line is taken up again."
-            messages += [Told(why), *self._end("The stream made no sense before it was over.")]
+            if why != self._told:
+                messages.append(Told(why))
+            self._told = why
+            messages += self._end("The stream made no sense before it was over.")
+            return messages + (self._understood(left) if left else [])
         return messages + (self._rows.take() if self._rows is not None else [])
 
     def _said(self, word):

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from time import monotonic
 
 from recon.live.addresses import Address
+from recon.live.pulled import Pulled
 from recon.live.rows import Rows
-from recon.live.source import Began, LiveError, Message, Told
+from recon.live.source import Began, Message, Told, many
 from recon.live.wanted import wanted
 
 PATIENCE_S = 10.0
@@ -24,8 +25,6 @@ OVERTAKEN_S = 1.0
 """Seconds after which a scan that is followed by another has no more to come."""
 AGAIN_S = 1.0
 """Seconds after its end in which frames of a whole scan are repetitions, not a scan."""
-AT_ONCE = 64
-"""Messages that are taken before what came of them is given."""
 
 
 @dataclass
@@ -42,9 +41,9 @@ class _Scan:
     def notes(self):
         """What went wrong with its batches."""
         if self.cut:
-            yield f"{self.cut} frames were cut short in their batches and are left out."
+            yield f"Cut short in their batches: {many(self.cut, 'frame')}, left out."
         if self.strange:
-            yield f"{self.strange} frames were of other shapes than the scan and are left out."
+            yield f"Of other shapes than the scan: {many(self.strange, 'frame')}, left out."
 
 
 class InteractEm:
@@ -64,44 +63,28 @@ class InteractEm:
     """
 
     def __init__(self, address: Address, patience: float = PATIENCE_S):
-        self._zmq = wanted("zmq", "interactEM's stream")
         wanted("msgpack", "interactEM's stream")
+        self._line = Pulled(address, "interactEM's stream")
         from recon.live.wire import interactem as wire  # needs msgpack
 
         self._wire, self._patience = wire, patience
-        self._socket = self._zmq.Context.instance().socket(self._zmq.PULL)
-        self._socket.linger = 0
-        try:
-            open_line = self._socket.bind if address.listen else self._socket.connect
-            open_line(address.url)
-        except self._zmq.ZMQError as error:
-            self._socket.close()
-            raise LiveError(f"{address} cannot be used: {error.strerror.lower()}.") from error
+        self.endpoint = self._line.endpoint
         self._scans: list[_Scan] = []
         self._last: _Scan | None = None
         self._ended = self._heard = monotonic()
         self._refused: set[str] = set()
 
-    @property
-    def endpoint(self) -> str:
-        """The address that is listened at, its port chosen."""
-        return self._socket.getsockopt_string(self._zmq.LAST_ENDPOINT)
-
     def poll(self, timeout: float) -> list[Message]:
         """See `LiveSource`."""
         messages: list[Message] = []
-        wait = 1000 * timeout
-        for _ in range(AT_ONCE):
-            if not self._socket.poll(wait):
-                break
-            wait = 0
+        for parts in self._line.read(timeout) or ():
             self._heard = monotonic()
-            messages += self._received(self._socket.recv_multipart())
+            messages += self._received(parts)
         return messages + self._timed()
 
     def close(self) -> list[Message]:
         """See `LiveSource`."""
-        self._socket.close()
+        self._line.close()
         messages: list[Message] = []
         while self._scans:
             messages += self._end("The line was closed before the scan was over.")

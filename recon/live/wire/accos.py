@@ -34,6 +34,8 @@ LARGEST = 1 << 30
 class AccosDecoder:
     """Understands the stream: see `recon.live.wire.words.Decoder`."""
 
+    left = b""
+
     def __init__(self):
         self._rest, self._start, self._scanning = b"", None, False
 

@@ -38,6 +38,8 @@ class MerlinDecoder:
         Scan positions, where the text does not tell.
     """
 
+    left = b""
+
     def __init__(self, scan_shape=None):
         self._shape, self._rest, self._announced = scan_shape, memoryview(b""), None
         self._form, self._number, self._place, self._scan = None, 0, 0, 0

@@ -1,6 +1,6 @@
 """What streams say whose frames come in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -30,8 +30,11 @@ class Over:
 class Decoder(Protocol):
     """Understands a camera's stream."""
 
-    def feed(self, data: bytes) -> Iterator[Began | Frames | Over]:
-        """What bytes of the stream say; they may be cut anywhere.
+    left: Sized
+    """Of what it was fed, what it had not looked at when it raised; nothing of bytes."""
+
+    def feed(self, data: Sized) -> Iterator[Began | Frames | Over]:
+        """What bytes of the stream say, which may be cut anywhere, or what messages do.
 
         Raises
         ------

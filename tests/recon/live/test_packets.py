@@ -143,4 +143,4 @@ def test_hits_that_are_too_late_are_given_nevertheless():
     pixels = [m.events.pixels.tolist() for m in messages if isinstance(m, Block)]
     assert sorted(p for some in pixels for p in some) == [257, 514, 771]
     assert stream.late == 1
-    assert "1 hits came more than" in stream.notes[-1]
+    assert "1 hit came more than" in stream.notes[-1]

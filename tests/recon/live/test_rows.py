@@ -67,7 +67,7 @@ def test_lost_frames_are_empty_and_counted(events, random):
     assert given_rows.max(initial=0) <= 1
     lost = events.positions - len(order)
     assert messages[-1].lost == lost
-    said = (f"{lost} of {events.positions} frames did not come; they are empty.",)
+    said = (f"{lost} of {events.positions} frames did not come: empty.",)
     assert messages[-1].notes == (said if lost else ())
 
 
@@ -116,7 +116,7 @@ def test_a_second_frame_of_another_number_is_kept_and_told():
     rows.add([0, 1], [1, 1], np.array([2, 3], np.uint32), np.array([6, 7]))
     block, end = *rows.take(), rows.end()[-1]
     assert block.events.pixels.tolist() == [1, 2, 3]
-    assert end.notes == ("1 positions had more frames than the others; they are summed.",)
+    assert end.notes == ("1 position had more frames than the others: summed.",)
 
 
 def test_what_lies_outside_is_left_out_and_told():
@@ -125,7 +125,7 @@ def test_what_lies_outside_is_left_out_and_told():
     block, end = rows.end()
     assert block.events.pixels.tolist() == [1, 3]
     assert end.notes == (
-        "1 of 2 frames did not come; they are empty.",
-        "2 frames lay outside the scan of 1 × 2 positions and are left out.",
-        "1 electrons lay outside the detector of 2 × 2 pixels and are left out.",
+        "1 of 2 frames did not come: empty.",
+        "2 frames lay outside the scan of 1 × 2 positions: left out.",
+        "1 electron lay outside the detector of 2 × 2 pixels: left out.",
     )

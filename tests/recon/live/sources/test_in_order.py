@@ -4,12 +4,17 @@ import socket
 
 import numpy as np
 import pytest
+import zmq
 
 from recon.live.addresses import address
+from recon.live.line import Line
+from recon.live.pulled import Pulled
 from recon.live.source import Block, Ended
 from recon.live.sources.in_order import InOrder
 from recon.live.wire.accos import AccosDecoder, AccosWords
+from recon.live.wire.dectris import DectrisDecoder
 from recon.live.wire.merlin import MerlinDecoder, MerlinWords
+from tests.support import dectris_messages
 from tests.support.strategies import dense
 from tests.support.streams import ended, heard, scans_of, sentences, some_scan
 
@@ -24,7 +29,7 @@ def words(request):
 @pytest.fixture
 def source(words):
     decoder = next(d for d, w in KINDS.values() if w is words)
-    made = InOrder(address("tcp://listen@127.0.0.1:0"), decoder, patience=600)
+    made = InOrder(Line(address("tcp://listen@127.0.0.1:0")), decoder, patience=600)
     yield made
     made.close()
 
@@ -128,3 +133,32 @@ def test_what_is_held_is_given_when_it_is_closed(source, words):
     ((_, counts, end),) = scans_of(messages)
     assert counts.sum() == scan.offsets[8]
     assert end.notes[0] == "The line was closed before the scan was over."
+
+
+def test_a_series_of_dectris_is_received_and_nonsense_within_it_ends_it_alone(tmp_path):
+    line = Pulled(address("tcp://listen@127.0.0.1:0"), "This stream")
+    source = InOrder(line, DectrisDecoder, patience=600)
+    frames = [dectris_messages.low_counts((3, 4), (16, 12), seed=n) for n in range(3)]
+    made = [
+        list(dectris_messages.first_version(tmp_path / "a.h5", some, 3, 4, series=n))
+        for n, some in enumerate(frames)
+    ]
+    made[1][7][1] = made[1][7][1].replace(b"bs16", b"bs17")
+    with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
+        socket.connect(source.endpoint)
+        for message in (m for series in made for m in series):
+            socket.send_multipart(message)
+        messages = heard(source, ended(3))
+    found = scans_of(messages)
+    assert [began.number for began, _, _ in found] == [0, 1, 2]
+    for which in (0, 2):
+        np.testing.assert_array_equal(found[which][1].reshape(12, 16, 12), frames[which])
+        assert found[which][2] == Ended(12, 0)
+    np.testing.assert_array_equal(found[1][1].reshape(12, 16, 12)[:5], frames[1][:5])
+    assert (found[1][2].frames, found[1][2].lost) == (5, 7)
+    told = sentences(messages)
+    assert "encoded as 'bs17-lz4<'" in told[0]
+    # The rest of it is told once.
+    assert len(told) == 2
+    assert "before the beginning of its series" in told[1]
+    source.close()

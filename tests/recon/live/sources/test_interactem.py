@@ -98,7 +98,7 @@ def test_missing_frames_are_empty_when_the_next_scan_has_begun(source, push, mon
     assert first[2].lost == gone
     assert first[2].notes == (
         "Scan 8 began before scan 7 was whole.",
-        f"{gone} of {scan.positions} frames did not come; they are empty.",
+        f"{gone} of {scan.positions} frames did not come: empty.",
     )
     np.testing.assert_array_equal(second[1], dense(other))
     assert (first[0].number, second[0].number, second[2].notes) == (7, 8, ())
@@ -137,7 +137,7 @@ def test_a_batch_of_another_shape_is_left_out_with_a_sentence(source, push):
         "In scan 1 of 2 × 3 positions and 4 × 4 pixels, a batch of 2 × 3 positions and 5 × 4 "
         "pixels is left out."
     ]
-    assert end.notes == ("6 frames were of other shapes than the scan and are left out.",)
+    assert end.notes == ("Of other shapes than the scan: 6 frames, left out.",)
 
 
 def test_a_batch_cut_short_is_taken_as_far_as_it_goes(source, push):
@@ -153,7 +153,7 @@ def test_a_batch_cut_short_is_taken_as_far_as_it_goes(source, push):
     wanted[0, 2] = 0
     assert scan.offsets[3] > whole
     np.testing.assert_array_equal(counts, wanted)
-    assert "1 frames were cut short in their batches and are left out." in end.notes
+    assert "Cut short in their batches: 1 frame, left out." in end.notes
 
 
 def test_nonsense_is_left_out_with_a_sentence_and_the_scan_goes_on(source, push):
