@@ -15,7 +15,8 @@ def receive(
         str,
         typer.Argument(
             metavar="KIND:ADDRESS",
-            help="Where scans come from, such as `interactem:tcp://host:5000`; "
+            help="Where scans come from, such as `interactem:tcp://host:5000`. The kinds are "
+            "interactem, accos, serval, merlin, dectris, and folder with a path. "
             "`tcp://listen@host:port` waits there for the camera.",
             show_default=False,
         ),

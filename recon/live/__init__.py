@@ -1,1 +1,1 @@
-"""A scan while it is being made: received, kept as it comes, and played for those who wait."""
+"""Scans while they are made: rows come from a microscope, and what is shown grows with them."""

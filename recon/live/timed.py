@@ -9,8 +9,8 @@ from recon.io.events.scan_timing import metadata_of, timing_of
 from recon.io.events.timepix3 import EDGES
 from recon.kernels.decode import clusters
 from recon.live.packets import Found
-from recon.live.rows import SOURCE
 from recon.live.source import Began, Block, Ended, Late, LiveError, Message, many
+from recon.live.whole_rows import SOURCE
 from recon.scan.events import ElectronEvents
 
 MARGIN = 6 << 16

@@ -10,8 +10,8 @@ from time import monotonic
 
 import numpy as np
 
-from recon.live.rows import Rows
 from recon.live.source import Began, Message, Told
+from recon.live.whole_rows import Rows
 from recon.live.wire.words import Decoder, Over
 
 PATIENCE_S = 10.0

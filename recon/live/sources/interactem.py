@@ -16,9 +16,9 @@ from time import monotonic
 
 from recon.live.addresses import Address
 from recon.live.pulled import Pulled
-from recon.live.rows import Rows
 from recon.live.source import Began, Message, Told, many
 from recon.live.wanted import wanted
+from recon.live.whole_rows import Rows
 
 PATIENCE_S = 10.0
 OVERTAKEN_S = 1.0

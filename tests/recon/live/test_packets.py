@@ -18,6 +18,15 @@ from tests.support import timepix_files as files
 LINES, WIDTH, DWELL, FLYBACK = 4, 3, 3000, 700
 LINE = WIDTH * DWELL + FLYBACK
 OPTIONS = {"dwell_time": DWELL * files.UNIT, "trigger": "tdc1 rising"}
+BACK = {"flyback_time": FLYBACK * files.UNIT}
+TIMED = {
+    "line": OPTIONS,
+    "scan": OPTIONS | BACK | {"trigger_marks": "scan"},
+    "position": {"trigger": "tdc1 rising", "trigger_marks": "position"},
+    "none": BACK | {"dwell_time": DWELL * files.UNIT},
+    "late": OPTIONS | BACK | {"trigger_marks": "scan", "start_time": 1000 * files.UNIT},
+}
+"""How a scan is timed, by what triggers mark."""
 
 
 @pytest.fixture(autouse=True)
@@ -43,21 +52,24 @@ def recordings(draw):
         x, y = rng.integers(0, reach, 2)
         word = files.hit(time, int(x), int(y), int(rng.integers(1, 1000)))
         by_chunk.setdefault((time // 1000, chip), []).append(word)
-    for line in range(LINES):
-        time = start + line * LINE
+    marks = draw(st.sampled_from(list(TIMED)))
+    lines = [start + line * LINE for line in range(LINES)]
+    places = [time + column * DWELL for time in lines for column in range(WIDTH)]
+    known = {"line": lines, "position": places, "none": []}
+    for time in known.get(marks, lines[:1]):
         by_chunk.setdefault((time // 1000, 0), []).append(files.trigger(6 * time))
     if quad:  # all are seen in the beginning
         for chip in range(4):
             by_chunk.setdefault((start // 1000, chip), []).insert(0, files.hit(start, 9, 9, 5))
     order = sorted(by_chunk, key=lambda key: (key[0] + rng.integers(0, 3), key[1]))
-    return b"".join(files.chunk(by_chunk[key], key[1]) for key in order)
+    return marks, b"".join(files.chunk(by_chunk[key], key[1]) for key in order)
 
 
-def streamed(data, cuts, window_ns):
+def streamed(data, cuts, window_ns, options):
     """Each position's electrons from a stream that is cut there; and its end."""
     window = window_of(window_ns)
     stream = Packets(window)
-    rows = TimedRows((LINES, WIDTH), OPTIONS, window >= 0)
+    rows = TimedRows((LINES, WIDTH), options, window >= 0)
     messages = []
     borders = [0, *sorted(cuts), len(data)]
     for first, last in pairwise(borders):
@@ -79,17 +91,20 @@ def streamed(data, cuts, window_ns):
 def told(stream, rows, found, last=False):
     if stream.done is None:
         return []
-    marks = stream.triggers("tdc1 rising")
+    begin = np.array([6 * stream.begin])
+    marks = stream.triggers("tdc1 rising") if rows.trigger else begin
     return rows.take(found, marks, stream.done, stream.frame_shape, last)
 
 
 @given(recordings(), st.data(), st.sampled_from([0, 20, 100]))
-def test_a_stream_gives_what_the_whole_file_does(tmp_path_factory, data, draw, window_ns):
+def test_a_stream_gives_what_the_whole_file_does(tmp_path_factory, recording, draw, window_ns):
+    marks, data = recording
+    options = TIMED[marks]
     path = tmp_path_factory.mktemp("whole") / "a.tpx3"
     path.write_bytes(data)
     cuts = draw.draw(st.lists(st.integers(0, len(data)), max_size=12))
-    whole = open_events(path, scan_shape=(LINES, WIDTH), cluster_window_ns=window_ns, **OPTIONS)
-    found, end, stream = streamed(data, cuts, window_ns)
+    whole = open_events(path, scan_shape=(LINES, WIDTH), cluster_window_ns=window_ns, **options)
+    found, end, stream = streamed(data, cuts, window_ns, options)
     wanted = []
     for n in range(whole.positions):
         part = slice(whole.offsets[n], whole.offsets[n + 1])

@@ -5,8 +5,8 @@ import pytest
 
 from recon.io import open_events
 from recon.live.receive import Kept, receive
-from recon.live.rows import Rows
 from recon.live.source import Began, Ended, Told
+from recon.live.whole_rows import Rows
 from tests.support.strategies import dense
 from tests.support.streams import some_scan
 

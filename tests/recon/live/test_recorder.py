@@ -12,8 +12,8 @@ import pytest
 from recon.io import open_events
 from recon.io.checksum import checksum
 from recon.live.recorder import Recorder
-from recon.live.rows import Rows
 from recon.live.source import Began, Ended, Late
+from recon.live.whole_rows import Rows
 from tests.support.paths import ROOT
 from tests.support.strategies import dense
 from tests.support.streams import some_scan

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.live.rows import Rows
 from recon.live.source import Block, Ended, Late
+from recon.live.whole_rows import Rows
 from tests.support.strategies import dense, scans
 
 
