@@ -14,7 +14,18 @@ import warnings
 import typer
 from typer.main import get_command
 
-from app.commands import batch, bench, convert, count, info, reconstruct, serve, simulate
+from app.commands import (
+    batch,
+    bench,
+    convert,
+    count,
+    info,
+    receive,
+    reconstruct,
+    replay,
+    serve,
+    simulate,
+)
 
 app = typer.Typer(
     name="livestem",
@@ -26,6 +37,7 @@ app = typer.Typer(
 )
 
 LOOK, FILES, MACHINE = "In the browser", "On files", "About this machine"
+LIVE = "At the microscope"
 
 app.command(rich_help_panel=LOOK)(serve.serve)
 app.command(rich_help_panel=FILES)(info.info)
@@ -34,6 +46,8 @@ app.command(rich_help_panel=FILES)(batch.batch)
 app.command(rich_help_panel=FILES)(convert.convert)
 app.command(rich_help_panel=FILES)(count.count)
 app.command(rich_help_panel=FILES)(simulate.simulate)
+app.command(rich_help_panel=LIVE)(receive.receive)
+app.command(rich_help_panel=LIVE)(replay.replay)
 app.command(rich_help_panel=MACHINE)(bench.bench)
 
 DEBUG = "LIVESTEM_DEBUG"

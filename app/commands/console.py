@@ -1,6 +1,8 @@
-"""What a command shows while it works: a progress bar on standard error, if someone looks."""
+"""How a command behaves at a terminal: what it shows while it works, and how it is stopped."""
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,3 +35,27 @@ def progress() -> Iterator[Callable[[str, float], None]]:
 def one_task(report: Callable[[str, float], None], task: str) -> Callable[[float], None]:
     """`report` for one task, in the form that `recon` calls: `progress(fraction)`."""
     return lambda fraction: report(task, fraction)
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has come, which then end nothing by themselves.
+
+    For a command that has something to finish. A second Ctrl-C ends it as it is.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(number, frame):
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -126,13 +126,30 @@ def electrons_of(frames: DenseFrames, start: int = 0) -> Iterator:
         As for `events_from_frames`.
     """
     for first, slab in frames.slabs(start=start):
-        slab = _counts_of(slab.reshape(len(slab), -1), first)
-        counts, lowest = np.empty(len(slab), np.int64), np.empty(len(slab), slab.dtype)
-        kernels.totals(slab, counts, lowest)
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        pixels = np.empty(int(starts[-1]), np.uint32)
-        kernels.unpack(slab, np.zeros(slab.shape[1], slab.dtype), starts, pixels)
-        yield first, counts, pixels
+        yield first, *electrons_in(slab, first)
+
+
+def electrons_in(slab, first: int = 0):
+    """(n,) int64 electrons of each of some frames, and (E,) uint32 their pixels.
+
+    Parameters
+    ----------
+    slab : (n, Ky, Kx) array
+    first : int
+        Scan position of the first one, for what is said.
+
+    Raises
+    ------
+    NoCounts
+        As for `events_from_frames`.
+    """
+    slab = _counts_of(slab.reshape(len(slab), -1), first)
+    counts, lowest = np.empty(len(slab), np.int64), np.empty(len(slab), slab.dtype)
+    kernels.totals(slab, counts, lowest)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    pixels = np.empty(int(starts[-1]), np.uint32)
+    kernels.unpack(slab, np.zeros(slab.shape[1], slab.dtype), starts, pixels)
+    return counts, pixels
 
 
 def _counts_of(slab, first):

@@ -19,7 +19,18 @@ from tests.support.paths import ROOT
 from tests.support.scans import FRAME_SHAPE, write_4dcamera
 from tests.support.waiting import PATIENCE_S
 
-COMMANDS = ("serve", "info", "reconstruct", "batch", "simulate", "convert", "count", "bench")
+COMMANDS = (
+    "serve",
+    "info",
+    "reconstruct",
+    "batch",
+    "simulate",
+    "convert",
+    "count",
+    "bench",
+    "receive",
+    "replay",
+)
 BEAM = ("--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", "0.3")
 
 

@@ -33,7 +33,7 @@ out."""
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """What stands before a frame."""
 
     number: int
@@ -61,7 +61,7 @@ def hint(path: Path) -> str | None:
 
 def read(path: Path, asked=None) -> Array:
     """The frames of a file, or of a series of files, with what the `.hdr` says of them."""
-    header = _parsed(_start(path))
+    header = parsed(_start(path))
     if header.code not in TYPES:
         raise UnreadableFile(
             f"its frames are stored as {header.code[:8]}, which is not read: store them as U08, "
@@ -70,7 +70,7 @@ def read(path: Path, asked=None) -> Array:
     frame = (TYPES[header.code], header.shape)
     record = np.dtype([("header", f"V{header.length}"), ("frame", *frame)])
     hdr, beside, doubt = _beside(path)
-    shape, by = _stated(hdr), beside.name if beside else "the file"
+    shape, by = stated(hdr), beside.name if beside else "the file"
     files, index, notes = _series(path, header, record.itemsize, asked or shape)
     records = Records([(file, 0) for file in files], record, upwards=True)
     if records.shape[0] < 1:
@@ -107,7 +107,8 @@ def _start(path):
         return file.read(LONGEST_HEADER)
 
 
-def _parsed(start):
+def parsed(start: bytes) -> Header:
+    """The header that stands before a frame; `UnreadableFile` if it is none."""
     fields = tuple(start.decode("latin-1").split(","))
     try:
         number, length = int(fields[1]), int(fields[2])
@@ -122,7 +123,7 @@ def _parsed(start):
             f"it looks like Merlin .mib, but is damaged: a header of {length} bytes before frames "
             f"of {shape[0]} × {shape[1]} pixels"
         )
-    return _Header(number, length, shape, code, tuple(f.strip() for f in fields))
+    return Header(number, length, shape, code, tuple(f.strip() for f in fields))
 
 
 def _series(path, header, size, shape):
@@ -195,7 +196,7 @@ def _is_one_frame(path):
         if not stat.S_ISREG(path.lstat().st_mode):
             return False
         with open(path, "rb") as file:
-            header = _parsed(file.read(512))
+            header = parsed(file.read(512))
     except (OSError, UnreadableFile):
         return False
     pixel = np.dtype(TYPES.get(header.code, "u1")).itemsize
@@ -209,7 +210,7 @@ def _counted(file, header, size):
         return None
     try:
         with open(file, "rb") as stream:
-            other = _parsed(stream.read(512))
+            other = parsed(stream.read(512))
     except (OSError, UnreadableFile):
         return None
     if (other.length, other.shape, other.code) != (header.length, header.shape, header.code):
@@ -252,7 +253,7 @@ def _lost(records, shape):
     numbers was never meant to be kept, such as the flyback.
     """
     frames = records.shape[0]
-    first, last = (_parsed(records.head(n, 512)).number for n in (0, frames - 1))
+    first, last = (parsed(records.head(n, 512)).number for n in (0, frames - 1))
     begin, size = _begin(first, last, shape), 0 if shape is None else shape[0] * shape[1]
     span = last - begin + 1
     # Numbers of six digits begin anew after a million frames.
@@ -262,7 +263,7 @@ def _lost(records, shape):
     told = f"The frames are numbered {first} to {last}, there are {frames}: {lost} lost"
     if not frames < span <= size:
         return None, (f"{told}, and what follows stands too early in the scan.",)
-    places = [_parsed(head).number - begin for head in records.heads(512)]
+    places = [parsed(head).number - begin for head in records.heads(512)]
     if np.any(np.diff(places) <= 0) or min(places) < 0:
         return None, (f"{told}, and the order of the others is not sure.",)
     index = np.full(span, -1, np.int64)
@@ -287,16 +288,21 @@ def _beside(path):
             content = file.read(LONGEST_HDR)
     except OSError as error:
         return {}, None, (f"{beside.name} was not used: {error.strerror}.",)
-    entries = {}
+    return entries(content), beside, ()
+
+
+def entries(hdr: bytes) -> dict[str, str]:
+    """Entries of a `.hdr`, by their names in small letters."""
+    found = {}
     # Merlin writes in the code page of its computer; nothing that counts is beyond ASCII.
-    for line in content.decode("latin-1").splitlines():
+    for line in hdr.decode("latin-1").splitlines():
         key, tab, value = line.partition("\t")
         if tab:
-            entries[key.strip().rstrip(":").strip().lower()] = value.strip()
-    return entries, beside, ()
+            found[key.strip().rstrip(":").strip().lower()] = value.strip()
+    return found
 
 
-def _stated(hdr):
+def stated(hdr):
     """The scan shape that a `.hdr` states; None if it does not."""
     shape = _whole(hdr.get("scany")), _whole(hdr.get("scanx"))
     if all(shape):

@@ -10,6 +10,7 @@ many electrons.
 
 What we write adds a table [livestem], which LiberTEM passes over: the metadata as JSON and, where
 they are known, a fourth file with the place of each electron in its pixel (`recon.scan.events`).
+A recording that was cut off has a table [unfinished] instead (`recon.io.events.unfinished`).
 
 Format: docs of LiberTEM, "Raw binary files in CSR format".
 """
@@ -20,12 +21,14 @@ import re
 import stat
 import tomllib
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from recon.errors import UnreadableFile
+from recon.io.events import unfinished
 from recon.io.events.sparse import counted
 from recon.io.files.atomic import replacing
 from recon.io.files.slabs import FileArray
@@ -37,6 +40,8 @@ NAME = "LiberTEM raw CSR"
 SUFFIXES = (".toml",)
 OPTIONS: dict[str, str] = {}
 LARGEST_TEXT = 1 << 20
+MOST = 1000
+"""Notes that are told, and characters of each."""
 LARGEST_DETECTOR = 1 << 27
 EXPANSION = 64
 """Electrons for each byte of the files that counts may stand for, beyond `ALLOWANCE`."""
@@ -61,6 +66,11 @@ def matches(path: Path) -> bool:
 def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> ElectronEvents:
     """Events of a file; see `recon.io.open_events`."""
     header = _header(path)
+    if "unfinished" in header:
+        events = _unfinished(path, header, progress)
+        if scan_shape is not None:
+            events = replace(events, scan_shape=fill(events.positions, scan_shape))
+        return without_last_column(events) if keep_flyback is False else events
     parameters, files = (_table(header, name) for name in ("params", "raw_csr"))
     indptr = _column(path, files, "indptr", "iu")
     indices = _column(path, files, "indices", "iu")
@@ -85,10 +95,22 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         shape,
         frame_shape,
         _metadata(header),
-        Source(path.name, NAME, notes=notes),
+        Source(path.name, NAME, notes=(*notes, *_notes(header))),
         subpixel=_places(path, header, pixels.size),
     )
     return without_last_column(events) if keep_flyback is False else events
+
+
+def _unfinished(path, header, progress):
+    """The rows of a recording that was cut off."""
+    parameters, files = (_table(header, name) for name in ("params", "unfinished"))
+    shapes = tuple(
+        pair(parameters.get(name), of)
+        for name, of in (("nav_shape", "scan"), ("sig_shape", "detector"))
+    )
+    wanted = ("rows", "pixels", *(["places"] if "places_file" in files else []))
+    sides = {name: _side(path, files, name) for name in wanted}
+    return unfinished.read(path, NAME, sides, shapes, _metadata(header), progress)
 
 
 def write(path: Path, events: ElectronEvents, *, progress) -> None:
@@ -233,6 +255,14 @@ def _metadata(header):
         return {}
 
 
+def _notes(header):
+    """What whoever recorded the scan had to say of it."""
+    table = header.get("livestem")
+    notes = table.get("notes") if isinstance(table, dict) else None
+    notes = notes[:MOST] if isinstance(notes, list) else ()
+    return tuple(note[:MOST] for note in notes if isinstance(note, str))
+
+
 def _places(path, header, electrons):
     """(E,) uint8 place of each electron in its pixel; None where the file does not say."""
     table = header.get("livestem")
@@ -274,13 +304,17 @@ def free_names(path):
             return names
 
 
-def description(scan, names, columns):
-    """The TOML file: names of the binary files, and (ignored, type) of their columns."""
+def quoted(text: str) -> str:
+    """A text as TOML has it."""
+    # JSON's strings are TOML's, but for one character.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
-    def quoted(text):
-        # JSON's strings are TOML's, but for one character.
-        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
+def description(scan, names, columns, notes=()):
+    """The TOML file: names of the binary files, and (ignored, type) of their columns.
+
+    `notes` are sentences that a reader is to tell.
+    """
     lines = [
         "[params]",
         'filetype = "raw_csr"',
@@ -291,6 +325,8 @@ def description(scan, names, columns):
     ]
     metadata = json.dumps(known_metadata(scan.metadata))
     ours = ["", "[livestem]", f"metadata = {quoted(metadata)}"]
+    if notes:
+        ours.append(f"notes = [{', '.join(map(quoted, notes))}]")
     for name, (_, dtype) in columns.items():
         table = ours if name == "subpixel" else lines
         table += [f"{name}_file = {quoted(names[name])}", f"{name}_dtype = {quoted(dtype)}"]

@@ -1,0 +1,1 @@
+"""Those who send as cameras do, a module for each kind."""

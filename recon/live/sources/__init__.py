@@ -1,0 +1,1 @@
+"""Where scans come from, a module for each kind of camera."""
