@@ -35,9 +35,9 @@ class Sidebands:
     k : (2, K) float64 array
         Pixels (ky, kx) in the scan's frame [1/Å].
     pacbed : (K,) float64 array
-        Mean counts of each binned pixel at one position, P(k).
+        Mean counts of each binned pixel at one position that was scanned, P(k).
     electrons : float
-        All electrons of the scan, inside the disc or not.
+        All electrons that were scanned, inside the disc or not.
     current : BeamCurrent or None
         What was taken out for empty frames and noise of the current.
     """
@@ -65,6 +65,9 @@ class Sidebands:
     """Where `re`, `im` and the tables are; what is made of them is made there."""
     scale: float = 1.0
     """Power of two by which entries in half precision were multiplied to fit its range."""
+    scanned: float = 1.0
+    """Share of the scan's positions that G holds; the others are zero in it. Below one while the
+    scan is made."""
 
     @guarded
     def to_device(self, device: Device) -> "Sidebands":

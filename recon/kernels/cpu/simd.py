@@ -114,6 +114,32 @@ def store(typing, array, index, value):
 
 
 @intrinsic
+def store_before(typing, array, index, value, count):
+    """Put the first `count` lanes of a vector into the array, and touch nothing beyond them."""
+
+    def lower(context, builder, sig, values):
+        array, index, value, count = values
+        kind = sig.args[0]
+        place = _pointer(context, builder, kind, array, index, ir.FloatType())
+        word = ir.IntType(32)
+        integers, flags = ir.VectorType(word, LANES), ir.VectorType(ir.IntType(1), LANES)
+        one = builder.insert_element(
+            ir.Constant(integers, ir.Undefined), builder.trunc(count, word), word(0)
+        )
+        counts = builder.shuffle_vector(
+            one, ir.Constant(integers, ir.Undefined), ir.Constant(integers, [0] * LANES)
+        )
+        inside = builder.icmp_signed("<", ir.Constant(integers, list(range(LANES))), counts)
+        signature = ir.FunctionType(ir.VoidType(), [_IR, place.type, word, flags])
+        name = f"llvm.masked.store.v{LANES}f32.p0"
+        function = cgutils.get_or_insert_function(builder.module, signature, name)
+        builder.call(function, [value, place, word(4), inside])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector, types.intp), lower
+
+
+@intrinsic
 def lanes_between(typing, value, start, stop):
     """The vector with zeros outside lanes `start` to `stop`; both may lie beyond its ends."""
 
