@@ -99,8 +99,8 @@ def reach_in_rows(aberrations: Aberrations, calibration: Calibration) -> int:
 
     The probe's radius: where its aberrations send rays, max |∇χ| / 2π over the aperture, and its
     diffraction about that, `DIFFRACTION` λ / α. From there on a row's electrons change the phase by
-    about a tenth of its contrast, slowly over the image: a least-squares phase amplifies low
-    frequencies, and these, and their noise where electrons are few, reach farther than the probe.
+    about a tenth of its contrast, and by more where electrons are few: a least-squares phase
+    amplifies frequencies that are transferred badly, and these reach farther than the probe.
     """
     radii = np.linspace(0, calibration.k0, 12)[:, None]
     step = 1e-4 * calibration.k0

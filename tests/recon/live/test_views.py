@@ -148,7 +148,7 @@ def test_parallax_is_the_equation(upsample):
         scan.add(*block)
     disc = bright_field(calibration, events.frame_shape, 12)
     counts = filled_counts(events, disc, np.arange(ROWS) < SHOWN)
-    aberrations = Aberrations(C10=250, C12a=30, C12b=-20)
+    aberrations = Aberrations(C10=330, C12a=30, C12b=-20)
     expected = equations.tilt_corrected(counts, disc, calibration, aberrations, upsample)
     image = tilt_corrected(scan, calibration, aberrations, 12, upsample=upsample, flip=False).image
     assert relative(image - 1, expected - 1) < 3e-5
