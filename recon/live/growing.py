@@ -289,7 +289,7 @@ class _Waiting:
         self._real = device.xp.empty(planes * most * columns, np.float32)
         self._width = LANES * (-(-(columns // 2 + 1) // LANES) + 1)
         pairs = (most + 1) // 2
-        self._pairs = device.xp.zeros(planes * pairs * 4 * self._width, np.float32)
+        self._pairs = _aligned(planes * pairs * 4 * self._width, device)
         self._options = {}
 
     def has_room_for(self, row):
@@ -320,3 +320,10 @@ class _Waiting:
         """(K, number, 4, W) memory for `pair_rows`."""
         size = self._planes * number * 4 * self._width
         return self._pairs[:size].reshape(self._planes, number, 4, self._width)
+
+
+def _aligned(size, device):
+    """(size,) float32 zeros that begin with a line of the cache, where that matters."""
+    array = device.xp.zeros(size + LANES, np.float32)
+    first = -array.ctypes.data // array.itemsize % LANES if device is CPU else 0
+    return array[first : first + size]

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
-from recon.kernels.cpu.simd import LANES, load, store, store_before
+from recon.kernels.cpu.simd import LANES, fetch_early, load, store, store_between
 
 PARTS = 64
 
@@ -60,12 +60,12 @@ def pair_rows(transform, above, below, factors, pairs):
 
 
 @njit(fastmath=True)
-def _put(array, at, value, count):
-    """Store the first `count` lanes and no more: the next entry may be another thread's."""
-    if count >= LANES:
+def _put(array, at, value, start, stop):
+    """Store the lanes `start` to `stop` and no more: the next entry may be another thread's."""
+    if start <= 0 and stop >= LANES:
         store(array, at, value)
     else:
-        store_before(array, at, value, count)
+        store_between(array, at, value, start, stop)
 
 
 @njit(fastmath=True)
@@ -78,19 +78,28 @@ def _add_plane(pairs, waves, turns, segments, places, start, stop, old, new):
         row, column = np.int64(segments[segment, 1]), np.int64(segments[segment, 2])
         length, place = np.int64(segments[segment, 3]), places[segment]
         cosine, sine = turns[row, 0], turns[row, 1]
-        # Two vectors at a time: a pair's cosine and sine are fetched for both.
-        for done in range(0, length, 2 * LANES):
-            at = column + done
+        following = places[min(segment + 1, stop - 1)]
+        # Always the same sixteen columns to a vector, so that the block's rows, which are read
+        # most, are read in whole lines of the cache; and two vectors at a time: a pair's cosine and
+        # sine are fetched for both.
+        for done in range(-(column % LANES), length, 2 * LANES):
+            at, entry, rest = column + done, place + done, length - done
+            # Segments lie apart: the next one's lines are under way while this one is summed.
+            for step in (0, LANES):
+                fetch_early(old_re, following + done + step)
+                fetch_early(old_im, following + done + step)
+                fetch_early(re, following + done + step)
+                fetch_early(im, following + done + step)
             c, s = waves[row, 0, 0], waves[row, 0, 1]
             real = load(pairs, at) * c + load(pairs, at + 3 * width) * s
             imaginary = load(pairs, at + width) * c - load(pairs, at + 2 * width) * s
-            if length - done <= LANES:
+            if rest <= LANES:
                 for pair in range(1, number):
                     at += 4 * width
                     c, s = waves[row, pair, 0], waves[row, pair, 1]
-                    real = real + (load(pairs, at) * c + load(pairs, at + 3 * width) * s)
-                    imaginary = imaginary + (
-                        load(pairs, at + width) * c - load(pairs, at + 2 * width) * s
+                    real = real + load(pairs, at) * c + load(pairs, at + 3 * width) * s
+                    imaginary = (
+                        imaginary + load(pairs, at + width) * c - load(pairs, at + 2 * width) * s
                     )
             else:
                 there = at + LANES
@@ -100,24 +109,23 @@ def _add_plane(pairs, waves, turns, segments, places, start, stop, old, new):
                     at += 4 * width
                     there += 4 * width
                     c, s = waves[row, pair, 0], waves[row, pair, 1]
-                    real = real + (load(pairs, at) * c + load(pairs, at + 3 * width) * s)
-                    imaginary = imaginary + (
-                        load(pairs, at + width) * c - load(pairs, at + 2 * width) * s
+                    real = real + load(pairs, at) * c + load(pairs, at + 3 * width) * s
+                    imaginary = (
+                        imaginary + load(pairs, at + width) * c - load(pairs, at + 2 * width) * s
                     )
-                    next_real = next_real + (
-                        load(pairs, there) * c + load(pairs, there + 3 * width) * s
-                    )
-                    next_imaginary = next_imaginary + (
-                        load(pairs, there + width) * c - load(pairs, there + 2 * width) * s
-                    )
-                entry, rest = place + done + LANES, length - done - LANES
-                turned = load(old_re, entry) + (next_real * cosine + next_imaginary * sine)
-                _put(re, entry, turned, rest)
-                turned = load(old_im, entry) + (next_imaginary * cosine - next_real * sine)
-                _put(im, entry, turned, rest)
-            entry, rest = place + done, length - done
-            _put(re, entry, load(old_re, entry) + (real * cosine + imaginary * sine), rest)
-            _put(im, entry, load(old_im, entry) + (imaginary * cosine - real * sine), rest)
+                    next_real = next_real + load(pairs, there) * c
+                    next_real = next_real + load(pairs, there + 3 * width) * s
+                    next_imaginary = next_imaginary + load(pairs, there + width) * c
+                    next_imaginary = next_imaginary - load(pairs, there + 2 * width) * s
+                then, after = entry + LANES, rest - LANES
+                turned = load(old_re, then) + (next_real * cosine + next_imaginary * sine)
+                _put(re, then, turned, 0, after)
+                turned = load(old_im, then) + (next_imaginary * cosine - next_real * sine)
+                _put(im, then, turned, 0, after)
+            turned = load(old_re, entry) + (real * cosine + imaginary * sine)
+            _put(re, entry, turned, -done, rest)
+            turned = load(old_im, entry) + (imaginary * cosine - real * sine)
+            _put(im, entry, turned, -done, rest)
 
 
 @parallel(fastmath=True)
