@@ -6,7 +6,9 @@ are kept are made. Rows that have not come count as zero, and as the mean of tho
 qx = 0, the only column that a constant changes: so the edge of what is scanned adds no step.
 
 Two ways were measured (`livestem bench --live`): to transform the columns of all rows anew at each
-look, and to add each block of rows to the kept entries. The latter is kept, see `GrowingSidebands`.
+look, and to add each block of rows to the kept entries. On two cores, for 1024² positions and 18
+pixels across, a look every 16 rows takes ten times as long with the first, and 2.7 times the floor
+(one pass over the entries and the block's electrons) with the second, which is kept.
 """
 
 import weakref
@@ -133,7 +135,7 @@ class GrowingSidebands:
     def sidebands(self) -> Sidebands:
         """G of all rows that have come: it stays as it is, whatever comes after it.
 
-        `pacbed` is the mean over these rows, `scanned` their share, `electrons` their number.
+        `rows` says which these are, and `pacbed` is the mean over them.
 
         Raises
         ------
@@ -237,7 +239,7 @@ class GrowingSidebands:
             self._electrons,
             spare=self._spare,
             device=self.device,
-            scanned=number / rows,
+            rows=None if number == rows else scanned.copy(),
         )
         weakref.finalize(g, self._free.append, self._entries).atexit = False
         return g

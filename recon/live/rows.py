@@ -81,17 +81,25 @@ class ScanRows:
         self.scanned[block] = True
         return block
 
-    def final(self, reach: int) -> np.ndarray:
-        """(Sy,) bool: rows that have come together with all within `reach` rows of them.
 
-        Transforms join the scan's last row to its first, in the finished image as well: near the
-        first row nothing is final before the last rows have come.
-        """
-        missing = np.flatnonzero(~self.scanned)
-        final = self.scanned.copy()
-        near = missing[:, None] + np.arange(-reach, reach + 1)
-        final[near.ravel() % final.size] = False
-        return final
+def final_rows(scanned, reach: int) -> np.ndarray:
+    """(Sy,) bool: rows that have come together with all within `reach` rows of them.
+
+    Transforms join the scan's last row to its first, in the finished image as well: near the first
+    row nothing is final before the last rows have come.
+
+    Parameters
+    ----------
+    scanned : (Sy,) bool array
+        Such as `ScanRows.scanned`, or `Sidebands.rows`.
+    reach : int
+        As from `reach_in_rows`.
+    """
+    missing = np.flatnonzero(~scanned)
+    final = scanned.copy()
+    near = missing[:, None] + np.arange(-reach, reach + 1)
+    final[near.ravel() % final.size] = False
+    return final
 
 
 def reach_in_rows(aberrations: Aberrations, calibration: Calibration) -> int:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.calibration import Calibration
-from recon.live.rows import ScanRows, reach_in_rows
+from recon.live.rows import ScanRows, final_rows, reach_in_rows
 from recon.optics import Aberrations
 from recon.scan.events import from_frames
 
@@ -19,7 +19,7 @@ def test_a_row_is_final_when_all_rows_near_it_have_come(came, reach):
         all(came[(row + step) % len(came)] for step in range(-reach, reach + 1))
         for row in range(len(came))
     ]
-    np.testing.assert_array_equal(rows.final(reach), expected)
+    np.testing.assert_array_equal(final_rows(rows.scanned, reach), expected)
     assert rows.complete == all(came)
     assert rows.share == pytest.approx(sum(came) / len(came))
 
