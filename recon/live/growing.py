@@ -121,15 +121,17 @@ class GrowingSidebands:
             If the device fails.
         """
         with self._lock:
-            block = self.rows.claim(first_row, events)
+            block = self.rows.place(first_row, events)
             # Kept on the device only as long as it is counted.
             events = events.to_device(self.device)
             counts = plane_counts(events, self._lookup, 0, self.disc.size)
-            self._electrons += events.electrons
+            of_rows = events.counts.sum(axis=1)
             for row in range(block.start, block.stop):
                 if not self._waiting.has_room_for(row):
                     self._add_waiting()
                 self._waiting.put(row, counts[:, row - block.start], count_type(events))
+                self._electrons += int(of_rows[row - block.start])
+                self.rows.came(row)
 
     @guarded
     def sidebands(self) -> Sidebands:
@@ -292,7 +294,7 @@ class _Waiting:
         self._width = LANES * (-(-(columns // 2 + 1) // LANES) + 1)
         pairs = (most + 1) // 2
         self._pairs = _aligned(planes * pairs * 4 * self._width, device)
-        self._options = {}
+        self._options, self._planned = {}, 0
 
     def has_room_for(self, row):
         """Whether a row fits beside those that wait: a block spans no more than it holds."""
@@ -312,11 +314,11 @@ class _Waiting:
         real = self._real[: self._planes * rows.size * self._columns]
         real = real.reshape(self._planes, rows.size, self._columns)
         self._device.kernels.widen(self._counts[:, : rows.size], real)
-        if rows.size not in self._options:
-            self._options[rows.size] = planned(
-                self._device, real, (self._columns,), "R2C", axes=(-1,)
-            )
-        return rows, self._device.fft.rfft(real, axis=-1, **self._options[rows.size])
+        if self._planned != rows.size:
+            # One plan at a time: on a device each holds as much memory as the transform.
+            self._options = planned(self._device, real, (self._columns,), "R2C", axes=(-1,))
+            self._planned = rows.size
+        return rows, self._device.fft.rfft(real, axis=-1, **self._options)
 
     def pairs(self, number):
         """(K, number, 4, W) memory for `pair_rows`."""

@@ -42,8 +42,8 @@ class ScanRows:
         """Whether all have."""
         return bool(self.scanned.all())
 
-    def claim(self, first_row: int, events: ElectronEvents) -> slice:
-        """The rows of a block that comes now, noted as come.
+    def place(self, first_row: int, events: ElectronEvents) -> slice:
+        """The rows of a block that comes now; `came` notes them once they are taken.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class ScanRows:
         ------
         ValueError
             If the block does not fit the scan or the detector, or a row of it has come before: a
-            row counts once, and the first one stands. Nothing is changed then.
+            row counts once, and the first one stands.
         """
         rows, columns = events.scan_shape
         last = first_row + rows
@@ -78,8 +78,11 @@ class ScanRows:
                 "begin a new one here as well."
             )
         events.check_pixels()
-        self.scanned[block] = True
         return block
+
+    def came(self, rows) -> None:
+        """Note rows, a slice or a number, as come."""
+        self.scanned[rows] = True
 
 
 def final_rows(scanned, reach: int) -> np.ndarray:

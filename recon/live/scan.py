@@ -1,5 +1,6 @@
 """The electrons of a scan that is being made: all that offline work wants of it."""
 
+from collections.abc import Iterator
 from threading import Lock
 
 import numpy as np
@@ -47,11 +48,12 @@ class GrowingScan:
             stands).
         """
         with self._lock:
-            block = self.rows.claim(first_row, events)
+            block = self.rows.place(first_row, events)
             self._counts[block] = events.counts
             self._blocks[first_row] = events.pixels, events.subpixel
             self._excluded = events.excluded
             self._whole = None
+            self.rows.came(block)
 
     @property
     def electrons(self) -> int:
@@ -69,6 +71,41 @@ class GrowingScan:
             if self._whole is None:
                 self._whole = self._joined()
             return self._whole
+
+    def blocks(self, most: int = 32) -> Iterator[tuple[int, ElectronEvents]]:
+        """(first row, events) of all rows that have come, as a source gives them, in their order.
+
+        For what is begun anew while a scan is made: other detectors, another disc.
+
+        Parameters
+        ----------
+        most : int
+            Rows of a block, at most.
+        """
+        with self._lock:
+            scanned = self.rows.scanned.copy()
+        events, columns = self.events(), self.rows.scan_shape[1]
+        row = 0
+        while row < scanned.size:
+            if not scanned[row]:
+                row += 1
+                continue
+            missing = np.flatnonzero(~scanned[row : row + most])
+            stop = row + int(missing[0]) if missing.size else min(row + most, scanned.size)
+            offsets = events.offsets[row * columns : stop * columns + 1]
+            part = slice(offsets[0], offsets[-1])
+            yield (
+                row,
+                ElectronEvents(
+                    events.pixels[part],
+                    offsets - offsets[0],
+                    (stop - row, columns),
+                    events.frame_shape,
+                    subpixel=None if events.subpixel is None else events.subpixel[part],
+                    excluded=events.excluded,
+                ),
+            )
+            row = stop
 
     def _joined(self):
         offsets = np.zeros(self._counts.size + 1, np.int64)

@@ -68,16 +68,17 @@ class GrowingSums:
             If the device fails.
         """
         with self._lock:
-            block = self.rows.claim(first_row, events)
+            block = self.rows.place(first_row, events)
             events = events.to_device(self.device)
             centres, moments = frame_centres(events, self._mask)
+            images = self._detectors.images(events) if self._images else {}
+            self._pacbed += pacbed(events)
+            for name, image in images.items():
+                self._images[name][block] = image
             self._centres[:, block] = centres.reshape(2, *events.scan_shape)
             self._moments += moments
-            if self._images:
-                for name, image in self._detectors.images(events).items():
-                    self._images[name][block] = image
-            self._pacbed += pacbed(events)
             self._counts[block] = events.counts
+            self.rows.came(block)
 
     @guarded
     def centre_of_mass(self) -> np.ndarray:

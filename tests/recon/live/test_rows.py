@@ -24,13 +24,16 @@ def test_a_row_is_final_when_all_rows_near_it_have_come(came, reach):
     assert rows.share == pytest.approx(sum(came) / len(came))
 
 
-def test_claimed_rows_have_come():
-    rows = ScanRows((5, 2), (3, 3))
-    assert rows.claim(1, from_frames([[0]] * 4, (2, 2), (3, 3))) == slice(1, 3)
+def test_rows_have_come_once_they_are_taken():
+    rows, block = ScanRows((5, 2), (3, 3)), from_frames([[0]] * 4, (2, 2), (3, 3))
+    assert rows.place(1, block) == rows.place(1, block) == slice(1, 3)
+    assert not rows.scanned.any()
+    rows.came(slice(1, 3))
     np.testing.assert_array_equal(rows.scanned, [False, True, True, False, False])
     with pytest.raises(ValueError, match="Row 2 has come before"):
-        rows.claim(2, from_frames([[0]] * 4, (2, 2), (3, 3)))
-    assert rows.scanned.sum() == 2
+        rows.place(2, block)
+    rows.came(4)
+    assert rows.share == pytest.approx(0.6)
 
 
 def test_the_reach_is_the_probes():

@@ -39,6 +39,23 @@ def test_it_is_the_scan_with_the_missing_rows_empty(events, data):
     assert (whole.metadata, whole.source) == ({"voltage": 80e3}, source)
 
 
+@settings(max_examples=30, deadline=None)
+@given(scans(most=9), st.integers(1, 4), st.data())
+def test_its_blocks_are_the_rows_that_have_come(events, most, data):
+    rows = events.scan_shape[0]
+    came = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
+    made = GrowingScan(events.scan_shape, events.frame_shape)
+    for row in np.flatnonzero(came)[::-1]:
+        made.add(row, rows_of(events, row, row + 1))
+    again = GrowingScan(events.scan_shape, events.frame_shape)
+    for first, part in made.blocks(most):
+        assert part.scan_shape[0] <= most
+        again.add(first, part)
+    np.testing.assert_array_equal(again.rows.scanned, came)
+    np.testing.assert_array_equal(again.events().pixels, made.events().pixels)
+    np.testing.assert_array_equal(again.events().offsets, made.events().offsets)
+
+
 def test_missing_rows_stand_in_its_notes():
     events = from_frames([[1], [2, 3], [], [4]], (4, 1), (3, 3))
     made = GrowingScan((4, 1), (3, 3))
@@ -71,3 +88,7 @@ def test_places_in_the_pixel_and_excluded_pixels_come_along():
         )
     np.testing.assert_array_equal(made.events().subpixel, places)
     np.testing.assert_array_equal(made.events().excluded, events.excluded)
+    first, part = next(made.blocks(2))
+    assert first == 0
+    np.testing.assert_array_equal(part.subpixel, places[:3])
+    np.testing.assert_array_equal(part.excluded, events.excluded)

@@ -14,8 +14,6 @@ from recon.focus.fit import fit_aberrations
 from recon.focus.flatness import flatness
 from recon.focus.through_focus import through_focus
 from recon.live.growing import GrowingSidebands
-from recon.live.parallax import tilt_corrected
-from recon.live.scan import GrowingScan
 from recon.live.sums import GrowingSums
 from recon.optics import Aberrations
 from recon.simulate.scan import sample_events
@@ -137,21 +135,6 @@ def test_other_contrasts_take_it():
     stack = through_focus(g, LOW, [-20.0, 0.0, 20.0])
     assert stack is not None
     assert len(strongest_frequencies(g)) > 3
-
-
-@pytest.mark.parametrize("upsample", [1, 2])
-def test_parallax_is_the_equation(upsample):
-    calibration = calibration_of()
-    events = random_scan((ROWS, 14), calibration, (17, 18))
-    scan = GrowingScan(events.scan_shape, events.frame_shape)
-    for block in blocks_of(events, [0, 3, 4, SHOWN]):
-        scan.add(*block)
-    disc = bright_field(calibration, events.frame_shape, 12)
-    counts = filled_counts(events, disc, np.arange(ROWS) < SHOWN)
-    aberrations = Aberrations(C10=330, C12a=30, C12b=-20)
-    expected = equations.tilt_corrected(counts, disc, calibration, aberrations, upsample)
-    image = tilt_corrected(scan, calibration, aberrations, 12, upsample=upsample, flip=False).image
-    assert relative(image - 1, expected - 1) < 3e-5
 
 
 def test_the_phase_of_the_deflection_grows():
