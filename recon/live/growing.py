@@ -190,7 +190,7 @@ class GrowingSidebands:
         """Add the rows that wait to the entries, in other memory if these are looked at."""
         if not self._waiting.rows:
             return
-        rows, transform = self._waiting.taken()
+        rows, transform = self._waiting.transformed()
         self._sums[:, rows] = on_host(transform[:, :, 0].real)
         xp, kernels = self.device.xp, self.device.kernels
         above, below, distance, middle = _paired(rows)
@@ -203,18 +203,23 @@ class GrowingSidebands:
             for a in (np.outer(angles, distance), angles * middle)
         )
         kernels.add_rows(pairs, waves, turns, *self._segments, *old, *new)
-        self._entries = new
+        # Only now: until here a failure leaves all as it was.
+        self._entries, self._seen = new, None
+        self._waiting.rows.clear()
 
     def _target(self):
         """Where the next pass writes: where it reads, unless someone looks at that."""
         if self._seen is None:
             return self._entries
-        self._seen = None
-        # If nobody else held it, its memory has come back by now.
-        for number, free in enumerate(self._free):
-            if free is self._entries:
-                del self._free[number]
-                return free
+        held, self._seen = weakref.ref(self._seen), None
+        self._seen = held()
+        if self._seen is None:
+            # Nobody else did: its memory has come back, and is taken out from among the free.
+            for _ in range(len(self._free)):
+                entries = self._free.popleft()
+                if entries is self._entries:
+                    return entries
+                self._free.append(entries)
         return self._free.popleft() if self._free else self._fresh()
 
     def _look(self):
@@ -308,9 +313,9 @@ class _Waiting:
         self._counts[:, len(self.rows)] = counts
         self.rows.append(row)
 
-    def taken(self):
-        """All rows that wait, (n,), and their (K, n, Qx) transform; none waits after it."""
-        rows, self.rows = np.array(self.rows), []
+    def transformed(self):
+        """All rows that wait, (n,), and their (K, n, Qx) transform."""
+        rows = np.array(self.rows)
         real = self._real[: self._planes * rows.size * self._columns]
         real = real.reshape(self._planes, rows.size, self._columns)
         self._device.kernels.widen(self._counts[:, : rows.size], real)

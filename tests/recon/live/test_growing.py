@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.device.backend import CPU, on_host
+from recon.device.failure import DeviceFull
 from recon.kernels.cpu.simd import LANES
 from recon.live.growing import GrowingSidebands
 from recon.live.rows import final_rows, reach_in_rows
@@ -258,6 +259,33 @@ def test_on_a_device_it_is_that_of_the_cpu_and_stays_there(monkeypatch):
     settled = there.settled(events)
     assert settled.device is device
     assert_same(settled.to_device(CPU), build_sidebands(events, CALIBRATION, 12))
+
+
+def test_a_full_device_loses_no_row_and_changes_no_look(monkeypatch):
+    events = random_scan((14, 9), CALIBRATION, (17, 18))
+    expected = grown(events, [0, 14]).sidebands()
+    fake = fake_gpu("cpu", monkeypatch)
+    failures = 0
+    for number in range(1, 30, 2):
+        made = growing(events, device=fake.device, block=4)
+        made.add(0, rows_of(events, 0, 6))
+        g = made.sidebands()
+        before = on_host(g.re).copy()
+        fake.fail_at(number)
+        try:
+            made.add(6, rows_of(events, 6, 14))
+            made.sidebands()
+        except DeviceFull:
+            failures += 1
+        fake.fail_at(10**9)
+        missing = np.flatnonzero(~made.rows.scanned)
+        for row in missing:
+            made.add(row, rows_of(events, row, row + 1))
+        np.testing.assert_array_equal(on_host(g.re), before)
+        entries = on_host(made.sidebands().re)
+        np.testing.assert_allclose(entries, expected.re, atol=1e-5 * abs(expected.re).max())
+        del g
+    assert failures > 5
 
 
 @pytest.mark.parametrize("defocus", [0.0, -120.0])
