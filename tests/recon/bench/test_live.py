@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from recon.bench import live
+from recon.bench import __main__, live
 from recon.bench.report import live_text
 from recon.errors import Cancelled
 from recon.kernels.cpu import reference
@@ -38,6 +38,12 @@ def test_every_figure_is_measured_and_shown():
     assert "40 × 32 positions, 8 pixels across" in text
     assert f"{figures['live_lost_frames']:,}" in text
     assert "left out, for want of memory" in live_text(figures | {"live_anew_ms": None})
+
+
+def test_it_runs_where_only_recon_is_installed(capsys):
+    size = ["--scan", "24,16", "--pixels", "6", "--electrons-per-frame", "5"]
+    assert __main__.main(["--device", "cpu", "--live", *size]) == 0
+    assert "24 × 16 positions, 6 pixels across" in capsys.readouterr().out
 
 
 def test_what_is_received_is_the_scan():
