@@ -40,6 +40,10 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="On a GPU: two small sizes instead of twelve.")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="How fast a camera may be whose scan is shown as it comes."),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Keep the figures in it, as JSON."),
@@ -49,7 +53,8 @@ def bench(
     """Time reading, first image and redraw on this machine, against what bounds them.
 
     A GPU is measured at twelve sizes, up to 4096² positions and 64 pixels across, in about five
-    minutes; at one size, if you give one.
+    minutes; at one size, if you give one. With --live a scan is played at the pace of the 4D Camera
+    (87 kHz) while its phase is redrawn five times a second.
     """
     if output is not None:
         options.output_file(output)
@@ -61,6 +66,18 @@ def bench(
     where = choose(device)
     limit_gpu(where)
     keep = written(output) if output else None
+    size = {
+        "scan": scan or (SCAN, SCAN),
+        "pixels": pixels or PIXELS,
+        "electrons_per_frame": electrons_per_frame,
+    }
+    if live:
+        from recon.bench.live import run as run_live
+
+        with progress() as report:
+            figures = run_live(**size, device=where, progress=one_task(report, "Playing"))
+        _shown(figures, keep, as_json, _live_table)
+        return
     if where is not CPU:
         report = run_device(
             where,
@@ -77,18 +94,24 @@ def bench(
             typer.echo(sentence, err=True)
         raise typer.Exit(2 if sentence else 0)
     with progress() as report:
-        figures = run(
-            scan=scan or (SCAN, SCAN),
-            pixels=pixels or PIXELS,
-            electrons_per_frame=electrons_per_frame,
-            progress=one_task(report, "Measuring"),
-        )
+        figures = run(**size, progress=one_task(report, "Measuring"))
+    _shown(figures, keep, as_json, _table)
+
+
+def _shown(figures: dict, keep, as_json: bool, table) -> None:
+    """Keep the figures, and print them."""
     if keep:
         keep(figures)
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
-        _table(figures)
+        table(figures)
+
+
+def _live_table(figures: dict) -> None:
+    from recon.bench.report import live_text
+
+    typer.echo(live_text(figures))
 
 
 def _table(figures: dict) -> None:

@@ -5,8 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+from recon.bench import live
 from recon.bench.machine import ELECTRONS, PIXELS, SCAN, failures, run, run_device, written
-from recon.bench.report import cpu_text, device_text
+from recon.bench.report import cpu_text, device_text, live_text
 from recon.device.backend import CPU, DEVICES, choose
 from recon.device.failure import DeviceError
 
@@ -20,12 +21,13 @@ def main(arguments=None) -> int:
         print(error, file=sys.stderr)
         return 2
     keep = written(options.output) if options.output else None
-    if device is CPU:
-        scan = options.scan or (SCAN, SCAN)
-        report = run(scan, options.pixels or PIXELS, options.electrons_per_frame)
+    if device is CPU or options.live:
+        size = options.scan or (SCAN, SCAN), options.pixels or PIXELS, options.electrons_per_frame
+        report = live.run(*size, device=device) if options.live else run(*size)
         if keep:
             keep(report)
-        print(json.dumps(report, indent=2) if options.json else cpu_text(report))
+        text = live_text if options.live else cpu_text
+        print(json.dumps(report, indent=2) if options.json else text(report))
         return 0
 
     def tell(sentence):
@@ -60,6 +62,7 @@ def _options(arguments):
     parser.add_argument("--electrons-per-frame", type=_positive, metavar="N", default=ELECTRONS)
     parser.add_argument("--json", action="store_true", help="JSON alone, without the tables")
     parser.add_argument("--quick", action="store_true", help="on a GPU: two small sizes")
+    parser.add_argument("--live", action="store_true", help="a scan that is shown as it comes")
     parser.add_argument("--output", type=Path, metavar="FILE", help="keep the JSON in this file")
     return parser.parse_args(arguments)
 

@@ -50,6 +50,40 @@ def cpu_text(figures: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def live_text(figures: dict) -> str:
+    """Tables of what `recon.bench.live.run` measured."""
+    scan = " × ".join(map(str, figures["scan"]))
+    anew = figures["live_anew_ms"]
+    ways = [
+        (f"{number}", f"{took:.2f}", f"{figures['live_floor_ms'][number]:.2f}")
+        for number, took in figures["live_adding_ms"].items()
+    ]
+    played = [
+        ("rows a second, at most", f"{figures['live_rows_per_s']:.0f}"),
+        ("time at a position, at least [µs]", f"{figures['live_pace_us']:.2f}"),
+        ("played at [µs]", f"{figures['live_played_us']:.2f}"),
+        ("frames lost", f"{figures['live_lost_frames']:,}"),
+        ("phase images a second", f"{figures['live_images_per_s']:.1f}"),
+        ("last row to exact phase [ms]", f"{figures['live_last_row_to_exact_ms']:.0f}"),
+    ]
+    lines = [
+        f"{figures['device']}",
+        f"{scan} positions, {figures['pixels']} pixels across, {figures['electrons']:,} electrons, "
+        f"{figures['kept_entries']:,} entries",
+        "",
+        *table(("rows a block", "ms a row", "floor"), ways),
+        "all columns anew, a look: "
+        + ("left out, for want of memory" if anew is None else f"{anew:,.0f} ms"),
+        "",
+        *table(("a scan that comes", ""), played),
+        "",
+        *table(
+            ("ratio", ""), [(name, f"{value:.2f}") for name, value in figures["ratios"].items()]
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def table(heads, rows) -> list[str]:
     """Lines of a table: the first column to the left, the others to the right."""
     rows = [tuple(heads), *map(tuple, rows)]

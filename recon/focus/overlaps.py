@@ -168,7 +168,7 @@ def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
     """
     calibration, disc = g.calibration, g.bright_field
     k0 = calibration.k0
-    positions = g.scan_shape[0] * g.scan_shape[1]
+    positions = g.scanned * g.scan_shape[0] * g.scan_shape[1]
     entries = []
     frequencies = np.asarray(frequencies).reshape(-1, 2)
     found = entries_at(g, [(row % g.scan_shape[0], column) for row, column in frequencies])

@@ -149,10 +149,7 @@ def sidebands_of_planes(
     scale = half_scale(total / disc.kept.min()) if half else 1.0
     sums = _transform(planes, tables, (re, im), scale, tell)
     if not sums.any():
-        raise ValueError(
-            f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
-            "around ({:.1f}, {:.1f}): check its centre and radius.".format(*calibration.centre)
-        )
+        raise no_electrons(calibration)
     if half and (sums * disc.kept).max() > 1.001 * total:
         raise ValueError(
             f"A pixel of the disc holds {sums.max():g} counts, more than the whole scan's "
@@ -176,6 +173,14 @@ def sidebands_of_planes(
         current,
         device=device,
         scale=scale,
+    )
+
+
+def no_electrons(calibration: Calibration) -> ValueError:
+    """What is to be raised where the disc holds no electrons."""
+    return ValueError(
+        f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
+        "around ({:.1f}, {:.1f}): check its centre and radius.".format(*calibration.centre)
     )
 
 

@@ -22,7 +22,7 @@ from recon.device.transforms import planned
 from recon.optics import SIZE, Aberrations
 from recon.scan.events import ElectronEvents
 from recon.ssb.bright_field import BinnedPlanes, bright_field, plane_counts
-from recon.ssb.gfunction import planes_at_a_time
+from recon.ssb.gfunction import no_electrons, planes_at_a_time
 from recon.ssb.tables import check_scan
 from recon.sums.current import beam_current, take_out
 
@@ -157,10 +157,7 @@ def tilt_corrected_planes(
     total, weights = _sum(planes, waves, upsample, progress)
     weights /= disc.kept
     if not weights.any():
-        raise ValueError(
-            f"No electrons in the bright-field disc of radius {calibration.radius:.1f} pixels "
-            "around ({:.1f}, {:.1f}): check its centre and radius.".format(*calibration.centre)
-        )
+        raise no_electrons(calibration)
     leakage = _leakage(slopes, weights, calibration) if upsample > 1 else 0.0
     if leakage > MOST_LEAKAGE:
         steps = np.abs(slopes).max(1) / (2 * np.pi) / calibration.scan_sampling

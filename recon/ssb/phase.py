@@ -179,7 +179,7 @@ def single_sideband(
         image = work.image(work.spectrum)
     if mode == "sum":
         # Both sidebands' amplitudes cancel: what is left is 1 + i times the image.
-        return xp.arctan(image * np.float32(image.size / g.electrons))
+        return xp.arctan(image * np.float32(image.size * g.scanned / g.electrons))
     return image
 
 
@@ -237,7 +237,7 @@ def object_transmission(
         amplitude = -amplitude
     result = xp.empty(g.scan_shape, np.complex64)
     if mode == "sum":
-        mean = g.electrons / phase.size
+        mean = g.electrons / (phase.size * g.scanned)
         phase, amplitude = phase / mean, amplitude / mean
     result.real = 1 + amplitude
     result.imag = phase

@@ -73,7 +73,8 @@ def estimate_prior(g: Sidebands, aberrations: Aberrations) -> Prior:
         norm = norms.least_squares(g, work, sides, 1.0)
         fill_hard(g, work, norm, sides, work.out)
         # The spectrum has the transform's share in it: these are Fourier coefficients.
-        power = on_host(abs(work.spectrum) ** 2)
+        # As of a whole scan, whose part has that share of the power, of object and of noise.
+        power = on_host(abs(work.spectrum) ** 2) / np.float32(g.scanned)
         information = on_host(norms.information(g, work, sides))
     radius = np.hypot(g.q_y[:, None], g.q_x)
     told = information > 0

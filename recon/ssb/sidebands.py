@@ -35,9 +35,9 @@ class Sidebands:
     k : (2, K) float64 array
         Pixels (ky, kx) in the scan's frame [1/Å].
     pacbed : (K,) float64 array
-        Mean counts of each binned pixel at one position, P(k).
+        Mean counts of each binned pixel at one position that was scanned, P(k).
     electrons : float
-        All electrons of the scan, inside the disc or not.
+        All electrons that were scanned, inside the disc or not.
     current : BeamCurrent or None
         What was taken out for empty frames and noise of the current.
     """
@@ -65,6 +65,8 @@ class Sidebands:
     """Where `re`, `im` and the tables are; what is made of them is made there."""
     scale: float = 1.0
     """Power of two by which entries in half precision were multiplied to fit its range."""
+    rows: np.ndarray | None = None
+    """(Sy,) bool: rows of the scan that G holds, while it is made; None for all of them."""
 
     @guarded
     def to_device(self, device: Device) -> "Sidebands":
@@ -102,6 +104,11 @@ class Sidebands:
         scale = half_scale(self.pacbed.max() * self.scan_shape[0] * self.scan_shape[1])
         re, im = ((part * np.float32(scale)).astype(np.float16) for part in (self.re, self.im))
         return replace(self, re=re, im=im, scale=scale, spare=[], derived={})
+
+    @property
+    def scanned(self) -> float:
+        """Share of the scan's rows that G holds."""
+        return 1.0 if self.rows is None else float(self.rows.mean())
 
     @property
     def half(self) -> bool:

@@ -38,7 +38,7 @@ def power_spectrum(g: Sidebands) -> np.ndarray:
     pacbed = xp.asarray(g.pacbed.astype(np.float32))
     g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, both[0], both[1])
     power, noise = on_host(both)
-    expected = noise * np.float32(g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
+    expected = noise * np.float32(g.scanned * g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
     half = np.divide(power, expected, out=np.zeros_like(power), where=noise > 0)
     rows, columns = g.scan_shape
     full = np.empty(g.scan_shape, np.float32)

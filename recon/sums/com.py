@@ -46,6 +46,22 @@ def centre_of_mass(events: ElectronEvents, mask=None, progress=None) -> np.ndarr
     DeviceError
         If the device fails or is full.
     """
+    field, sums = frame_centres(events, mask, progress)
+    return filled(field, sums, events.frame_shape).reshape(2, *events.scan_shape)
+
+
+def frame_centres(events: ElectronEvents, mask=None, progress=None):
+    """Centre of mass of each frame that has one, and what their mean follows from.
+
+    Parameters, and what is raised, are those of `centre_of_mass`.
+
+    Returns
+    -------
+    field : (2, F) float32 array
+        (y, x) [px], on `events.device`; NaN for a frame without electrons.
+    sums : (3,) float64 array
+        Frames that have one, and the sums of their y and x.
+    """
     height, width = events.frame_shape
     keep = ALL_PIXELS
     if mask is not None:
@@ -61,12 +77,20 @@ def centre_of_mass(events: ElectronEvents, mask=None, progress=None) -> np.ndarr
         sums += kernels.centres(
             p.pixels, p.offsets, p.first, p.last, keep, width, factor, shift, out
         )
-    filled = int(sums[0])
-    if filled < events.positions:
-        mean = sums[1:] / filled if filled else np.array([(height - 1) / 2, (width - 1) / 2])
-        mean = xp.asarray(mean.astype(np.float32))
-        field = xp.where(xp.isnan(field[0]), mean[:, None], field)
-    return field.reshape(2, *events.scan_shape)
+    return field, sums
+
+
+def filled(field, sums, frame_shape):
+    """A (2, ...) field of `frame_centres`, whose frames without electrons get the others' mean.
+
+    Where none has any, all have the centre of the detector.
+    """
+    number, xp = int(sums[0]), device_of(field).xp
+    if number == field[0].size:
+        return field
+    centre = (np.array(frame_shape) - 1) / 2
+    mean = xp.asarray((sums[1:] / number if number else centre).astype(np.float32))
+    return xp.where(xp.isnan(field[0]), mean.reshape(2, *(1,) * (field.ndim - 1)), field)
 
 
 def row_divider(height: int, width: int) -> tuple[np.uint32, np.uint64]:

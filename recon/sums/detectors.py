@@ -1,6 +1,7 @@
 """Sums straight from events: every electron is visited once, no frame is ever made dense."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf, isfinite
 
 import numpy as np
@@ -192,25 +193,57 @@ def sum_masks(events: ElectronEvents, masks: Mapping[str, np.ndarray], progress=
     DeviceError
         If the device fails or is full.
     """
-    if len(masks) > 64:
-        raise ValueError(f"{len(masks)} detectors are more than the 64 of one pass.")
-    # One bit a detector; pixels with the same bits are one label, and an electron is counted
-    # once under its label, however many detectors overlap there.
-    bits = np.zeros(events.frame_shape, np.uint64)
-    for number, (name, mask) in enumerate(masks.items()):
-        mask = fitting_mask(mask, "detector", events.frame_shape, name)
-        bits |= mask.astype(np.uint64) << np.uint64(number)
-    if 1 << len(masks) <= FEW:
-        kinds, labels = np.arange(1 << len(masks), dtype=np.uint64), bits
-    else:
-        kinds, labels = np.unique(bits, return_inverse=True)
-    counts = _count_labels(events, labels, kinds.size, progress)
-    images = {}
-    for number, name in enumerate(masks):
-        member = np.flatnonzero((kinds >> np.uint64(number)) & np.uint64(1))
-        member = events.device.xp.asarray(member)
-        images[name] = counts[member].sum(axis=0, dtype=np.int32).reshape(events.scan_shape)
-    return images
+    return Detectors.of(masks, events.frame_shape).images(events, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Detectors:
+    """Detectors of any shape that may overlap, ready for passes over electrons.
+
+    Attributes
+    ----------
+    members : mapping of name to (n,) int64 array
+        Labels that are part of each detector.
+    labels : (Ky, Kx) integer array
+        Of each detector pixel: pixels that the same detectors see have one label.
+    number : int
+        Of labels.
+    """
+
+    members: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    number: int
+
+    @classmethod
+    def of(cls, masks: Mapping[str, np.ndarray], frame_shape) -> "Detectors":
+        """The detectors of `sum_masks`, which says what is raised."""
+        if len(masks) > 64:
+            raise ValueError(f"{len(masks)} detectors are more than the 64 of one pass.")
+        # One bit a detector; pixels with the same bits are one label, and an electron is counted
+        # once under its label, however many detectors overlap there.
+        bits = np.zeros(frame_shape, np.uint64)
+        for number, (name, mask) in enumerate(masks.items()):
+            mask = fitting_mask(mask, "detector", frame_shape, name)
+            bits |= mask.astype(np.uint64) << np.uint64(number)
+        if 1 << len(masks) <= FEW:
+            kinds, labels = np.arange(1 << len(masks), dtype=np.uint64), bits
+        else:
+            kinds, labels = np.unique(bits, return_inverse=True)
+        members = {
+            name: np.flatnonzero((kinds >> np.uint64(number)) & np.uint64(1))
+            for number, name in enumerate(masks)
+        }
+        return cls(members, labels, kinds.size)
+
+    @guarded
+    def images(self, events: ElectronEvents, progress=None) -> dict[str, np.ndarray]:
+        """What `sum_masks` returns."""
+        counts = _count_labels(events, self.labels, self.number, progress)
+        xp = events.device.xp
+        return {
+            name: counts[xp.asarray(member)].sum(axis=0, dtype=np.int32).reshape(events.scan_shape)
+            for name, member in self.members.items()
+        }
 
 
 @guarded

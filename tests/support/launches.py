@@ -41,6 +41,8 @@ def record(seen):
 
 def main():
     """Run the chain with its events copied, and its passes streamed; in half precision too."""
+    from recon.live.growing import GrowingSidebands
+    from recon.ssb.bright_field import bright_field
     from recon.ssb.gfunction import build_sidebands
     from recon.ssb.phase import single_sideband
     from recon.ssb.tiles import gfunction_tiles, power_spectrum
@@ -72,6 +74,12 @@ def main():
         centre_of_mass(there)
         virtual_detectors(there, CALIBRATION)
         build_sidebands(there, CALIBRATION, 5)
+        disc = bright_field(CALIBRATION, events.frame_shape, 5)
+        growing = GrowingSidebands(
+            events.scan_shape, events.frame_shape, disc, CALIBRATION, device=device
+        )
+        growing.add(0, events)
+        growing.sidebands()
         next(turns, None)
     json.dump(seen, sys.stdout)
 

@@ -9,15 +9,16 @@ from numba import config, cuda
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon.kernels.cpu import densify, dpc, events, sideband_exact, sidebands
+from recon.kernels.cpu import densify, dpc, events, growing, sideband_exact, sidebands
 from recon.kernels.cuda import dpc as cuda_dpc
 from recon.kernels.cuda import events as cuda_events
+from recon.kernels.cuda import growing as cuda_growing
 from recon.kernels.cuda import reference as cuda_reference
 from recon.kernels.cuda import sideband_exact as cuda_entries
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
 from recon.kernels.cuda import sidebands as cuda_sidebands
 
-OWNERS = (recon.kernels.cpu, densify, dpc, events, sideband_exact, sidebands)
+OWNERS = (recon.kernels.cpu, densify, dpc, events, growing, sideband_exact, sidebands)
 NAMES = recon.kernels.cuda.__all__
 SMALL = {
     cuda_sidebands: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 8},
@@ -25,6 +26,7 @@ SMALL = {
     cuda_events: {"LANES": 2, "FRAMES": 4, "THREADS": 8, "LABELS": 16, "STRIDE": 5, "COUNTS": 80}
     | {"BINS": 64, "MOST_BLOCKS": 3},
     cuda_dpc: {"THREADS": 4},
+    cuda_growing: {"WARP": 4, "WARPS": 2, "THREADS": 4, "MOST_BLOCKS": 3},
     cuda_geometry: {"THREADS": 8},
     cuda_reference: {"THREADS": 4},
 }

@@ -14,6 +14,7 @@ from recon.kernels.cpu.events import (
     histogram,
     total,
 )
+from recon.kernels.cpu.growing import add_rows, pair_rows
 from recon.kernels.cpu.sideband_exact import sum_averaged
 from recon.kernels.cpu.sideband_geometry import find_runs
 from recon.kernels.cpu.sidebands import (
@@ -26,6 +27,7 @@ from recon.kernels.cpu.sidebands import (
 )
 
 __all__ = [
+    "add_rows",
     "advance",
     "centres",
     "choose_step",
@@ -42,6 +44,7 @@ __all__ = [
     "histogram",
     "measure",
     "pack",
+    "pair_rows",
     "sum_averaged",
     "sum_hard",
     "total",

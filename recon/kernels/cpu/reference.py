@@ -72,3 +72,12 @@ def sum_of(values):
     for i in prange(values.size):
         total += values[i]
     return total
+
+
+@parallel
+def copy(source, target):
+    """Copy an array: the bare cost of reading all of it and writing as much."""
+    parts = 64
+    for part in prange(parts):
+        start, stop = part * source.size // parts, (part + 1) * source.size // parts
+        target[start:stop] = source[start:stop]

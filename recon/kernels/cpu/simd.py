@@ -113,25 +113,63 @@ def store(typing, array, index, value):
     return types.none(array, types.intp, vector), lower
 
 
+def _inside(builder, start, stop):
+    """Which lanes lie from `start` to `stop`, which may be beyond the vector's ends."""
+    integers = ir.VectorType(ir.IntType(32), LANES)
+    zeros = ir.Constant(integers, [0] * LANES)
+
+    def spread(number):
+        word = builder.trunc(number, ir.IntType(32))
+        empty = ir.Constant(integers, ir.Undefined)
+        one = builder.insert_element(empty, word, ir.IntType(32)(0))
+        return builder.shuffle_vector(one, empty, zeros)
+
+    lanes = ir.Constant(integers, list(range(LANES)))
+    # One unsigned comparison: lanes before the start wrap around to huge numbers.
+    beyond_start = builder.sub(lanes, spread(start))
+    return builder.icmp_unsigned("<", beyond_start, spread(builder.sub(stop, start)))
+
+
+@intrinsic
+def store_between(typing, array, index, value, start, stop):
+    """Put lanes `start` to `stop` of a vector into the array, and touch nothing else of it."""
+
+    def lower(context, builder, sig, values):
+        array, index, value, start, stop = values
+        place = _pointer(context, builder, sig.args[0], array, index, ir.FloatType())
+        word, flags = ir.IntType(32), ir.VectorType(ir.IntType(1), LANES)
+        kind = ir.FunctionType(ir.VoidType(), [_IR, place.type, word, flags])
+        name = f"llvm.masked.store.v{LANES}f32.p0"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [value, place, word(4), _inside(builder, start, stop)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector, types.intp, types.intp), lower
+
+
+@intrinsic
+def fetch_early(typing, array, index):
+    """Have the line of the cache with `array[index]` fetched, which may lie outside the array."""
+
+    def lower(context, builder, sig, values):
+        place = _pointer(context, builder, sig.args[0], *values, ir.FloatType())
+        place = builder.bitcast(place, ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # To be read, into all levels, as data.
+        builder.call(function, [place, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), lower
+
+
 @intrinsic
 def lanes_between(typing, value, start, stop):
     """The vector with zeros outside lanes `start` to `stop`; both may lie beyond its ends."""
 
     def lower(context, builder, sig, values):
-        integers = ir.VectorType(ir.IntType(32), LANES)
-        zeros = ir.Constant(integers, [0] * LANES)
-
-        def spread(number):
-            word = builder.trunc(number, ir.IntType(32))
-            empty = ir.Constant(integers, ir.Undefined)
-            one = builder.insert_element(empty, word, ir.IntType(32)(0))
-            return builder.shuffle_vector(one, empty, zeros)
-
-        lanes = ir.Constant(integers, list(range(LANES)))
-        # One unsigned comparison: lanes before the start wrap around to huge numbers.
-        beyond_start = builder.sub(lanes, spread(values[1]))
-        length = spread(builder.sub(values[2], values[1]))
-        inside = builder.icmp_unsigned("<", beyond_start, length)
+        inside = _inside(builder, *values[1:])
         return builder.select(inside, values[0], ir.Constant(_IR, [0.0] * LANES))
 
     return vector(vector, types.intp, types.intp), lower

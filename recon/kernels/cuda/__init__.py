@@ -19,6 +19,7 @@ from recon.kernels.cuda.events import (
     total,
     widen,
 )
+from recon.kernels.cuda.growing import add_rows, pair_rows
 from recon.kernels.cuda.sideband_exact import entry_power, pack, sum_averaged
 from recon.kernels.cuda.sideband_geometry import find_runs
 from recon.kernels.cuda.sidebands import gather, hard_power, sum_hard, triple_power
@@ -27,6 +28,7 @@ from recon.kernels.cuda.sidebands import gather, hard_power, sum_hard, triple_po
 cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 __all__ = [
+    "add_rows",
     "advance",
     "centres",
     "choose_step",
@@ -43,6 +45,7 @@ __all__ = [
     "histogram",
     "measure",
     "pack",
+    "pair_rows",
     "sum_averaged",
     "sum_hard",
     "total",

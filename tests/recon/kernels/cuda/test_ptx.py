@@ -12,6 +12,7 @@ from recon.kernels.arguments import Camera
 from recon.kernels.cuda import counting as cuda_counting
 from recon.kernels.cuda import dpc as cuda_dpc
 from recon.kernels.cuda import events as cuda_events
+from recon.kernels.cuda import growing as cuda_growing
 from recon.kernels.cuda import reference as cuda_reference
 from recon.kernels.cuda import sideband_exact as cuda_entries
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
@@ -33,6 +34,7 @@ stack, spectrum = types.float32[:, :, ::1], types.complex64[:, ::1]
 first, table, places = types.int64[:, ::1], types.uint16[:, ::1], types.int32[::1]
 masks, pixels, label = types.uint16[::1], types.uint32[::1], types.int16[::1]
 transforms = types.complex64[:, :, ::1]
+blocks = types.float32[:, :, :, ::1]
 number = types.float32
 magic = types.uint32, types.uint64
 
@@ -114,6 +116,11 @@ KERNELS = {
     "combine": (cuda_dpc._combine, (transforms, real, real, number, number)),
     "measure": (cuda_dpc._measure, (image, stack, image, index, real, image)),
     "advance": (cuda_dpc._advance, (image, stack, image, image, index, real, real, real)),
+    "pair rows": (cuda_growing._pair_rows, (transforms, places, places, real, blocks)),
+    "add rows": (
+        cuda_growing._add_rows,
+        (blocks, stack, image, table, whole, real, real, real, real),
+    ),
     "clear": (cuda_reference._clear, (stack,)),
     "paper_sideband": (
         cuda_reference._paper_sideband,
