@@ -59,7 +59,7 @@ def test_the_button_asks_for_a_fit(instrument):
     assert (focusing.report.stale, focusing.report.action) == (True, "Set these values")
     focusing.report._handle_msg({"does": "act"})
     assert instrument.experiment.aberrations.defocus == 12.0
-    assert (focusing.report.stale, focusing.report.action) == (False, "Show it")
+    assert (focusing.report.stale, focusing.report.action) == (False, "Use the full overlap")
     focusing.report._handle_msg({"does": "act"})
     assert instrument.experiment.detector.sideband == "full"
     assert focusing.report.action == ""
