@@ -69,6 +69,16 @@ def _best_unit(size: float, unit: str) -> tuple[float, str]:
     return LENGTHS[unit] / LENGTHS[fitting[-1]], fitting[-1]
 
 
+def unit_to(reach: float, unit: str, most: float = 5000.0) -> tuple[str, float]:
+    """The unit in which a slider reaches to `most` at most, and how many of `unit` it is."""
+    known = list(LENGTHS)
+    for name in known[known.index(unit) :]:
+        per = float(f"{LENGTHS[name] / LENGTHS[unit]:.12g}")
+        if reach <= most * per:
+            break
+    return name, per
+
+
 def _fixed(value: float, places: int) -> str:
     """To so many decimals; rounded to tens, hundreds … where `places` is negative."""
     return _minus(f"{round(value, places) + 0.0:.{max(0, places)}f}")

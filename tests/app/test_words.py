@@ -4,7 +4,7 @@ from math import inf, nan
 
 import pytest
 
-from app.words import measured, plain, spoken
+from app.words import measured, plain, spoken, unit_to
 
 BY_HAND = [
     # Value and error in the unit given; what is read.
@@ -66,3 +66,17 @@ def test_number_and_unit_can_stand_apart():
 )
 def test_a_plain_number_has_neither_exponent_nor_zeros_at_its_end(value, digits, read):
     assert plain(value, digits) == read
+
+
+@pytest.mark.parametrize(
+    ("reach", "unit", "shown"),
+    [
+        (500, "nm", ("nm", 1)),
+        (5000, "nm", ("nm", 1)),
+        (50_000, "nm", ("µm", 1e3)),  # the defocus of an aperture of 1 mrad
+        (1e7, "nm", ("mm", 1e6)),  # its coma
+        (1e9, "mm", ("m", 1e3)),  # nothing is larger
+    ],
+)
+def test_a_slider_has_the_unit_that_its_reach_calls_for(reach, unit, shown):
+    assert unit_to(reach, unit) == shown
