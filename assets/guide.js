@@ -6,7 +6,7 @@ export function render({model}) {
   root.className = "guide"
   root.setAttribute("role", "complementary")
   root.setAttribute("aria-label", "Help")
-  root.innerHTML = `<header><h1></h1><button type="button" class="back">Back</button>
+  root.innerHTML = `<header><h1></h1><button type="button" class="back" title="Back" aria-label="Back">←</button>
     <button type="button" class="contents">Contents</button>
     <button type="button" class="close" title="Close (Esc)" aria-label="Close help">×</button></header>
     <article tabindex="-1"></article>`

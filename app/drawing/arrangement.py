@@ -45,7 +45,8 @@ def arrange(count, tile, place, line_px: float, words_px: float) -> Arrangement:
         (height, width) on the screen [px].
     line_px, words_px : float
         Height of a line of words, and width of all that is said of a tile [px]; where a cell is
-        narrower than that the words take two lines.
+        narrower than that the words take two lines. It is no narrower than half of that, if any
+        arrangement allows it.
     """
     (by, bx), (high, wide) = tile, place
     best = None
@@ -57,9 +58,10 @@ def arrange(count, tile, place, line_px: float, words_px: float) -> Arrangement:
         one_line = cell_x - APART_PX >= words_px
         words = (1 if one_line else 2) * line_px
         scale = min((cell_x - APART_PX) / bx, (cell_y - words - APART_PX) / by)
-        if best is None or scale > best[0]:
-            best = scale, columns, rows, one_line, words
-    scale, columns, rows, one_line, words = best
+        legible = cell_x - APART_PX >= words_px / 2
+        if best is None or (legible, scale) > best[:2]:
+            best = legible, scale, columns, rows, one_line, words
+    _, scale, columns, rows, one_line, words = best
     scale = max(scale, 1.0 / max(by, bx))  # too little room for anything: it is seen when zoomed
     pitch_y, pitch_x = high / rows / scale, wide / columns / scale
     spare_y, spare_x = pitch_y - by - words / scale, pitch_x - bx

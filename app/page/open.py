@@ -3,6 +3,8 @@
 import logging
 from html import escape
 
+import holoviews as hv
+import holoviews.plotting.bokeh
 import panel as pn
 from bokeh.themes import Theme
 
@@ -16,7 +18,6 @@ from app.server.process import shared
 from app.views.assets import asset
 from recon.device.backend import DeviceError
 
-
 LETTERS = 'Inter, system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
 """Of the figures, as of the page: Bokeh's own choice is no font on many computers, which then take
 one with serifs."""
@@ -28,12 +29,14 @@ THEME = Theme(
             "BaseColorBar": {"major_label_text_font": LETTERS, "title_text_font": LETTERS},
             "ScaleBar": {"label_text_font": LETTERS, "title_text_font": LETTERS},
             "Legend": {"label_text_font": LETTERS, "title_text_font": LETTERS},
-            "Text": {"text_font": LETTERS},
+            "Text": {"text_font": {"value": LETTERS}},
             "Label": {"text_font": LETTERS},
             "Title": {"text_font": LETTERS},
         }
     }
 )
+# HoloViews gives a document its own theme with each plot that it makes.
+hv.renderer("bokeh").theme = THEME
 
 
 def open_page() -> Page | None:

@@ -6,6 +6,7 @@ from bokeh.models import ColumnDataSource
 
 from app.drawing.arrangement import arrange
 from app.drawing.display import Extent, mosaic, packed
+from app.views.component import number
 from app.views.frame import Frame
 
 INK = "#b9c3cf"
@@ -67,9 +68,9 @@ class TilesView(Frame):
             self._draw()
 
     def _size(self) -> tuple[float, float]:
-        """Height and width of the figure on the screen [px]."""
-        inner = self.figure.inner_height, self.figure.inner_width
-        return inner if None not in inner and min(inner) > 10 else UNSEEN
+        """Height and width of the figure [px of the page, of which the screen may have more]."""
+        high, wide, ratio = (number(self.view.data, each) for each in ("height", "width", "ratio"))
+        return (high / ratio, wide / ratio) if high and wide and ratio else UNSEEN
 
     def _draw(self) -> None:
         count, height, width = self._tiles.shape

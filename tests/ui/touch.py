@@ -16,10 +16,7 @@ class Fingers:
             part = step / STEPS
             self._send(
                 "touchMove",
-                [
-                    (x0 + part * (x1 - x0), y0 + part * (y1 - y0))
-                    for (x0, y0), (x1, y1) in ways
-                ],
+                [(x0 + part * (x1 - x0), y0 + part * (y1 - y0)) for (x0, y0), (x1, y1) in ways],
             )
             self._page.wait_for_timeout(16)
         self._send("touchEnd", [])
