@@ -281,7 +281,9 @@ class Pipeline:
 
     def _advise(self, prepared: Prepared) -> None:
         """Say what was found, and what the CPU had to do; each once."""
-        said = (prepared.found.orientation_statement,)
+        found = prepared.found
+        # Before there can be a phase, what has to be entered is all that matters.
+        said = ("" if found.missing else found.orientation_statement,)
         said += self.engine.placed.statements(prepared.scan.key)
         self.board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said

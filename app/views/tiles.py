@@ -47,7 +47,7 @@ class TilesView(Frame):
             text_align="center",
             text_baseline="top",
             y_offset=LABEL_PX,
-            level="overlay",
+            level="glyph",  # above the picture, and cut off at the frame
         )
         self.on_view = self._fill
         self._tiles, self._said, self._made, self._place = None, (), None, None
