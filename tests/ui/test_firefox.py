@@ -32,7 +32,7 @@ def needed():
         pytest.skip("Firefox is left out: LIVESTEM_PUPPETEER names no folder with puppeteer-core")
     if not firefox:
         pytest.skip("Firefox is left out: there is none, neither firefox-esr nor LIVESTEM_FIREFOX")
-    return node, folder, firefox
+    return node, Path(folder).resolve(), firefox
 
 
 def test_dragging_defocus_in_firefox_changes_the_image(needed, server):
