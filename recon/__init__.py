@@ -24,6 +24,7 @@ Experiment
 
 Images by sums
     pacbed                 (Ky, Kx) sum of the frames
+    pattern_of             the same of one position, or of a rectangle of them
     annuli                 (Sy, Sx) annular detectors
     centre_of_mass         (2, Sy, Sx) centre of mass of each frame [px]
     scan_deflection        the same, along the scan's axes [mrad]
@@ -67,6 +68,7 @@ _HOMES = {
     "open_scan": "recon.io",
     "orientations": "recon.orientation.either",
     "pacbed": "recon.sums",
+    "pattern_of": "recon.sums",
     "register_reader": "recon.readers",
     "scan_deflection": "recon.sums.com",
     "simulate_events": "recon.simulate.scan",
