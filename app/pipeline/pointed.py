@@ -47,8 +47,7 @@ class Place:
     def __str__(self):
         if self.alone:
             return f"at ({self.rows[0]}, {self.columns[0]})"
-        (y0, y1), (x0, x1) = self.rows, self.columns
-        return f"in rows {y0}–{y1 - 1}, columns {x0}–{x1 - 1}"
+        return "of {} × {}".format(*(last - first for first, last in (self.rows, self.columns)))
 
 
 @dataclass(frozen=True, eq=False)

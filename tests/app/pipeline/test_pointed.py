@@ -43,7 +43,7 @@ def test_a_rectangle_tells_all_of_its_electrons(session):
     session.until(lambda: session.all(FRAMES))
     (found,) = session.all(FRAMES)
     np.testing.assert_array_equal(found.array.ravel()[:4], [0, 1, 2, 1])
-    assert found.label == "4 electrons in rows 0–1, columns 1–2"
+    assert found.label == "4 electrons of 2 × 2"
 
 
 def test_the_place_pointed_at_last_is_shown(session):
