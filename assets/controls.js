@@ -2,8 +2,9 @@
 //
 // spec: {name, kind: "number" | "entry" | "choice" | "segments" | "switch" | "button" | "heading",
 //        label, unit, doc, start, end, step, low, high, reset, decimals, large, options, whole, log,
-//        lock, primary, half, key: in the page's address}
+//        lock, primary, half, key: in the page's address, per}
 //
+// A value is shown and typed in units of `per`, 1 if not given; all else is in the state's own unit.
 // `lock` names what the lock beside a number stands for; `locked` holds what of it is locked.
 
 const TEN = 10
@@ -29,12 +30,13 @@ function decimals_of(step) {
   return (text.split(".")[1] ?? "").length
 }
 
-function written(value, spec) {
-  if (value === null || value === undefined) return ""
-  if (spec.whole) return String(Math.round(value))
+function written(given, spec) {
+  if (given === null || given === undefined) return ""
+  if (spec.whole) return String(Math.round(given))
+  const [value, step] = [given, spec.step].map((each) => Number((each / (spec.per ?? 1)).toPrecision(12)))
   // At least the step's decimals, and all that was typed up to six significant digits.
   const typed = decimals_of(Number(value.toPrecision(6)))
-  return value.toFixed(Math.min(10, Math.max(decimals_of(spec.step), typed)))
+  return value.toFixed(Math.min(10, Math.max(decimals_of(step), typed)))
     .replace("-", "−")
 }
 
@@ -96,7 +98,7 @@ export function render({model}) {
       if (wrong) {
         box.value = written(model.values[spec.name], spec)
       } else {
-        set(spec.name, value === null ? null : limited(value))
+        set(spec.name, value === null ? null : limited(value * (spec.per ?? 1)))
         box.value = written(model.values[spec.name], spec)
       }
     }
@@ -131,16 +133,17 @@ export function render({model}) {
     rows[spec.name] = {
       row,
       show(value) {
-        if (root.getRootNode().activeElement !== box || parsed(box.value) !== value) {
-          box.value = written(value, spec)
+        const shown = written(value, spec)
+        if (root.getRootNode().activeElement !== box || parsed(box.value) !== parsed(shown)) {
+          box.value = shown
         }
         box.classList.toggle("empty", value === null || value === undefined)
         if (range) {
-          const shown = value ?? spec.start
-          range.value = place(shown)
+          const at = value ?? spec.start
+          range.value = place(at)
           const middle = spec.start < 0 && spec.end > 0 ? -spec.start / (spec.end - spec.start) : 0
           const length = place(spec.end) - place(spec.start)
-          const part = Math.min(1, Math.max(0, (place(shown) - place(spec.start)) / length))
+          const part = Math.min(1, Math.max(0, (place(at) - place(spec.start)) / length))
           range.style.setProperty("--from", `${100 * Math.min(part, middle)}%`)
           range.style.setProperty("--to", `${100 * Math.max(part, middle)}%`)
           reset.classList.toggle("needed", value !== spec.reset)

@@ -1,6 +1,9 @@
 // Keeps the pixels of a figure square, fits it to its place, zooms it together with others, and
 // tells the server which part is visible and where the pointer is.
 //
+// On a touched screen a finger scrolls the page, and moves the picture where that is zoomed; two
+// fingers zoom it.
+//
 // One script for every signal of a figure: its size, its ranges, its extent (what can be shown),
 // the link (centre and zoom shared by figures of the same scan), pointer and double tap.
 // args: fig, extent, link, view, pointer, bars
@@ -40,7 +43,18 @@ function apply() {
     own.bars_at = signature(location)
     for (const bar of bars) bar.setv({location}, {sync: false})
   }
+  heed_fingers()
   report()
+}
+
+function heed_fingers() {
+  if (!own.touched?.isConnected) {
+    own.touched = Bokeh.index.find_one_by_id(fig.id)?.canvas_view?.events_el
+    own.touched?.addEventListener("touchstart", (event) => {
+      if (event.touches.length > 1 && event.cancelable) event.preventDefault()  // no scroll
+    }, {passive: false})
+  }
+  if (own.touched) own.touched.style.touchAction = own.zoom > 1.001 ? "none" : "pan-y"
 }
 
 function report() {
@@ -49,7 +63,7 @@ function report() {
     const [x0, x1, y1, y0] = ranges()
     const ratio = window.devicePixelRatio || 1
     const seen = {x0: [x0], x1: [x1], y0: [y0], y1: [y1],
-                  width: [own.width * ratio], height: [own.height * ratio]}
+                  width: [own.width * ratio], height: [own.height * ratio], ratio: [ratio]}
     if (JSON.stringify(seen) !== own.reported) {
       own.reported = JSON.stringify(seen)
       view.data = seen

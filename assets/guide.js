@@ -1,12 +1,12 @@
-// The guide over the images: a page at a time, with the way back.
+// The guide beside the images: a page at a time, with the way back.
 const FIRST = "index"
 
 export function render({model}) {
   const root = document.createElement("section")
   root.className = "guide"
-  root.setAttribute("role", "dialog")
+  root.setAttribute("role", "complementary")
   root.setAttribute("aria-label", "Help")
-  root.innerHTML = `<header><h1></h1><button type="button" class="back">Back</button>
+  root.innerHTML = `<header><h1></h1><button type="button" class="back" title="Back" aria-label="Back">←</button>
     <button type="button" class="contents">Contents</button>
     <button type="button" class="close" title="Close (Esc)" aria-label="Close help">×</button></header>
     <article tabindex="-1"></article>`
@@ -35,12 +35,21 @@ export function render({model}) {
     part("article").innerHTML = model.html
     place()
   }
-  const toggle = (on) => {
+  const show = (on) => {
     document.documentElement.toggleAttribute("data-help", on)
     button.setAttribute("aria-pressed", String(on))
+  }
+  const toggle = (on) => {
+    show(on)
     if (!on) { button.focus(); return }
     if (!model.page) ask(FIRST)
     part("article").focus()
+  }
+  // A question mark in the panel.
+  const answer = ({detail: {page, anchor: at}}) => {
+    if (model.page && shown()) leave()
+    show(true)
+    ask(page, at)
   }
 
   part("article").addEventListener("click", (event) => {
@@ -65,10 +74,12 @@ export function render({model}) {
   button.addEventListener("click", press)
   button.disabled = false  // whoever was faster would have clicked in vain
   document.addEventListener("keydown", keys, true)
+  document.addEventListener("livestem-help", answer)
   model.on("opened", fill)
   model.on("remove", () => {
     button.removeEventListener("click", press)
     document.removeEventListener("keydown", keys, true)
+    document.removeEventListener("livestem-help", answer)
   })
   return root
 }

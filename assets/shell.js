@@ -12,12 +12,13 @@ export function render({model}) {
     requestAnimationFrame(() => requestAnimationFrame(tell))
     setTimeout(tell, 300)
   }
-  const ask = () => { if (model.missing) document.getElementById("calibration").open = true }
-  const reveal = () => {
-    const part = document.getElementById(model.revealed.split(" ")[0])
+  const open = (name) => {
+    const part = document.getElementById(name)
     for (let at = part; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true
-    part?.scrollIntoView({block: "center", behavior: "smooth"})
+    return part
   }
+  const ask = () => { if (model.missing) open("calibration") }
+  const reveal = () => open(model.revealed.split(" ")[0])?.scrollIntoView({block: "center", behavior: "smooth"})
   model.on("missing", ask)
   model.on("revealed", reveal)
   model.on("theme", dress)

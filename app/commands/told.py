@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.words import spoken
+
 FOUND = "faulty_pixels", "undersampling", "current", "disc", "orientation"
 
 
@@ -27,5 +29,5 @@ def sentences(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 def _fitted(values, errors) -> str:
     """Fitted coefficients with their standard errors, in a sentence."""
-    each = [f"{name} = {values[name]:.4g} ± {error:.2g} Å" for name, error in errors.items()]
+    each = [f"{name} = {spoken(values[name], error, 'Å')}" for name, error in errors.items()]
     return f"Fitted: {', '.join(each)}."

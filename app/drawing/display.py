@@ -279,49 +279,32 @@ def arrows(field, across=20):
     return y.ravel() - dy.ravel() / 2, x.ravel() - dx.ravel() / 2, dy.ravel(), dx.ravel()
 
 
-def mosaic_shape(count):
-    """Rows and columns of a mosaic of `count` tiles, as square as can be, wider than high."""
-    columns = ceil(sqrt(count))
-    return ceil(count / columns), columns
-
-
-@dataclass(frozen=True, eq=False)
-class Mosaic:
-    """Tiles side by side in one picture."""
-
-    rgba: np.ndarray
-    """(H, W, 4) uint8."""
-    corners: np.ndarray
-    """(n, 2) top left corner (row, column) of each tile [pixels of the picture]."""
-
-
-def mosaic(tiles, gap=None):
+def mosaic(tiles, corners, shape):
     """Complex tiles as one picture, each scaled to its own brightness.
 
     Parameters
     ----------
     tiles : (n, By, Bx) complex array
         Zero outside the overlaps, which stay transparent.
-    gap : int, optional
-        Pixels between tiles; a tenth of a tile if not given.
+    corners : (n, 2) int array
+        Top left corner (row, column) of each.
+    shape : (int, int)
+        Of the picture; all tiles lie in it.
+
+    Returns
+    -------
+    (H, W, 4) uint8 array
 
     Notes
     -----
     Tiles of strong and weak frequencies differ in magnitude by more than a screen can show;
     what is read off them is the flatness of the phase. The 98th percentile is full brightness.
     """
-    count, height, width = tiles.shape
-    if gap is None:
-        gap = max(1, round(max(height, width) / 10))
-    rows, columns = mosaic_shape(max(count, 1))
-    shape = rows * (height + gap) - gap, columns * (width + gap) - gap
     rgba = np.zeros((*shape, 4), np.uint8)
-    corners = np.empty((count, 2), int)
-    for n, tile in enumerate(tiles):
+    height, width = tiles.shape[1:]
+    for tile, (top, left) in zip(tiles, corners, strict=True):
         size = np.abs(tile)
         inside = size[size > 0]
         scale = float(np.percentile(inside, 98)) if inside.size else 1.0
-        top, left = (n // columns) * (height + gap), (n % columns) * (width + gap)
         rgba[top : top + height, left : left + width] = phase_rgba(tile, scale)
-        corners[n] = top, left
-    return Mosaic(rgba, corners)
+    return rgba

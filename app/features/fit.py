@@ -8,6 +8,7 @@ from app.pipeline.jobs import Job
 from app.pipeline.proof import on_device
 from app.state.aberrations import AberrationState
 from app.state.fit import FitState
+from app.words import measured
 from recon.optics import Aberrations
 
 TOPIC = "fit"
@@ -103,13 +104,12 @@ class FitFound:
         rows = [
             (
                 name.capitalize() if name == "defocus" else name,
-                _with_error(value, self.errors[name]),
-                AberrationState.unit(name)[0],
+                *measured(value, self.errors[name], AberrationState.unit(name)[0]),
             )
             for name, value in self.values.items()
         ]
         if self.rotation_deg is not None:
-            rows.append(("Rotation", _with_error(self.rotation_deg, self.rotation_error), "°"))
+            rows.append(("Rotation", *measured(self.rotation_deg, self.rotation_error, "°")))
         return rows
 
     @property
@@ -121,8 +121,10 @@ class FitFound:
             said.append(f"Not determined by this scan, left as set: {names}.")
         if self.better_full:
             said.append(
-                "At this defocus the triple overlap, which is not shown, holds most of what there "
-                f"is: with it {_percent(self.flat_full)} % is flat."
+                "So far from focus most of the signal lies where the direct beam and two scattered "
+                "beams overlap, and the picture leaves that part out. With it "
+                f"{_percent(self.flat_full)} % of the tiles' signal is flat instead of "
+                f"{_percent(self.flat_after)} %: the picture then shows more of the specimen."
             )
         return " ".join(said)
 
@@ -195,12 +197,6 @@ def adopt(experiment, found: FitFound) -> None:
 def _decimals(error: float) -> int:
     """Decimals that show two digits of an error; negative before the point."""
     return 1 - floor(log10(error)) if error > 0 else 6
-
-
-def _with_error(value: float, error: float) -> str:
-    exact = _decimals(error)
-    digits = max(0, exact)
-    return f"{value:.{digits}f} ± {round(error, exact):.{digits}f}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

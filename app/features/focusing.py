@@ -111,7 +111,7 @@ class Focusing(Feature):
         if stale:
             action = "Set these values"
         elif found.better_full and experiment.detector.sideband != "full":
-            action = "Show it"
+            action = "Use the full overlap"
         self.report.param.update(stale=stale, action=action)
 
     def _act(self) -> None:

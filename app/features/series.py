@@ -10,6 +10,7 @@ from app.pipeline.jobs import Job
 from app.pipeline.proof import FocusSeries, focus_series
 from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
+from app.words import unit_to
 
 SHEET = "focus"
 TOPIC = "focus_series"
@@ -85,9 +86,10 @@ class Series:
         return float(low), float(high) if high > low else float(low) + 1.0
 
     def _titles(self):
-        defoci = self._made.defoci
+        unit, per = unit_to(np.abs(self._made.defoci).max(), "nm")
+        defoci = self._made.defoci / per
         decimals = max(0, 1 - floor(log10(abs(defoci[1] - defoci[0]))))
-        return [f"{value:.{decimals}f} nm".replace("-", "−") for value in defoci]
+        return [f"{value:.{decimals}f} {unit}".replace("-", "−") for value in defoci]
 
     def _nearest(self) -> int | None:
         """Which picture shows the present defocus."""

@@ -144,7 +144,7 @@ def with_residuals(periods, residual) -> tuple[str, ...]:
     """Labels such as "2.46 Å", below it "0.21 rad"; only the period where nothing is to measure."""
     return tuple(
         # Where next to nothing is left, noise makes the estimate negative as often as not.
-        f"{period}\n{max(left, 0.0):.2f} rad" if np.isfinite(left) else period
+        f"{period}\n{max(left, 0.0) + 0.0:.2f} rad" if np.isfinite(left) else period
         for period, left in zip(periods, residual, strict=True)
     )
 

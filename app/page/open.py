@@ -3,7 +3,10 @@
 import logging
 from html import escape
 
+import holoviews as hv
+import holoviews.plotting.bokeh
 import panel as pn
+from bokeh.themes import Theme
 
 from app.drawing.wheel import data_url, picture_of_wheel
 from app.page.made import is_made
@@ -14,6 +17,26 @@ from app.recall.presets import Presets
 from app.server.process import shared
 from app.views.assets import asset
 from recon.device.backend import DeviceError
+
+LETTERS = 'Inter, system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
+"""Of the figures, as of the page: Bokeh's own choice is no font on many computers, which then take
+one with serifs."""
+
+THEME = Theme(
+    json={
+        "attrs": {
+            "Axis": {"major_label_text_font": LETTERS, "axis_label_text_font": LETTERS},
+            "BaseColorBar": {"major_label_text_font": LETTERS, "title_text_font": LETTERS},
+            "ScaleBar": {"label_text_font": LETTERS, "title_text_font": LETTERS},
+            "Legend": {"label_text_font": LETTERS, "title_text_font": LETTERS},
+            "Text": {"text_font": {"value": LETTERS}},
+            "Label": {"text_font": LETTERS},
+            "Title": {"text_font": LETTERS},
+        }
+    }
+)
+# HoloViews gives a document its own theme with each plot that it makes.
+hv.renderer("bokeh").theme = THEME
 
 
 def open_page() -> Page | None:
@@ -40,6 +63,7 @@ def open_page() -> Page | None:
     page = Page(make_pipeline, parts.catalogue, query(), presets=presets)
     pn.state.on_session_destroyed(page.close)
     # Bokeh goes through a document's models whenever a part is added: once for all is enough.
+    pn.state.curdoc.theme = THEME
     with pn.state.curdoc.models.freeze():
         template(page).servable(title="livestem")
     pn.state.onload(page.start)
@@ -76,6 +100,7 @@ def template(page: Page) -> pn.Template:
     made = Bench(asset("page.html"), items=page.roots(), location=True)
     made.add_variable("livestem_style", asset("style.css"))
     made.add_variable("livestem_connection", asset("connection.js"))
+    made.add_variable("livestem_layout", asset("layout.js"))
     made.add_variable("livestem_icon", data_url("image/svg+xml", asset("favicon.svg").encode()))
     made.add_variable("livestem_wheel", picture_of_wheel())
     made.add_variable("livestem_theme", page.experiment.display.theme)

@@ -23,6 +23,7 @@ from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.text import Text
 from app.views.tiles import TilesView
+from recon.batch.geometry import DISC
 
 WITHOUT_CALIBRATION = ("pacbed", "virtual", "com")
 """Topics that are told while the calibration has gaps."""
@@ -196,13 +197,12 @@ class Page:
         self.facts.say(summary.line)
         self.panels.show_scan(summary)
         self.shell.missing = bool(summary.missing)
-        missing = ", ".join(dict.fromkeys(name.split(" along ")[0] for name in summary.missing))
-        hint = f"To see a phase, enter under Scan: {missing}." if missing else ""
+        hint = wanted(summary)
         for slot in self.slots.values():
-            if missing:
+            if hint:
                 slot.keep(WITHOUT_CALIBRATION)
             slot.hint(hint)
-        if missing:
+        if hint:
             # What stands there is of other values, or of another scan.
             self.status.param.update(mode="", line="")
             for view in (self.tiles, self.spectrum):
@@ -372,3 +372,13 @@ class Page:
                 **{name: slot.__panel__() for name, slot in self.slots.items()},
             }
         )
+
+
+def wanted(summary) -> str:
+    """What to enter before there is a phase, and why; empty where nothing is missing."""
+    if not summary.missing:
+        return ""
+    names = ", ".join(dict.fromkeys(name.split(" along ")[0] for name in summary.missing))
+    said = f"To see a phase, enter under Scan › Calibration: {names}."
+    # The first of the statements tells of the disc.
+    return f"{summary.statements[0]} {said}" if DISC in summary.missing else said

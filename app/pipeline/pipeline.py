@@ -282,9 +282,10 @@ class Pipeline:
         self.extras.follow((*self._topics(), *self.also), self._settle, request)
 
     def _advise(self, prepared: Prepared) -> None:
-        """Say what has to be entered, what was found, what the CPU had to do; each once."""
+        """Say what was found, and what the CPU had to do; each once."""
         found = prepared.found
-        said = summary.advice(found), found.orientation_statement
+        # Before there can be a phase, what has to be entered is all that matters.
+        said = ("" if found.missing else found.orientation_statement,)
         said += self.engine.placed.statements(prepared.scan.key)
         self.board.tell([("notice", s) for s in said if s and s not in self._said])
         self._said = said

@@ -166,23 +166,3 @@ def sampling_of(request) -> tuple[float, float] | None:
     if None in steps:
         return None
     return steps[0] * request.region.scan_bin, steps[1] * request.region.scan_bin
-
-
-def advice(found: Found) -> str | None:
-    """One sentence on what has to be entered before there is a phase; None when all is known."""
-    if not found.missing:
-        return None
-    *first, last = [f"the {name}" for name in _joined(found.missing)]
-    wanted = f"{', '.join(first)} and {last}" if first else last
-    ask = f"Enter {wanted} to see the phase."
-    return f"{found.disc_statement} {ask}" if found.centre is None else ask
-
-
-def _joined(missing):
-    """`missing` with both scan steps as one."""
-    steps = [name for name in missing if name.startswith("scan step")]
-    if len(steps) < 2:
-        return list(missing)
-    result = [name for name in missing if name not in steps]
-    result.insert(missing.index(steps[0]), "scan step")
-    return result

@@ -8,6 +8,7 @@ import param
 from app.engine.catalogue import DEMO
 from app.state.experiment import Experiment
 from app.state.origin import found_again
+from app.words import measured
 
 Key = tuple[str, str]
 """(part, parameter), such as ("aberrations", "defocus")."""
@@ -66,8 +67,10 @@ class Difference:
             return label
         if isinstance(parameter, param.Boolean):
             return f"{label}: {'on' if self.after else 'off'}"
-        before, after = (_value(self.key, value) for value in (self.before, self.after))
-        return f"{label} {before} → {after} {unit}".rstrip()
+        before, after = (_value(self.key, value, unit) for value in (self.before, self.after))
+        if before[1] == after[1] or not before[1]:
+            return f"{label} {before[0]} → {' '.join(after)}".rstrip()
+        return f"{label} {' '.join(before)} → {' '.join(after)}".rstrip()
 
 
 def differences(before: Moment, after: Moment) -> list[Difference]:
@@ -107,11 +110,12 @@ def _label(key: Key, parameter) -> tuple[str, str]:
     return label if proper else label[0].lower() + label[1:], unit
 
 
-def _value(key: Key, value) -> str:
+def _value(key: Key, value, unit: str) -> tuple[str, str]:
+    """A value and its unit; what is no number has none."""
     if value is None:
-        return "–"
+        return "–", ""
     if key == DATASET:
-        return "demonstration" if value == DEMO else str(value).rsplit("/", 1)[-1]
+        return "demonstration" if value == DEMO else str(value).rsplit("/", 1)[-1], ""
     if isinstance(value, float | int):
-        return f"{value:.5g}".replace("-", "−")
-    return str(value)
+        return measured(value, unit=unit)
+    return str(value), ""

@@ -4,6 +4,7 @@ import numpy as np
 
 from app.drawing import plots
 from app.views.sheet import Card, SheetPage
+from app.words import spoken
 
 NAME = "health"
 
@@ -102,7 +103,7 @@ def _values(values):
             continue
         error = values.get(f"{name}, error", values.get("error"))
         known = error is not None and unit and error[1] == unit and np.isfinite(error[0])
-        yield name, f"{_doubtful(value, error[0]) if known else number(value)} {unit}".strip()
+        yield name, spoken(value, error[0], unit) if known else f"{number(value)} {unit}".strip()
 
 
 def number(value) -> str:
@@ -110,12 +111,6 @@ def number(value) -> str:
     whole = isinstance(value, int | np.integer) or abs(value) >= 1000
     text = f"{value:,.0f}" if whole else f"{value:.2f}" if abs(value) < 1 else f"{value:.3g}"
     return text.replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "−")
-
-
-def _doubtful(value, error) -> str:
-    """A number to the second digit of its error."""
-    places = int(np.clip(1 - np.floor(np.log10(error)) if error > 0 else 2, 0, 6))
-    return f"{value:.{places}f} ± {error:.{places}f}".replace("-", "−")
 
 
 def _actions(finding, checked, answered):

@@ -79,7 +79,7 @@ class Frame(pn.viewable.Viewer):
         """Called with the position of a click, and whether the shift key was down."""
         self.extent = ColumnDataSource({"x0": [0.0], "x1": [1.0], "y0": [0.0], "y1": [1.0]})
         self.view = ColumnDataSource(
-            {name: [0.0] for name in ("x0", "x1", "y0", "y1", "width", "height")}
+            {name: [0.0] for name in ("x0", "x1", "y0", "y1", "width", "height", "ratio")}
         )
         self.pointer = ColumnDataSource({"x": [float("nan")], "y": [float("nan")]})
         self._prepare(fig, link, zoom)

@@ -11,6 +11,7 @@ from app.views.polar import SHORT, PolarControls
 from app.views.scan_shape import ScanShape
 from app.views.shell import Upload
 from app.views.text import Text
+from app.words import unit_to
 from recon.optics import Aberrations, electron_wavelength
 
 HINT = "Drag defocus until the tiles are flat."
@@ -190,7 +191,9 @@ class Panels:
                 if found:
                     end, step = found
                     start = 0 if each["start"] == 0 else -end
+                    unit, per = unit_to(end, AberrationState.unit(each["name"])[0])
                     each = each | {"start": start, "end": end, "step": step}
+                    each |= {"unit": unit, "per": per}
                 specs.append(each)
             if specs != controls.specs:
                 controls.specs = specs

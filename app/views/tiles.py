@@ -4,14 +4,29 @@ import holoviews as hv
 import numpy as np
 from bokeh.models import ColumnDataSource
 
+from app.drawing.arrangement import arrange
 from app.drawing.display import Extent, mosaic, packed
-from app.views.frame import COLOURS, Frame
+from app.views.component import number
+from app.views.frame import Frame
+
+INK = "#b9c3cf"
+"""Of the labels: the tiles lie on black in both themes."""
+
+LINE_PX, LABEL_PX, LETTER_PX = 14.0, 4.0, 6.3
+"""Height of a line, space above the first, and width of a letter [px]."""
+
+USUAL = 15
+"""Letters of a label such as "2.46 Å 0.21 rad"; there may be none yet, and nothing is to jump."""
+
+UNSEEN = 400.0, 400.0
+"""Height and width [px] before the browser has said what there is."""
 
 
 class TilesView(Frame):
     """Tiles of conj(gamma) G side by side: phase as hue, magnitude as brightness.
 
-    One figure for all of them: a figure for each costs three times as long to draw.
+    One figure for all of them: a figure for each costs three times as long to draw. They fill it,
+    whatever its shape, each with its label below.
     """
 
     def __init__(self):
@@ -21,49 +36,87 @@ class TilesView(Frame):
         super().__init__(element)
         self.source = self.plot.handles["source"]
         self.labels = ColumnDataSource({"x": [], "y": [], "text": []})
+        self.figure.update(min_border=0, min_border_left=0)
         self.figure.text(
             "x",
             "y",
             "text",
             source=self.labels,
             text_font_size="11px",
-            text_color=COLOURS["dark"]["text"],  # the tiles lie on black in both themes
+            text_color=INK,
+            text_align="center",
             text_baseline="top",
-            x_offset=1,
-            y_offset=-1,
-            background_fill_color="#0d1116",
-            background_fill_alpha=0.6,
-            level="overlay",
+            y_offset=LABEL_PX,
+            level="glyph",  # above the picture, and cut off at the frame
         )
-        self.shown = None
+        self.on_view = self._fill
+        self._tiles, self._said, self._made, self._place = None, (), None, None
         self.set_theme("dark")
 
     def show(self, tiles, labels=()) -> None:
-        """Draw `tiles` (n, By, Bx) complex with the period of each frequency as its label."""
-        made = mosaic(tiles)
-        height, width = made.rgba.shape[:2]
-        self.shown = made
-        self.set_whole(Extent(0.0, float(width), 0.0, float(height)))
+        """Draw `tiles` (n, By, Bx) complex with the period of each frequency as its label.
+
+        A label of two lines is told in one where there is room.
+        """
+        self._tiles = tiles
+        self._said = tuple(labels) if len(labels) == len(tiles) else ("",) * len(tiles)
+        self._draw()
+
+    def _fill(self) -> None:
+        """Arrange the tiles anew where the figure has got another size."""
+        if self._tiles is not None and self._place != self._size():
+            self._draw()
+
+    def _size(self) -> tuple[float, float]:
+        """Height and width of the figure [px of the page, of which the screen may have more]."""
+        high, wide, ratio = (number(self.view.data, each) for each in ("height", "width", "ratio"))
+        return (high / ratio, wide / ratio) if high and wide and ratio else UNSEEN
+
+    def _draw(self) -> None:
+        count, height, width = self._tiles.shape
+        if not count:
+            self._empty()
+            return
+        self._place = place = self._size()
+        words = LETTER_PX * (3 + max(USUAL, *map(len, self._said)))
+        self._made = made = arrange(count, (height, width), place, LINE_PX + LABEL_PX / 2, words)
+        self.set_whole(Extent(0.0, made.size[1], 0.0, made.size[0]))
+        # Pixels are whole and distances are not: the picture begins at the first tile.
+        top, left = made.corners[0]
+        corners = [(round(y - top), round(x - left)) for y, x in made.corners]
+        shape = max(y for y, _ in corners) + height, max(x for _, x in corners) + width
         self.source.data = {
-            "image": [packed(made.rgba)],
-            "x": [0.0],
-            "y": [0.0],
-            "dw": [float(width)],
-            "dh": [float(height)],
+            "image": [packed(mosaic(self._tiles, corners, shape))],
+            "x": [left],
+            "y": [top],
+            "dw": [float(shape[1])],
+            "dh": [float(shape[0])],
         }
-        rows, columns = made.corners.T if len(made.corners) else ([], [])
-        marks = {"x": list(columns), "y": list(rows), "text": list(labels)[: len(columns)]}
-        if len(marks["text"]) == len(columns) and marks != self.labels.data:
+        self._write()
+
+    def _write(self) -> None:
+        height, width = self._tiles.shape[1:]
+        join = " · " if self._made.one_line else "\n"
+        marks = {
+            "x": [x + width / 2 for _, x in self._made.corners],
+            "y": [y + height for y, _ in self._made.corners],
+            "text": [label.replace("\n", join) for label in self._said],
+        }
+        if marks != self.labels.data:
             self.labels.data = marks
 
     def relabel(self, labels) -> None:
-        """Write other labels on the tiles that are shown."""
-        marks = self.labels.data
-        if len(labels) == len(marks["text"]) and list(labels) != marks["text"]:
-            self.labels.data = {**marks, "text": list(labels)}
+        """Write other labels below the tiles that are shown."""
+        if self._made is not None and len(labels) == len(self._said):
+            self._said = tuple(labels)
+            self._write()
 
     def clear(self) -> None:
         """Show nothing."""
-        self.shown = None
+        self._tiles, self._said = None, ()
+        self._empty()
+
+    def _empty(self) -> None:
+        self._made = None
         self.source.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
         self.labels.data = {"x": [], "y": [], "text": []}

@@ -14,7 +14,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-KEPT = ("LIVESTEM_TEST_", "LIVESTEM_FUZZ", "LIVESTEM_HUGE", "LIVESTEM_CHROMIUM")
+KEPT = (
+    "LIVESTEM_TEST_",
+    "LIVESTEM_FUZZ",
+    "LIVESTEM_HUGE",
+    "LIVESTEM_CHROMIUM",
+    "LIVESTEM_FIREFOX",
+    "LIVESTEM_PUPPETEER",
+)
 """How much is tested, and with what: the only settings that are the tests' own."""
 SETTINGS = ("LIVESTEM_", "BOKEH_", "PANEL_")
 OTHERS = {

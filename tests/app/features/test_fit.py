@@ -50,10 +50,10 @@ def test_values_and_errors_have_the_units_of_the_sliders():
     far = FitFound.of(FIT, Aberrations(), (0.02, 0.07, 0.53))
     assert far.better_full
     assert far.summary.startswith("Tiles 2 → 7 % flat")
-    assert "with it 53 % is flat" in far.remark
+    assert "53 % of the tiles' signal is flat instead of 7 %" in far.remark
     assert found(remarks=("Too thick.",)).remark.startswith("Too thick. ")
     large = found(errors={"C21a": 1454750.0}, aberrations=Aberrations(C21a=4.912e6))
-    assert large.rows == [("C21a", "490000 ± 150000", "nm")]
+    assert large.rows == [("C21a", "490 ± 150", "µm")]
 
 
 def test_only_what_was_fitted_is_set():

@@ -11,7 +11,7 @@ from PIL import Image
 from app.drawing.movie import gif
 from app.engine.catalogue import Catalogue
 from app.features.fit import FitFound
-from app.features.tile_proof import Earlier
+from app.features.tile_proof import Earlier, with_residuals
 from app.page.page import Page
 from app.pipeline.chart import Chart
 from app.pipeline.proof import CURVE_DEPTHS, FocusSeries, curve_key, curve_middle, depth_of_focus
@@ -59,7 +59,7 @@ def test_the_button_asks_for_a_fit(instrument):
     assert (focusing.report.stale, focusing.report.action) == (True, "Set these values")
     focusing.report._handle_msg({"does": "act"})
     assert instrument.experiment.aberrations.defocus == 12.0
-    assert (focusing.report.stale, focusing.report.action) == (False, "Show it")
+    assert (focusing.report.stale, focusing.report.action) == (False, "Use the full overlap")
     focusing.report._handle_msg({"does": "act"})
     assert instrument.experiment.detector.sideband == "full"
     assert focusing.report.action == ""
@@ -132,7 +132,7 @@ def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image)
     publish_all(instrument, image)
     instrument.pipeline.publish("flatness", judged(0.83))
     assert instrument.status.quality == "flat 83 %"
-    assert instrument.tiles.labels.data["text"] == ["a\n0.20 rad", "b"]
+    assert instrument.tiles.labels.data["text"] == ["a · 0.20 rad", "b"]
     instrument.experiment.aberrations.defocus = 3
     assert instrument.status.quality == ""
     instrument.pipeline.publish("flatness", judged(0.5))  # of before
@@ -140,6 +140,11 @@ def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image)
     instrument.experiment.aberrations.defocus = 0  # and nothing is judged again
     exact(instrument, image)
     assert instrument.status.quality == "flat 50 %"
+
+
+def test_what_is_left_of_nothing_has_no_sign():
+    left = np.array([-0.0, -0.003, np.nan])
+    assert with_residuals(("a", "b", "c"), left) == ("a\n0.00 rad", "b\n0.00 rad", "c")
 
 
 def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image):

@@ -1,0 +1,160 @@
+"""The page on a telephone and on a tablet, with fingers."""
+
+import numpy as np
+import pytest
+
+from tests.ui.touch import Fingers
+
+pytest.importorskip("playwright.sync_api")
+
+UPRIGHT, SIDEWAYS, TABLET = (390, 844), (844, 390), (768, 1024)
+
+
+@pytest.fixture
+def held(open_page):
+    """`held(width, height)` gives the page on a screen of that size, which is touched."""
+
+    def make(width, height, query="dataset=lattice.npz"):
+        size = {"width": width, "height": height}
+        instrument = open_page(query, viewport=size, has_touch=True, is_mobile=True)
+        instrument.exact()
+        instrument.until(lambda: instrument.picture("tiles"))
+        return instrument
+
+    return make
+
+
+def middle(box):
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def apart(one, other):
+    """Whether two boxes have nothing in common."""
+    beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+    above = one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+    return beside or above
+
+
+@pytest.mark.parametrize(("width", "height"), [UPRIGHT, SIDEWAYS, TABLET])
+def test_image_tiles_and_defocus_are_seen_at_once_and_the_panels_lie_folded_below(
+    held, width, height
+):
+    instrument = held(width, height)
+    page = instrument.page
+    main, tiles, slider = instrument.box("main"), instrument.box("tiles"), instrument.slider()
+    knob = slider.bounding_box()
+    for box in (main, tiles, knob):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+    assert apart(main, tiles)
+    assert apart(main, knob)
+    assert knob["y"] > tiles["y"] + tiles["height"]
+    assert knob["height"] >= 40  # a finger's
+    wide = "() => document.documentElement.scrollWidth"
+    assert page.evaluate(wide) == width
+    cards = page.locator(".panel > .card")
+    assert cards.evaluate_all("cards => cards.every((card) => !card.open)")
+    first = cards.first.bounding_box()
+    assert first["y"] >= tiles["y"] + tiles["height"]
+    # One after the other: all else can be scrolled to.
+    for section in ("spectrum", "left", "right"):
+        page.locator(f"section.{section}").scroll_into_view_if_needed()
+        box = instrument.box(section)
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] >= 180
+
+
+@pytest.mark.parametrize(("width", "height"), [UPRIGHT, SIDEWAYS, TABLET])
+def test_a_finger_drags_defocus_and_the_image_follows(held, width, height):
+    instrument = held(width, height)
+    before = instrument.exact()
+    box = instrument.slider().bounding_box()
+    x, y = middle(box)
+    seen = instrument.modes()
+    Fingers(instrument.page).drag(((x, y), (box["x"] + 0.9 * box["width"], y)))
+    after = instrument.exact()
+    assert "draft" in seen()
+    assert instrument.number() > 20
+    assert np.mean(np.abs(np.subtract(after["values"], before["values"]))) > 5
+
+
+def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_before(held):
+    instrument = held(*UPRIGHT)
+    page, fingers = instrument.page, Fingers(instrument.page)
+    scrolled = "() => document.querySelector('.bench').scrollTop"
+    x, y = middle(instrument.box("main"))
+
+    whole = instrument.picture()
+    fingers.drag(((x, y + 60), (x, y - 90)))
+    instrument.until(lambda: page.evaluate(scrolled) > 50)
+    instrument.settled()
+    assert instrument.picture()["start"] == whole["start"]
+    page.evaluate("() => { document.querySelector('.bench').scrollTop = 0 }")
+
+    # Apart along the page, which could be taken for a scroll.
+    fingers.drag(((x, y - 20), (x, y - 80)), ((x, y + 20), (x, y + 80)))
+    instrument.until(lambda: (p := instrument.picture()) and p["shape"][1] < 64)
+    instrument.settled()
+    zoomed = instrument.picture()
+    assert zoomed["end"] - zoomed["start"] < 0.5 * (whole["end"] - whole["start"])
+    assert page.evaluate(scrolled) == 0
+    assert page.evaluate("() => visualViewport.scale") == 1
+
+    fingers.drag(((x, y), (x - 60, y - 60)))
+    instrument.until(lambda: instrument.picture()["top"] > zoomed["top"])
+    assert instrument.picture()["start"] > zoomed["start"]
+    assert page.evaluate(scrolled) == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), UPRIGHT, SIDEWAYS, TABLET])
+def test_no_notice_covers_a_picture(open_page, width, height):
+    instrument = open_page(
+        "dataset=lattice.npz&tiles=900&nonsense=1", viewport={"width": width, "height": height}
+    )
+    instrument.exact()
+    notice = instrument.page.locator(".notice").first
+    instrument.until(notice.is_visible)
+    box = notice.bounding_box()
+    assert box["y"] + box["height"] <= height
+    seen = instrument.page.locator("main.bench").bounding_box()
+    for section in ("main", "tiles", "spectrum", "left", "right"):
+        slot = instrument.box(section)
+        # On a narrow page a slot goes on below what is seen of the bench.
+        bottom = min(slot["y"] + slot["height"], seen["y"] + seen["height"])
+        slot["height"] = bottom - slot["y"]
+        assert slot["height"] <= 0 or apart(box, slot), section
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1366, 768), (1920, 1080), (1024, 768), UPRIGHT, SIDEWAYS, TABLET]
+)
+def test_the_guide_opens_beside_the_image_at_what_was_asked(open_page, width, height):
+    instrument = open_page(viewport={"width": width, "height": height})
+    instrument.exact()
+    page = instrument.page
+    page.locator("section.tiles .ask").click()
+    guide = page.locator("section.guide")
+    instrument.until(lambda: guide.locator("h1").inner_text().startswith("Tiles"))
+    instrument.exact()
+    main, text = instrument.box("main"), guide.bounding_box()
+    assert apart(main, text)
+    for box in (main, text):
+        assert min(box["width"], box["height"]) >= 200
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+    # The hand stays on the slider.
+    assert instrument.slider().is_visible()
+
+
+def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone(open_page):
+    instrument = open_page()
+    instrument.exact()
+    page = instrument.page
+    page.get_by_role("button", name="Help: dose and noise").click()
+    heading = page.locator("section.guide #dose-and-noise")
+    instrument.until(heading.is_visible)
+    box, guide = heading.bounding_box(), page.locator("section.guide article").bounding_box()
+    assert guide["y"] - 2 <= box["y"] < guide["y"] + guide["height"] / 2
+    assert not page.locator("#dose").evaluate("card => card.open")
