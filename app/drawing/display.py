@@ -4,7 +4,7 @@ Plain NumPy; no widget and no figure. Images are (rows, columns), row 0 on top.
 """
 
 from dataclasses import dataclass
-from math import ceil, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 
@@ -280,12 +280,12 @@ def arrows(field, across=20):
 
 
 def mosaic(tiles, corners, shape):
-    """Complex tiles as one picture, each scaled to its own brightness.
+    """Complex tiles as one picture, each scaled to its own brightness; `phase_rgba` colours it.
 
     Parameters
     ----------
     tiles : (n, By, Bx) complex array
-        Zero outside the overlaps, which stay transparent.
+        Zero outside the overlaps, which stay zero.
     corners : (n, 2) int array
         Top left corner (row, column) of each.
     shape : (int, int)
@@ -293,18 +293,19 @@ def mosaic(tiles, corners, shape):
 
     Returns
     -------
-    (H, W, 4) uint8 array
+    (H, W) complex64 array
+        Of magnitude 1 at full brightness; more is no brighter.
 
     Notes
     -----
     Tiles of strong and weak frequencies differ in magnitude by more than a screen can show;
     what is read off them is the flatness of the phase. The 98th percentile is full brightness.
     """
-    rgba = np.zeros((*shape, 4), np.uint8)
+    values = np.zeros(shape, np.complex64)
     height, width = tiles.shape[1:]
     for tile, (top, left) in zip(tiles, corners, strict=True):
         size = np.abs(tile)
         inside = size[size > 0]
         scale = float(np.percentile(inside, 98)) if inside.size else 1.0
-        rgba[top : top + height, left : left + width] = phase_rgba(tile, scale)
-    return rgba
+        values[top : top + height, left : left + width] = tile / scale
+    return values

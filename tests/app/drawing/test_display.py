@@ -137,8 +137,8 @@ def test_tiles_stand_at_their_corners():
     tiles = np.arange(1, 5)[:, None, None] * np.ones((4, 3, 2)) * 1j
     corners = [[0, 0], [0, 3], [4, 0], [4, 3]]
     made = display.mosaic(tiles, corners, (9, 6))
-    assert made.shape == (9, 6, 4)
-    assert made[..., 3].astype(bool).sum() == tiles.size
+    assert made.shape == (9, 6)
+    assert np.count_nonzero(made) == tiles.size
     for (top, left), tile in zip(corners, tiles, strict=True):
-        expected = display.phase_rgba(tile)
-        np.testing.assert_array_equal(made[top : top + 3, left : left + 2], expected)
+        # A tile of one magnitude is as bright as can be.
+        np.testing.assert_allclose(made[top : top + 3, left : left + 2], tile / np.abs(tile))

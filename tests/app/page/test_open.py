@@ -6,7 +6,7 @@ from app.page.open import LETTERS, THEME, template
 from tests.support.pages import image, instrument, publish_all  # noqa: F401 - fixtures
 
 
-def test_every_word_in_a_figure_has_letters_that_exist(instrument, image):  # noqa: F811
+def test_every_word_in_a_figure_has_letters_that_exist(instrument, image):
     publish_all(instrument, image)
     document = Document()
     document.theme = THEME

@@ -8,6 +8,7 @@ from app.drawing import display
 from app.drawing.display import Extent
 from app.drawing.raster import MOVING_PX
 from app.views.image import FieldView, ImageView, palette
+from app.views.tiles import TilesView
 
 
 @pytest.fixture
@@ -99,6 +100,22 @@ def test_a_moving_hand_is_shown_the_pixels_that_holoviews_draws_at_rest(part):
         np.testing.assert_array_equal(moving, still)
         assert vars(where) == {name: pytest.approx(end) for name, end in vars(there).items()}
         assert moving.dtype == still.dtype
+
+
+def test_moving_tiles_are_the_ones_that_holoviews_draws_at_rest():
+    rng = np.random.default_rng(0)
+    tiles = rng.normal(size=(9, 90, 90)) + 1j * rng.normal(size=(9, 90, 90))
+    view = TilesView()
+    look_at(view, 0, 1, 0, 1, width=200, height=200)
+    view.show(tiles)
+    look_at(view, 0, view.whole.x1, 0, view.whole.y1, width=200, height=200)
+    still, where = shown(view)
+    assert still.shape[0] < 200  # the mosaic has more pixels than the frame
+    view.moving = True
+    view.show(tiles)
+    moving, there = shown(view)
+    np.testing.assert_array_equal(moving, still)
+    assert vars(where) == {name: pytest.approx(end) for name, end in vars(there).items()}
 
 
 def test_at_rest_a_margin_is_sent_along():
