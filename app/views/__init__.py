@@ -6,6 +6,7 @@ Some stand on their own, in a notebook or in another Panel app; see `app.views.p
     DPCImage(phase, calibration)         phase from the centre of mass
     ScanImage(image, calibration)        any other image over the scan
     CenterOfMass(field, calibration)     colours and arrows
+    Tiles(tiles, labels)                 tiles of conj(gamma) G
     Pattern(counts, calibration)         a PACBED, or frames of a region, with the disc
     Spectrum(power, sampling, picked)    a power spectrum, with frequencies ringed
     Curve(chart)                         lines over one axis
@@ -21,6 +22,7 @@ __all__ = [
     "SSBImage",
     "ScanImage",
     "Spectrum",
+    "Tiles",
 ]
 
 

@@ -14,7 +14,8 @@ import panel as pn
 import param
 from holoviews.streams import Pipe, PointerXY, Tap
 
-from app.drawing.display import Extent, Limits
+from app.drawing.arrangement import arrange
+from app.drawing.display import Extent, Limits, mosaic, phase_rgba
 from app.drawing.field import Field
 from app.drawing.raster import Raster
 from app.pipeline.chart import Chart
@@ -144,6 +145,38 @@ class CenterOfMass(OverScan):
         field = np.moveaxis(self.field, 0, -1)
         self._field.raster.dimensions = {"kdims": axes(self._unit)}
         self._field.raster.send(field, self._extent(field.shape))
+
+
+class Tiles(Shown):
+    """Tiles of conj(gamma) G, an `hv.RGB` of all of them, with `hv.Labels` below each."""
+
+    tiles = param.Array(allow_refs=True, doc="(n, By, Bx) complex, such as `recon.gfunction_tiles`")
+    labels = param.List([], item_type=str, allow_refs=True, doc="n, such as the periods")
+
+    takes = ("tiles", "labels")
+
+    def _made(self):
+        blank = hv.RGB(np.zeros((2, 2, 4), np.uint8), vdims=list("RGBA"))
+        look = {"xaxis": None, "yaxis": None, "bgcolor": "#0d1116", "invert_yaxis": True}
+        self._raster = Raster(blank.opts(**look | SIZE), lambda part: phase_rgba(part, 1.0))
+        self._words = Pipe(data=[])
+        return self._raster.plot * hv.DynamicMap(self._written, streams=[self._words])
+
+    def _written(self, data):
+        return hv.Labels(data or []).opts(
+            text_color="#b9c3cf", text_font_size="9pt", text_baseline="top"
+        )
+
+    def _show(self, *events):
+        count, height, width = self.tiles.shape
+        side = float(SIZE["frame_width"])
+        words = 7.0 * max((len(label) for label in self.labels), default=0)
+        made = arrange(count, (height, width), (side, side), 18.0, words)
+        corners = [(round(y), round(x)) for y, x in made.corners]
+        shape = tuple(round(size) for size in made.size)
+        self._raster.send(mosaic(self.tiles, corners, shape), Extent.of(shape))
+        places = ((x + width / 2, float(y + height)) for y, x in corners)
+        self._words.send([(*at, label) for at, label in zip(places, self.labels, strict=False)])
 
 
 class Pattern(Shown):

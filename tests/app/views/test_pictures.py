@@ -13,7 +13,7 @@ from bokeh.models import Span
 import app.views
 import recon
 from app.drawing.aggregate import aggregate
-from app.drawing.display import com_rgba
+from app.drawing.display import com_rgba, phase_rgba
 from app.drawing.raster import MOVING_PX, RESTING_PX
 from app.pipeline.chart import Chart
 from app.views import (
@@ -24,6 +24,7 @@ from app.views import (
     ScanImage,
     Spectrum,
     SSBImage,
+    Tiles,
 )
 from recon.calibration import Calibration
 from recon.scan.events import from_frames
@@ -113,6 +114,23 @@ def test_the_centre_of_mass_is_coloured_and_has_arrows():
     picture.field = np.stack([np.ones((30, 40)), np.zeros((30, 40))])
     angles = picture.plot[()].get(1).dimension_values("Angle")
     np.testing.assert_allclose(angles, np.pi / 2)  # y runs downwards
+
+
+def test_tiles_lie_side_by_side_with_their_labels_below():
+    tiles = np.exp(1j * np.arange(4))[:, None, None] * np.ones((4, 20, 30))
+    picture = Tiles(tiles, ["a", "b", "c", "d"])
+    image, labels = picture.plot[()]
+    assert isinstance(image, hv.RGB)
+    assert isinstance(labels, hv.Labels)
+    _, colours = drawn(picture)
+    height = colours.shape[0]
+    for x, y, text in labels.array():
+        row, column = round(float(y)) - 1, round(float(x))
+        number = "abcd".index(text)
+        np.testing.assert_array_equal(colours[row, column], phase_rgba(tiles[number, :1, :1])[0, 0])
+        assert row < height
+        assert not colours[row + 1, column].any()
+    assert pn.panel(picture).get_root(Document()) is not None
 
 
 def test_a_pattern_has_the_disc_in_its_middle():
