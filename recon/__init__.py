@@ -28,6 +28,7 @@ Experiment
 
 Images by sums
     pacbed                 (Ky, Kx) sum of the frames
+    pattern_of             the same of one position, or of a rectangle of them
     annuli                 (Sy, Sx) annular detectors
     centre_of_mass         (2, Sy, Sx) centre of mass of each frame [px]
     scan_deflection        the same, along the scan's axes [mrad]
@@ -72,6 +73,7 @@ _HOMES = {
     "open_scan": "recon.io",
     "orientations": "recon.orientation.eight_ways",
     "pacbed": "recon.sums",
+    "pattern_of": "recon.sums",
     "reconstruct": "recon.batch.reconstruct",
     "register_reader": "recon.readers",
     "scan_deflection": "recon.sums.com",

@@ -36,6 +36,8 @@ PINNED = {
         "self props",
     ),
     ("panel.custom", "JSComponent._handle_msg"): ("app/views/component.py", "self data"),
+    ("datashader.resampling", "_downsample_2d_mean"): ("app/drawing/aggregate.py", None),
+    ("datashader.resampling", "_downsample_2d_min_max"): ("app/drawing/aggregate.py", None),
     # Public by their names, documented nowhere.
     ("numba.core.cgutils", "get_or_insert_function"): (
         "recon/kernels/cpu/simd.py",
@@ -49,7 +51,7 @@ PINNED = {
 UNSEEN = {"_document", "_api"}
 """Of an instance's own dictionary, and a package's module: tested below."""
 
-BOUNDED = ("panel", "bokeh", "param", "numba", "rosettasciio")
+BOUNDED = ("panel", "bokeh", "param", "numba", "datashader", "rosettasciio")
 
 
 def parsed():

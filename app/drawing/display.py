@@ -1,59 +1,15 @@
-"""From values to pixels: what is cropped, averaged, scaled and coloured before it is drawn.
+"""From values to pixels: what is cropped, scaled and coloured before it is drawn.
 
 Plain NumPy; no widget and no figure. Images are (rows, columns), row 0 on top.
 """
 
 from dataclasses import dataclass
-from math import ceil, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 
 SAMPLES = 1 << 16
 """Values that percentiles are taken from: enough for 0.1 %, and fast enough for a drag."""
-
-
-def area_average(image, max_px):
-    """Mean over blocks, so that neither side has more than `max_px` pixels.
-
-    Parameters
-    ----------
-    image : (H, W) or (H, W, C) array
-    max_px : int
-        Most pixels along a side.
-
-    Returns
-    -------
-    (h, w) or (h, w, C) float32 array, or `image` itself if it is small enough
-        Blocks are as high as wide, but for one pixel where H or W is no multiple: the extent is
-        kept.
-    """
-    factor = ceil(max(image.shape[:2]) / max_px)
-    for axis in (0, 1):
-        size = image.shape[axis]
-        blocks = ceil(size / factor)
-        if blocks == size:
-            continue
-        if size % blocks == 0:
-            image = _mean_of_neighbours(image, size // blocks, axis)
-        else:
-            starts = np.arange(blocks) * size // blocks
-            counts = np.diff(np.append(starts, size)).astype(np.float32)
-            shape = [1] * image.ndim
-            shape[axis] = blocks
-            total = np.add.reduceat(image, starts, axis=axis, dtype=np.float32)
-            image = total / counts.reshape(shape)
-    return image
-
-
-def _mean_of_neighbours(image, factor, axis):
-    slices = [slice(None)] * image.ndim
-    total = None
-    for first in range(factor):
-        slices[axis] = slice(first, None, factor)
-        part = image[tuple(slices)]
-        total = part.astype(np.float32) if total is None else np.add(total, part, out=total)
-    total *= np.float32(1 / factor)
-    return total
 
 
 @dataclass(frozen=True)
@@ -83,6 +39,12 @@ class Extent:
     def height(self):
         """Along y."""
         return self.y1 - self.y0
+
+    def part(self, place, shape) -> "Extent":
+        """Of the `place` (rows, columns) of an image of `shape` that lies here."""
+        (y0, y1), (x0, x1) = place
+        dy, dx = self.height / shape[0], self.width / shape[1]
+        return Extent(self.x0 + x0 * dx, self.x0 + x1 * dx, self.y0 + y0 * dy, self.y0 + y1 * dy)
 
 
 def crop(image, extent, view, margin=0.0):
@@ -149,6 +111,10 @@ def percentile_limits(image, low=0.0, high=100.0):
     if values.size == 0:
         return 0.0, 1.0
     lower, upper = (float(v) for v in np.percentile(values, (low, high)))
+    if upper <= lower:
+        # Where few pixels hold anything, they are what is to be seen.
+        finite = image[np.isfinite(image)]
+        lower, upper = float(finite.min()), float(finite.max())
     if upper <= lower:
         # A flat image is shown in the middle of the scale, not as noise.
         room = max(abs(lower), 1.0) * 0.5
@@ -314,12 +280,12 @@ def arrows(field, across=20):
 
 
 def mosaic(tiles, corners, shape):
-    """Complex tiles as one picture, each scaled to its own brightness.
+    """Complex tiles as one picture, each scaled to its own brightness; `phase_rgba` colours it.
 
     Parameters
     ----------
     tiles : (n, By, Bx) complex array
-        Zero outside the overlaps, which stay transparent.
+        Zero outside the overlaps, which stay zero.
     corners : (n, 2) int array
         Top left corner (row, column) of each.
     shape : (int, int)
@@ -327,18 +293,19 @@ def mosaic(tiles, corners, shape):
 
     Returns
     -------
-    (H, W, 4) uint8 array
+    (H, W) complex64 array
+        Of magnitude 1 at full brightness; more is no brighter.
 
     Notes
     -----
     Tiles of strong and weak frequencies differ in magnitude by more than a screen can show;
     what is read off them is the flatness of the phase. The 98th percentile is full brightness.
     """
-    rgba = np.zeros((*shape, 4), np.uint8)
+    values = np.zeros(shape, np.complex64)
     height, width = tiles.shape[1:]
     for tile, (top, left) in zip(tiles, corners, strict=True):
         size = np.abs(tile)
         inside = size[size > 0]
         scale = float(np.percentile(inside, 98)) if inside.size else 1.0
-        rgba[top : top + height, left : left + width] = phase_rgba(tile, scale)
-    return rgba
+        values[top : top + height, left : left + width] = tile / scale
+    return values

@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from app.drawing.display import area_average
+from app.drawing.aggregate import aggregate, within
 from app.drawing.png import picture
 from app.drawing.wheel import data_url
 
@@ -37,7 +37,7 @@ def marked_map(image, marked=(), caption: str = "") -> str:
     """
     image = np.asarray(image, np.float32)
     height, width = image.shape
-    grey = area_average(image, MOST_PIXELS)
+    grey = aggregate(image, within(image.shape, MOST_PIXELS))
     usual = image[~np.logical_or.reduce([np.zeros(image.shape, bool), *marked])]
     low, high = np.nanpercentile(usual if usual.size else image, (0.5, 99.5))
     # Not to full white, so that colours stand out.

@@ -5,7 +5,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from app.drawing.display import area_average, to_u8
+from app.drawing.aggregate import aggregate, within
+from app.drawing.display import to_u8
 from app.drawing.wheel import data_url
 
 
@@ -29,7 +30,8 @@ def picture(image, limits=None, colours=None, most: int = 320) -> str:
         drawn.thumbnail((most, most))
     else:
         low, high = limits or np.nanpercentile(image, (0.5, 99.5))
-        drawn = Image.fromarray(to_u8(area_average(image.astype(np.float32), most), low, high), "P")
+        small = aggregate(image.astype(np.float32), within(image.shape, most))
+        drawn = Image.fromarray(to_u8(small, low, high), "P")
         steps = colours or [f"#{level:02x}{level:02x}{level:02x}" for level in range(256)]
         drawn.putpalette(b"".join(bytes.fromhex(colour[1:7]) for colour in steps))
     file = BytesIO()

@@ -7,6 +7,7 @@ from app.features.dose_and_noise import NoiseCard
 from app.features.feature import Feature
 from app.features.focus_curve import FocusCurve
 from app.features.focusing import Focusing
+from app.features.frames import Frames
 from app.features.health import Checking
 from app.features.help import Help
 from app.features.lattice import LatticeCalibration
@@ -25,6 +26,7 @@ FEATURES: tuple[Callable[..., Feature], ...] = (
     Orientations,
     TileProof,
     FocusCurve,
+    Frames,
     NoiseCard,
     Help,
 )

@@ -225,6 +225,7 @@ class Page:
         tiles, self._latest_tiles = self._latest_tiles, None
         if tiles is None:
             return  # drawn since, at rest
+        self.tiles.moving = self._moving
         self.tiles.show(tiles.array, tiles.labels)
         self.tiles.pane.styles = {"visibility": "visible"}
         self.tiles_empty.say("")

@@ -18,11 +18,12 @@ from app.engine.store import UnderWay, Wait, not_waiting
 from app.pipeline.waiting import Waiting
 
 QUICK, DERIVED, SLOW, DOSE = "quick", "derived", "slow", "dose"
-EXTRA, ASIDE = "extra", "aside"
-LANES = {QUICK: 2, DERIVED: 2, SLOW: 4, DOSE: 1, EXTRA: 2, ASIDE: 2}
+EXTRA, ASIDE, POINT = "extra", "aside", "point"
+LANES = {QUICK: 2, DERIVED: 2, SLOW: 4, DOSE: 1, EXTRA: 2, ASIDE: 2, POINT: 2}
 """Threads of each lane. quick: redraws, milliseconds, of two pages at once. derived: DPC and sums,
 up to seconds. slow: reading, simulating, building G. dose: drafts of another dose. extra: what is
-shown at rest. aside: what was asked for once, such as a fit."""
+shown at rest. aside: what was asked for once, such as a fit. point: frames under a
+pointer."""
 
 Done = Callable[[object, BaseException | None, float], None]
 Gate = Callable[[], float]

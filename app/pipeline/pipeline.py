@@ -26,6 +26,7 @@ from app.pipeline.makers import EXTRAS
 from app.pipeline.meter import Meter
 from app.pipeline.open_scan import OpenScan
 from app.pipeline.pacing import FrameWindow
+from app.pipeline.pointed import Pointed
 from app.pipeline.prepared import Prepared, Redraw, drawing, preparation
 from app.state import following
 from app.state.experiment import Experiment
@@ -96,6 +97,7 @@ class Pipeline:
         self._said: tuple = ()
         self.prepared: Prepared | None = None
         self.aside, self.extras, self._dosing = Aside(self), Extras(self, EXTRAS), Dosing(self)
+        self.pointed = Pointed(self)
         self.also: set[str] = set()
         """Topics of extras that are shown beside the slots."""
         # Derived topic -> what it was made of; belongs to the lane, which runs one at a time.
@@ -148,7 +150,7 @@ class Pipeline:
         for lane, meter in self._meters.items():
             self.service.discard(self.session, lane)
             meter.cancel()
-        for part in (self.aside.cancel, self.extras.stop, self._dosing.stop):
+        for part in (self.aside.cancel, self.extras.stop, self.pointed.stop, self._dosing.stop):
             part()
         self._scan.fall_back()
 
@@ -182,7 +184,7 @@ class Pipeline:
     def close(self) -> None:
         """End the session: nothing is published any more, its work stops."""
         self._closed = True
-        for part in (self.aside.cancel, self.extras.stop, self._dosing.stop):
+        for part in (self.aside.cancel, self.extras.stop, self.pointed.stop, self._dosing.stop):
             part()
         self.service.discard(self.session)
         self.service.gate(self.session, None)

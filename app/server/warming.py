@@ -30,8 +30,10 @@ def when_ready(action: Callable[[], None]) -> None:
 
 def _compile() -> None:
     try:
+        from app.drawing import aggregate
         from app.server.process import shared
 
+        aggregate.warm_up()
         # A session that opens a scan meanwhile asks the engine for the same: it is done once.
         shared().engine.warm_up()
     except Exception:

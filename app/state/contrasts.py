@@ -94,6 +94,14 @@ CONTRASTS: dict[str, Contrast] = {
     "pacbed": Contrast(
         "PACBED", "pacbed", "pattern", picture=_whole, empty="Waiting for the scan."
     ),
+    "frames": Contrast(
+        "Frames",
+        "frames",
+        "pattern",
+        picture=_whole,
+        empty="Point at a place in an image to see its frame. A click keeps it, a click with the "
+        "shift key makes it a rectangle.",
+    ),
     "dpc_power": Contrast(
         "DPC power spectrum", "dpc", "power", picture=_whole, empty="Waiting for the DPC phase."
     ),

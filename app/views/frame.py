@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar,
 from app.drawing.display import Extent
 from app.pipeline.hands import give_way
 from app.views.assets import asset
-from app.views.component import number
+from app.views.component import finite, number
 
 COLOURS = {
     "dark": {"text": "#9aa4b2", "line": "#3a4350", "ink": "#e8ecf1", "backdrop": "#10141a"},
@@ -75,6 +75,8 @@ class Frame(pn.viewable.Viewer):
         """Called when another part has become visible."""
         self.on_pointer: Callable[[float | None, float | None], None] | None = None
         """Called with the position under the pointer, or with None twice."""
+        self.on_tap: Callable[[float, float, bool], None] | None = None
+        """Called with the position of a click, and whether the shift key was down."""
         self.extent = ColumnDataSource({"x0": [0.0], "x1": [1.0], "y0": [0.0], "y1": [1.0]})
         self.view = ColumnDataSource(
             {name: [0.0] for name in ("x0", "x1", "y0", "y1", "width", "height", "ratio")}
@@ -130,6 +132,7 @@ class Frame(pn.viewable.Viewer):
             link.source.js_on_change("data", script)
         for event in ("mousemove", "mouseleave", "doubletap"):
             fig.js_on_event(event, script)
+        fig.on_event("tap", self._tapped)
         self.view.on_change("data", self._viewed)
         self.pointer.on_change("data", self._pointed)
 
@@ -142,11 +145,17 @@ class Frame(pn.viewable.Viewer):
             x, y = number(new, "x"), number(new, "y")
             self.on_pointer(*((None, None) if None in (x, y) else (x, y)))
 
+    def _tapped(self, event):
+        x, y = finite(event.x), finite(event.y)
+        if self.on_tap and None not in (x, y):
+            shift = getattr(event, "modifiers", None) or {}
+            self.on_tap(x, y, isinstance(shift, dict) and shift.get("shift") is True)
+
     @property
     def visible(self) -> Extent | None:
         """The part that can be seen; None before the browser has said so."""
         found = [number(self.view.data, name) for name in ("x0", "x1", "y0", "y1")]
-        if None in found or not self.width:
+        if None in found or not self.width or not self.height:
             return None
         part, whole = Extent(*found), self.whole
         sizes = (part.width / whole.width, part.height / whole.height)
@@ -158,9 +167,9 @@ class Frame(pn.viewable.Viewer):
         return number(self.view.data, "width") or 0.0
 
     @property
-    def pixels(self) -> int:
-        """Longer side of the figure on the screen; 0 before the browser has said so."""
-        return int(max(self.width, number(self.view.data, "height") or 0.0))
+    def height(self) -> float:
+        """Height of the figure on the screen [px]; 0 before the browser has said so."""
+        return number(self.view.data, "height") or 0.0
 
     def set_whole(self, extent: Extent) -> bool:
         """Say what there is to see; whether that is news."""
@@ -189,7 +198,7 @@ class Frame(pn.viewable.Viewer):
 
     def close(self) -> None:
         """Let go of the browser's callbacks."""
-        self.on_view = self.on_pointer = None
+        self.on_view = self.on_pointer = self.on_tap = None
         self.plot.cleanup()
 
     def __panel__(self):

@@ -14,24 +14,13 @@ from bokeh.models import (
 )
 from bokeh.palettes import all_palettes
 
-from app.drawing.display import (
-    Extent,
-    Limits,
-    area_average,
-    arrows,
-    com_rgba,
-    crop,
-    packed,
-    to_u8,
-    value_at,
-)
+from app.drawing.display import Extent, Limits, to_u8, value_at
+from app.drawing.field import Field
+from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
 
-MOVING_PX = 512
-"""Longest side that is sent while a hand is moving."""
-
-RESTING_PX = 1024
-"""Longest side that is sent at rest, if the figure has that many pixels on the screen."""
+ENDS = ("x0", "x1", "y0", "y1")
+"""Of an outlined part."""
 
 BAR_S = 0.3
 """How often a colour bar's numbers change while a hand moves."""
@@ -66,20 +55,27 @@ def axes(axis_unit: str) -> list[hv.Dimension]:
 
 
 class Picture(Frame):
-    """A frame whose image source is written anew for what is shown and for what is visible.
+    """A frame of a `Raster`: what is shown and visible, averaged to what the screen can show.
 
-    HoloViews makes the figure once, with axes, scale bar and colour bar. After that `show` only
-    writes the source: averaged to what the screen can show. Zooming in sends the true pixels of
-    the visible part.
+    At rest HoloViews draws it. While a hand moves the same pixels are written straight into the
+    source of the figure that HoloViews has made, which takes a fraction of the time. Zooming in
+    sends the true pixels of the visible part.
     """
 
-    def __init__(self, element, unit: str, axis_unit: str, link: Link | None = None):
-        super().__init__(element, link)
+    def __init__(self, raster: Raster, plot, unit: str, axis_unit: str, link: Link | None = None):
+        super().__init__(plot, link)
+        self.raster = raster
+        """Not linked: zoom and size come from the frame's own script, which links figures."""
         self.unit, self.axis_unit = unit, axis_unit
-        self.source = self.plot.handles["source"]
+        self.source = self.glyph_plot.handles["source"]
         self.image: np.ndarray | None = None
-        self.moving = False
+        self.moving, self._outline = False, None
         self.on_view = self.redraw
+
+    @property
+    def glyph_plot(self):
+        """HoloViews' plot of the picture itself."""
+        return self.plot
 
     def show(self, image, extent: Extent | None = None, moving: bool = False) -> None:
         """Draw `image`.
@@ -90,7 +86,8 @@ class Picture(Frame):
         extent : Extent, optional
             Of the whole image in the axes' unit; pixels if not given.
         moving : bool
-            Whether more images follow at once: then no more than `MOVING_PX` pixels are sent.
+            Whether more images follow at once: then no more than `MOVING_PX` pixels are sent along
+            a side, past HoloViews.
         """
         self.image, self.moving = image, moving
         self.set_whole(extent or Extent.of(image.shape))
@@ -100,28 +97,12 @@ class Picture(Frame):
         """Send the visible part of the image again."""
         if self.image is None:
             return
-        part, where = self._visible_part()
-        self.source.data = {
-            "image": [self.shaded(part)],
-            "x": [where.x0],
-            "y": [where.y0],
-            "dw": [where.width],
-            "dh": [where.height],
-        }
-
-    def shaded(self, part):
-        """What goes into the source for the values of the visible part."""
-        raise NotImplementedError
-
-    def _visible_part(self):
-        part, where, visible = self.image, self.whole, self.visible
-        most = MOVING_PX if self.moving else max(MOVING_PX, min(RESTING_PX, self.pixels))
-        if visible is not None:
-            # At rest a margin is sent along, so that a small pan meets no edge.
-            part, where = crop(self.image, self.whole, visible, 0.0 if self.moving else 0.15)
-            seen, _ = crop(self.image, self.whole, visible)
-            most = round(most * max(part.shape[:2]) / max(seen.shape[:2]))
-        return area_average(part, most), where
+        self.raster.look(self.visible, self.width, self.height)
+        if self.moving:
+            self.raster.hold(self.image, self.whole)
+            self.source.data = self.raster.columns(MOVING_PX)
+        else:
+            self.raster.send(self.image, self.whole)
 
     def set_unit(self, unit: str) -> None:
         """Say what the values are measured in."""
@@ -138,10 +119,30 @@ class Picture(Frame):
         for bar in self.figure.select(type=ScaleBar):
             bar.visible = unit == "nm"
 
+    def outline(self, part: Extent | None) -> None:
+        """Draw a frame around a part of the picture; None takes it away."""
+        ends = {} if part is None else vars(part)
+        if self._outline is None:
+            if part is None:
+                return
+            self._outline = ColumnDataSource({name: [] for name in ENDS})
+            self.figure.quad(
+                left="x0",
+                right="x1",
+                top="y0",
+                bottom="y1",
+                source=self._outline,
+                fill_alpha=0,
+                line_color="#4cc2ff",
+                line_width=1.8,
+                level="overlay",
+            )
+        self._outline.data = {name: [ends[name]] if ends else [] for name in ENDS}
+
     def clear(self) -> None:
         """Show nothing."""
         self.image = None
-        self.source.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
+        self.source.data = {name: [] for name in COLUMNS}
 
     def read(self, x: float | None, y: float | None) -> str:
         """Position and exact value in words; empty beside the image."""
@@ -172,16 +173,16 @@ class ImageView(Picture):
 
     def __init__(self, unit="", axis_unit="nm", link: Link | None = None):
         element = hv.Image(
-            (np.arange(2.0), np.arange(2.0), np.zeros((2, 2), np.uint8)),
-            axes(axis_unit),
-            hv.Dimension("value", unit=unit or None),
+            np.zeros((2, 2), np.uint8), axes(axis_unit), hv.Dimension("value", unit=unit or None)
         ).opts(**options(axis_unit, colorbar=True, clim=(0, 255), cmap=palette("grey")))
-        super().__init__(element, unit, axis_unit, link)
+        self._shown = 0.0, 1.0
+        raster = Raster(element, self._shaded, linked=False)
+        super().__init__(raster, raster.plot, unit, axis_unit, link)
         self.mapper = self.plot.handles["color_mapper"]
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
         self.limits = Limits()
-        self._shown, self._told_at, self._was_moving = (0.0, 1.0), 0.0, False
+        self._told_at, self._was_moving = 0.0, False
         self._dress_bars()
 
     def _dress_bars(self):
@@ -214,9 +215,8 @@ class ImageView(Picture):
             self._told_at = now
             self.scale.update(low=low, high=high)
 
-    def shaded(self, part):
-        """Eight bits between the limits."""
-        return to_u8(part, *self._shown)
+    def _shaded(self, part):
+        return to_u8(part, *self._shown)  # eight bits between the limits
 
     def set_colours(self, name: str) -> None:
         """Choose the colour map."""
@@ -224,6 +224,7 @@ class ImageView(Picture):
         if self.mapper.palette != colours:
             self.mapper.palette = colours
             self.scale.palette = colours
+            self.raster.restyle(cmap=colours)
 
     def set_percentiles(self, low: float, high: float) -> None:
         """Black below and white above these percentiles of the image."""
@@ -246,66 +247,21 @@ class FieldView(Picture):
     """
 
     def __init__(self, unit="mrad", axis_unit="nm", link: Link | None = None):
-        element = hv.RGB(
-            (np.arange(2.0), np.arange(2.0), *np.zeros((4, 2, 2), np.uint8)),
-            axes(axis_unit),
-            vdims=list("RGBA"),
-        ).opts(**options(axis_unit))
-        super().__init__(element, unit, axis_unit, link)
-        self.limits = Limits(0, 99)
-        self.arrows = ColumnDataSource({name: [] for name in ("x0", "y0", "x1", "y1", "angle")})
-        ink = {"source": self.arrows, "level": "overlay"}
-        self._ink = [
-            self.figure.segment("x0", "y0", "x1", "y1", line_width=1.2, **ink),
-            self.figure.scatter("x1", "y1", size=5, marker="triangle", angle="angle", **ink),
-        ]
+        field = Field(axes(axis_unit), options(axis_unit), linked=False)
+        super().__init__(field.raster, field.plot, unit, axis_unit, link)
+        self.limits = field.limits
         self.set_theme("dark")
 
-    def shaded(self, part):
-        """Colours of the vectors, which also draws the arrows of the visible part."""
-        _, longest = self.limits.of(np.hypot(self.image[..., 0], self.image[..., 1]))
-        return packed(com_rgba(np.moveaxis(part, -1, 0), longest))
-
-    def redraw(self) -> None:
-        """Send the visible part of the field again."""
-        super().redraw()
-        if self.image is None:
-            return
-        part, where = self.image, self.whole
-        if self.visible is not None:
-            part, where = crop(self.image, self.whole, self.visible)
-        y, x, dy, dx = arrows(np.moveaxis(part, -1, 0), self._arrows_across(where))
-        step_x, step_y = where.width / part.shape[1], where.height / part.shape[0]
-        x0, y0 = where.x0 + x * step_x, where.y0 + y * step_y
-        self.arrows.data = {
-            "x0": x0,
-            "y0": y0,
-            "x1": x0 + dx * step_x,
-            "y1": y0 + dy * step_y,
-            # A marker points up and turns anticlockwise; y runs downwards.
-            "angle": np.arctan2(-dy, dx) - np.pi / 2,
-        }
-
-    def _arrows_across(self, where: Extent) -> int:
-        seen = self.visible
-        if seen is None:
-            return 16
-        # One for every 26 px of the picture on the screen.
-        unit_per_px = abs(seen.width) / self.width
-        return min(24, max(4, round(max(where.width, where.height) / unit_per_px / 26)))
-
-    def set_theme(self, theme: str) -> None:
-        """Dress the figure; arrows are white on the coloured field in both themes."""
-        super().set_theme(theme)
-        for mark in self._ink:
-            mark.glyph.line_color = "#ffffff"
-            mark.glyph.line_alpha = 0.85
-        self._ink[1].glyph.update(fill_color="#ffffff", fill_alpha=0.85, line_color=None)
+    @property
+    def glyph_plot(self):
+        """HoloViews' plot of the colours."""
+        return next(iter(self.plot.subplots.values()))
 
     def clear(self) -> None:
         """Show nothing."""
         super().clear()
-        self.arrows.data = {name: [] for name in self.arrows.data}
+        arrows = list(self.plot.subplots.values())[1].handles["source"]
+        arrows.data = {name: [] for name in arrows.data}
 
     def in_words(self, value) -> str:
         """Both components, and the length."""

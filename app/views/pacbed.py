@@ -6,6 +6,9 @@ from bokeh.models import ColumnDataSource
 from app.drawing.display import Extent
 from app.views.image import ImageView
 
+SPARSE = 0.005
+"""Share of the pixels that hold something, below which the largest of them are shown, not means."""
+
 
 class PacbedView(ImageView):
     """Square root of the summed pattern, with the bright-field disc and the chosen annulus."""
@@ -39,7 +42,9 @@ class PacbedView(ImageView):
         self.bar.visible = False
         self._counts = None
 
-    def show_pattern(self, counts, centre, radius, mrad_per_px=None, annulus=None) -> None:
+    def show_pattern(
+        self, counts, centre, radius, mrad_per_px=None, annulus=None, moving=False
+    ) -> None:
         """Draw the pattern.
 
         Parameters
@@ -53,6 +58,8 @@ class PacbedView(ImageView):
             The axes are in pixels while it is not known.
         annulus : (float, float), optional
             Inner and outer radius of the chosen detector, in radii of the disc.
+        moving : bool
+            Whether more patterns follow at once.
         """
         step = mrad_per_px or 1.0
         self.set_axis_unit("mrad" if mrad_per_px else "px")
@@ -66,6 +73,7 @@ class PacbedView(ImageView):
                 if 0 < edge < 10 and abs(edge - 1) > 0.02:
                     rings.append((edge * radius, "#4cc2ff", "dashed"))
         self._counts = counts
+        self.raster.how = how_to_show(counts)
         self.rings.data = {
             "x": middle * len(rings),
             "y": middle * len(rings),
@@ -80,8 +88,15 @@ class PacbedView(ImageView):
         self.show(
             np.sqrt(np.maximum(counts, 0), dtype=np.float32),
             Extent.of(counts.shape, (step, step), corner),
+            moving,
         )
 
     def in_words(self, value) -> str:
         """Counts, not their root."""
         return f"{round(float(value) ** 2)} e⁻"
+
+
+def how_to_show(counts) -> str:
+    """How a pattern is aggregated that is larger than its frame: see `app.drawing.aggregate`."""
+    # The mean of an electron and of hundreds of empty pixels could not be seen.
+    return "max" if np.count_nonzero(counts) < SPARSE * counts.size else "mean"

@@ -1,5 +1,8 @@
 """A place on the page that shows one contrast or another."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import panel as pn
 from panel.io import hold
@@ -20,6 +23,9 @@ from app.views.text import Text
 
 STYLE = ("colour_map", "percentile_low", "percentile_high", "freeze", "theme")
 """What changes how a picture looks, not which it is."""
+
+OVER_SCAN = ("image", "field")
+"""Kinds of views whose axes are those of the scan."""
 
 EVERYTHING = 1 << 20
 """More pixels than a spectrum has."""
@@ -48,6 +54,11 @@ class Slot(pn.viewable.Viewer):
         self.large = large
         self.reference: Slot | None = None
         """Another slot, whose limits this one's pictures take over."""
+        self.on_place: Callable[[float | None, float | None], None] | None = None
+        """Called with the place under the pointer in what is drawn over the scan, or None twice."""
+        self.on_pick: Callable[[float, float, bool], None] | None = None
+        """Called with the place of a click in it, and whether the shift key was down."""
+        self._outline = None
         self._views = {}
         self._latest = {}
         self._hint = ""
@@ -124,9 +135,40 @@ class Slot(pn.viewable.Viewer):
             view.call(f"{self.called or self.name_of_contrast} {wanted}")
             if not self.large:
                 view.compact()
-            view.on_pointer = lambda x, y: self._tell(view.read(x, y))
+            view.on_pointer = partial(self._pointed, view)
+            if wanted in OVER_SCAN:
+                view.on_tap = self._tapped
             self._style(view)
         return self._views[wanted]
+
+    def _pointed(self, view, x, y) -> None:
+        self._tell(view.read(x, y))
+        if self.on_place and self.entry.kind in OVER_SCAN:
+            self.on_place(x, y)
+
+    def _tapped(self, x, y, shift) -> None:
+        if self.on_pick:
+            self.on_pick(x, y, shift)
+
+    def outline(self, place, shape) -> None:
+        """Outline positions of the scan in what is drawn over it.
+
+        Parameters
+        ----------
+        place : ((int, int), (int, int)) or None
+            Rows and columns, each the first and the one after the last; None for no outline.
+        shape : (int, int)
+            Positions of the scan.
+        """
+        self._outline = place and (place, shape)
+        self._draw_outline()
+
+    def _draw_outline(self) -> None:
+        extent = self.scan_extent
+        for kind in OVER_SCAN:
+            if kind in self._views:
+                drawn = extent is not None and self._outline is not None
+                self._views[kind].outline(extent.part(*self._outline) if drawn else None)
 
     def _tell(self, reading: str) -> None:
         """Say what lies under the pointer."""
@@ -143,7 +185,7 @@ class Slot(pn.viewable.Viewer):
     def scan_extent(self):
         """Extent of the scan as it is drawn here; None while it is not."""
         view = self._views.get(self.entry.kind)
-        over_scan = self.entry.kind in ("image", "field")
+        over_scan = self.entry.kind in OVER_SCAN
         return view.whole if over_scan and view is not None and view.image is not None else None
 
     def take(self, topic: str, result, moving: bool = False) -> bool:
@@ -189,7 +231,10 @@ class Slot(pn.viewable.Viewer):
         elif entry.kind == "pattern":
             calibration = result.calibration
             scale = None if calibration is None else calibration.angular_sampling
-            view.show_pattern(result.array, result.centre, result.radius, scale)
+            passing = getattr(result, "passing", False)
+            view.show_pattern(
+                result.array, result.centre, result.radius, scale, moving=moving or passing
+            )
         elif entry.kind == "power":
             if result.spectrum is None or result.scan_sampling is None:
                 return False
@@ -202,6 +247,8 @@ class Slot(pn.viewable.Viewer):
             view.set_unit(image.unit)
             view.set_axis_unit(image.axis_unit)
             view.show(image.array, image.extent, moving)
+            if self._outline is not None:
+                self._draw_outline()
         return True
 
     def _choose(self, *events) -> None:
@@ -232,6 +279,7 @@ class Slot(pn.viewable.Viewer):
 
     def close(self) -> None:
         """Let go of the state and of the figures."""
+        self.on_place = self.on_pick = None
         self._ties.untie()
         self.controls.close()
         for view in self._views.values():

@@ -6,7 +6,6 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from app.drawing.display import Extent
-from app.views.component import number
 from app.views.image import ImageView
 
 PER_ANGSTROM = 10.0
@@ -50,7 +49,7 @@ class SpectrumView(ImageView):
             line_width=1.8,
             level="overlay",
         )
-        self.figure.on_event("tap", self._tapped)
+        self.on_tap = self._picked
         self.bar.visible = False
 
     def show_power(self, power, sampling, frequencies, limit: float) -> None:
@@ -75,11 +74,9 @@ class SpectrumView(ImageView):
         top, left = max(0, rows - int(reach / dy)), max(0, columns - int(reach / dx))
         bottom = min(height, rows + int(reach / dy) + 1)
         right = min(width, columns + int(reach / dx) + 1)
-        part = np.asarray(power[top:bottom, left:right], np.float32)
-        with np.errstate(divide="ignore"):
-            logarithm = np.where(part > 0, np.log10(part), np.nan).astype(np.float32)
+        part = logarithm(power[top:bottom, left:right])
         y0, x0 = (top - rows - 0.5) * dy, (left - columns - 0.5) * dx
-        self.show(logarithm, Extent.of(part.shape, (dy, dx), (y0, x0)))
+        self.show(part, Extent.of(part.shape, (dy, dx), (y0, x0)))
         self.mark(frequencies)
 
     def mark(self, frequencies) -> None:
@@ -99,9 +96,8 @@ class SpectrumView(ImageView):
             "y": [float(row * dy) for row, _ in places],
         }
 
-    def _tapped(self, event) -> None:
-        x, y = (number({"at": [at]}, "at") for at in (event.x, event.y))
-        if self.on_pick is None or self.image is None or None in (x, y):
+    def _picked(self, x, y, shift) -> None:
+        if self.on_pick is None or self.image is None:
             return
         whole = self.whole
         if whole.x0 <= x < whole.x1 and whole.y0 <= y < whole.y1:
@@ -124,3 +120,10 @@ class SpectrumView(ImageView):
             return ""
         size = np.hypot(x, y)
         return f"{size:.3g} 1/nm = {10 / size:.3g} Å" if size > 0 else ""
+
+
+def logarithm(power) -> np.ndarray:
+    """log10 of a power as float32, NaN where it is 0."""
+    power = np.asarray(power, np.float32)
+    with np.errstate(divide="ignore"):
+        return np.where(power > 0, np.log10(power), np.nan).astype(np.float32)

@@ -5,7 +5,8 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from app.drawing.arrangement import arrange
-from app.drawing.display import Extent, mosaic, packed
+from app.drawing.display import Extent, mosaic, phase_rgba
+from app.drawing.raster import COLUMNS, Raster
 from app.views.component import number
 from app.views.frame import Frame
 
@@ -30,10 +31,13 @@ class TilesView(Frame):
     """
 
     def __init__(self):
-        element = hv.RGB(
-            (np.arange(2.0), np.arange(2.0), *np.zeros((4, 2, 2), np.uint8)), vdims=list("RGBA")
-        ).opts(invert_yaxis=True, responsive=True, xaxis=None, yaxis=None, tools=[])
-        super().__init__(element)
+        element = hv.RGB(np.zeros((2, 2, 4), np.uint8), vdims=list("RGBA")).opts(
+            invert_yaxis=True, responsive=True, xaxis=None, yaxis=None, toolbar="disable"
+        )
+        self.raster = Raster(element, _coloured, linked=False)
+        super().__init__(self.raster.plot)
+        self.moving = False
+        """Whether more tiles follow at once: they are drawn past HoloViews then."""
         self.source = self.plot.handles["source"]
         self.labels = ColumnDataSource({"x": [], "y": [], "text": []})
         self.figure.update(min_border=0, min_border_left=0)
@@ -51,6 +55,7 @@ class TilesView(Frame):
         )
         self.on_view = self._fill
         self._tiles, self._said, self._made, self._place = None, (), None, None
+        self._picture = self._whole = None
         self.set_theme("dark")
 
     def show(self, tiles, labels=()) -> None:
@@ -63,9 +68,13 @@ class TilesView(Frame):
         self._draw()
 
     def _fill(self) -> None:
-        """Arrange the tiles anew where the figure has got another size."""
-        if self._tiles is not None and self._place != self._size():
+        """Arrange the tiles anew where the figure has got another size, and draw what is seen."""
+        if self._made is None:
+            return
+        if self._place != self._size():
             self._draw()
+        else:
+            self._redraw()
 
     def _size(self) -> tuple[float, float]:
         """Height and width of the figure [px of the page, of which the screen may have more]."""
@@ -85,14 +94,18 @@ class TilesView(Frame):
         top, left = made.corners[0]
         corners = [(round(y - top), round(x - left)) for y, x in made.corners]
         shape = max(y for y, _ in corners) + height, max(x for _, x in corners) + width
-        self.source.data = {
-            "image": [packed(mosaic(self._tiles, corners, shape))],
-            "x": [left],
-            "y": [top],
-            "dw": [float(shape[1])],
-            "dh": [float(shape[0])],
-        }
+        self._picture = mosaic(self._tiles, corners, shape)
+        self._whole = Extent(left, left + shape[1], top, top + shape[0])
+        self._redraw()
         self._write()
+
+    def _redraw(self) -> None:
+        self.raster.look(self.visible, self.width, self.height)
+        if self.moving:
+            self.raster.hold(self._picture, self._whole)
+            self.source.data = self.raster.columns()
+        else:
+            self.raster.send(self._picture, self._whole)
 
     def _write(self) -> None:
         height, width = self._tiles.shape[1:]
@@ -118,5 +131,9 @@ class TilesView(Frame):
 
     def _empty(self) -> None:
         self._made = None
-        self.source.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
+        self.source.data = {name: [] for name in COLUMNS}
         self.labels.data = {"x": [], "y": [], "text": []}
+
+
+def _coloured(part):
+    return phase_rgba(part, 1.0)

@@ -1,6 +1,7 @@
 """Loops over arrays, compiled by Numba; imported only by the algorithms above them."""
 
 import os
+from contextlib import contextmanager
 from functools import cache, wraps
 from threading import Lock
 
@@ -42,6 +43,21 @@ def threads() -> int:
     """Threads that a kernel takes."""
     start_threads()
     return _most or numba.get_num_threads()
+
+
+@contextmanager
+def beside_kernels():
+    """Around a parallel loop of another library that Numba has compiled too.
+
+    It runs beside our kernels, but where Numba's fallback threading layer would abort the process:
+    there it waits until none runs.
+    """
+    start_threads()
+    if numba.threading_layer() == "workqueue":
+        with _one_at_a_time:
+            yield
+    else:
+        yield
 
 
 def parallel(function=None, *, fastmath=False):

@@ -34,6 +34,7 @@ class StandIn:
         self.cancelled = self.retried = 0
         self.also, self.performed = set(), []
         self.aside = SimpleNamespace(perform=self.performed.append)
+        self.pointed = SimpleNamespace(scan_shape=SHAPE, show=lambda place, passing=False: None)
 
     origin = ("demo", {})
 

@@ -10,35 +10,6 @@ from app.drawing import display
 from app.drawing.display import Extent
 
 
-@given(
-    st.integers(1, 40),
-    st.integers(1, 40),
-    st.integers(1, 17),
-)
-def test_averaging_keeps_a_constant_and_the_limit(height, width, most):
-    result = display.area_average(np.full((height, width), 3.0, np.float32), most)
-    assert max(result.shape) <= most
-    np.testing.assert_allclose(result, 3.0, rtol=1e-6)
-
-
-def test_averaging_is_the_mean_of_each_block():
-    image = np.arange(24, dtype=np.float32).reshape(4, 6)
-    result = display.area_average(image, 3)
-    # Four rows in three would be blocks of unequal height: two rows of two are taken.
-    np.testing.assert_allclose(result, [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]])
-
-
-def test_averaging_turns_an_unresolved_lattice_grey():
-    y, x = np.indices((1024, 1024))
-    image = ((x + y) % 2).astype(np.float32)
-    np.testing.assert_array_equal(display.area_average(image, 512), 0.5)
-
-
-def test_small_images_are_left_alone():
-    image = np.zeros((5, 7), np.float32)
-    assert display.area_average(image, 7) is image
-
-
 def test_cropping_gives_the_visible_pixels_and_where_they_lie():
     image = np.arange(100).reshape(10, 10)
     extent = Extent.of(image.shape, (0.5, 0.25))
@@ -166,8 +137,8 @@ def test_tiles_stand_at_their_corners():
     tiles = np.arange(1, 5)[:, None, None] * np.ones((4, 3, 2)) * 1j
     corners = [[0, 0], [0, 3], [4, 0], [4, 3]]
     made = display.mosaic(tiles, corners, (9, 6))
-    assert made.shape == (9, 6, 4)
-    assert made[..., 3].astype(bool).sum() == tiles.size
+    assert made.shape == (9, 6)
+    assert np.count_nonzero(made) == tiles.size
     for (top, left), tile in zip(corners, tiles, strict=True):
-        expected = display.phase_rgba(tile)
-        np.testing.assert_array_equal(made[top : top + 3, left : left + 2], expected)
+        # A tile of one magnitude is as bright as can be.
+        np.testing.assert_allclose(made[top : top + 3, left : left + 2], tile / np.abs(tile))

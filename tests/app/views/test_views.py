@@ -1,12 +1,12 @@
 """Views show the arrays they are given, drawn to Bokeh's models."""
 
-import holoviews as hv
+from types import SimpleNamespace
+
 import numpy as np
 import panel as pn
 import pytest
 from bokeh.document import Document
 
-from app.drawing import display
 from app.drawing.display import Extent
 from app.pipeline.makers import EXTRAS, WITH_PHASE
 from app.pipeline.results import DpcImage
@@ -17,7 +17,7 @@ from app.views.contrasts import scan_image
 from app.views.controls import Controls
 from app.views.curve import CurveView
 from app.views.frame import Link
-from app.views.image import MOVING_PX, FieldView, ImageView, palette
+from app.views.image import ImageView, palette
 from app.views.pacbed import PacbedView
 from app.views.shell import Notices
 from app.views.slot import Slot
@@ -28,165 +28,6 @@ from app.views.tiles import TilesView
 @pytest.fixture
 def ramp():
     return np.arange(24, dtype=np.float32).reshape(4, 6)
-
-
-def shown(view):
-    """The one image in a view's source, and where it lies."""
-    data = view.source.data
-    x, y, width, height = (data[name][0] for name in ("x", "y", "dw", "dh"))
-    return np.asarray(data["image"][0]), Extent(x, x + width, y, y + height)
-
-
-def look_at(view, x0, x1, y0, y1, width=400, height=400):
-    """What the browser says when another part has become visible."""
-    view.view.data = {
-        "x0": [x0],
-        "x1": [x1],
-        "y0": [y0],
-        "y1": [y1],
-        "width": [width],
-        "height": [height],
-    }
-
-
-def test_an_image_is_where_holoviews_would_put_it(ramp):
-    """The hot path depends on HoloViews' source, its fields, and the order of its rows."""
-    extent = Extent.of(ramp.shape, (0.5, 0.25))
-    view = ImageView()
-    view.show(ramp, extent)
-    pixels, where = shown(view)
-
-    x, y = (np.arange(6) + 0.5) * 0.25, (np.arange(4) + 0.5) * 0.5
-    plot = hv.renderer("bokeh").get_plot(hv.Image((x, y, ramp)).opts(invert_yaxis=True))
-    expected = plot.handles["source"].data
-    assert set(view.source.data) == set(expected)
-    np.testing.assert_array_equal(
-        pixels, display.to_u8(np.asarray(expected["image"][0]), *view.limits.of(ramp))
-    )
-    assert where.x0 == pytest.approx(expected["x"][0])
-    assert where.y0 == pytest.approx(expected["y"][0])
-    assert where.width == pytest.approx(expected["dw"][0])
-    assert where.height == pytest.approx(expected["dh"][0])
-
-
-def test_rows_run_downwards():
-    view = ImageView()
-    assert view.figure.y_range.start > view.figure.y_range.end
-    assert "scripts" not in str(view.figure.js_event_callbacks)
-
-
-def test_an_image_is_sent_in_eight_bits_and_no_larger_than_the_screen(ramp):
-    view = ImageView()
-    view.show(np.zeros((1024, 2048), np.float32), moving=True)
-    pixels, where = shown(view)
-    assert pixels.dtype == np.uint8
-    assert pixels.shape == (MOVING_PX // 2, MOVING_PX)
-    assert where == Extent(0, 2048, 0, 1024)
-
-
-def test_zooming_in_sends_the_true_pixels():
-    rng = np.random.default_rng(0)
-    image = rng.random((2000, 2000), np.float32)
-    view = ImageView()
-    view.show(image, Extent(0, 100, 0, 100), moving=True)
-    look_at(view, 50, 60, 20, 25)
-    pixels, where = shown(view)
-    assert where == Extent(50, 60, 20, 25)
-    part = image[400:500, 1000:1200]
-    np.testing.assert_array_equal(pixels, display.to_u8(part, *view.limits.of(image)))
-
-
-def test_at_rest_a_margin_is_sent_along():
-    image = np.random.default_rng(0).random((200, 200), np.float32)
-    view = ImageView()
-    view.show(image, Extent(0, 200, 0, 200))
-    look_at(view, 100, 120, 100, 120)
-    _, where = shown(view)
-    assert where.x0 < 100 < 120 < where.x1
-
-
-def test_the_colour_bar_speaks_in_values(ramp):
-    view = ImageView("rad")
-    view.limits.low, view.limits.high = 0, 100
-    view.show(ramp)
-    assert (view.scale.low, view.scale.high) == (0, 23)
-    assert view.bar.color_mapper is view.scale
-    assert view.bar.title == "rad"
-    assert (view.mapper.low, view.mapper.high) == (0, 255)
-
-
-def test_the_colour_bar_rests_while_changes_cannot_be_seen(ramp):
-    view = ImageView()
-    view.limits.low, view.limits.high = 0, 100
-    view.show(ramp)
-    view.show(ramp * 1.01, moving=True)
-    assert view.scale.high == 23
-    view.show(ramp * 1.01)
-    assert view.scale.high == pytest.approx(23.23)
-
-
-def test_the_pointer_reads_exact_values(ramp):
-    view = ImageView("rad")
-    view.show(ramp / 7, Extent.of(ramp.shape, (0.5, 0.5)))
-    assert view.read(1.25, 0.75) == "x 1.25  y 0.75 nm   1.143 rad"
-    assert view.read(9, 9) == ""
-    assert view.read(None, None) == ""
-
-
-def test_frozen_contrast_keeps_images_comparable(ramp):
-    view = ImageView()
-    view.show(ramp)
-    before = view.scale.high
-    view.limits.frozen = True
-    view.show(ramp * 10)
-    assert view.scale.high == before
-
-
-@pytest.mark.parametrize(
-    "name", ["grey", "cividis", "viridis", "inferno", "fire", "coolwarm", "cyclic"]
-)
-def test_every_colour_map_has_256_colours(name):
-    assert len(palette(name)) == 256
-
-
-def test_cyclic_colours_close():
-    first, last = (int(palette("cyclic")[n][1:3], 16) for n in (0, -1))
-    assert abs(first - last) < 12
-
-
-def test_the_scale_bar_measures_the_range_that_is_shown():
-    view = ImageView()
-    bars = [item for item in view.figure.center if type(item).__name__ == "ScaleBar"]
-    assert [bar.range for bar in bars] == [view.figure.x_range]
-    view.set_axis_unit("px")
-    assert not bars[0].visible
-
-
-def test_a_field_is_coloured_by_direction_and_has_arrows():
-    field = np.zeros((40, 60, 2), np.float32)
-    field[..., 1] = 1  # to the right
-    view = FieldView()
-    view.show(field, Extent.of(field.shape, (0.1, 0.1)))
-    pixels, where = shown(view)
-    np.testing.assert_array_equal(
-        pixels[0, 0].reshape(1).view(np.uint8),
-        display.com_rgba(field[:1, :1].T, view.limits.of(field[..., 1])[1])[0, 0],
-    )
-    arrows = view.arrows.data
-    assert len(arrows["x0"]) > 10
-    assert np.all(arrows["x1"] > arrows["x0"])
-    np.testing.assert_allclose(arrows["y1"], arrows["y0"])
-    np.testing.assert_allclose(arrows["angle"], -np.pi / 2)
-    assert where == view.whole
-
-
-def test_a_field_that_points_down_has_heads_that_point_down():
-    field = np.zeros((40, 40, 2), np.float32)
-    field[..., 0] = 1
-    view = FieldView()
-    view.show(field)
-    assert np.all(view.arrows.data["y1"] > view.arrows.data["y0"])
-    np.testing.assert_allclose(np.abs(view.arrows.data["angle"]), np.pi)
 
 
 def test_all_tiles_are_one_picture_with_their_labels():
@@ -214,8 +55,8 @@ def test_a_click_picks_the_frequency_under_it():
     picked = []
     view.on_pick = lambda *pair: picked.append(pair)
     for row, column in ((0, 0), (-7, 11), (31, -16)):
-        view._tapped(type("Tap", (), {"x": column * 0.1, "y": row * 0.2}))
-    view._tapped(type("Tap", (), {"x": 99.0, "y": 0.0}))
+        view._tapped(SimpleNamespace(x=column * 0.1, y=row * 0.2))
+    view._tapped(SimpleNamespace(x=99.0, y=0.0))
     assert picked == [(0, 0), (-7, 11), (31, -16)]
 
 

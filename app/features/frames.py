@@ -1,0 +1,81 @@
+"""Frames of the place that is pointed at in an image, where a slot shows them."""
+
+from functools import partial
+from math import floor
+
+from app.features.feature import Feature
+from app.pipeline.pointed import FRAMES, Place
+
+
+class Frames(Feature):
+    """What pointer and clicks in the slots ask of the scan's frames.
+
+    The frame under the pointer is shown while it moves over an image; a click keeps a position, a
+    click with the shift key makes it a rectangle, and one beside the image lets it go.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page):
+        self._page, self._kept, self._passing = page, None, None
+        for slot in page.slots.values():
+            slot.on_place = partial(self._point, slot)
+            slot.on_pick = partial(self._pick, slot)
+
+    @property
+    def _wanted(self) -> bool:
+        return any(slot.contrast == FRAMES for slot in self._page.slots.values())
+
+    def take(self, topic: str, value) -> None:
+        """Read what is kept anew where the scan in use is another."""
+        if topic == "virtual" and self._kept is not None:
+            shape = self._page.pipeline.pointed.scan_shape
+            if shape is None or not self._kept.within(shape):
+                self._keep(None)
+            elif self._wanted:
+                self._page.pipeline.pointed.show(self._kept)
+
+    def _place(self, slot, x, y) -> Place | None:
+        """The position at (x, y) of what a slot shows; None beside the scan."""
+        extent, shape = slot.scan_extent, self._page.pipeline.pointed.scan_shape
+        if x is None or extent is None or shape is None:
+            return None
+        row = floor((y - extent.y0) / extent.height * shape[0])
+        column = floor((x - extent.x0) / extent.width * shape[1])
+        inside = 0 <= row < shape[0] and 0 <= column < shape[1]
+        return Place.of(row, column) if inside else None
+
+    def _point(self, slot, x, y) -> None:
+        if not self._wanted:
+            return
+        place = self._place(slot, x, y)
+        if place == self._passing:
+            return
+        self._passing = place
+        if place is not None:
+            self._page.pipeline.pointed.show(place, passing=True)
+        elif self._kept is not None:
+            self._page.pipeline.pointed.show(self._kept)
+
+    def _pick(self, slot, x, y, extend: bool) -> None:
+        if not self._wanted:
+            return
+        place = self._place(slot, x, y)
+        if place is not None and extend and self._kept is not None:
+            place = self._kept.with_(place)
+        self._keep(place)
+        if place is not None:
+            self._page.pipeline.pointed.show(place)
+
+    def _keep(self, place) -> None:
+        self._kept = place
+        shape = self._page.pipeline.pointed.scan_shape
+        for slot in self._page.slots.values():
+            slot.outline(place and (place.rows, place.columns), shape)
+
+    def close(self) -> None:
+        """Let go of the slots."""
+        for slot in self._page.slots.values():
+            slot.on_place = slot.on_pick = None
