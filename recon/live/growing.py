@@ -6,9 +6,9 @@ are kept are made. Rows that have not come count as zero, and as the mean of tho
 qx = 0, the only column that a constant changes: so the edge of what is scanned adds no step.
 
 Two ways were measured (`livestem bench --live`): to transform the columns of all rows anew at each
-look, and to add each block of rows to the kept entries. On two cores, for 1024² positions and 18
-pixels across, a look every 16 rows takes ten times as long with the first, and 2.7 times the floor
-(one pass over the entries and the block's electrons) with the second, which is kept.
+look, and to add each block of rows to the kept entries. On two busy cores, for 1024² positions and
+18 pixels across, a look every 16 rows takes seven to ten times as long with the first; the second,
+which is kept, takes 3 to 7 times the floor, one pass over the entries and the block's electrons.
 """
 
 import weakref
