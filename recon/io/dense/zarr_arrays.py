@@ -5,6 +5,7 @@ what they read: they run in a process of their own (`recon.io.files.apart`), and
 here.
 """
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -169,7 +170,9 @@ def _arrays(root):
 
 
 def _said(array, parent):
-    """What HyperSpy's metadata say of the scan, and what it, or Zarr, says of each axis."""
+    """What HyperSpy or abTEM say of the scan, and what they, or Zarr, say of each axis."""
+    if found := _abtem(array, parent):
+        return found
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get(XARRAY)
     names = names if isinstance(names, list | tuple) else ()
     named = tuple(Axis(str(name or "")) for name in names)
@@ -186,3 +189,19 @@ def _said(array, parent):
     except (KeyError, TypeError, ValueError):
         return {}, axes
     return hyperspy(notes.get), axes
+
+
+def _abtem(array, parent):
+    """As `_said`, of what abTEM keeps beside `array0` of a measurement: x before y; or None."""
+    number_of = re.fullmatch(r"array(\d+)", array.path.rsplit("/", 1)[-1])
+    notes = parent.attrs.get(f"metadata{number_of[1]}") if parent and number_of else None
+    axes = notes.get("axes") if isinstance(notes, dict) else None
+    told = [axes.get(f"axis_{n}") for n in range(array.ndim)] if isinstance(axes, dict) else []
+    if not told or not all(isinstance(axis, dict) for axis in told):
+        return None
+    values = {name: number(notes.get(name)) for name in ("energy", "semiangle_cutoff")}
+    said = {name: (value, f"abTEM: {name}") for name, value in values.items() if value > 0}
+    return said, tuple(
+        Axis(str(a.get("label") or ""), number(a.get("sampling")), str(a.get("units") or ""))
+        for a in told
+    )

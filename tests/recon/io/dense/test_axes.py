@@ -267,6 +267,24 @@ def test_labels_of_dimensions_tell_the_axes(tmp_path):
     np.testing.assert_array_equal(whole(open_frames(tmp_path / "older.zarr")), SCAN)
 
 
+def test_abtems_axes_are_told_by_its_metadata(tmp_path):
+    """It stores (x, y, kx, ky)."""
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(tmp_path / "scan.zarr", mode="w", zarr_format=3)
+    group.create_array("array0", data=np.ascontiguousarray(SCAN.transpose(1, 0, 3, 2)))
+    told = (("x", 0.2, "Å"), ("y", 0.3, "Å"), ("kx", 0.05, "1/Å"), ("ky", 0.04, "1/Å"))
+    axes = {
+        f"axis_{number}": {"label": label, "sampling": sampling, "units": units}
+        for number, (label, sampling, units) in enumerate(told)
+    }
+    known = {"energy": 80e3, "semiangle_cutoff": 21.4}
+    group.attrs["metadata0"] = known | {"axes": axes}
+    frames = open_frames(tmp_path / "scan.zarr")
+    np.testing.assert_array_equal(whole(frames), SCAN)
+    assert frames.metadata["scan_sampling"] == pytest.approx((0.3, 0.2))
+    assert {name: frames.metadata[name] for name in known} == known
+
+
 @pytest.mark.parametrize("coordinates", [True, False])
 def test_the_dimensions_of_netcdf_tell_axes_and_step(coordinates, tmp_path):
     with h5py.File(tmp_path / "scan.h5", "w") as file:
