@@ -108,8 +108,11 @@ def _say(kept):
     if kept.path is None:
         typer.echo("A scan of which no row came is not kept.", err=True)
         return
+    from recon.io import open_events  # what `--help` would wait for
+    from recon.io.checksum import checksum
+
     shape = "{} × {}".format(*kept.began.scan_shape)
-    digest = f", checksum {kept.checksum}" if kept.checksum else ""
+    digest = "" if kept.trouble else f", checksum {checksum(open_events(kept.path))}"
     typer.echo(
         f"{kept.path.name}: {kept.electrons} electrons in {kept.rows} rows of {shape} positions, "
         f"{kept.ended.lost} frames lost{digest}"

@@ -24,8 +24,6 @@ class Kept:
     ended : Ended
     rows, electrons : int
         That are kept.
-    checksum : str or None
-        Of its electrons; None where it could not be finished.
     trouble : str
         Why not all of it is kept; empty if it is.
     """
@@ -35,7 +33,6 @@ class Kept:
     ended: Ended
     rows: int
     electrons: int
-    checksum: str | None
     trouble: str = ""
 
 
@@ -103,14 +100,12 @@ class _Keeping:
         recorder, self.recorder = self.recorder, None
         self.over += 1
         path = recorder.finish(ended)
-        whole = path is not None and not recorder.trouble
         return Kept(
             path,
             recorder.began,
             ended,
             recorder.rows,
             recorder.electrons,
-            recorder.checksum() if whole else None,
             recorder.trouble,
         )
 

@@ -15,13 +15,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from recon.io import open_events
-from recon.io.checksum import Running, checksum
 from recon.io.events import libertem_csr, unfinished
 from recon.io.files.atomic import DISK_FULL, replacing
 from recon.io.files.slabs import FileArray
 from recon.io.metadata import known_metadata
-from recon.live.source import Began, Block, Ended, Late
+from recon.live.source import Began, Block, Ended
 
 SYNC_S = 2.0
 """Seconds after which what was written is on the disk, should the power fail."""
@@ -54,7 +52,6 @@ class Recorder:
         self._counts: list[np.ndarray] = []
         self._files, self._sides, self._toml = {}, {}, None
         self._placed, self._synced = None, monotonic()
-        self._running, self._late, self._came = Running(), False, 0
 
     @property
     def rows(self) -> int:
@@ -107,13 +104,6 @@ class Recorder:
             except OSError:
                 continue  # What it still held does not fit the disk, which was told.
         self._files = {}
-
-    def checksum(self) -> str:
-        """Checksum of the electrons that `finish` has published: see `recon.io.checksum`."""
-        if self._late:
-            return checksum(open_events(self.path))
-        shape = self._came, self.began.scan_shape[1]
-        return self._running.digests(self.electrons, shape, self.began.frame_shape, False)[0]
 
     def _begin(self, placed):
         """Files of names that are not taken, and what describes them."""
@@ -171,8 +161,6 @@ class Recorder:
         self._files["rows"].write(records.data)
         self._files["rows"].flush()
         self.electrons += events.electrons
-        self._late |= isinstance(block, Late)
-        self._running.add(events.pixels, None, events.offsets, block.first_row * width)
         self._rows += records["row"].tolist()
         self._counts.append(records["counts"])
         if monotonic() - self._synced > SYNC_S:
@@ -187,7 +175,7 @@ class Recorder:
         """`path` with all that is kept, in raster order."""
         rows, counts = np.array(self._rows, np.int64), np.concatenate(self._counts)
         height, width = self.began.scan_shape
-        self._came = came = height if not ended.lost else int(rows.max()) + 1
+        came = height if not ended.lost else int(rows.max()) + 1
         offsets = unfinished.offsets_of(rows, counts, came)
         notes = list(ended.notes)
         if came < height:

@@ -72,6 +72,9 @@ def play(
                 # A frame can be sent when the beam has left its position.
                 if not _sleep_until(begin + frames * dwell, stop) or not sender.send(first, last):
                     return
+                if frames == last == min(step, scan.positions):
+                    # However long it took for someone to listen.
+                    begin = monotonic() - frames * dwell
                 yield number, last
             sender.end()
     finally:

@@ -68,8 +68,8 @@ def test_what_came_is_kept_when_it_is_stopped(stored, tmp_path):
     path, scan = stored
     there = f"tcp://127.0.0.1:{free_port()}"
     receive = ["-m", "app.cli", "receive", f"interactem:{there}", "-o", tmp_path / "out.toml"]
-    # A second a frame: it is stopped in the middle.
-    replay = ["-m", "app.cli", "replay", path, "--as", "interactem", "--dwell-us", "20000",
+    # Half a second a row: it is stopped in the middle.
+    replay = ["-m", "app.cli", "replay", path, "--as", "interactem", "--dwell-us", "60000",
               "--bind", there]  # fmt: skip
     with server(replay, "Playing"), server(receive, "Waiting") as (process, _):
         rows = tmp_path / "out.unfinished.rows.raw"

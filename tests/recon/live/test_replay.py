@@ -57,6 +57,13 @@ def test_frames_are_sent_when_the_beam_has_left_them(clock):
     ]  # fmt: skip
 
 
+def test_the_time_begins_when_someone_listens(clock):
+    sender = Heard(clock)
+    send, sender.send = sender.send, lambda *part: clock.sleep(7 * (part[0] == 0)) or send(*part)
+    list(play(some_scan((2, 3)), sender, 5e-3))
+    assert [said[2] for said in sender.said[1:4]] == [107.01, 107.02, 107.03]
+
+
 def test_without_a_pace_rows_follow_each_other(clock):
     sender = Heard(clock)
     assert list(play(some_scan((2, 3)), sender)) == [(1, 3), (1, 6)]
