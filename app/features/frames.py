@@ -62,7 +62,8 @@ class Frames(Feature):
     def _pick(self, slot, x, y, extend: bool) -> None:
         if not self._wanted:
             return
-        place = self._place(slot, x, y)
+        # The browser tells of the pointer's place a moment after the click in it.
+        place = self._passing = self._place(slot, x, y)
         if place is not None and extend and self._kept is not None:
             place = self._kept.with_(place)
         self._keep(place)

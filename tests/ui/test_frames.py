@@ -36,6 +36,7 @@ def test_pointer_and_clicks_show_the_frames_of_a_place(open_page, scans):
     assert (top < bottom, left < right) == (True, True)
 
     page.mouse.click(*one)
+    page.wait_for_timeout(600)  # or it would be a double click
     page.keyboard.down("Shift")
     page.mouse.click(*other)
     page.keyboard.up("Shift")

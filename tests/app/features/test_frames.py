@@ -61,6 +61,9 @@ def test_a_click_keeps_a_place_and_the_shift_key_makes_it_a_rectangle(page):
     click(page, at(1, 9), shift=True)
     kept = Place((1, 4), (5, 10))
     assert page.pipeline.asked[-1] == (kept, False)
+    # The pointer rests where it has clicked.
+    point(page, at(1, 9))
+    assert page.pipeline.asked[-1] == (kept, False)
     for data in outlined(page):
         ends = (data[name][0] for name in ("x0", "x1", "y0", "y1"))
         assert tuple(ends) == pytest.approx((1.0, 2.0, 0.2, 0.8))
