@@ -1,6 +1,7 @@
 """What is done to the electrons before anything is summed: masks, places, distortions."""
 
 from app.features.feature import Feature
+from app.state.ties import Ties
 from app.views.corrections import Corrections
 
 
@@ -14,16 +15,14 @@ class Correcting(Feature):
 
     def __init__(self, page):
         self.corrections = Corrections(page.experiment.treatment)
-
-    def take(self, topic, value) -> None:
-        """Say what was done to the scan."""
-        if topic == "scan":
-            self.corrections.say(value)
+        scan = page.pipeline.preparing.param.scan
+        self._ties = Ties().show(scan, self.corrections.say)
 
     def roots(self) -> dict:
         """The controls."""
         return {"corrections": self.corrections.controls}
 
     def close(self) -> None:
-        """End the ties to the state."""
+        """End the ties."""
+        self._ties.untie()
         self.corrections.close()

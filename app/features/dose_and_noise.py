@@ -50,15 +50,17 @@ class NoiseCard(Feature):
         self._ties = Ties().tie(self.treatment, self._count, "dose_percent")
         self._ties.tie(self.noise, self._plain, "wiener")
         self._count()
+        self._ties.show(page.pipeline.preparing.param.scan, self._say_electrons)
+        self._ties.show(page.pipeline.drawing.param.phase, self._say_prior)
 
-    def take(self, topic: str, value) -> None:
-        """Say how many electrons there are, and what the weights expect."""
-        if topic == "scan":
-            self._summary = value
-            self.dose.disabled = ["dose_percent", "dose_draw"] if value.electrons is None else []
-            self._count()
-        elif topic == "phase" and self.noise.wiener and getattr(value, "prior", ""):
-            self.prior.say(value.prior)
+    def _say_electrons(self, summary) -> None:
+        self._summary = summary
+        self.dose.disabled = ["dose_percent", "dose_draw"] if summary.electrons is None else []
+        self._count()
+
+    def _say_prior(self, phase) -> None:
+        if self.noise.wiener and getattr(phase, "prior", ""):
+            self.prior.say(phase.prior)
 
     def _count(self, *events) -> None:
         # Said at once, before the electrons are drawn: what is expected of the new share.

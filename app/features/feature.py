@@ -1,7 +1,8 @@
 """Parts of the page that each do one thing beside the sliders: a fit, a report, a comparison.
 
 A feature takes the `Page` it belongs to, owns its views, asks for work through
-`page.pipeline.aside`, and hears of every result. The page knows nothing of what it does.
+`page.pipeline.aside`, and ties itself to the results that concern it. The page knows nothing of
+what it does.
 """
 
 
@@ -10,9 +11,6 @@ class Feature:
 
     sheets: tuple[str, ...] = ()
     """Names of the sheet's pages whose buttons are this feature's."""
-
-    def take(self, topic: str, value) -> None:
-        """Hear of a result, on the session's thread."""
 
     def act(self, sheet: str, key: str, action: str) -> None:
         """Do what a button of the sheet says."""

@@ -10,7 +10,6 @@ from app.state.aberrations import AberrationState
 from app.state.fit import FitState
 from recon.optics import Aberrations
 
-TOPIC = "fit"
 TITLE = "Focusing"
 
 WORTH_SHOWING = 0.1
@@ -158,7 +157,6 @@ def fit_job(state: FitState) -> Job:
         return FitFound.of(fit, start, flat)
 
     return Job(
-        TOPIC,
         TITLE,
         run,
         adopt,

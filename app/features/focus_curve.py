@@ -19,12 +19,8 @@ class FocusCurve(Feature):
         experiment = page.experiment
         self._ties = Ties().tie(experiment.aberrations, self._mark, "defocus")
         self._ties.tie(experiment.display, self._mark, *page.slots)
+        self._ties.show(page.pipeline.resting.param.focus_curve, self._mark)
         self._mark()
-
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == CONTRAST:
-            self._mark()
 
     def _mark(self, *events) -> None:
         defocus = self.page.experiment.aberrations.defocus

@@ -2,10 +2,10 @@
 
 from app.engine.catalogue import DEMO
 from app.features.feature import Feature
-from app.features.fit import TOPIC, FitFound, adopt, fit_job
+from app.features.fit import FitFound, adopt, fit_job
 from app.features.locks import Locks
-from app.features.series import TOPIC as SERIES
 from app.features.series import Series
+from app.pipeline.results import Flatness
 from app.state.ties import Ties
 from app.views.controls import Controls, spec
 from app.views.fit_report import FitReport
@@ -29,6 +29,7 @@ class Focusing(Feature):
         self.page, self.state = page, page.experiment.fit
         self.report = FitReport()
         self.report.on("act", lambda message: self._act())
+        self.answer = page.fitted
         self._found: FitFound | None = None
         self.series = Series(page)
         self.sheets = self.series.sheets
@@ -47,7 +48,13 @@ class Focusing(Feature):
         aberrations = page.experiment.aberrations
         self._ties = Ties().tie(scan, self._chosen, "dataset")
         self._ties.tie(aberrations, self._compare, *aberrations.names())
-        page.pipeline.also.add("flatness")
+        self._ties.show(self.answer.param.under_way, self._wait)
+        self._ties.hear(self.answer.param.result, self._tell)
+        stages = page.pipeline
+        self._ties.show(stages.preparing.param.scan, lambda scan: self._opened(scan.dataset))
+        self._ties.show(stages.drawing.param.phase, self._focus_first)
+        self._ties.show(stages.resting.param.flatness, self._judge)
+        stages.resting.also |= {"flatness"}
 
     def _specs(self):
         state = self.state
@@ -69,25 +76,23 @@ class Focusing(Feature):
     def focus(self) -> None:
         """Fit the aberrations as it is set."""
         self._due = False
-        self.page.pipeline.aside.perform(fit_job(self.state))
+        self.page.pipeline.aside.perform(fit_job(self.state), self.answer)
 
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == "scan":
-            self._opened(value.dataset)
-        elif topic == "phase" and value.mode == "exact" and self._due:
+    def _wait(self, under_way: bool) -> None:
+        self.controls.disabled = ["focus"] if under_way else []
+
+    def _tell(self, found: FitFound) -> None:
+        self._found = found
+        self.report.say(found.summary, found.rows, found.remark)
+        self._compare()
+        self._hint("")
+
+    def _focus_first(self, phase) -> None:
+        if self._due and phase is not None and phase.mode == "exact":
             self.focus()
-        elif topic == "aside":
-            running = value is not None and value.topic == TOPIC
-            self.controls.disabled = ["focus"] if running else []
-        elif topic == SERIES:
-            self.series.show(value)
-        elif topic == TOPIC:
-            self._found = value
-            self.report.say(value.summary, value.rows, value.remark)
-            self._compare()
-            self._hint("")
-        elif topic == "flatness" and value is not None and value.value >= FLAT:
+
+    def _judge(self, flatness) -> None:
+        if isinstance(flatness, Flatness) and flatness.value >= FLAT:
             self._hint("")
 
     def _opened(self, dataset: str) -> None:

@@ -2,7 +2,7 @@
 
 from app.engine.health import check
 from app.features.feature import Feature
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.state.ties import Ties
 from app.views import findings
 from app.views.controls import Controls
@@ -19,7 +19,7 @@ class Checking(Feature):
     sheets = (findings.NAME,)
 
     def __init__(self, page):
-        self._page, self._checked = page, None
+        self._page, self._checked, self.answer = page, None, Answer()
         self._offered: set = set()  # readings whose hot pixels were told
         self._offer_number = 0
         self._faults = self._current = ""
@@ -38,35 +38,37 @@ class Checking(Feature):
         self.controls.on_press("check", self._check)
         treatment = page.experiment.treatment
         self._ties = Ties().tie_whole(treatment, self._show_again)
+        self._ties.hear(self.answer.param.result, self._report)
+        deriving = page.pipeline.deriving.param
+        self._ties.show(page.pipeline.preparing.param.scan, self._follow)
+        self._ties.show(deriving.faults, self._say_faults)
+        self._ties.show(deriving.current, self._say_current)
 
     def _check(self) -> None:
         job = Job(
-            "health",
             "Checking the scan",
             check,
             # A report is of the scan as it is read, whatever is done to it meanwhile.
             about=lambda request: request.reading,
         )
-        self._page.pipeline.aside.perform(job)
+        self._page.pipeline.aside.perform(job, self.answer)
 
-    def take(self, topic, value) -> None:
-        """Show a report, forget that of another scan, offer a mask."""
-        if topic == "health":
-            self._checked = value
-            self._page.notices.dismiss(self._offer_number)
-            self.controls.values = {"verdict": findings.verdict(value)}
-            self._page.sheet.show(self._sheet())
-        elif topic == "scan":
-            self._follow()
-        elif topic == "faults":
-            self._faults = value.words
-            self._say()
-            self._offer(value)
-        elif topic == "current":
-            if value and not self._current:
-                self._page.notices.add(value, "notice")
-            self._current = value
-            self._say()
+    def _report(self, checked) -> None:
+        self._checked = checked
+        self._page.notices.dismiss(self._offer_number)
+        self.controls.values = {"verdict": findings.verdict(checked)}
+        self._page.sheet.show(self._sheet())
+
+    def _say_faults(self, faults) -> None:
+        self._faults = faults.words
+        self._say()
+        self._offer(faults)
+
+    def _say_current(self, current: str) -> None:
+        if current and not self._current:
+            self._page.notices.add(current, "notice")
+        self._current = current
+        self._say()
 
     def _say(self) -> None:
         """What is known of the scan before it is checked."""
@@ -84,7 +86,7 @@ class Checking(Feature):
         if self._checked is not None and self._page.sheet.showing(findings.NAME):
             self._page.sheet.show(self._sheet())
 
-    def _follow(self) -> None:
+    def _follow(self, summary) -> None:
         """Forget the report of another scan; look again where the same is read differently."""
         reading = self._page.experiment.request().reading
         if reading not in self._offered:

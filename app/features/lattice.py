@@ -4,7 +4,7 @@ import param
 
 from app.features.feature import Feature
 from app.features.lattice_fit import KNOWN, Camera, fit_lattice, measured_camera, peak_in
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.state.ties import Ties
 from app.views.banner import Banner
 from app.views.controls import Controls, spec
@@ -64,7 +64,7 @@ class LatticeCalibration(Feature):
     """
 
     def __init__(self, page):
-        self._page, self.known = page, Known()
+        self._page, self.known, self.answer = page, Known(), Answer()
         self._peaks, self._fit, self._camera = [], None, None
         self._of = None  # scan, and shape of its image, that the peaks are in
         self.on = False
@@ -101,6 +101,9 @@ class LatticeCalibration(Feature):
         self.controls.on_press("use_camera", self._use_camera)
         self._ties = Ties().tie(self.known, self._suggest, "known")
         self._ties.tie(self.known, self._solve, "spacing_1", "spacing_2", "angle")
+        self._ties.hear(self.answer.param.result, self._say_camera)
+        self._ties.show(page.pipeline.preparing.param.scan, self._follow)
+        self._ties.show(page.pipeline.drawing.param.spectrum, self._mark_again)
 
     # ---- the mode ----
 
@@ -108,7 +111,7 @@ class LatticeCalibration(Feature):
         if self.on:
             self.leave()
             return
-        if self._page.pipeline.latest("spectrum") is None:
+        if self._page.pipeline.drawing.spectrum is None:
             self._page.notices.add(
                 "There is no power spectrum yet. Enter a rough scan step first, then calibrate it."
             )
@@ -124,15 +127,19 @@ class LatticeCalibration(Feature):
         self._page.spectrum.on_pick = self._page.pick
         self._show()
 
-    def take(self, topic, value) -> None:
-        """Forget the peaks where the scan in use changes; say what the camera's scale is."""
-        if topic == "camera" and self._fit is not None:
-            self._camera = value
-            self._show(f"{self._fit.statement} {value.statement}")
-        if topic == "scan" and self._peaks and (value.dataset, value.scan_shape) != self._of:
+    def _say_camera(self, camera: Camera) -> None:
+        if self._fit is not None:
+            self._camera = camera
+            self._show(f"{self._fit.statement} {camera.statement}")
+
+    def _follow(self, summary) -> None:
+        """Forget the peaks where the scan in use changes."""
+        if self._peaks and (summary.dataset, summary.scan_shape) != self._of:
             self._peaks, self._fit = [], None
             self._show()
-        if topic == "spectrum" and self._peaks:  # drawn on another scale
+
+    def _mark_again(self, spectrum) -> None:
+        if self._peaks and spectrum is not None:  # drawn on another scale
             self._mark()
 
     def _pick(self, row: int, column: int) -> None:
@@ -149,7 +156,7 @@ class LatticeCalibration(Feature):
     def _images(self):
         """Images of the scan in use, that with the clearest lattice first."""
         pipeline = self._page.pipeline
-        phase, virtual = pipeline.latest("phase"), pipeline.latest("virtual")
+        phase, virtual = pipeline.drawing.phase, pipeline.deriving.virtual
         images = [] if phase is None else [phase.array]
         return images + ([] if virtual is None else list(virtual.images.values())[:1])
 
@@ -198,7 +205,7 @@ class LatticeCalibration(Feature):
         def run(context) -> Camera:
             return measured_camera(context, *what)
 
-        self._page.pipeline.aside.perform(Job("camera", "Measuring the camera", run))
+        self._page.pipeline.aside.perform(Job("Measuring the camera", run), self.answer)
 
     def _use_camera(self) -> None:
         if self._camera is None:

@@ -9,7 +9,7 @@ import numpy as np
 from app.drawing.png import picture
 from app.features.feature import Feature
 from app.pipeline.context import Context
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import on_device
 from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
@@ -17,7 +17,7 @@ from recon.optics import Aberrations
 from recon.orientation.either import orientations
 from recon.ssb.build import build_g
 
-TOPIC = SHEET = "orientations"
+SHEET = "orientations"
 
 
 PIXELS = 8
@@ -47,7 +47,7 @@ class Oriented:
 
 def orientation_job() -> Job:
     """The orientations of what is open now."""
-    return Job(TOPIC, "Comparing the orientations", oriented, what="the orientation")
+    return Job("Comparing the orientations", oriented, what="the orientation")
 
 
 def oriented(context: Context) -> Oriented:
@@ -171,6 +171,7 @@ class Orientations(Feature):
 
     def __init__(self, page):
         self.page = page
+        self.answer = Answer()
         self._found: Oriented | None = None
         self._dataset = ""
         button = {
@@ -181,18 +182,20 @@ class Orientations(Feature):
         page.panels.calibration.add_button("turn", button, self.ask)
         scan = page.experiment.scan
         self._ties = Ties().tie(scan, self._mark, "rotation_deg", "transpose")
+        self._ties.hear(self.answer.param.result, self._show)
+        self._ties.show(page.pipeline.preparing.param.scan, self._follow)
 
     def ask(self) -> None:
         """Have the orientations judged."""
-        self.page.pipeline.aside.perform(orientation_job())
+        self.page.pipeline.aside.perform(orientation_job(), self.answer)
 
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == TOPIC:
-            self._found = value
-            self.page.sheet.show(sheet_page(value, self._chosen()))
-        elif topic == "scan" and value.dataset != self._dataset:
-            self._dataset, self._found = value.dataset, None
+    def _show(self, found: Oriented) -> None:
+        self._found = found
+        self.page.sheet.show(sheet_page(found, self._chosen()))
+
+    def _follow(self, summary) -> None:
+        if summary.dataset != self._dataset:
+            self._dataset, self._found = summary.dataset, None
             if self.page.sheet.showing(SHEET):
                 self.page.sheet.hide()
 

@@ -7,7 +7,6 @@ from app.features.feature import Feature
 from app.recall.history import History
 from app.recall.preset_menu import Presetting
 from app.recall.presets import KINDS
-from app.state.contrasts import topics
 from app.views.tools import PresetMenu, Tools
 
 
@@ -28,6 +27,7 @@ class Recall(Feature):
             self.history,
             live,
             page.link,
+            page.pipeline.results,
             lambda: at_rest(page.pipeline),
             page.after,
             self._tell,
@@ -97,11 +97,6 @@ class Recall(Feature):
             redo=self.history.redoable,
             comparing=held is not None,
         )
-
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic in topics():
-            self.comparing.take(topic, value)
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""

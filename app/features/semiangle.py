@@ -3,11 +3,11 @@
 from app.features.feature import Feature
 from app.features.fit import full_g
 from app.pipeline.context import Context
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import on_device
 from app.state.origin import FIT
+from app.state.ties import Ties
 
-TOPIC = "semiangle"
 TITLE = "Fitting the semi-angle"
 
 
@@ -33,7 +33,6 @@ def semiangle_job() -> Job:
             experiment.scan.semiangle_mrad = float(f"{found.semiangle_cutoff:.4g}")
 
     return Job(
-        TOPIC,
         TITLE,
         run,
         adopt,
@@ -51,7 +50,8 @@ class Semiangle(Feature):
     """
 
     def __init__(self, page):
-        self._page = page
+        self._page, self.answer = page, Answer()
+        self._ties = Ties().hear(self.answer.param.result, self._say)
         button = {
             "name": "fit_semiangle",
             "label": "Semi-angle from the sidebands",
@@ -61,9 +61,11 @@ class Semiangle(Feature):
 
     def ask(self) -> None:
         """Have the semi-angle fitted."""
-        self._page.pipeline.aside.perform(semiangle_job())
+        self._page.pipeline.aside.perform(semiangle_job(), self.answer)
 
-    def take(self, topic: str, value) -> None:
-        """Say what was found."""
-        if topic == TOPIC:
-            self._page.notices.add(value.statement, "notice")
+    def _say(self, found) -> None:
+        self._page.notices.add(found.statement, "notice")
+
+    def close(self) -> None:
+        """End the ties."""
+        self._ties.untie()

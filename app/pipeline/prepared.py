@@ -26,6 +26,10 @@ class Prepared:
     picks: "Picks"
     weighting: Weighting = field(default_factory=Weighting)
 
+    def is_of(self, request: Request) -> bool:
+        """Whether it was prepared from the scan that `request` wants."""
+        return self.request.reading == request.reading
+
     def with_(self, request: Request) -> Request:
         """`request` as far as it can be met with what is prepared."""
         mine = self.request
@@ -46,7 +50,7 @@ class Redraw:
     prepared: Prepared
     request: Request
     shown: tuple[str, ...]
-    """Topics of what the slots show."""
+    """Results that the slots show."""
     changed_at: float
     """When the state was changed last [s]."""
 

@@ -1,11 +1,16 @@
 """A place on the page that shows one contrast or another."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import panel as pn
+import param
 from panel.io import hold
 
 from app.drawing.wheel import picture_of_wheel
-from app.state.contrasts import CONTRASTS, Contrast
+from app.pipeline.results import Refused
+from app.state.contrasts import CONTRASTS, LIVE, Contrast, drawn_results
 from app.state.display import COLOUR_MAPS, DisplayState
 from app.state.ties import Ties
 from app.views.assets import asset
@@ -35,6 +40,8 @@ class Slot(pn.viewable.Viewer):
         The parameter of `state` that holds the contrast.
     link : Link
         Shared with the other slots.
+    results : mapping of str to Parameter, optional
+        References to what the contrasts are drawn from, by `Contrast.result`.
     large : bool
         Whether colours and freezing are offered here.
     """
@@ -42,14 +49,23 @@ class Slot(pn.viewable.Viewer):
     called = ""
     """First word of the figures' names; that of the parameter if empty."""
 
-    def __init__(self, state: DisplayState, name: str, link: Link, large=False, **params):
+    def __init__(
+        self,
+        state: DisplayState,
+        name: str,
+        link: Link,
+        results: Mapping[str, param.Parameter] | None = None,
+        large=False,
+        **params,
+    ):
         super().__init__(**params)
         self.state, self.name_of_contrast, self.link = state, name, link
         self.large = large
         self.reference: Slot | None = None
         """Another slot, whose limits this one's pictures take over."""
         self._views = {}
-        self._latest = {}
+        self._results = {n: result for n, result in (results or {}).items() if n in drawn_results()}
+        self._instead: dict[str, object] = {}  # shown until another one comes
         self._hint = ""
         self.controls = self._make_controls()
         self.mode = Text(css_classes=["mode"], align="center")
@@ -71,6 +87,8 @@ class Slot(pn.viewable.Viewer):
         self._ties = Ties().tie(state, self._choose, name)
         self._ties.tie(state, self._restyle, *STYLE)
         self._choose()
+        for name, result in self._results.items():
+            self._ties.show(result, partial(self._take, name))
 
     def _make_controls(self):
         state, name = self.state, self.name_of_contrast
@@ -103,7 +121,7 @@ class Slot(pn.viewable.Viewer):
     @property
     def named(self) -> str:
         """What is shown, for a file's name."""
-        weighting = getattr(self._latest.get(self.entry.topic), "weighting", "")
+        weighting = getattr(self._result(self.entry.result), "weighting", "")
         return "-".join([self.contrast, *weighting.lower().split()])
 
     @property
@@ -134,10 +152,23 @@ class Slot(pn.viewable.Viewer):
         # There is no room for both beside a small curve.
         self.mode.visible = self.large or not (reading and self.entry.kind == "curve")
 
+    def _result(self, name: str):
+        """What is drawn from, by its name; None where there is nothing yet."""
+        if name in self._instead:
+            return self._instead[name]
+        result = self._results.get(name)
+        return None if result is None else getattr(result.owner, result.name)
+
     @property
-    def results(self) -> dict:
-        """The latest results by topic, whether they are shown or not."""
-        return dict(self._latest)
+    def results(self) -> dict[str, object]:
+        """What there is to draw from, whether it is shown or not."""
+        found = {name: self._result(name) for name in self._results}
+        return {name: result for name, result in found.items() if result is not None}
+
+    def hold(self, results: Mapping[str, object]) -> None:
+        """Draw from these, each until another one comes."""
+        self._instead = dict(results)
+        self.draw()
 
     @property
     def scan_extent(self):
@@ -146,17 +177,12 @@ class Slot(pn.viewable.Viewer):
         over_scan = self.entry.kind in ("image", "field")
         return view.whole if over_scan and view is not None and view.image is not None else None
 
-    def take(self, topic: str, result, moving: bool = False) -> bool:
-        """Keep a result, and draw it if it is what this slot shows; whether it was drawn."""
-        self._latest[topic] = result
-        if self.entry.topic != topic:
-            return False
-        self.draw(moving)
-        return True
-
-    def keep(self, topics) -> None:
-        """Forget the results of all other topics."""
-        self._latest = {topic: self._latest[topic] for topic in topics if topic in self._latest}
+    def _take(self, name: str, result) -> None:
+        """Draw what has come, if this slot shows it."""
+        self._instead.pop(name, None)
+        if self.entry.result == name:
+            phase = self._result("phase")
+            self.draw(self.entry.made == LIVE and getattr(phase, "mode", "") == "draft")
 
     def hint(self, text: str) -> None:
         """Say what to do while there is nothing to draw; empty for the usual words."""
@@ -164,15 +190,15 @@ class Slot(pn.viewable.Viewer):
         self.draw()
 
     def draw(self, moving: bool = False) -> None:
-        """Draw the chosen contrast from the latest results."""
-        entry, result = self.entry, self._latest.get(self.entry.topic)
-        drawn = result is not None and self._draw(entry, result, moving)
+        """Draw the chosen contrast."""
+        entry, result = self.entry, self._result(self.entry.result)
+        refused = isinstance(result, Refused)
+        drawn = not refused and result is not None and self._draw(entry, result, moving)
         if not drawn:
             self.view.clear()
         # Axes of nothing are hidden, but keep their place.
         self.body.styles = {"visibility": "visible" if drawn else "hidden"}
         self.legend.visible = drawn and entry.kind == "field"
-        refused = result is None and entry.topic in self._latest
         self.empty.say("" if drawn else self._hint or waiting(entry, refused))
         self.mode.tone = "warm" if drawn and altered(entry, result) else ""
         self.mode.say(label(entry, result) if drawn else "")
@@ -237,7 +263,8 @@ class Slot(pn.viewable.Viewer):
         for view in self._views.values():
             view.close()
         self._views.clear()
-        self._latest.clear()
+        self._results.clear()
+        self._instead.clear()
 
     def __panel__(self):
         head = pn.Row(

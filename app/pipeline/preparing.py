@@ -1,0 +1,103 @@
+"""From a scan and its calibration to G."""
+
+import param
+
+from app.engine.gauge import DeviceState
+from app.pipeline import summary, work
+from app.pipeline.asked import Asked
+from app.pipeline.dose_drafts import Dosing
+from app.pipeline.lanes import SLOW
+from app.pipeline.opening import Opening
+from app.pipeline.prepared import Prepared, preparation
+from app.pipeline.results import Pacbed, ScanSummary
+from app.pipeline.stage import Stage
+from app.state.filling import FOUND
+from app.state.request import Request
+
+LONGEST_S = 10.0
+"""Most that a worker waits for the session's thread."""
+
+
+class Preparing(Stage):
+    """Region, disc, orientation and G of the scan that is open."""
+
+    asked = param.ClassSelector(class_=Asked, constant=True)
+    opening = param.ClassSelector(class_=Opening, constant=True)
+    dosing = param.ClassSelector(class_=Dosing, constant=True)
+
+    scan = param.ClassSelector(class_=ScanSummary)
+    pacbed = param.ClassSelector(class_=Pacbed)
+    device = param.ClassSelector(class_=DeviceState, doc="As it was before G was made.")
+    prepared = param.ClassSelector(
+        class_=Prepared,
+        doc="What is drawn from; None before, and while the next G needs the room of the last.",
+    )
+
+    def __init__(self, session, **before):
+        self._wanted: object = None
+        self._said: tuple = ()
+        super().__init__(session, **before)
+
+    @param.depends("opening.reading", watch=True)
+    def again(self) -> None:
+        """Prepare what is open, whatever was prepared before."""
+        self._wanted = None
+        self._follow()
+
+    @param.depends("asked.request", watch=True)
+    def _follow(self) -> None:
+        request = self.asked.request
+        if request.reading == self.opening.reading and preparation(request) != self._wanted:
+            self._wanted = preparation(request)
+            self._prepare(request)
+
+    def _prepare(self, request: Request) -> None:
+        session, sources = self._session, dict(self.opening.sources)
+        meter, title = session.begin(SLOW), session.engine.title(request.reading.dataset)
+        weighting = self.dosing.follow(request, self.prepared, "phase" in self.asked.shown)
+
+        def prepare():
+            self.dosing.wait(meter)
+            publish = self.publish, self._make_room, weighting
+            return work.prepare(session.engine, request, sources, title, meter, *publish)
+
+        def done(prepared, error, seconds):
+            meter.end()
+            if error is not None:
+                session.fail(error)
+            else:
+                session.later(lambda: self._take(prepared, request, meter))
+
+        # A slider that makes G stale is waited for: half a G helps nobody.
+        delay = session.settle if self.prepared is not None else 0.0
+        session.submit(SLOW, prepare, done, delay=delay)
+
+    def _make_room(self) -> None:
+        """Have the G let go that is shown, and wait until it is; on a worker's thread."""
+        self._session.ask(lambda: self.let_go(), LONGEST_S)
+
+    def let_go(self) -> None:
+        """Make room for the next G: the picture stays, redraws wait."""
+        self.prepared = None
+
+    def _take(self, prepared: Prepared, request: Request, meter) -> None:
+        if not self._session.is_latest(SLOW, meter):
+            return
+        self.dosing.stop()
+        experiment, opening = self.asked.experiment, self.opening
+        with experiment.fill(FOUND):
+            summary.take_over(experiment.scan, request, prepared.found)
+        opening.sources = summary.settled_sources(opening.sources, prepared.found)
+        self.prepared = prepared
+        self.asked.ask()
+        self.advise(prepared)
+
+    def advise(self, prepared: Prepared) -> None:
+        """Say what has to be entered, what was found, what the CPU had to do; each once."""
+        found = prepared.found
+        said = summary.advice(found), found.orientation_statement
+        said += self._session.engine.placed.statements(prepared.scan.key)
+        for sentence in said:
+            if sentence and sentence not in self._said:
+                self._session.told.notice = sentence
+        self._said = said
