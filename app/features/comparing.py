@@ -1,8 +1,6 @@
 """Two states side by side: A is held as it was computed, the work goes on in B."""
 
-from collections.abc import Callable, Mapping
-
-import param
+from collections.abc import Callable
 
 from app.pipeline.prepared import preparation
 from app.recall.history import History
@@ -38,8 +36,6 @@ class Comparing:
         The large image.
     link : Link
         Its zoom.
-    results : mapping of str to Parameter
-        As `Slot` takes them.
     resting : callable
         `resting()` says whether everything that is set now has been computed.
     after : callable
@@ -53,13 +49,11 @@ class Comparing:
         history: History,
         live: Slot,
         link: Link,
-        results: Mapping[str, param.Parameter],
         resting: Callable[[], bool],
         after: Callable[[int, Callable[[], None]], object],
         told: Callable[[], None],
     ):
         self.history, self.live, self.link = history, live, link
-        self._results = results
         self._resting, self._after, self._told = resting, after, told
         self.held: HeldSlot | None = None
         """The picture of A; None while nothing is compared."""
@@ -74,7 +68,7 @@ class Comparing:
         self.history.settle()
         self.drop()
         self._moment, self._one, self._taken = self.history.now(), True, False
-        self.held = HeldSlot(self.live.state, self.link, self._results, self.live.draw)
+        self.held = HeldSlot(self.live.state, self.link, self.live.references, self.live.draw)
         for state in self.history.experiment.parts().values():
             self._ties.tie_whole(state, self._changed)
         self.change_scale()

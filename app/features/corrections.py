@@ -1,22 +1,17 @@
 """What is done to the electrons before anything is summed: masks, places, distortions."""
 
 from app.features.feature import Feature
-from app.state.ties import Ties
 from app.views.corrections import Corrections
 
 
 class Correcting(Feature):
-    """The controls under *Corrections*.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """The controls under *Corrections*."""
 
     def __init__(self, page):
+        super().__init__(page)
         self.corrections = Corrections(page.experiment.treatment)
         scan = page.pipeline.preparing.param.scan
-        self._ties = Ties().show(scan, self.corrections.say)
+        self._ties.show(scan, self.corrections.say)
 
     def roots(self) -> dict:
         """The controls."""
@@ -24,5 +19,5 @@ class Correcting(Feature):
 
     def close(self) -> None:
         """End the ties."""
-        self._ties.untie()
+        super().close()
         self.corrections.close()

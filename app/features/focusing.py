@@ -6,7 +6,6 @@ from app.features.fit import FitFound, adopt, fit_job
 from app.features.locks import Locks
 from app.features.series import Series
 from app.pipeline.results import Flatness
-from app.state.ties import Ties
 from app.views.controls import Controls, spec
 from app.views.fit_report import FitReport
 from recon.optics import Aberrations
@@ -18,19 +17,14 @@ FLAT = 0.6
 
 
 class Focusing(Feature):
-    """What stands under "Focus" besides the sliders.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """What stands under "Focus" besides the sliders."""
 
     def __init__(self, page):
-        self.page, self.state = page, page.experiment.fit
+        super().__init__(page)
+        self.state = page.experiment.fit
         self.report = FitReport()
         self.report.on("act", lambda message: self._act())
         self.answer = page.fitted
-        self._found: FitFound | None = None
         self.series = Series(page)
         self.sheets = self.series.sheets
         self.controls = Controls(self._specs())
@@ -40,18 +34,17 @@ class Focusing(Feature):
         panels = page.panels
         groups = [panels.defocus, *panels.orders.values(), *panels.polar.values()]
         self.locks = Locks(self.state, groups)
-        self._shown = ""  # dataset
         # A link that says the aberrations is believed; so is what was restored.
         self._fresh = page.experiment.aberrations.value() == Aberrations()
         self._due = False
         scan = page.experiment.scan
         aberrations = page.experiment.aberrations
-        self._ties = Ties().tie(scan, self._chosen, "dataset")
+        self._ties.tie(scan, self._chosen, "dataset")
         self._ties.tie(aberrations, self._compare, *aberrations.names())
         self._ties.show(self.answer.param.under_way, self._wait)
         self._ties.hear(self.answer.param.result, self._tell)
         stages = page.pipeline
-        self._ties.show(stages.preparing.param.scan, lambda scan: self._opened(scan.dataset))
+        self._ties.show(stages.preparing.param.dataset, self._opened)
         self._ties.show(stages.drawing.param.phase, self._focus_first)
         self._ties.show(stages.resting.param.flatness, self._judge)
         stages.resting.also |= {"flatness"}
@@ -81,8 +74,10 @@ class Focusing(Feature):
     def _wait(self, under_way: bool) -> None:
         self.controls.disabled = ["focus"] if under_way else []
 
-    def _tell(self, found: FitFound) -> None:
-        self._found = found
+    def _tell(self, found: FitFound | None) -> None:
+        if found is None:
+            self.report.say()
+            return
         self.report.say(found.summary, found.rows, found.remark)
         self._compare()
         self._hint("")
@@ -96,11 +91,7 @@ class Focusing(Feature):
             self._hint("")
 
     def _opened(self, dataset: str) -> None:
-        if dataset == self._shown:
-            return
-        self._shown = dataset
-        self._found = None
-        self.report.say()
+        self.answer.result = None
         self.series.forget()
         fresh, self._fresh = self._fresh, False
         self._due = fresh and self.state.on_opening
@@ -109,7 +100,7 @@ class Focusing(Feature):
 
     def _compare(self, *events) -> None:
         """Say whether what was found is what is set, and offer what follows from that."""
-        found, experiment = self._found, self.page.experiment
+        found, experiment = self.answer.result, self.page.experiment
         if found is None:
             return
         stale, action = not found.is_set(experiment.aberrations), ""
@@ -120,10 +111,10 @@ class Focusing(Feature):
         self.report.param.update(stale=stale, action=action)
 
     def _act(self) -> None:
-        if self._found is None:
+        if self.answer.result is None:
             return
         if self.report.stale:
-            adopt(self.page.experiment, self._found)
+            adopt(self.page.experiment, self.answer.result)
         else:
             self.page.experiment.detector.sideband = "full"
             self._compare()
@@ -145,7 +136,6 @@ class Focusing(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
-        self._found = None
+        super().close()
         for part in (self.locks, self.series, self.controls, self.report):
             part.close()

@@ -11,7 +11,6 @@ from app.features.feature import Feature
 from app.pipeline.context import Context
 from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import on_device
-from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 from recon.optics import Aberrations
 from recon.orientation.either import orientations
@@ -160,20 +159,14 @@ def _lines(candidate, most: float) -> tuple[str, ...]:
 
 
 class Orientations(Feature):
-    """The button beside the rotation, and the sheet that it fills.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """The button beside the rotation, and the sheet that it fills."""
 
     sheets = (SHEET,)
 
     def __init__(self, page):
-        self.page = page
+        super().__init__(page)
         self.answer = Answer()
         self._found: Oriented | None = None
-        self._dataset = ""
         button = {
             "name": "orientations",
             "label": "Orientations…",
@@ -181,9 +174,9 @@ class Orientations(Feature):
         }
         page.panels.calibration.add_button("turn", button, self.ask)
         scan = page.experiment.scan
-        self._ties = Ties().tie(scan, self._mark, "rotation_deg", "transpose")
+        self._ties.tie(scan, self._mark, "rotation_deg", "transpose")
         self._ties.hear(self.answer.param.result, self._show)
-        self._ties.show(page.pipeline.preparing.param.scan, self._follow)
+        self._ties.show(page.pipeline.preparing.param.dataset, self._forget)
 
     def ask(self) -> None:
         """Have the orientations judged."""
@@ -193,11 +186,10 @@ class Orientations(Feature):
         self._found = found
         self.page.sheet.show(sheet_page(found, self._chosen()))
 
-    def _follow(self, summary) -> None:
-        if summary.dataset != self._dataset:
-            self._dataset, self._found = summary.dataset, None
-            if self.page.sheet.showing(SHEET):
-                self.page.sheet.hide()
+    def _forget(self, dataset: str) -> None:
+        self._found = None
+        if self.page.sheet.showing(SHEET):
+            self.page.sheet.hide()
 
     def act(self, sheet: str, key: str, action: str) -> None:
         """Do what a button of the sheet says."""
@@ -219,5 +211,5 @@ class Orientations(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
+        super().close()
         self._found = None

@@ -11,14 +11,10 @@ from app.views.tools import PresetMenu, Tools
 
 
 class Recall(Feature):
-    """The buttons in the head of the page, and what they do.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """The buttons in the head of the page, and what they do."""
 
     def __init__(self, page):
+        super().__init__(page)
         self.tools, self._post, self._sheet = Tools(), page.post, page.sheet
         self.held = pn.Column(sizing_mode="stretch_both", margin=0)
         self.history = History(page.experiment, page.pipeline, page.after, self._tell)
@@ -27,7 +23,6 @@ class Recall(Feature):
             self.history,
             live,
             page.link,
-            page.pipeline.results,
             lambda: at_rest(page.pipeline),
             page.after,
             self._tell,

@@ -6,7 +6,6 @@ from app.pipeline.context import Context
 from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import on_device
 from app.state.origin import FIT
-from app.state.ties import Ties
 
 TITLE = "Fitting the semi-angle"
 
@@ -42,16 +41,12 @@ def semiangle_job() -> Job:
 
 
 class Semiangle(Feature):
-    """A button under the semi-angle.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """A button under the semi-angle."""
 
     def __init__(self, page):
-        self._page, self.answer = page, Answer()
-        self._ties = Ties().hear(self.answer.param.result, self._say)
+        super().__init__(page)
+        self.answer = Answer()
+        self._ties.hear(self.answer.param.result, self._say)
         button = {
             "name": "fit_semiangle",
             "label": "Semi-angle from the sidebands",
@@ -61,11 +56,7 @@ class Semiangle(Feature):
 
     def ask(self) -> None:
         """Have the semi-angle fitted."""
-        self._page.pipeline.aside.perform(semiangle_job(), self.answer)
+        self.page.pipeline.aside.perform(semiangle_job(), self.answer)
 
     def _say(self, found) -> None:
-        self._page.notices.add(found.statement, "notice")
-
-    def close(self) -> None:
-        """End the ties."""
-        self._ties.untie()
+        self.page.notices.add(found.statement, "notice")

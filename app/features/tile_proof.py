@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.features.feature import Feature
-from app.features.fit import FitFound
 from app.pipeline.context import Context
 from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import tile_residuals
 from app.pipeline.results import Flatness, Tiles
-from app.state.ties import Ties
 from app.views.controls import Controls
 from app.words import labels
 from recon.optics import Aberrations
@@ -26,15 +24,10 @@ class Earlier:
 
 
 class TileProof(Feature):
-    """What the tiles' labels and the switch in their head say.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """What the tiles' labels and the switch in their head say."""
 
     def __init__(self, page):
-        self.page = page
+        super().__init__(page)
         self.switch = Controls(
             [
                 {
@@ -51,19 +44,18 @@ class TileProof(Feature):
             layout="line",
             sizing_mode=None,
         )
-        self._found: FitFound | None = None
         self._outdated: Flatness | None = None
-        self._dataset, self.answer = "", Answer()
+        self.answer = Answer()
         aberrations = page.experiment.aberrations
-        self._ties = Ties().tie(self.switch, self._switched, "values")
+        self._ties.tie(self.switch, self._switched, "values")
         self._ties.tie(aberrations, self._moved, *aberrations.names())
         stages = page.pipeline
         self._drawing, self._resting = stages.drawing, stages.resting
-        self._ties.show(stages.preparing.param.scan, self._opened)
+        self._ties.show(stages.preparing.param.scan, self._doubt)
         self._ties.show(stages.drawing.param.tiles, self._follow)
         self._ties.show(stages.drawing.param.phase, self._rest)
         self._ties.show(stages.resting.param.flatness, self._judge)
-        self._ties.hear(page.fitted.param.result, self._take)
+        self._ties.hear(page.fitted.param.result, self._offer)
         self._ties.hear(self.answer.param.result, self._show)
 
     @property
@@ -71,20 +63,14 @@ class TileProof(Feature):
         """Whether the tiles before the fit are wanted."""
         return self.switch.values["which"] == "before"
 
-    def _take(self, found: FitFound) -> None:
-        self._found = found
-
     def _show(self, earlier: Earlier) -> None:
         if self.earlier:
             self.page.tiles.show(earlier.tiles, earlier.labels)
 
-    def _opened(self, summary) -> None:
+    def _doubt(self, summary) -> None:
         # Of other electrons, if not of another object.
         self._outdated = self._resting.flatness
         self.page.status.quality = ""
-        if summary.dataset != self._dataset:
-            self._dataset, self._found = summary.dataset, None
-            self._offer()
 
     def _follow(self, tiles: Tiles | None) -> None:
         if tiles is not None and self.earlier:
@@ -113,9 +99,9 @@ class TileProof(Feature):
         self.page.status.quality = ""
         self._offer()
 
-    def _offer(self) -> None:
+    def _offer(self, *found) -> None:
         """Offer the tiles before the fit while its values are set."""
-        found, state = self._found, self.page.experiment.aberrations
+        found, state = self.page.fitted.result, self.page.experiment.aberrations
         offered = found is not None and found.is_set(state)
         self.switch.hidden = [] if offered else ["which"]
         if not offered and self.earlier:
@@ -129,8 +115,9 @@ class TileProof(Feature):
             self._judge()
 
     def _ask(self) -> None:
-        if self._found is not None:
-            self.page.pipeline.aside.perform(earlier_job(self._found.before), self.answer)
+        found = self.page.fitted.result
+        if found is not None:
+            self.page.pipeline.aside.perform(earlier_job(found.before), self.answer)
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""
@@ -138,9 +125,9 @@ class TileProof(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
+        super().close()
         self.switch.close()
-        self._found = self._outdated = None
+        self._outdated = None
 
 
 def with_residuals(periods, residual) -> tuple[str, ...]:

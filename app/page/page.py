@@ -13,7 +13,6 @@ from app.page.saving import Saving
 from app.pipeline.jobs import Answer
 from app.recall.presets import Presets
 from app.server.warming import when_ready
-from app.state.contrasts import drawn_results
 from app.state.experiment import Experiment
 from app.state.ties import Ties
 from app.views.frame import Link
@@ -78,7 +77,7 @@ class Page:
         self.spectrum_readout = Text(css_classes=["readout"])
         self.tiles_empty = Text(css_classes=["empty"])
         self.spectrum_empty = Text(css_classes=["empty"])
-        self.facts = Text(pn.bind(_line, results["scan"]), css_classes=["facts"])
+        self.facts = Text(pn.bind(_line, self.pipeline.preparing.param.scan), css_classes=["facts"])
         self.status = StatusBar()
         self.shell = Shell(theme=display.theme)
         self.sheet = Sheet()
@@ -122,9 +121,8 @@ class Page:
         ties.show(drawing.tiles, self._tiles)
         ties.show(drawing.spectrum, self._spectrum)
         ties.show(drawing.status, self._status)
-        for name, result in stages.results.items():
-            if name in drawn_results():
-                ties.show(result, self._place)
+        for result in stages.results.values():
+            ties.show(result, self._place)
         # Comes after what it acknowledges, in the same message to the browser.
         ties.show(drawing.phase, self._count, precedence=1)
         ties.hear(told.progress, self._progress)

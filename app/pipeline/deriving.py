@@ -4,24 +4,19 @@ import param
 
 from app.engine.health import Faults
 from app.pipeline import work
-from app.pipeline.asked import Asked
 from app.pipeline.lanes import DERIVED
-from app.pipeline.preparing import Preparing
+from app.pipeline.preparing import Made
 from app.pipeline.results import ComField, DpcImage, VirtualImages
-from app.pipeline.stage import Stage
 
 
-class Deriving(Stage):
+class Deriving(Made):
     """Made one after the other, each again only when what it is made of has changed."""
 
-    asked = param.ClassSelector(class_=Asked, constant=True)
-    preparing = param.ClassSelector(class_=Preparing, constant=True)
+    STAYS = "virtual", "faults", "current", "com"
 
     virtual = param.ClassSelector(class_=VirtualImages)
     faults = param.ClassSelector(class_=Faults, doc="Once for a scan.")
-    current = param.String(
-        None, allow_None=True, doc="Sentences on empty frames and the beam's current, or empty."
-    )
+    current = param.String(None, allow_None=True, doc="On empty frames and the beam's current.")
     com = param.ClassSelector(class_=ComField)
     dpc = param.ClassSelector(class_=DpcImage)
 
@@ -31,12 +26,6 @@ class Deriving(Stage):
         self._made: dict[str, object] = {}
         super().__init__(session, **before)
 
-    @param.depends("preparing.scan", watch=True)
-    def _forget(self) -> None:
-        """Show no DPC of other values, or of another scan, while the calibration has gaps."""
-        if self.preparing.scan.missing:
-            self.dpc = None
-
     @param.depends("preparing.prepared", watch=True)
     def _begin(self) -> None:
         self._wanted = None
@@ -44,11 +33,9 @@ class Deriving(Stage):
 
     @param.depends("asked.request", watch=True)
     def _follow(self) -> None:
-        prepared, request = self.preparing.prepared, self.asked.request
-        if prepared is None or not prepared.is_of(request):
-            return
-        wanted = request.annulus, request.dpc
-        if wanted != self._wanted:
+        request = self.asked.request
+        prepared, wanted = self.preparing.current(request), (request.annulus, request.dpc)
+        if prepared is not None and wanted != self._wanted:
             self._wanted = wanted
             self._derive(prepared, request)
 

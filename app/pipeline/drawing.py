@@ -7,18 +7,16 @@ import param
 
 from app.engine.gauge import DeviceState
 from app.pipeline import work
-from app.pipeline.asked import Asked
 from app.pipeline.dose_drafts import Dosing
 from app.pipeline.lanes import QUICK
 from app.pipeline.makers import WITH_PHASE
 from app.pipeline.pacing import FrameWindow
 from app.pipeline.prepared import Redraw, drawing
-from app.pipeline.preparing import Preparing
+from app.pipeline.preparing import Made
 from app.pipeline.results import PhaseImage, Spectrum, Status, Tiles
-from app.pipeline.stage import Stage
 
 
-class Drawing(Stage):
+class Drawing(Made):
     """What is redrawn as the aberrations change, and what is made beside it.
 
     Parameters
@@ -29,9 +27,9 @@ class Drawing(Stage):
         Seconds after which an acknowledgement that never came is given up.
     """
 
-    asked = param.ClassSelector(class_=Asked, constant=True)
+    STAYS = ("device",)
+
     dosing = param.ClassSelector(class_=Dosing, constant=True)
-    preparing = param.ClassSelector(class_=Preparing, constant=True)
 
     phase = param.ClassSelector(class_=PhaseImage)
     tiles = param.ClassSelector(class_=Tiles)
@@ -58,13 +56,6 @@ class Drawing(Stage):
         self._frames.acknowledge(sequence)
         self._session.service.wake()
 
-    @param.depends("preparing.scan", watch=True)
-    def _forget(self) -> None:
-        """Show nothing of other values, or of another scan, while the calibration has gaps."""
-        if self.preparing.scan.missing:
-            with_phase = set(self.results()) - {"device"}
-            self.param.update(**dict.fromkeys(with_phase))
-
     @param.depends("preparing.prepared", watch=True)
     def _begin(self) -> None:
         self._wanted = None
@@ -72,8 +63,9 @@ class Drawing(Stage):
 
     @param.depends("asked.request", "asked.shown", watch=True)
     def _follow(self) -> None:
-        prepared, request = self.preparing.prepared, self.asked.request
-        if prepared is None or prepared.sidebands is None or not prepared.is_of(request):
+        request = self.asked.request
+        prepared = self.preparing.current(request)
+        if prepared is None or prepared.sidebands is None:
             return
         wanted = drawing(request, work.beside(self.asked.shown))
         if wanted != self._wanted:

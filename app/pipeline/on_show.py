@@ -32,14 +32,11 @@ class Extra:
         `key(request)`: what the result depends on besides what is prepared.
     make : callable
         `make(context)` gives the result, on a worker's thread.
-    needs_phase : bool
-        Whether it needs G, and so a complete calibration.
     """
 
     title: str
     key: Callable[[Request], object]
     make: Make
-    needs_phase: bool = True
 
 
 EXTRAS: dict[str, Extra] = {}

@@ -20,9 +20,7 @@ class Opening(Stage):
 
     asked = param.ClassSelector(class_=Asked, constant=True)
     reading = param.ClassSelector(class_=Reading, doc="What is open; set again as it is reopened.")
-    question = param.ClassSelector(
-        class_=question.Question, doc="What has to be answered first; None once it is."
-    )
+    question = param.ClassSelector(class_=question.Question, doc="What keeps it from being read.")
 
     def __init__(self, session, **before):
         self.sources: dict[str, str] = {}

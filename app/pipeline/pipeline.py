@@ -15,6 +15,7 @@ from app.pipeline.opening import Opening
 from app.pipeline.preparing import Preparing
 from app.pipeline.resting import Resting
 from app.pipeline.session import Session
+from app.state.contrasts import drawn_results
 from app.state.experiment import Experiment
 
 
@@ -84,9 +85,9 @@ class Pipeline:
 
     @property
     def results(self) -> dict[str, param.Parameter]:
-        """References to what views draw, by name."""
-        stages = self.preparing, self.drawing, self.deriving, self.resting
-        return {name: each.param[name] for each in stages for name in each.results()}
+        """References to what slots draw, by `Contrast.result`."""
+        stages, drawn = self.stages, drawn_results()
+        return {n: each.param[n] for each in stages for n in drawn.intersection(each.results())}
 
     def start(self) -> None:
         """Follow the state and open its dataset."""

@@ -26,10 +26,6 @@ class Prepared:
     picks: "Picks"
     weighting: Weighting = field(default_factory=Weighting)
 
-    def is_of(self, request: Request) -> bool:
-        """Whether it was prepared from the scan that `request` wants."""
-        return self.request.reading == request.reading
-
     def with_(self, request: Request) -> Request:
         """`request` as far as it can be met with what is prepared."""
         mine = self.request

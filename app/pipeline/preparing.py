@@ -1,5 +1,7 @@
 """From a scan and its calibration to G."""
 
+from typing import ClassVar
+
 import param
 
 from app.engine.gauge import DeviceState
@@ -26,12 +28,10 @@ class Preparing(Stage):
     dosing = param.ClassSelector(class_=Dosing, constant=True)
 
     scan = param.ClassSelector(class_=ScanSummary)
+    dataset = param.String(None, allow_None=True, doc="Of `scan`; changes with another alone.")
     pacbed = param.ClassSelector(class_=Pacbed)
     device = param.ClassSelector(class_=DeviceState, doc="As it was before G was made.")
-    prepared = param.ClassSelector(
-        class_=Prepared,
-        doc="What is drawn from; None before, and while the next G needs the room of the last.",
-    )
+    prepared = param.ClassSelector(class_=Prepared, doc="None too while its room is needed.")
 
     def __init__(self, session, **before):
         self._wanted: object = None
@@ -72,6 +72,10 @@ class Preparing(Stage):
         delay = session.settle if self.prepared is not None else 0.0
         session.submit(SLOW, prepare, done, delay=delay)
 
+    @param.depends("scan", watch=True)
+    def _name(self) -> None:
+        self.dataset = self.scan.dataset
+
     def _make_room(self) -> None:
         """Have the G let go that is shown, and wait until it is; on a worker's thread."""
         self._session.ask(lambda: self.let_go(), LONGEST_S)
@@ -92,6 +96,11 @@ class Preparing(Stage):
         self.asked.ask()
         self.advise(prepared)
 
+    def current(self, request: Request) -> Prepared | None:
+        """What is prepared, if it is of the scan that `request` wants."""
+        prepared = self.prepared
+        return prepared if prepared and prepared.request.reading == request.reading else None
+
     def advise(self, prepared: Prepared) -> None:
         """Say what has to be entered, what was found, what the CPU had to do; each once."""
         found = prepared.found
@@ -101,3 +110,19 @@ class Preparing(Stage):
             if sentence and sentence not in self._said:
                 self._session.told.notice = sentence
         self._said = said
+
+
+class Made(Stage):
+    """What is made of what is prepared, as it is asked for."""
+
+    asked = param.ClassSelector(class_=Asked, constant=True)
+    preparing = param.ClassSelector(class_=Preparing, constant=True)
+
+    STAYS: ClassVar[tuple[str, ...]] = ()
+    """Results that need no complete calibration."""
+
+    @param.depends("preparing.scan", watch=True)
+    def _forget(self) -> None:
+        """Show nothing of other values, or of another scan, while the calibration has gaps."""
+        if self.preparing.scan.missing:
+            self.param.update(**dict.fromkeys(set(self.results()).difference(self.STAYS)))

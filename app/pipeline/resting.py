@@ -8,18 +8,16 @@ from weakref import ref
 import param
 
 from app import words
-from app.pipeline.asked import Asked
 from app.pipeline.context import Context
 from app.pipeline.lanes import EXTRA
 from app.pipeline.makers import EXTRAS
 from app.pipeline.on_show import Extra
-from app.pipeline.preparing import Preparing
+from app.pipeline.preparing import Made
 from app.pipeline.results import Refused
-from app.pipeline.stage import Stage
 from recon.errors import Cancelled
 
 
-class Resting(Stage):
+class Resting(Made):
     """Makes what is shown of a table of extras.
 
     Each follows the exact phase: once the hand rests, each one that is shown and whose `key` has
@@ -30,12 +28,9 @@ class Resting(Stage):
     TABLE: ClassVar[Mapping[str, Extra]] = EXTRAS
     """What makes each result."""
 
-    asked = param.ClassSelector(class_=Asked, constant=True)
-    preparing = param.ClassSelector(class_=Preparing, constant=True)
+    STAYS = ("also",)
 
-    also = param.ClassSelector(
-        class_=frozenset, default=frozenset(), doc="Results that are shown beside the slots."
-    )
+    also = param.ClassSelector(default=frozenset(), class_=frozenset, doc="Beside the slots.")
 
     def __init__(self, session, **before):
         self._made: dict[str, object] = {}  # result -> what it was made of
@@ -43,32 +38,21 @@ class Resting(Stage):
         self.declare(self.TABLE)
         super().__init__(session, **before)
 
-    @param.depends("preparing.scan", watch=True)
-    def _forget(self) -> None:
-        """Show nothing of other values, or of another scan, while the calibration has gaps."""
-        if self.preparing.scan.missing:
-            self.param.update(**dict.fromkeys(self.TABLE))
-            self._made.clear()
-
     @param.depends("preparing.prepared", "asked.request", "asked.shown", "also", watch=True)
     def _follow(self) -> None:
         """Make what of the results wanted is not there as it is set now.
 
         What is asked for already goes on: a zoom or another colour must not begin it anew.
         """
-        prepared, request = self.preparing.prepared, self.asked.request
-        if prepared is None:
+        if self.preparing.prepared is None:
             self.stop()
+        prepared = self.preparing.current(self.asked.request)
+        if prepared is None or prepared.sidebands is None:
             return
-        if not prepared.is_of(request):
-            return
-        request, stale = prepared.with_(request), {}
+        request, stale = prepared.with_(self.asked.request), {}
         for name in sorted(self.TABLE.keys() & {*self.asked.shown, *self.also}):
-            extra = self.TABLE[name]
-            if extra.needs_phase and prepared.sidebands is None:
-                continue
             # Weakly: what was made must not keep an old G in memory.
-            key = ref(prepared), extra.key(request)
+            key = ref(prepared), self.TABLE[name].key(request)
             if self._made.get(name) != key:
                 stale[name] = key
         waits = {n: key for n, key in self._under_way.items() if self._made.get(n) != key}

@@ -148,42 +148,46 @@ def derive(
     engine, prepared: Prepared, request: Request, made: Results, meter: Meter, publish: Publish
 ) -> None:
     """Virtual images, faulty pixels, COM and DPC, as far as they are not `made` of this already."""
+    for name, (made_of, make) in derived(engine, prepared, request, meter).items():
+        if made.get(name) != made_of:
+            publish(**{name: make()})
+            made[name] = made_of
+
+
+def derived(engine, prepared: Prepared, request: Request, meter: Meter) -> dict[str, tuple]:
+    """What each is made of, and what makes it."""
     scan, found, sampling = prepared.scan, prepared.found, prepared.scan_sampling
-    calibration, reading = found.calibration, prepared.request.reading
+    calibration, annulus, reading = found.calibration, request.annulus, prepared.request.reading
 
-    def news(name: str, *made_of) -> bool:
-        return made.get(name) != made_of
+    def virtual():
+        images = engine.virtual(scan, found, annulus, meter.begin("Summing detectors"))
+        return VirtualImages(images, sampling)
 
-    def tell(name: str, result, *made_of) -> None:
-        publish(**{name: result})
-        made[name] = made_of
+    def current():
+        known = prepared.sidebands and prepared.sidebands.current
+        return known.statement if known else ""
 
-    made_of = scan.key, found.centre, found.radius, request.annulus
-    if news("virtual", *made_of):
-        images = engine.virtual(scan, found, request.annulus, meter.begin("Summing detectors"))
-        tell("virtual", VirtualImages(images, sampling), *made_of)
+    def com():
+        field = engine.com(scan, meter.begin("Centre of mass"))
+        return com_field(engine, scan, calibration, field, sampling)
 
-    if news("faults", reading):
-        found_faults = faults(engine, reading, meter.begin("Looking for faulty pixels"))
-        tell("faults", found_faults, reading)
-
-    if calibration is not None and news("current", scan.key, calibration):
-        current = prepared.sidebands.current
-        tell("current", current.statement if current else "", scan.key, calibration)
-
-    if news("com", scan.key, calibration):
-        com = engine.com(scan, meter.begin("Centre of mass"))
-        field = com_field(engine, scan, calibration, com, sampling)
-        tell("com", field, scan.key, calibration)
-
-    made_of = scan.key, calibration, request.dpc
-    if calibration is None:
-        tell("dpc", None)
-    elif news("dpc", *made_of):
+    def dpc():
+        if calibration is None:
+            return None
         task = "Integrating the centre of mass"
-        dpc = engine.dpc(scan, calibration, request.dpc, meter.begin(task))
-        how = request.dpc.method, sampling
-        tell("dpc", DpcImage(dpc.phase, dpc.errors, dpc.spectrum, *how), *made_of)
+        made = engine.dpc(scan, calibration, request.dpc, meter.begin(task))
+        return DpcImage(made.phase, made.errors, made.spectrum, request.dpc.method, sampling)
+
+    return {
+        "virtual": ((scan.key, found.centre, found.radius, annulus), virtual),
+        "faults": (
+            reading,
+            lambda: faults(engine, reading, meter.begin("Looking for faulty pixels")),
+        ),
+        "current": ((scan.key, calibration), current),
+        "com": ((scan.key, calibration), com),
+        "dpc": ((scan.key, calibration, request.dpc), dpc),
+    }
 
 
 def com_field(engine, scan, calibration, com, sampling) -> ComField:

@@ -37,31 +37,28 @@ class Ties:
     def show(self, result: param.Parameter, draw: Callable, precedence: int = 0) -> "Ties":
         """Call `draw(value)` for what a result is, unless None, and for all that it comes to be.
 
-        The failure of one who draws is logged, and keeps nothing from the others.
-
         Parameters
         ----------
         result : Parameter
             A reference such as `stage.param.phase`.
         draw : callable
+            Its failure is logged, and keeps nothing from the others.
         precedence : int
             Those of a higher one are called later, where several results change together.
         """
         value = getattr(result.owner, result.name)
         if value is not None:
             _call(draw, result.name, value)
-        return self._follow(result, draw, onlychanged=True, precedence=precedence)
+        return self.hear(result, draw, onlychanged=True, precedence=precedence)
 
-    def hear(self, said: param.Parameter, act: Callable) -> "Ties":
+    def hear(self, said: param.Parameter, act: Callable, **how) -> "Ties":
         """Call `act(value)` whenever something is said, be it the same as before."""
-        return self._follow(said, act, onlychanged=False)
 
-    def _follow(self, what, act, **how) -> "Ties":
         def follow(event):
             _call(act, event.name, event.new)
 
-        owner = what.owner
-        self._watchers.append((owner, owner.param.watch(follow, [what.name], **how)))
+        watcher = said.owner.param.watch(follow, [said.name], **{"onlychanged": False} | how)
+        self._watchers.append((said.owner, watcher))
         return self
 
     def untie(self) -> None:

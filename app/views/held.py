@@ -66,12 +66,12 @@ class HeldSlot(Slot):
 
     def hold(self, results: Mapping[str, object]) -> None:
         """Show these results in place of those that were held."""
-        self._stays, self._instead = True, dict.fromkeys(self._results) | dict(results)
+        self._stays, self._instead = True, dict.fromkeys(self.references) | dict(results)
         self._choose()
 
     def stay(self) -> None:
         """Hold what is shown now."""
-        self._stays, self._instead = True, dict.fromkeys(self._results) | self.results
+        self._stays, self._instead = True, dict.fromkeys(self.references) | self.results
 
     def _take(self, name: str, result) -> None:
         if not self._stays:

@@ -5,13 +5,12 @@ from functools import partial
 
 import numpy as np
 import panel as pn
-import param
 from panel.io import hold
 
 from app.drawing.wheel import picture_of_wheel
 from app.pipeline.results import Refused
-from app.state.contrasts import CONTRASTS, LIVE, Contrast, drawn_results
-from app.state.display import COLOUR_MAPS, DisplayState
+from app.state.contrasts import CONTRASTS, LIVE, Contrast
+from app.state.display import COLOUR_MAPS
 from app.state.ties import Ties
 from app.views.assets import asset
 from app.views.contrasts import altered, label, scan_image, waiting
@@ -49,22 +48,14 @@ class Slot(pn.viewable.Viewer):
     called = ""
     """First word of the figures' names; that of the parameter if empty."""
 
-    def __init__(
-        self,
-        state: DisplayState,
-        name: str,
-        link: Link,
-        results: Mapping[str, param.Parameter] | None = None,
-        large=False,
-        **params,
-    ):
+    def __init__(self, state, name: str, link: Link, results=None, large=False, **params):
         super().__init__(**params)
         self.state, self.name_of_contrast, self.link = state, name, link
         self.large = large
         self.reference: Slot | None = None
         """Another slot, whose limits this one's pictures take over."""
         self._views = {}
-        self._results = {n: result for n, result in (results or {}).items() if n in drawn_results()}
+        self.references = dict(results or {})
         self._instead: dict[str, object] = {}  # shown until another one comes
         self._hint = ""
         self.controls = self._make_controls()
@@ -87,7 +78,7 @@ class Slot(pn.viewable.Viewer):
         self._ties = Ties().tie(state, self._choose, name)
         self._ties.tie(state, self._restyle, *STYLE)
         self._choose()
-        for name, result in self._results.items():
+        for name, result in self.references.items():
             self._ties.show(result, partial(self._take, name))
 
     def _make_controls(self):
@@ -156,13 +147,13 @@ class Slot(pn.viewable.Viewer):
         """What is drawn from, by its name; None where there is nothing yet."""
         if name in self._instead:
             return self._instead[name]
-        result = self._results.get(name)
+        result = self.references.get(name)
         return None if result is None else getattr(result.owner, result.name)
 
     @property
     def results(self) -> dict[str, object]:
         """What there is to draw from, whether it is shown or not."""
-        found = {name: self._result(name) for name in self._results}
+        found = {name: self._result(name) for name in self.references}
         return {name: result for name, result in found.items() if result is not None}
 
     def hold(self, results: Mapping[str, object]) -> None:
@@ -263,7 +254,7 @@ class Slot(pn.viewable.Viewer):
         for view in self._views.values():
             view.close()
         self._views.clear()
-        self._results.clear()
+        self.references.clear()
         self._instead.clear()
 
     def __panel__(self):

@@ -350,8 +350,9 @@ def test_a_closed_session_leaves_nothing_behind(engine, service):
 
 def test_who_comes_late_is_shown_what_is_there(session):
     late, ties = [], Ties()
-    for result in session.pipeline.results.values():
-        ties.show(result, lambda value, name=result.name: late.append(name))
+    for stage in session.pipeline.stages:
+        for name in stage.results():
+            ties.show(stage.param[name], lambda value, name=name: late.append(name))
     assert set(late) >= {"scan", "phase", "tiles", "dpc"}
     ties.untie()
     count = len(late)
