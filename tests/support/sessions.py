@@ -159,7 +159,8 @@ class Session:
         self.pipeline = Pipeline(self.experiment, engine, service, self.posted.put, **options)
         self.seen = []
         for stage in self.pipeline.stages:
-            self.watch(stage, *stage.results())
+            # What was prepared must not be kept by who looks on: its G is large.
+            self.watch(stage, *set(stage.results()) - {"prepared"})
         self.watch(self.pipeline.told, "progress", "error", "notice", every=True)
 
     def watch(self, stage, *names, every=False):
