@@ -16,7 +16,7 @@ class Asked(Stage):
     """Follows every change of the state by a hand."""
 
     experiment = param.ClassSelector(class_=Experiment, constant=True)
-    hand = param.ClassSelector(class_=tuple, doc="Param's events of a hand's last change.")
+    hand = param.ClassSelector(class_=tuple, doc="Param's events as a hand changed the scan.")
     request = param.ClassSelector(class_=Request, doc="All that decides what is computed.")
     shown = param.ClassSelector(class_=tuple, default=(), doc="Results that the slots show.")
 
@@ -36,15 +36,18 @@ class Asked(Stage):
         if self.experiment.filling:
             return
         self.changed_at = monotonic()
-        self.hand = events
+        if events[0].obj is self.experiment.scan:
+            self.hand = events
         with self.experiment.fill(FOLLOWS):
             following.react(self.experiment, events)
         self.ask()
 
     def ask(self) -> None:
         """Ask for what is set now."""
-        shown = self.experiment.display.results
-        self.param.update(request=self.experiment.request(), shown=shown)
+        asked: dict[str, object] = {"request": self.experiment.request()}
+        if (shown := self.experiment.display.results) != self.shown:
+            asked["shown"] = shown
+        self.param.update(**asked)
 
     def close(self) -> None:
         """Follow no more."""

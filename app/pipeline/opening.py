@@ -32,10 +32,7 @@ class Opening(Stage):
     @param.depends("asked.hand", watch=True)
     def _note(self) -> None:
         """Note what a hand has changed of the scan."""
-        events, scan = self.asked.hand, self.asked.experiment.scan
-        if not any(event.obj is scan for event in events):
-            return
-        names = {event.name for event in events}
+        scan, names = self.asked.experiment.scan, {event.name for event in self.asked.hand}
         if "dataset" in names:
             self._chosen = len(names) == 1
         else:

@@ -49,16 +49,20 @@ class Ties:
         value = getattr(result.owner, result.name)
         if value is not None:
             _call(draw, result.name, value)
-        return self.hear(result, draw, onlychanged=True, precedence=precedence)
+        return self._follow(result, draw, precedence)
 
-    def hear(self, said: param.Parameter, act: Callable, **how) -> "Ties":
+    def hear(self, said: param.Parameter, act: Callable) -> "Ties":
         """Call `act(value)` whenever something is said, be it the same as before."""
+        return self._follow(said, act, again=True)
 
+    def _follow(self, what, act, precedence=0, again=False) -> "Ties":
         def follow(event):
-            _call(act, event.name, event.new)
+            # Param would compare too, at more cost than many a view has.
+            if again or event.new != event.old:
+                _call(act, event.name, event.new)
 
-        watcher = said.owner.param.watch(follow, [said.name], **{"onlychanged": False} | how)
-        self._watchers.append((said.owner, watcher))
+        how = {"onlychanged": False, "precedence": precedence}
+        self._watchers.append((what.owner, what.owner.param.watch(follow, [what.name], **how)))
         return self
 
     def untie(self) -> None:
