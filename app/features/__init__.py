@@ -30,4 +30,4 @@ FEATURES: tuple[Callable[..., Feature], ...] = (
     NoiseCard,
     Help,
 )
-"""What makes each feature of a page, in the order in which they hear of results."""
+"""What makes each feature of a page, in the order in which results reach them."""

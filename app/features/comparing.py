@@ -17,10 +17,10 @@ TOLD_MS = 150
 
 def at_rest(pipeline) -> bool:
     """Whether everything that is set now has been computed."""
-    prepared, request = pipeline.prepared, pipeline.experiment.request()
+    prepared, request = pipeline.preparing.prepared, pipeline.experiment.request()
     if prepared is None or preparation(prepared.request) != preparation(request):
         return False
-    return pipeline.service.idle(pipeline.session)
+    return pipeline.session.service.idle(pipeline.session.key)
 
 
 class Comparing:
@@ -68,7 +68,7 @@ class Comparing:
         self.history.settle()
         self.drop()
         self._moment, self._one, self._taken = self.history.now(), True, False
-        self.held = HeldSlot(self.live.state, self.link, self.live.results, self.live.draw)
+        self.held = HeldSlot(self.live.state, self.link, self.live.references, self.live.draw)
         for state in self.history.experiment.parts().values():
             self._ties.tie_whole(state, self._changed)
         self.change_scale()
@@ -96,8 +96,7 @@ class Comparing:
         self._moment = self.history.now()
         self.held.hold(self.live.results)
         # What was held has been computed already; the pipeline comes to the same.
-        for topic, result in shown.items():
-            self.live.take(topic, result)
+        self.live.hold(shown)
         self.history.go(before, f"back to A: {self._in_words(self._moment, before)}")
         self._look()
 
@@ -108,11 +107,6 @@ class Comparing:
         self.live.reference = self.held if self.live.reference is None else None
         self.held.head.common = self.live.reference is not None
         self.live.draw()
-
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if self.held is not None and self._one:
-            self.held.take(topic, value)
 
     def close(self) -> None:
         """End the comparison with the page: nobody is told, and nothing is drawn any more."""
@@ -132,6 +126,8 @@ class Comparing:
             self._moment = self.history.now()
         elif self._one:
             self._one = not differences(self._moment, self.history.now())
+            if not self._one:
+                self.held.stay()
         self._wait()
 
     def _wait(self) -> None:

@@ -5,25 +5,19 @@ from app.views.corrections import Corrections
 
 
 class Correcting(Feature):
-    """The controls under *Corrections*.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """The controls under *Corrections*."""
 
     def __init__(self, page):
+        super().__init__(page)
         self.corrections = Corrections(page.experiment.treatment)
-
-    def take(self, topic, value) -> None:
-        """Say what was done to the scan."""
-        if topic == "scan":
-            self.corrections.say(value)
+        scan = page.pipeline.preparing.param.scan
+        self._ties.show(scan, self.corrections.say)
 
     def roots(self) -> dict:
         """The controls."""
         return {"corrections": self.corrections.controls}
 
     def close(self) -> None:
-        """End the ties to the state."""
+        """End the ties."""
+        super().close()
         self.corrections.close()

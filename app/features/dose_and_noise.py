@@ -2,7 +2,6 @@
 
 from app.features.feature import Feature
 from app.pipeline.results import short_count
-from app.state.ties import Ties
 from app.views.controls import Controls, spec
 from app.views.text import Text
 
@@ -15,16 +14,11 @@ NOT_COUNTED = (
 
 
 class NoiseCard(Feature):
-    """Controls of the dose and of what is done about noise.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """Controls of the dose and of what is done about noise."""
 
     def __init__(self, page):
+        super().__init__(page)
         self.treatment, self.noise = page.experiment.treatment, page.experiment.noise
-        self._summary = None
         self.dose = Controls.of(
             self.treatment,
             ["dose_percent", "dose_draw"],
@@ -47,22 +41,24 @@ class NoiseCard(Feature):
             ]
         )
         self.others.bind(self.noise, ["denoise_method", "denoise_strength", "upsampling"])
-        self._ties = Ties().tie(self.treatment, self._count, "dose_percent")
+        self._ties.tie(self.treatment, self._count, "dose_percent")
         self._ties.tie(self.noise, self._plain, "wiener")
         self._count()
+        self._ties.show(page.pipeline.preparing.param.scan, self._say_electrons)
+        self._ties.show(page.pipeline.drawing.param.phase, self._say_prior)
 
-    def take(self, topic: str, value) -> None:
-        """Say how many electrons there are, and what the weights expect."""
-        if topic == "scan":
-            self._summary = value
-            self.dose.disabled = ["dose_percent", "dose_draw"] if value.electrons is None else []
-            self._count()
-        elif topic == "phase" and self.noise.wiener and getattr(value, "prior", ""):
-            self.prior.say(value.prior)
+    def _say_electrons(self, summary) -> None:
+        self.dose.disabled = ["dose_percent", "dose_draw"] if summary.electrons is None else []
+        self._count()
+
+    def _say_prior(self, phase) -> None:
+        if self.noise.wiener and getattr(phase, "prior", ""):
+            self.prior.say(phase.prior)
 
     def _count(self, *events) -> None:
         # Said at once, before the electrons are drawn: what is expected of the new share.
-        summary, share = self._summary, self.treatment.dose_percent / 100
+        summary = self.page.pipeline.preparing.scan
+        share = self.treatment.dose_percent / 100
         self.dose.hidden = ["dose_draw"] if share >= 1 else []
         if summary is None:
             return self.counted.say("")
@@ -89,7 +85,7 @@ class NoiseCard(Feature):
 
     def close(self) -> None:
         """End the ties to the state."""
-        self._ties.untie()
+        super().close()
         for group in (self.dose, self.wiener, self.others):
             group.close()
 

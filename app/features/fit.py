@@ -11,7 +11,6 @@ from app.state.fit import FitState
 from app.words import measured
 from recon.optics import Aberrations
 
-TOPIC = "fit"
 TITLE = "Focusing"
 
 WORTH_SHOWING = 0.1
@@ -160,7 +159,6 @@ def fit_job(state: FitState) -> Job:
         return FitFound.of(fit, start, flat)
 
     return Job(
-        TOPIC,
         TITLE,
         run,
         adopt,

@@ -1,30 +1,20 @@
 """The present defocus in the curve over it, and a click that sets another."""
 
 from app.features.feature import Feature
-from app.state.ties import Ties
 
 CONTRAST = "focus_curve"
 
 
 class FocusCurve(Feature):
-    """Ties the curves of a page to its defocus.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """Ties the curves of a page to its defocus."""
 
     def __init__(self, page):
-        self.page = page
+        super().__init__(page)
         experiment = page.experiment
-        self._ties = Ties().tie(experiment.aberrations, self._mark, "defocus")
+        self._ties.tie(experiment.aberrations, self._mark, "defocus")
         self._ties.tie(experiment.display, self._mark, *page.slots)
+        self._ties.show(page.pipeline.resting.param.focus_curve, self._mark)
         self._mark()
-
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == CONTRAST:
-            self._mark()
 
     def _mark(self, *events) -> None:
         defocus = self.page.experiment.aberrations.defocus
@@ -38,7 +28,3 @@ class FocusCurve(Feature):
     def _pick(self, defocus: float) -> None:
         # No finer than the slider's own steps would be read.
         self.page.experiment.aberrations.defocus = float(f"{defocus:.4g}")
-
-    def close(self) -> None:
-        """Let go of everything."""
-        self._ties.untie()

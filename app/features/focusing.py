@@ -2,11 +2,10 @@
 
 from app.engine.catalogue import DEMO
 from app.features.feature import Feature
-from app.features.fit import TOPIC, FitFound, adopt, fit_job
+from app.features.fit import FitFound, adopt, fit_job
 from app.features.locks import Locks
-from app.features.series import TOPIC as SERIES
 from app.features.series import Series
-from app.state.ties import Ties
+from app.pipeline.results import Flatness
 from app.views.controls import Controls, spec
 from app.views.fit_report import FitReport
 from recon.optics import Aberrations
@@ -18,18 +17,14 @@ FLAT = 0.6
 
 
 class Focusing(Feature):
-    """What stands under "Focus" besides the sliders.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """What stands under "Focus" besides the sliders."""
 
     def __init__(self, page):
-        self.page, self.state = page, page.experiment.fit
+        super().__init__(page)
+        self.state = page.experiment.fit
         self.report = FitReport()
         self.report.on("act", lambda message: self._act())
-        self._found: FitFound | None = None
+        self.answer = page.fitted
         self.series = Series(page)
         self.sheets = self.series.sheets
         self.controls = Controls(self._specs())
@@ -39,15 +34,20 @@ class Focusing(Feature):
         panels = page.panels
         groups = [panels.defocus, *panels.orders.values(), *panels.polar.values()]
         self.locks = Locks(self.state, groups)
-        self._shown = ""  # dataset
         # A link that says the aberrations is believed; so is what was restored.
         self._fresh = page.experiment.aberrations.value() == Aberrations()
         self._due = False
         scan = page.experiment.scan
         aberrations = page.experiment.aberrations
-        self._ties = Ties().tie(scan, self._chosen, "dataset")
+        self._ties.tie(scan, self._chosen, "dataset")
         self._ties.tie(aberrations, self._compare, *aberrations.names())
-        page.pipeline.also.add("flatness")
+        self._ties.show(self.answer.param.under_way, self._wait)
+        self._ties.hear(self.answer.param.result, self._tell)
+        stages = page.pipeline
+        self._ties.show(stages.preparing.param.dataset, self._opened)
+        self._ties.show(stages.drawing.param.phase, self._focus_first)
+        self._ties.show(stages.resting.param.flatness, self._judge)
+        stages.resting.also |= {"flatness"}
 
     def _specs(self):
         state = self.state
@@ -69,33 +69,29 @@ class Focusing(Feature):
     def focus(self) -> None:
         """Fit the aberrations as it is set."""
         self._due = False
-        self.page.pipeline.aside.perform(fit_job(self.state))
+        self.page.pipeline.aside.perform(fit_job(self.state), self.answer)
 
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == "scan":
-            self._opened(value.dataset)
-        elif topic == "phase" and value.mode == "exact" and self._due:
+    def _wait(self, under_way: bool) -> None:
+        self.controls.disabled = ["focus"] if under_way else []
+
+    def _tell(self, found: FitFound | None) -> None:
+        if found is None:
+            self.report.say()
+            return
+        self.report.say(found.summary, found.rows, found.remark)
+        self._compare()
+        self._hint("")
+
+    def _focus_first(self, phase) -> None:
+        if self._due and phase is not None and phase.mode == "exact":
             self.focus()
-        elif topic == "aside":
-            running = value is not None and value.topic == TOPIC
-            self.controls.disabled = ["focus"] if running else []
-        elif topic == SERIES:
-            self.series.show(value)
-        elif topic == TOPIC:
-            self._found = value
-            self.report.say(value.summary, value.rows, value.remark)
-            self._compare()
-            self._hint("")
-        elif topic == "flatness" and value is not None and value.value >= FLAT:
+
+    def _judge(self, flatness) -> None:
+        if isinstance(flatness, Flatness) and flatness.value >= FLAT:
             self._hint("")
 
     def _opened(self, dataset: str) -> None:
-        if dataset == self._shown:
-            return
-        self._shown = dataset
-        self._found = None
-        self.report.say()
+        self.answer.result = None
         self.series.forget()
         fresh, self._fresh = self._fresh, False
         self._due = fresh and self.state.on_opening
@@ -104,7 +100,7 @@ class Focusing(Feature):
 
     def _compare(self, *events) -> None:
         """Say whether what was found is what is set, and offer what follows from that."""
-        found, experiment = self._found, self.page.experiment
+        found, experiment = self.answer.result, self.page.experiment
         if found is None:
             return
         stale, action = not found.is_set(experiment.aberrations), ""
@@ -115,10 +111,10 @@ class Focusing(Feature):
         self.report.param.update(stale=stale, action=action)
 
     def _act(self) -> None:
-        if self._found is None:
+        if self.answer.result is None:
             return
         if self.report.stale:
-            adopt(self.page.experiment, self._found)
+            adopt(self.page.experiment, self.answer.result)
         else:
             self.page.experiment.detector.sideband = "full"
             self._compare()
@@ -140,7 +136,6 @@ class Focusing(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
-        self._found = None
+        super().close()
         for part in (self.locks, self.series, self.controls, self.report):
             part.close()

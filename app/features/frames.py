@@ -19,27 +19,29 @@ class Frames(Feature):
     """
 
     def __init__(self, page):
-        self._page, self._kept, self._passing = page, None, None
+        super().__init__(page)
+        self._kept = self._passing = None
+        self._ties.show(page.pipeline.deriving.param.virtual, self._read_anew)
         for slot in page.slots.values():
             slot.on_place = partial(self._point, slot)
             slot.on_pick = partial(self._pick, slot)
 
     @property
     def _wanted(self) -> bool:
-        return any(slot.contrast == FRAMES for slot in self._page.slots.values())
+        return any(slot.contrast == FRAMES for slot in self.page.slots.values())
 
-    def take(self, topic: str, value) -> None:
-        """Read what is kept anew where the scan in use is another."""
-        if topic == "virtual" and self._kept is not None:
-            shape = self._page.pipeline.pointed.scan_shape
+    def _read_anew(self, images) -> None:
+        """Read what is kept again, as the scan in use may be another."""
+        if self._kept is not None:
+            shape = self.page.pipeline.pointed.scan_shape
             if shape is None or not self._kept.within(shape):
                 self._keep(None)
             elif self._wanted:
-                self._page.pipeline.pointed.show(self._kept)
+                self.page.pipeline.pointed.show(self._kept)
 
     def _place(self, slot, x, y) -> Place | None:
         """The position at (x, y) of what a slot shows; None beside the scan."""
-        extent, shape = slot.scan_extent, self._page.pipeline.pointed.scan_shape
+        extent, shape = slot.scan_extent, self.page.pipeline.pointed.scan_shape
         if x is None or extent is None or shape is None:
             return None
         row = floor((y - extent.y0) / extent.height * shape[0])
@@ -55,9 +57,9 @@ class Frames(Feature):
             return
         self._passing = place
         if place is not None:
-            self._page.pipeline.pointed.show(place, passing=True)
+            self.page.pipeline.pointed.show(place, passing=True)
         elif self._kept is not None:
-            self._page.pipeline.pointed.show(self._kept)
+            self.page.pipeline.pointed.show(self._kept)
 
     def _pick(self, slot, x, y, extend: bool) -> None:
         if not self._wanted:
@@ -68,15 +70,16 @@ class Frames(Feature):
             place = self._kept.with_(place)
         self._keep(place)
         if place is not None:
-            self._page.pipeline.pointed.show(place)
+            self.page.pipeline.pointed.show(place)
 
     def _keep(self, place) -> None:
         self._kept = place
-        shape = self._page.pipeline.pointed.scan_shape
-        for slot in self._page.slots.values():
+        shape = self.page.pipeline.pointed.scan_shape
+        for slot in self.page.slots.values():
             slot.outline(place and (place.rows, place.columns), shape)
 
     def close(self) -> None:
         """Let go of the slots."""
-        for slot in self._page.slots.values():
+        for slot in self.page.slots.values():
             slot.on_place = slot.on_pick = None
+        super().close()

@@ -2,27 +2,22 @@
 
 from app.engine.health import check
 from app.features.feature import Feature
-from app.pipeline.jobs import Job
-from app.state.ties import Ties
+from app.pipeline.jobs import Answer, Job
 from app.views import findings
 from app.views.controls import Controls
 
 
 class Checking(Feature):
-    """The button *Check the scan*, its sheet, and an offer where pixels are hot.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """The button *Check the scan*, its sheet, and an offer where pixels are hot."""
 
     sheets = (findings.NAME,)
 
     def __init__(self, page):
-        self._page, self._checked = page, None
+        super().__init__(page)
+        self._checked, self.answer = None, Answer()
         self._offered: set = set()  # readings whose hot pixels were told
         self._offer_number = 0
-        self._faults = self._current = ""
+        self._current = ""
         self.controls = Controls(
             [
                 {
@@ -37,76 +32,79 @@ class Checking(Feature):
         )
         self.controls.on_press("check", self._check)
         treatment = page.experiment.treatment
-        self._ties = Ties().tie_whole(treatment, self._show_again)
+        self._ties.tie_whole(treatment, self._show_again)
+        self._ties.hear(self.answer.param.result, self._report)
+        deriving = page.pipeline.deriving.param
+        self._ties.show(page.pipeline.preparing.param.scan, self._follow)
+        self._ties.show(deriving.faults, self._say_faults)
+        self._ties.show(deriving.current, self._say_current)
 
     def _check(self) -> None:
         job = Job(
-            "health",
             "Checking the scan",
             check,
             # A report is of the scan as it is read, whatever is done to it meanwhile.
             about=lambda request: request.reading,
         )
-        self._page.pipeline.aside.perform(job)
+        self.page.pipeline.aside.perform(job, self.answer)
 
-    def take(self, topic, value) -> None:
-        """Show a report, forget that of another scan, offer a mask."""
-        if topic == "health":
-            self._checked = value
-            self._page.notices.dismiss(self._offer_number)
-            self.controls.values = {"verdict": findings.verdict(value)}
-            self._page.sheet.show(self._sheet())
-        elif topic == "scan":
-            self._follow()
-        elif topic == "faults":
-            self._faults = value.words
-            self._say()
-            self._offer(value)
-        elif topic == "current":
-            if value and not self._current:
-                self._page.notices.add(value, "notice")
-            self._current = value
-            self._say()
+    def _report(self, checked) -> None:
+        self._checked = checked
+        self.page.notices.dismiss(self._offer_number)
+        self.controls.values = {"verdict": findings.verdict(checked)}
+        self.page.sheet.show(self._sheet())
+
+    def _say_faults(self, faults) -> None:
+        self._say()
+        self._offer(faults)
+
+    def _say_current(self, current: str) -> None:
+        if current and not self._current:
+            self.page.notices.add(current, "notice")
+        self._current = current
+        self._say()
 
     def _say(self) -> None:
         """What is known of the scan before it is checked."""
         if self._checked is None:
-            said = [f"{self._faults[:1].upper()}{self._faults[1:]}." if self._faults else ""]
-            verdict = " ".join(filter(None, [*said, self._current]))
+            faults = self.page.pipeline.deriving.faults
+            words = faults.words if faults else ""
+            said = f"{words[:1].upper()}{words[1:]}." if words else ""
+            verdict = " ".join(filter(None, [said, self._current]))
             self.controls.values = {"verdict": verdict}
 
     def _sheet(self):
-        return findings.sheet(self._checked, self._page.experiment.treatment.value())
+        return findings.sheet(self._checked, self.page.experiment.treatment.value())
 
     def _show_again(self, *events) -> None:
-        if self._page.experiment.treatment.mask_faulty:
-            self._page.notices.dismiss(self._offer_number)
-        if self._checked is not None and self._page.sheet.showing(findings.NAME):
-            self._page.sheet.show(self._sheet())
+        if self.page.experiment.treatment.mask_faulty:
+            self.page.notices.dismiss(self._offer_number)
+        if self._checked is not None and self.page.sheet.showing(findings.NAME):
+            self.page.sheet.show(self._sheet())
 
-    def _follow(self) -> None:
+    def _follow(self, summary) -> None:
         """Forget the report of another scan; look again where the same is read differently."""
-        reading = self._page.experiment.request().reading
+        reading = self.page.experiment.request().reading
         if reading not in self._offered:
-            self._page.notices.dismiss(self._offer_number)
+            self.page.notices.dismiss(self._offer_number)
         if self._checked is None or reading == self._checked.reading:
             return
-        shown = self._page.sheet.showing(findings.NAME)
+        shown = self.page.sheet.showing(findings.NAME)
         same = reading.dataset == self._checked.reading.dataset
         self._checked = None
         self.controls.values = {"verdict": ""}
         if shown and same:
             self._check()
         elif shown:
-            self._page.sheet.hide()
+            self.page.sheet.hide()
 
     def _offer(self, faults) -> None:
-        masked = self._page.experiment.treatment.mask_faulty
+        masked = self.page.experiment.treatment.mask_faulty
         if not faults.hot or masked or faults.reading in self._offered:
             return
         self._offered.add(faults.reading)
         plural = "s are" if faults.hot > 1 else " is"
-        self._offer_number = self._page.notices.add(
+        self._offer_number = self.page.notices.add(
             f"{faults.hot} detector pixel{plural} hot: more electrons than their neighbours make "
             "possible. They pull the centre of mass of every frame.",
             "notice",
@@ -115,7 +113,7 @@ class Checking(Feature):
 
     def act(self, sheet, key, action) -> None:
         """Do what a finding advises."""
-        experiment = self._page.experiment
+        experiment = self.page.experiment
         corrects = findings.correction(action)
         if corrects is not None:
             name, value = corrects
@@ -123,7 +121,7 @@ class Checking(Feature):
         elif action in ("keep", "drop"):
             experiment.scan.keep_flyback = action
         elif action == "crop":
-            self._page.shell.reveal("crop")
+            self.page.shell.reveal("crop")
 
     def roots(self) -> dict:
         """The button."""
@@ -131,6 +129,6 @@ class Checking(Feature):
 
     def close(self) -> None:
         """End the ties to the state, and forget the report."""
-        self._ties.untie()
+        super().close()
         self.controls.close()
         self._checked = None

@@ -5,14 +5,10 @@ from app.views.guide import Guide
 
 
 class Help(Feature):
-    """What the button in the head of the page opens.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """What the button in the head of the page opens."""
 
     def __init__(self, page):
+        super().__init__(page)
         self.guide = Guide()
 
     def roots(self) -> dict:

@@ -4,8 +4,7 @@ import param
 
 from app.features.feature import Feature
 from app.features.lattice_fit import KNOWN, Camera, fit_lattice, measured_camera, peak_in
-from app.pipeline.jobs import Job
-from app.state.ties import Ties
+from app.pipeline.jobs import Answer, Job
 from app.views.banner import Banner
 from app.views.controls import Controls, spec
 from recon.errors import Unfitted
@@ -56,15 +55,11 @@ HIDDEN = (*FIELDS, "said", *RESULTS)
 
 
 class LatticeCalibration(Feature):
-    """A mode of the power spectrum, and fields under *Calibration* while it lasts.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """A mode of the power spectrum, and fields under *Calibration* while it lasts."""
 
     def __init__(self, page):
-        self._page, self.known = page, Known()
+        super().__init__(page)
+        self.known, self.answer = Known(), Answer()
         self._peaks, self._fit, self._camera = [], None, None
         self._of = None  # scan, and shape of its image, that the peaks are in
         self.on = False
@@ -99,8 +94,11 @@ class LatticeCalibration(Feature):
         self.controls.on_press("use", self._use)
         self.controls.on_press("camera", self._check_camera)
         self.controls.on_press("use_camera", self._use_camera)
-        self._ties = Ties().tie(self.known, self._suggest, "known")
+        self._ties.tie(self.known, self._suggest, "known")
         self._ties.tie(self.known, self._solve, "spacing_1", "spacing_2", "angle")
+        self._ties.hear(self.answer.param.result, self._say_camera)
+        self._ties.show(page.pipeline.preparing.param.scan, self._follow)
+        self._ties.show(page.pipeline.drawing.param.spectrum, self._mark_again)
 
     # ---- the mode ----
 
@@ -108,31 +106,35 @@ class LatticeCalibration(Feature):
         if self.on:
             self.leave()
             return
-        if self._page.pipeline.latest("spectrum") is None:
-            self._page.notices.add(
+        if self.page.pipeline.drawing.spectrum is None:
+            self.page.notices.add(
                 "There is no power spectrum yet. Enter a rough scan step first, then calibrate it."
             )
             return
-        self._page.sheet.hide()  # it would lie over the spectrum
+        self.page.sheet.hide()  # it would lie over the spectrum
         self.on, self._peaks = True, []
-        self._page.spectrum.on_pick = self._pick
+        self.page.spectrum.on_pick = self._pick
         self._show()
 
     def leave(self) -> None:
         """Give clicks in the spectrum back to the tiles."""
         self.on, self._peaks, self._fit, self._camera = False, [], None, None
-        self._page.spectrum.on_pick = self._page.pick
+        self.page.spectrum.on_pick = self.page.pick
         self._show()
 
-    def take(self, topic, value) -> None:
-        """Forget the peaks where the scan in use changes; say what the camera's scale is."""
-        if topic == "camera" and self._fit is not None:
-            self._camera = value
-            self._show(f"{self._fit.statement} {value.statement}")
-        if topic == "scan" and self._peaks and (value.dataset, value.scan_shape) != self._of:
+    def _say_camera(self, camera: Camera) -> None:
+        if self._fit is not None:
+            self._camera = camera
+            self._show(f"{self._fit.statement} {camera.statement}")
+
+    def _follow(self, summary) -> None:
+        """Forget the peaks where the scan in use changes."""
+        if self._peaks and (summary.dataset, summary.scan_shape) != self._of:
             self._peaks, self._fit = [], None
             self._show()
-        if topic == "spectrum" and self._peaks:  # drawn on another scale
+
+    def _mark_again(self, spectrum) -> None:
+        if self._peaks and spectrum is not None:  # drawn on another scale
             self._mark()
 
     def _pick(self, row: int, column: int) -> None:
@@ -140,16 +142,16 @@ class LatticeCalibration(Feature):
         try:
             peak = peak_in(images, row, column)
         except (Unfitted, ValueError) as error:
-            self._page.notices.add(str(error), "notice")
+            self.page.notices.add(str(error), "notice")
             return
-        self._of = self._page.experiment.scan.dataset, images[0].shape
+        self._of = self.page.experiment.scan.dataset, images[0].shape
         self._peaks = [*(self._peaks if len(self._peaks) < 2 else []), peak]
         self._solve()
 
     def _images(self):
         """Images of the scan in use, that with the clearest lattice first."""
-        pipeline = self._page.pipeline
-        phase, virtual = pipeline.latest("phase"), pipeline.latest("virtual")
+        pipeline = self.page.pipeline
+        phase, virtual = pipeline.drawing.phase, pipeline.deriving.virtual
         images = [] if phase is None else [phase.array]
         return images + ([] if virtual is None else list(virtual.images.values())[:1])
 
@@ -170,7 +172,7 @@ class LatticeCalibration(Feature):
                     (known.spacing_1, known.spacing_2),
                     known.angle,
                     self._of[1],
-                    self._page.experiment.detector.scan_bin,
+                    self.page.experiment.detector.scan_bin,
                 )
                 said = self._fit.statement
             except (Unfitted, ValueError) as error:
@@ -180,7 +182,7 @@ class LatticeCalibration(Feature):
     def _use(self) -> None:
         if self._fit is None:
             return
-        experiment, (y, x) = self._page.experiment, self._fit.steps
+        experiment, (y, x) = self.page.experiment, self._fit.steps
         with experiment.scan.entering(LATTICE):
             experiment.scan.param.update(
                 scan_step_y=float(f"{y:.5g}"), scan_step_x=float(f"{x:.5g}")
@@ -198,12 +200,12 @@ class LatticeCalibration(Feature):
         def run(context) -> Camera:
             return measured_camera(context, *what)
 
-        self._page.pipeline.aside.perform(Job("camera", "Measuring the camera", run))
+        self.page.pipeline.aside.perform(Job("Measuring the camera", run), self.answer)
 
     def _use_camera(self) -> None:
         if self._camera is None:
             return
-        scan = self._page.experiment.scan
+        scan = self.page.experiment.scan
         with scan.entering(LATTICE):
             scan.semiangle_mrad = self._camera.semiangle_mrad
         # The sidebands are cut anew; the lattice's peaks stay where they are.
@@ -225,7 +227,7 @@ class LatticeCalibration(Feature):
         self.controls.param.update(hidden=hidden, values=self.controls.values | {"said": said})
 
     def _mark(self) -> None:
-        self._page.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
+        self.page.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
 
     def roots(self) -> dict:
         """The fields, and the line over the spectrum."""
@@ -233,6 +235,6 @@ class LatticeCalibration(Feature):
 
     def close(self) -> None:
         """End the ties."""
-        self._ties.untie()
+        super().close()
         self.controls.close()
         self.banner.close()

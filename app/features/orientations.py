@@ -9,15 +9,14 @@ import numpy as np
 from app.drawing.png import picture
 from app.features.feature import Feature
 from app.pipeline.context import Context
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import on_device
-from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 from recon.optics import Aberrations
 from recon.orientation.eight_ways import orientations
 from recon.ssb.build import build_g
 
-TOPIC = SHEET = "orientations"
+SHEET = "orientations"
 
 
 PIXELS = 8
@@ -47,7 +46,7 @@ class Oriented:
 
 def orientation_job() -> Job:
     """The orientations of what is open now."""
-    return Job(TOPIC, "Comparing the orientations", oriented, what="the orientation")
+    return Job("Comparing the orientations", oriented, what="the orientation")
 
 
 def oriented(context: Context) -> Oriented:
@@ -160,19 +159,14 @@ def _lines(candidate, most: float) -> tuple[str, ...]:
 
 
 class Orientations(Feature):
-    """The button beside the rotation, and the sheet that it fills.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """The button beside the rotation, and the sheet that it fills."""
 
     sheets = (SHEET,)
 
     def __init__(self, page):
-        self.page = page
+        super().__init__(page)
+        self.answer = Answer()
         self._found: Oriented | None = None
-        self._dataset = ""
         button = {
             "name": "orientations",
             "label": "Orientations…",
@@ -180,21 +174,22 @@ class Orientations(Feature):
         }
         page.panels.calibration.add_button("turn", button, self.ask)
         scan = page.experiment.scan
-        self._ties = Ties().tie(scan, self._mark, "rotation_deg", "transpose")
+        self._ties.tie(scan, self._mark, "rotation_deg", "transpose")
+        self._ties.hear(self.answer.param.result, self._show)
+        self._ties.show(page.pipeline.preparing.param.dataset, self._forget)
 
     def ask(self) -> None:
         """Have the orientations judged."""
-        self.page.pipeline.aside.perform(orientation_job())
+        self.page.pipeline.aside.perform(orientation_job(), self.answer)
 
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == TOPIC:
-            self._found = value
-            self.page.sheet.show(sheet_page(value, self._chosen()))
-        elif topic == "scan" and value.dataset != self._dataset:
-            self._dataset, self._found = value.dataset, None
-            if self.page.sheet.showing(SHEET):
-                self.page.sheet.hide()
+    def _show(self, found: Oriented) -> None:
+        self._found = found
+        self.page.sheet.show(sheet_page(found, self._chosen()))
+
+    def _forget(self, dataset: str) -> None:
+        self._found = None
+        if self.page.sheet.showing(SHEET):
+            self.page.sheet.hide()
 
     def act(self, sheet: str, key: str, action: str) -> None:
         """Do what a button of the sheet says."""
@@ -216,5 +211,5 @@ class Orientations(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
+        super().close()
         self._found = None

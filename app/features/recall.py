@@ -7,19 +7,14 @@ from app.features.feature import Feature
 from app.recall.history import History
 from app.recall.preset_menu import Presetting
 from app.recall.presets import KINDS
-from app.state.contrasts import topics
 from app.views.tools import PresetMenu, Tools
 
 
 class Recall(Feature):
-    """The buttons in the head of the page, and what they do.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """The buttons in the head of the page, and what they do."""
 
     def __init__(self, page):
+        super().__init__(page)
         self.tools, self._post, self._sheet = Tools(), page.post, page.sheet
         self.held = pn.Column(sizing_mode="stretch_both", margin=0)
         self.history = History(page.experiment, page.pipeline, page.after, self._tell)
@@ -97,11 +92,6 @@ class Recall(Feature):
             redo=self.history.redoable,
             comparing=held is not None,
         )
-
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic in topics():
-            self.comparing.take(topic, value)
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""

@@ -3,11 +3,10 @@
 from app.features.feature import Feature
 from app.features.fit import full_g
 from app.pipeline.context import Context
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import on_device
 from app.state.origin import FIT
 
-TOPIC = "semiangle"
 TITLE = "Fitting the semi-angle"
 
 
@@ -33,7 +32,6 @@ def semiangle_job() -> Job:
             experiment.scan.semiangle_mrad = float(f"{found.semiangle_cutoff:.4g}")
 
     return Job(
-        TOPIC,
         TITLE,
         run,
         adopt,
@@ -43,15 +41,12 @@ def semiangle_job() -> Job:
 
 
 class Semiangle(Feature):
-    """A button under the semi-angle.
-
-    Parameters
-    ----------
-    page : app.page.page.Page
-    """
+    """A button under the semi-angle."""
 
     def __init__(self, page):
-        self._page = page
+        super().__init__(page)
+        self.answer = Answer()
+        self._ties.hear(self.answer.param.result, self._say)
         button = {
             "name": "fit_semiangle",
             "label": "Semi-angle from the sidebands",
@@ -61,9 +56,7 @@ class Semiangle(Feature):
 
     def ask(self) -> None:
         """Have the semi-angle fitted."""
-        self._page.pipeline.aside.perform(semiangle_job())
+        self.page.pipeline.aside.perform(semiangle_job(), self.answer)
 
-    def take(self, topic: str, value) -> None:
-        """Say what was found."""
-        if topic == TOPIC:
-            self._page.notices.add(value.statement, "notice")
+    def _say(self, found) -> None:
+        self.page.notices.add(found.statement, "notice")

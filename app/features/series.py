@@ -6,14 +6,13 @@ import numpy as np
 
 from app.drawing.movie import gif
 from app.drawing.png import picture
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import FocusSeries, focus_series
 from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 from app.words import unit_to
 
 SHEET = "focus"
-TOPIC = "focus_series"
 
 LEAD = (
     "The phase at {n} values of defocus, all in one scale of grey. Play them, or move through "
@@ -32,19 +31,18 @@ class Series:
     sheets = (SHEET,)
 
     def __init__(self, page):
-        self.page = page
+        self.page, self.answer = page, Answer()
         self._made: FocusSeries | None = None
         aberrations = page.experiment.aberrations
         self._ties = Ties().tie(aberrations, self._mark, "defocus")
+        self._ties.hear(self.answer.param.result, self._show)
 
     def ask(self) -> None:
         """Have a series made around the present defocus."""
-        self.page.pipeline.aside.perform(
-            Job(TOPIC, "Computing the through-focus series", focus_series)
-        )
+        job = Job("Computing the through-focus series", focus_series)
+        self.page.pipeline.aside.perform(job, self.answer)
 
-    def show(self, series: FocusSeries) -> None:
-        """Show what was made."""
+    def _show(self, series: FocusSeries) -> None:
         self._made = series
         limits = self._limits()
         cards = tuple(
@@ -76,7 +74,7 @@ class Series:
         if action == "pick" and key.isdecimal() and int(key) < len(series.defoci):
             self.page.experiment.aberrations.defocus = float(f"{series.defoci[int(key)]:.10g}")
         elif action == "save":
-            scan = self.page.pipeline.latest("scan")
+            scan = self.page.pipeline.preparing.scan
             title = "livestem" if scan is None else scan.title
             film = gif(series.images, self._titles(), self._limits())
             self.page.saving.saver.hand_over(f"{title}-through-focus.gif", film)

@@ -5,18 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.features.feature import Feature
-from app.features.fit import TOPIC as FIT
-from app.features.fit import FitFound
 from app.pipeline.context import Context
-from app.pipeline.jobs import Job
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.proof import tile_residuals
 from app.pipeline.results import Flatness, Tiles
-from app.state.ties import Ties
 from app.views.controls import Controls
 from app.words import labels
 from recon.optics import Aberrations
-
-EARLIER = "tiles_before"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +24,10 @@ class Earlier:
 
 
 class TileProof(Feature):
-    """What the tiles' labels and the switch in their head say.
-
-    Parameters
-    ----------
-    page : Page
-    """
+    """What the tiles' labels and the switch in their head say."""
 
     def __init__(self, page):
-        self.page = page
+        super().__init__(page)
         self.switch = Controls(
             [
                 {
@@ -54,49 +44,48 @@ class TileProof(Feature):
             layout="line",
             sizing_mode=None,
         )
-        self._found: FitFound | None = None
-        self._live: Tiles | None = None
         self._outdated: Flatness | None = None
-        self._dataset, self._moving = "", False
+        self.answer = Answer()
         aberrations = page.experiment.aberrations
-        self._ties = Ties().tie(self.switch, self._switched, "values")
+        self._ties.tie(self.switch, self._switched, "values")
         self._ties.tie(aberrations, self._moved, *aberrations.names())
+        stages = page.pipeline
+        self._drawing, self._resting = stages.drawing, stages.resting
+        self._ties.show(stages.preparing.param.scan, self._doubt)
+        self._ties.show(stages.drawing.param.tiles, self._follow)
+        self._ties.show(stages.drawing.param.phase, self._rest)
+        self._ties.show(stages.resting.param.flatness, self._judge)
+        self._ties.hear(page.fitted.param.result, self._offer)
+        self._ties.hear(self.answer.param.result, self._show)
 
     @property
     def earlier(self) -> bool:
         """Whether the tiles before the fit are wanted."""
         return self.switch.values["which"] == "before"
 
-    def take(self, topic: str, value) -> None:
-        """Hear of a result."""
-        if topic == "tiles":
-            self._live = value
-            if self.earlier:
-                self._ask()  # those of now were drawn over them
-            if not self._moving:
-                self._judge()
-        elif topic == FIT:
-            self._found = value
-        elif topic == "scan":
-            # Of other electrons, if not of another object.
-            self._outdated = self.page.pipeline.latest("flatness")
-            self.page.status.quality = ""
-            if value.dataset != self._dataset:
-                self._dataset, self._found = value.dataset, None
-                self._offer()
-        elif topic == "phase":
-            self._moving = value.mode == "draft"
-            if not self._moving:
-                self._judge()
-        elif topic == "flatness":
-            self._judge()
-        elif topic == EARLIER and self.earlier:
-            self.page.tiles.show(value.tiles, value.labels)
+    def _show(self, earlier: Earlier) -> None:
+        if self.earlier:
+            self.page.tiles.show(earlier.tiles, earlier.labels)
 
-    def _judge(self) -> None:
+    def _doubt(self, summary) -> None:
+        # Of other electrons, if not of another object.
+        self._outdated = self._resting.flatness
+        self.page.status.quality = ""
+
+    def _follow(self, tiles: Tiles | None) -> None:
+        if tiles is not None and self.earlier:
+            self._ask()  # those of now were drawn over them
+        self._rest()
+
+    def _rest(self, *results) -> None:
+        phase = self._drawing.phase
+        if phase is None or phase.mode != "draft":
+            self._judge()
+
+    def _judge(self, *results) -> None:
         """Say how flat the tiles are, once that is known of what is set: it comes on its own."""
-        flatness, live = self.page.pipeline.latest("flatness"), self._live
-        if flatness is None or flatness is self._outdated:
+        flatness, live = self._resting.flatness, self._drawing.tiles
+        if not isinstance(flatness, Flatness) or flatness is self._outdated:
             return
         if flatness.aberrations != self.page.experiment.aberrations.value():
             return
@@ -110,9 +99,9 @@ class TileProof(Feature):
         self.page.status.quality = ""
         self._offer()
 
-    def _offer(self) -> None:
+    def _offer(self, *found) -> None:
         """Offer the tiles before the fit while its values are set."""
-        found, state = self._found, self.page.experiment.aberrations
+        found, state = self.page.fitted.result, self.page.experiment.aberrations
         offered = found is not None and found.is_set(state)
         self.switch.hidden = [] if offered else ["which"]
         if not offered and self.earlier:
@@ -121,13 +110,14 @@ class TileProof(Feature):
     def _switched(self, *events) -> None:
         if self.earlier:
             self._ask()
-        elif self._live is not None:
-            self.page.tiles.show(self._live.array, self._live.labels)
+        elif (live := self._drawing.tiles) is not None:
+            self.page.tiles.show(live.array, live.labels)
             self._judge()
 
     def _ask(self) -> None:
-        if self._found is not None:
-            self.page.pipeline.aside.perform(earlier_job(self._found.before))
+        found = self.page.fitted.result
+        if found is not None:
+            self.page.pipeline.aside.perform(earlier_job(found.before), self.answer)
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""
@@ -135,9 +125,9 @@ class TileProof(Feature):
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
+        super().close()
         self.switch.close()
-        self._live = self._found = self._outdated = None
+        self._outdated = None
 
 
 def with_residuals(periods, residual) -> tuple[str, ...]:
@@ -160,4 +150,4 @@ def earlier_job(before: Aberrations) -> Job:
         left = tile_residuals(context, before, frequencies)
         return Earlier(tiles, with_residuals(periods, left))
 
-    return Job(EARLIER, "Tiles before the fit", run)
+    return Job("Tiles before the fit", run)

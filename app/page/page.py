@@ -10,9 +10,9 @@ from panel.io.state import set_curdoc
 from app.features import FEATURES
 from app.page.address import Address
 from app.page.saving import Saving
+from app.pipeline.jobs import Answer
 from app.recall.presets import Presets
 from app.server.warming import when_ready
-from app.state.contrasts import LIVE, topics
 from app.state.experiment import Experiment
 from app.state.ties import Ties
 from app.views.frame import Link
@@ -24,9 +24,6 @@ from app.views.spectrum import SpectrumView
 from app.views.text import Text
 from app.views.tiles import TilesView
 from recon.batch.geometry import DISC
-
-WITHOUT_CALIBRATION = ("pacbed", "virtual", "com")
-"""Topics that are told while the calibration has gaps."""
 
 SLOTS = ("slot_main", "slot_left", "slot_right")
 
@@ -60,8 +57,7 @@ class Page:
         self.catalogue = catalogue
         self.presets = presets or Presets(None)
         self._closed = False
-        self._tiles_timer = None
-        self._moving, self._latest_tiles = False, None
+        self._tiles_timer = self._drawn_tiles = None
         self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
         self.notices = Notices()
@@ -69,27 +65,30 @@ class Page:
         for sentence in self.address.restore(query or {}):
             self.notices.add(sentence, "notice")
         self.pipeline = make_pipeline(self.experiment, self.post)
+        results = self.pipeline.results
         self.saving = Saving(self.pipeline, self.post, self.notices.add)
         display = self.experiment.display
 
         self.link = Link()
         self.slots = {
-            name: Slot(display, name, self.link, large=name == "slot_main") for name in SLOTS
+            name: Slot(display, name, self.link, results, name == "slot_main") for name in SLOTS
         }
         self.tiles, self.spectrum = TilesView(), SpectrumView()
         self.tiles.figure.name, self.spectrum.figure.name = "tiles", "spectrum"
         self.spectrum_readout = Text(css_classes=["readout"])
         self.tiles_empty = Text(css_classes=["empty"])
         self.spectrum_empty = Text(css_classes=["empty"])
-        self.facts = Text(css_classes=["facts"])
+        self.facts = Text(pn.bind(_line, self.pipeline.preparing.param.scan), css_classes=["facts"])
         self.status = StatusBar()
         self.shell = Shell(theme=display.theme)
         self.sheet = Sheet()
         for view in (self.tiles, self.spectrum):
-            view.pane.styles = {"visibility": "hidden"}  # axes of nothing
+            _reveal(view, False)  # axes of nothing
         self.panels = Panels(self.experiment, catalogue, self.notices.add)
-        self.features = tuple(make(self) for make in FEATURES)
+        self._ties, self.fitted = Ties(), Answer()
         self._connect()
+        self._show_results()
+        self.features = tuple(make(self) for make in FEATURES)
 
     # ---- life ----
 
@@ -98,7 +97,9 @@ class Page:
         self.spectrum.on_pick = self.pick
         self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
         self.shell.on(
-            "painted", lambda message: self.pipeline.acknowledge(message["number"]), number=int
+            "painted",
+            lambda message: self.pipeline.drawing.acknowledge(message["number"]),
+            number=int,
         )
         self.shell.on("theme", self._set_theme)
         self.status.on("cancel", lambda message: self._cancel())
@@ -106,25 +107,31 @@ class Page:
         self.saving.saver.on("save", lambda message: self.save(message.get("kind")))
         self.link.source.on_change("data", self._zoomed)
         self.sheet.on_action = self._act_on_sheet
-        self._ties = Ties().tie(display, self._restyle, "theme")
-        self._ties.tie(display, self._show_part, "view")
+        self._ties.tie(display, self._restyle, "theme").tie(display, self._show_part, "view")
         self.address.watch()
         self._restyle()
-        self._topics = {
-            "scan": self._scan,
-            "tiles": self._tiles,
-            "spectrum": self._spectrum,
-            "progress": self._progress,
-            "status": self._status,
-            "device": self.status.show_device,
-            "error": self._error,
-            "question": self.panels.shape.ask,
-            "notice": lambda sentence: self.notices.add(sentence, "notice"),
-        }
+
+    def _show_results(self) -> None:
+        """Have what comes of the stages shown."""
+        stages, told, ties = self.pipeline, self.pipeline.told.param, self._ties
+        preparing, drawing = stages.preparing.param, stages.drawing.param
+        for device in (preparing.device, drawing.device):
+            ties.show(device, self.status.show_device)
+        ties.show(preparing.scan, self._scan)
+        ties.show(stages.opening.param.question, self.panels.shape.ask)
+        ties.show(drawing.tiles, self._tiles)
+        ties.show(drawing.spectrum, self._spectrum)
+        ties.show(drawing.status, self._status)
+        for result in stages.results.values():
+            ties.show(result, self._place)
+        # Comes after what it acknowledges, in the same message to the browser.
+        ties.show(drawing.phase, self._count, precedence=1)
+        ties.hear(told.progress, self._progress)
+        ties.hear(told.error, self._error)
+        ties.hear(told.notice, lambda sentence: self.notices.add(sentence, "notice"))
 
     def start(self) -> None:
         """Begin to compute."""
-        self.pipeline.subscribe(self.take)
         self.pipeline.start()
         self.status.param.update(task="Preparing the reconstruction", running=True)
         when_ready(lambda: self.post(self._ready))
@@ -168,51 +175,27 @@ class Page:
         shell = self.shell, self.status, self.saving.saver, self.notices, self.sheet
         for part in (*shell, self.address):
             part.close()
-        self._topics.clear()
 
     # ---- results ----
 
-    def take(self, topic: str, value) -> None:
-        """Draw what the pipeline publishes."""
-        if self._closed:
-            return
-        if topic == "phase":
-            self._moving = value.mode == "draft"
-        if topic in self._topics:
-            self._topics[topic](value)
-        if topic in topics():
-            moving = self._moving and topic in topics(LIVE)
-            for slot in self.slots.values():
-                slot.take(topic, value, moving)
-            self._place()
-        for feature in self.features:
-            feature.take(topic, value)
-        if topic == "phase":
-            # Comes after what it acknowledges, in the same message to the browser.
-            self.shell.frame = getattr(value, "sequence", None) or self.shell.frame + 1
+    def _count(self, phase) -> None:
+        if phase is not None:
+            self.shell.frame = getattr(phase, "sequence", None) or self.shell.frame + 1
 
     def _scan(self, summary) -> None:
         self.notices.clear("error")
         self.status.stopped = False
-        self.facts.say(summary.line)
         self.panels.show_scan(summary)
         self.shell.missing = bool(summary.missing)
         hint = wanted(summary)
         for slot in self.slots.values():
-            if hint:
-                slot.keep(WITHOUT_CALIBRATION)
             slot.hint(hint)
-        if hint:
-            # What stands there is of other values, or of another scan.
-            self.status.param.update(mode="", line="")
-            for view in (self.tiles, self.spectrum):
-                view.pane.styles = {"visibility": "hidden"}
         self.tiles_empty.say(hint or "Waiting for the tiles.")
         self.spectrum_empty.say(hint or "Waiting for the spectrum.")
 
     def _tiles(self, tiles) -> None:
-        self._latest_tiles = tiles
-        if not self._moving:
+        phase = self.pipeline.drawing.phase
+        if tiles is None or phase is None or phase.mode != "draft":
             self._draw_tiles()
         elif self._tiles_timer is None:
             self._tiles_timer = self.after(TILES_MS, self._tiles_are_due)
@@ -222,20 +205,22 @@ class Page:
         self._draw_tiles()
 
     def _draw_tiles(self) -> None:
-        tiles, self._latest_tiles = self._latest_tiles, None
-        if tiles is None:
-            return  # drawn since, at rest
-        self.tiles.moving = self._moving
-        self.tiles.show(tiles.array, tiles.labels)
-        self.tiles.pane.styles = {"visibility": "visible"}
-        self.tiles_empty.say("")
+        tiles = self.pipeline.drawing.tiles
+        _reveal(self.tiles, tiles is not None)
+        if tiles is not None and tiles is not self._drawn_tiles:
+            phase = self.pipeline.drawing.phase
+            self.tiles.moving = phase is not None and phase.mode == "draft"
+            self.tiles.show(tiles.array, tiles.labels)
+            self.tiles_empty.say("")
+        self._drawn_tiles = tiles
 
     def _spectrum(self, spectrum) -> None:
-        self.spectrum.show_power(
-            spectrum.array, spectrum.sampling, spectrum.frequencies, spectrum.limit
-        )
-        self.spectrum.pane.styles = {"visibility": "visible"}
-        self.spectrum_empty.say("")
+        _reveal(self.spectrum, spectrum is not None)
+        if spectrum is not None:
+            self.spectrum.show_power(
+                spectrum.array, spectrum.sampling, spectrum.frequencies, spectrum.limit
+            )
+            self.spectrum_empty.say("")
 
     def _progress(self, progress) -> None:
         self.status.param.update(
@@ -248,8 +233,8 @@ class Page:
     def _error(self, sentence: str) -> None:
         self.notices.add(sentence, "error")
         # Where a picture stands, the work that failed has left it as it was; a question waits.
-        asked = self.pipeline.latest("question")
-        self.status.stopped = asked is None and self.pipeline.latest("phase") is None
+        stages = self.pipeline
+        self.status.stopped = stages.opening.question is None and stages.drawing.phase is None
 
     def _cancel(self) -> None:
         self.pipeline.cancel()
@@ -258,9 +243,12 @@ class Page:
     def _retry(self) -> None:
         self.notices.clear("error")
         self.status.stopped = False
-        self.pipeline.retry()
+        self.pipeline.opening.read()
 
     def _status(self, status) -> None:
+        if status is None:
+            self.status.param.update(mode="", line="")
+            return
         # Numbers that change with every frame cannot be read: they are told at rest, or seldom.
         now = monotonic()
         if status.mode != self.status.mode or now - self._told_at > STATUS_S:
@@ -272,7 +260,7 @@ class Page:
 
     def pick(self, row: int, column: int) -> None:
         """Take a frequency into the tiles, or out of them if it is among them."""
-        display, spectrum = self.experiment.display, self.pipeline.latest("spectrum")
+        display, spectrum = self.experiment.display, self.pipeline.drawing.spectrum
         if spectrum is None or (row, column) == (0, 0):
             return
         if column < 0 or (column == 0 and row < 0):
@@ -325,7 +313,7 @@ class Page:
         extents = (slot.scan_extent for slot in self.slots.values())
         return next((extent for extent in extents if extent is not None), None)
 
-    def _place(self) -> None:
+    def _place(self, result) -> None:
         """Show the wanted part, once it is known of what."""
         extent = self._scan_extent()
         if extent != self._extent:
@@ -383,3 +371,11 @@ def wanted(summary) -> str:
     said = f"To see a phase, enter under Scan › Calibration: {names}."
     # The first of the statements tells of the disc.
     return f"{summary.statements[0]} {said}" if DISC in summary.missing else said
+
+
+def _line(summary) -> str:
+    return "" if summary is None else summary.line
+
+
+def _reveal(view, visible: bool) -> None:
+    view.pane.styles = {"visibility": "visible" if visible else "hidden"}

@@ -61,7 +61,7 @@ class Saving:
         self._refuse(sentence)
 
     def _title(self) -> str:
-        summary = self.pipeline.latest("scan")
+        summary = self.pipeline.preparing.scan
         if summary is None:
             return "livestem"
         share = summary.dose_share

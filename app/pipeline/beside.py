@@ -7,7 +7,7 @@ from app.pipeline.on_show import with_phase
 from app.pipeline.results import AmplitudeImage, LabelledImage
 
 
-@with_phase("amplitude")
+@with_phase
 def amplitude(context: Context) -> AmplitudeImage:
     """Modulus of the object's transmission."""
     request = context.request
@@ -16,8 +16,8 @@ def amplitude(context: Context) -> AmplitudeImage:
     return AmplitudeImage(modulus, context.prepared.scan_sampling)
 
 
-@with_phase("obf")
-def optimum_bright_field(context: Context) -> LabelledImage:
+@with_phase
+def obf(context: Context) -> LabelledImage:
     """Optimum bright field, in units of its noise."""
     request = context.request
     how = request.aberrations, context.sideband, request.band_limit

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """What a curve's view draws; a topic whose contrast is a curve tells one.
+    """What a curve's view draws; a result that is shown as a curve is one.
 
     Attributes
     ----------

@@ -11,13 +11,15 @@ from threading import Event
 from time import monotonic
 
 import numpy as np
+import param
 
 from app.engine.engine import g_key
 from app.engine.placement import kept_under
 from app.pipeline import work
 from app.pipeline.lanes import DOSE
 from app.pipeline.meter import Meter
-from app.pipeline.prepared import only_dose_differs
+from app.pipeline.prepared import Prepared, only_dose_differs
+from app.pipeline.stage import Stage
 from app.pipeline.wiener import Weighting
 from app.state.request import Request
 
@@ -31,22 +33,19 @@ TURN = 1.5 * pi
 """Most that χ's slope may turn G's phase within one of them at the highest frequency [rad]."""
 
 
-class Dosing:
-    """Draws what another dose would show.
+class Dosing(Stage):
+    """Draws what another dose would show."""
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-    """
+    draft = param.ClassSelector(class_=dict, doc="Phase and status, as `Drawing` takes them over.")
 
-    def __init__(self, pipeline):
-        self._pipeline = pipeline
-        self._meter = Meter(pipeline.board.progress)
+    def __init__(self, session, **before):
+        self._meter = Meter(session.progress)
         self._meter.cancel()
         # Keys of what the last draft was made of; belongs to the lane, which runs one at a time.
         self._drawn: tuple = ()
         self._idle = Event()
         self._idle.set()
+        super().__init__(session, **before)
 
     def wait(self, meter: Meter) -> None:
         """Wait for the draft under way: the fine G would only take the processor from it.
@@ -60,12 +59,11 @@ class Dosing:
         while not self._idle.wait(0.02) and monotonic() < end:  # another draft may have begun
             meter.check()
 
-    def follow(self, request: Request, shown: bool) -> Weighting | None:
+    def follow(self, request: Request, last: Prepared | None, shown: bool) -> Weighting | None:
         """Draft what is to be prepared, if it differs in its dose alone and the phase is `shown`.
 
-        Returns the weighting that goes on then, else None.
+        Returns the weighting of `last`, what was prepared before, if it goes on then; else None.
         """
-        pipeline, last = self._pipeline, self._pipeline.prepared
         if last is None or not only_dose_differs(last.request, request):
             self.stop()
             return None
@@ -75,8 +73,9 @@ class Dosing:
         if last.sidebands is None or not shown or self._there(request, last.found.calibration):
             self.stop()
             return last.weighting
+        session = self._session
         if self._meter.cancelled:
-            self._meter = Meter(pipeline.board.progress)
+            self._meter = Meter(session.progress)
         meter = self._meter
         idle = self._idle = Event()
         # Not `last` itself: its G must not stay beside the next one.
@@ -85,31 +84,31 @@ class Dosing:
         def draw():
             return self._draw(request, meter, *known)
 
-        def done(batch, error, seconds):
+        def done(draft, error, seconds):
             meter.end()
             idle.set()
             if error is not None:
-                pipeline.fail(error)
+                session.fail(error)
             else:
-                pipeline.board.later(lambda: None if meter.cancelled else pipeline.show(batch))
+                session.later(lambda: meter.cancelled or self.param.update(draft=draft))
 
-        pipeline.service.submit(pipeline.session, DOSE, draw, done)
+        session.submit(DOSE, draw, done)
         return last.weighting
 
     def stop(self) -> None:
         """End what is under way, and show no more of it."""
         self._meter.cancel()
-        self._pipeline.service.discard(self._pipeline.session, DOSE)
+        self._session.stop(DOSE)
         self._idle.set()
 
     def _there(self, request, calibration) -> bool:
         """Whether the fine G is there already, and needs no draft."""
-        engine, full = self._pipeline.engine, request.sideband == "full"
+        engine, full = self._session.engine, request.sideband == "full"
         scan = engine.scan_key(request.reading, request.region, request.treatment)
         return engine.placed.holds(g_key(scan, calibration, request.bright_field_pixels, full))
 
-    def _draw(self, request, meter, calibration, weighting, sampling, shown) -> work.Batch:
-        engine = self._pipeline.engine
+    def _draw(self, request, meter, calibration, weighting, sampling, shown) -> work.Results:
+        engine = self._session.engine
         share = f"{100 * request.treatment.dose_share:g} %"
         task = f"Drawing {share} of the electrons"
         scan = engine.scan(request.reading, request.region, request.treatment, meter.begin(task))

@@ -1,20 +1,22 @@
 """Work that a session asks for once, beside what follows its sliders: a fit, a report, a series.
 
 A `Job` runs on a thread of its own with a snapshot of everything, shows its progress, and can be
-cancelled. Its result is told under the job's topic; where it is to change the state, it does so
-only while the state is what it was made for: the user's own hand always wins.
+cancelled. Its result is set in the `Answer` of who asks; where it is to change the state, it does
+so only while the state is what it was made for: the user's own hand always wins.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app import words
+import param
+
+from app.pipeline.asked import Asked
 from app.pipeline.context import Context
 from app.pipeline.lanes import ASIDE
-from app.pipeline.meter import Meter
 from app.pipeline.prepared import preparation
+from app.pipeline.preparing import Preparing
+from app.pipeline.stage import Stage
 from app.state.request import Request
-from recon.errors import Cancelled
 
 OVERTAKEN = "You changed {} meanwhile: the result is shown but not applied."
 
@@ -25,8 +27,6 @@ class Job:
 
     Attributes
     ----------
-    topic : str
-        Under which the result is told.
     title : str
         What the status line says meanwhile.
     run : callable
@@ -41,7 +41,6 @@ class Job:
         `about(request)` gives what must not have changed for the result to be told at all.
     """
 
-    topic: str
     title: str
     run: Callable[[Context], object]
     adopt: Callable[[object, object], None] | None = None
@@ -50,37 +49,32 @@ class Job:
     about: Callable[[Request], object] = preparation
 
 
-@dataclass(frozen=True)
-class Under:
-    """Which job is under way; told under "aside", None when it has ended."""
+class Answer(param.Parameterized):
+    """What has come of the jobs that ask for it, the latest of them."""
 
-    topic: str
-    title: str
+    result = param.Parameter(doc="What was found.")
+    under_way = param.Boolean(False, doc="Whether it is looked for.")
 
 
-class Aside:
-    """Runs a session's jobs, one at a time: a new one takes the place of the last.
+class Aside(Stage):
+    """Runs a session's jobs, one at a time: a new one takes the place of the last."""
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-    """
+    asked = param.ClassSelector(class_=Asked, constant=True)
+    preparing = param.ClassSelector(class_=Preparing, constant=True)
 
-    def __init__(self, pipeline):
-        self._pipeline = pipeline
-        self._meter = Meter(pipeline.board.progress)
+    def __init__(self, session, **before):
+        self._answer = Answer()  # of the job under way
+        super().__init__(session, **before)
 
-    def perform(self, job: Job) -> None:
-        """Have a job done with what is set now."""
-        pipeline = self._pipeline
+    def perform(self, job: Job, answer: Answer) -> None:
+        """Have a job done with what is set now, and its result set in `answer`."""
+        session, prepared = self._session, self.preparing.prepared
         self.cancel()
-        prepared = pipeline.prepared
         if prepared is None:
-            pipeline.board.tell([("error", "There is no scan yet: wait until one is open.")])
+            session.told.error = "There is no scan yet: wait until one is open."
             return
-        meter = self._meter = Meter(pipeline.board.progress)
-        request = prepared.with_(pipeline.experiment.request())
-        context = Context(pipeline.engine, prepared, request, meter)
+        meter, request = session.begin(ASIDE), prepared.with_(self.asked.request)
+        context = Context(session.engine, prepared, request, meter)
 
         def run():
             meter.begin(job.title)
@@ -88,36 +82,32 @@ class Aside:
 
         def done(result, error, seconds):
             meter.end()
-            pipeline.board.later(lambda: self._done(job, meter, context, result, error))
+            session.later(lambda: self._take(job, answer, context, result, error))
 
-        pipeline.board.tell([("aside", Under(job.topic, job.title))])
-        pipeline.service.submit(pipeline.session, ASIDE, run, done)
+        self._answer, answer.under_way = answer, True
+        session.submit(ASIDE, run, done)
 
     def cancel(self) -> None:
         """Stop the job under way, if any."""
-        self._meter.cancel()
-        self._pipeline.service.discard(self._pipeline.session, ASIDE)
-        if self._pipeline.board.latest("aside") is not None:
-            self._pipeline.board.tell([("aside", None)])
+        self._session.stop(ASIDE)
+        self._answer.under_way = False
 
-    def _done(self, job, meter, context, result, error) -> None:
-        pipeline = self._pipeline
-        if meter is not self._meter or meter.cancelled:
+    def _take(self, job: Job, answer: Answer, context: Context, result, error) -> None:
+        session, meter, now = self._session, context.meter, self.asked.request
+        if meter.cancelled or not session.is_latest(ASIDE, meter):
             return  # what took its place, or cancelled it, has said so
-        pipeline.board.tell([("aside", None)])
+        answer.under_way = False
         if error is not None:
-            if not isinstance(error, Cancelled):
-                pipeline.board.tell([("error", words.sentence(error))])
+            session.fail(error)
             return
-        now = pipeline.experiment.request()
         another = now.reading.dataset != context.request.reading.dataset
         if another or (job.about(now) != job.about(context.request) and not job.adopt):
             return  # it shows another scan, or another part of it
-        pipeline.board.tell([(job.topic, result)])
+        answer.result = result
         if job.adopt is None:
             return
         same = preparation(now) == preparation(context.request)
         if same and job.made_for(now) == job.made_for(context.request):
-            job.adopt(pipeline.experiment, result)
+            job.adopt(self.asked.experiment, result)
         else:
-            pipeline.board.tell([("notice", OVERTAKEN.format(job.what if same else "the scan"))])
+            session.told.notice = OVERTAKEN.format(job.what if same else "the scan")

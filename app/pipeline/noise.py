@@ -17,8 +17,8 @@ PER_ANGSTROM = 10.0
 """1/Å in 1/nm."""
 
 
-@at_rest("frc", "Correlating two halves of the electrons", phase_key)
-def correlated(context: Context) -> Chart:
+@at_rest("Correlating two halves of the electrons", phase_key)
+def frc(context: Context) -> Chart:
     """Fourier ring correlation of the phases of two halves of the electrons.
 
     Raises
@@ -85,7 +85,7 @@ def denoised_key(request: Request) -> tuple:
     return *phase_key(request), request.noise.method, request.noise.strength
 
 
-@at_rest("denoised", "Denoising the phase", denoised_key)
+@at_rest("Denoising the phase", denoised_key)
 def denoised(context: Context) -> LabelledImage:
     """The exact phase by least squares, denoised for the eye."""
     from recon.quality.denoise import denoise
@@ -107,8 +107,8 @@ def tilt_key(request: Request) -> tuple:
     return request.aberrations, request.band_limit, request.noise.upsample
 
 
-@at_rest("parallax", "Correcting the tilt of the bright field", tilt_key)
-def tilt_corrected(context: Context) -> LabelledImage:
+@at_rest("Correcting the tilt of the bright field", tilt_key)
+def parallax(context: Context) -> LabelledImage:
     """The bright field of all pixels, each shifted back, on a lattice of its own."""
     g, request, scan = context.g, context.request, context.prepared.scan
     upsample = request.noise.upsample

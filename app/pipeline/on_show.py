@@ -1,13 +1,14 @@
 """Marks for functions that make a result only where something shows it.
 
-    @with_phase("obf")
-    def optimum_bright_field(context: Context) -> LabelledImage: ...
+    @with_phase
+    def obf(context: Context) -> LabelledImage: ...
 
-    @at_rest("frc", "Correlating two halves of the electrons", key)
-    def correlated(context: Context) -> Chart: ...
+    @at_rest("Correlating two halves of the electrons", key)
+    def frc(context: Context) -> Chart: ...
 
-Whatever carries one is made under its topic; `app.pipeline.makers` names the modules that hold
-such functions, and `app.state.contrasts` says how a slot shows the result.
+Whatever carries one makes the result of its own name, a parameter of `Drawing` or of `Resting`;
+`app.pipeline.makers` names the modules that hold such functions, and `app.state.contrasts` says
+how a slot shows the result.
 """
 
 from collections.abc import Callable
@@ -30,42 +31,35 @@ class Extra:
     key : callable
         `key(request)`: what the result depends on besides what is prepared.
     make : callable
-        `make(context)` gives what is told under the topic, on a worker's thread.
-    needs_phase : bool
-        Whether it needs G, and so a complete calibration.
+        `make(context)` gives the result, on a worker's thread.
     """
 
     title: str
     key: Callable[[Request], object]
     make: Make
-    needs_phase: bool = True
 
 
 EXTRAS: dict[str, Extra] = {}
-"""What is made at rest, by topic."""
+"""What is made at rest, by result."""
 
 WITH_PHASE: dict[str, Make] = {}
-"""What a redraw makes besides the phase, by topic."""
+"""What a redraw makes besides the phase, by result."""
 
 
-def at_rest(topic: str, title: str, key: Callable[[Request], object]) -> Callable[[Make], Make]:
-    """Have the function make `topic` at rest; the arguments are those of `Extra`."""
+def at_rest(title: str, key: Callable[[Request], object]) -> Callable[[Make], Make]:
+    """Have the function make a result at rest; the arguments are those of `Extra`."""
 
     def mark(make: Make) -> Make:
-        EXTRAS[topic] = Extra(title, key, make)
+        EXTRAS[make.__name__] = Extra(title, key, make)
         return make
 
     return mark
 
 
-def with_phase(topic: str) -> Callable[[Make], Make]:
-    """Have the function make `topic` in a redraw, with the phase."""
-
-    def mark(make: Make) -> Make:
-        WITH_PHASE[topic] = make
-        return make
-
-    return mark
+def with_phase(make: Make) -> Make:
+    """Have the function make a result in a redraw, with the phase."""
+    WITH_PHASE[make.__name__] = make
+    return make
 
 
 def phase_key(request: Request) -> tuple:

@@ -5,8 +5,6 @@ from itertools import count
 from threading import Lock
 from time import monotonic
 
-from app.pipeline.work import numbered
-
 
 class FrameWindow:
     """How many published frames the page has still to paint.
@@ -21,12 +19,12 @@ class FrameWindow:
         self._numbers = count(1)
         self._acknowledged = False
 
-    def number(self, batch):
-        """`batch` with its phase image numbered, as a frame that is under way."""
+    def number(self) -> int:
+        """The number of one more frame, which is under way."""
         sequence = next(self._numbers)
         with self._lock:
             self._waiting.append((sequence, monotonic()))
-        return numbered(batch, sequence)
+        return sequence
 
     def acknowledge(self, sequence: int | None) -> None:
         """Take a frame, or all up to one, as painted."""

@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+import param
 
-from app import words
 from app.pipeline.lanes import POINT
-from app.pipeline.meter import Meter
+from app.pipeline.preparing import Preparing
+from app.pipeline.stage import Stage
 from recon.calibration import Calibration
-from recon.errors import Cancelled
 from recon.scan.kinds import is_dense
 
 FRAMES = "frames"
-"""The topic it is told under."""
-
-SHORT_S = 0.4
-"""What is read within it is shown, though the pointer has gone on: something follows it always."""
+"""The contrast, and the result, that it gives."""
 
 
 @dataclass(frozen=True)
@@ -74,31 +71,25 @@ class FramePattern:
         return f"{total:,} electron{'' if total == 1 else 's'} {self.place}"
 
 
-class Pointed:
-    """Reads the frames that a session points at: the latest place wins.
+class Pointed(Stage):
+    """Reads the frames that a session points at: the latest place wins."""
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-    """
+    preparing = param.ClassSelector(class_=Preparing, constant=True)
 
-    def __init__(self, pipeline):
-        self._pipeline, self._meter = pipeline, Meter(pipeline.board.progress)
+    frames = param.ClassSelector(class_=FramePattern)
 
     @property
     def scan_shape(self) -> tuple[int, int] | None:
         """(Sy, Sx) of the scan in use; None while there is none."""
-        prepared = self._pipeline.prepared
+        prepared = self.preparing.prepared
         return None if prepared is None else prepared.scan.events.scan_shape
 
     def show(self, place: Place, passing: bool = False) -> None:
-        """Have the pattern of a place told under `FRAMES`; on the session's thread."""
-        pipeline = self._pipeline
-        prepared = pipeline.prepared
+        """Have the pattern of a place in `frames`; on the session's thread."""
+        prepared, session = self.preparing.prepared, self._session
         if prepared is None or not place.within(prepared.scan.events.scan_shape):
             return
-        self._meter.hurry(SHORT_S)
-        meter = self._meter = Meter(pipeline.board.progress)
+        meter = session.begin(POINT)
 
         def run():
             meter.begin(f"Summing frames {place}")
@@ -107,16 +98,15 @@ class Pointed:
         def done(pattern, error, seconds):
             meter.end()
             if error is None:
-                pipeline.board.publish([(FRAMES, pattern)])
-            elif not isinstance(error, Cancelled):
-                pipeline.board.publish([("error", words.sentence(error))])
+                self.publish(frames=pattern)
+            else:
+                session.fail(error)
 
-        pipeline.service.submit(pipeline.session, POINT, run, done)
+        session.submit(POINT, run, done)
 
     def stop(self) -> None:
         """End what is under way."""
-        self._meter.cancel()
-        self._pipeline.service.discard(self._pipeline.session, POINT)
+        self._session.stop(POINT)
 
 
 def pattern_at(events, found, place: Place, passing: bool, progress=None) -> FramePattern:

@@ -46,7 +46,7 @@ class Redraw:
     prepared: Prepared
     request: Request
     shown: tuple[str, ...]
-    """Topics of what the slots show."""
+    """Results that the slots show."""
     changed_at: float
     """When the state was changed last [s]."""
 

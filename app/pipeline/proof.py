@@ -53,8 +53,8 @@ def flatness_key(request: Request) -> tuple:
     return request.aberrations, request.tiles
 
 
-@at_rest("flatness", "Judging the tiles", flatness_key)
-def tiles_flatness(context: Context) -> Flatness:
+@at_rest("Judging the tiles", flatness_key)
+def flatness(context: Context) -> Flatness:
     """How flat the tiles are as they are shown."""
     from recon.focus.flatness import flatness
 
@@ -85,8 +85,8 @@ def curve_key(request: Request) -> object:
     return replace(request.aberrations, C10=0.0), curve_middle(request), request.sideband
 
 
-@at_rest("focus_curve", "Focus curve", curve_key)
-def focus_chart(context: Context) -> Chart:
+@at_rest("Focus curve", curve_key)
+def focus_curve(context: Context) -> Chart:
     """Flatness and contrast over a range of defocus that holds the present one."""
     from recon.focus.through_focus import focus_curve
 

@@ -1,29 +1,4 @@
-"""What the pipeline publishes, one class a topic.
-
-| topic    | value                                                             |
-|----------|-------------------------------------------------------------------|
-| scan     | `ScanSummary`                                                     |
-| pacbed   | `Pacbed`                                                          |
-| phase    | `PhaseImage`                                                      |
-| amplitude| `AmplitudeImage`, at rest and where a slot shows it                |
-| obf      | `LabelledImage`, where a slot shows it                            |
-| parallax | `LabelledImage`, at rest and where a slot shows it                |
-| denoised | `LabelledImage`, at rest and where a slot shows it                |
-| frc      | `app.pipeline.chart.Chart`, at rest and where a slot shows it              |
-| tiles    | `Tiles`                                                           |
-| spectrum | `Spectrum`                                                        |
-| com      | `ComField`                                                        |
-| dpc      | `DpcImage`                                                        |
-| virtual  | `VirtualImages`                                                   |
-| progress | `Progress`                                                        |
-| error    | str, one sentence                                                 |
-| notice   | str, one sentence: what to enter, what was found                  |
-| status   | `Status`                                                          |
-| flatness | `Flatness`, at rest                                               |
-| device   | `DeviceState`                                                     |
-| faults   | `app.engine.health.Faults`, once for a scan                            |
-| current  | str, sentences on empty frames and the beam's current, or empty   |
-| question | `app.state.question.Question`, or None once it is answered              |
+"""What the stages of the pipeline give, one class a parameter.
 
 Arrays are C-contiguous, read by the views and never written. `scan_sampling` is (y, x) [Å] of the
 array's own pixels, or None where the step is unknown (draw in scan positions then).
@@ -42,6 +17,14 @@ Sampling = tuple[float, float] | None
 
 WIENER, UNWEIGHTED = "Wiener", "not weighted"
 """Words on a phase whose frequencies were to be weighted."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """In place of a result that could not be made."""
+
+    sentence: str
+    """Why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +113,7 @@ class PhaseImage:
     """Time that the reconstruction took [ms]."""
     scan_sampling: Sampling
     sequence: int = 0
-    """Number of the frame, for `Pipeline.acknowledge`."""
+    """Number of the frame, for `Drawing.acknowledge`."""
     weighting: str = ""
     """What it says beside the picture where frequencies were to be weighted; empty for plain least
     squares."""

@@ -22,13 +22,16 @@ from app.pipeline.results import (
     VirtualImages,
 )
 from app.pipeline.wiener import Weighting
-from app.state.contrasts import LIVE, topics
+from app.state.contrasts import LIVE, drawn_results
 from app.state.request import Request
 from app.words import labels
 from recon.device.backend import CPU, DeviceError
 
-Batch = list[tuple[str, object]]
-Publish = Callable[[Batch], None]
+Results = dict[str, object]
+"""Results of a stage by the names of its parameters."""
+
+Publish = Callable[..., None]
+"""Takes them by keyword, on any thread."""
 
 
 def prepare(
@@ -59,11 +62,9 @@ def prepare(
     found = engine.find(known, request.geometry, meter)
     meter.check()
     publish(
-        [
-            ("scan", summary.summary(title, request, scan, found, sources)),
-            ("pacbed", summary.pacbed(pattern, found)),
-            ("device", engine.gauge.state()),
-        ]
+        scan=summary.summary(title, request, scan, found, sources),
+        pacbed=summary.pacbed(pattern, found),
+        device=engine.gauge.state(),
     )
     g = None
     if found.calibration is not None:
@@ -103,18 +104,18 @@ def phase_image(
     return PhaseImage(phase, mode, ms, sampling, weighting=words, prior=sentence)
 
 
-def as_draft(image: PhaseImage, g) -> Batch:
-    """A phase that was made of a coarser G, told as a draft."""
+def as_draft(image: PhaseImage, g) -> Results:
+    """A phase that was made of a coarser G, as a draft."""
     status = Status("draft", image.ms, int(g.entries))
-    return [("phase", replace(image, mode="draft")), ("status", status)]
+    return {"phase": replace(image, mode="draft"), "status": status}
 
 
 def beside(shown) -> frozenset[str]:
-    """Which of the topics `shown` a redraw makes besides the phase."""
+    """Which of the results `shown` a redraw makes besides the phase."""
     return WITH_PHASE.keys() & set(shown)
 
 
-def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Batch:
+def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Results:
     """Phase and tiles; the spectrum with its picks where that is news; what is `shown` of it all.
 
     Whoever moves a slider sees what is live; the rest comes with the exact phase.
@@ -124,81 +125,71 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Ba
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)
     calibration, sampling = prepared.found.calibration, prepared.scan_sampling
-    batch: Batch = [
-        ("phase", phase),
-        (
-            "tiles",
-            Tiles(
-                tiles,
-                frequencies,
-                labels(frequencies, g.scan_shape, sampling),
-                automatic=not request.tiles.frequencies,
-            ),
+    made: Results = {
+        "phase": phase,
+        "tiles": Tiles(
+            tiles,
+            frequencies,
+            labels(frequencies, g.scan_shape, sampling),
+            automatic=not request.tiles.frequencies,
         ),
-        ("status", Status(mode, phase.ms, int(g.entries))),
-        ("device", engine.gauge.state(prepared)),
-    ]
+        "status": Status(mode, phase.ms, int(g.entries)),
+        "device": engine.gauge.state(prepared),
+    }
     power = prepared.picks.news(engine, g, frequencies)
     if power is not None:
         height, width = g.scan_shape
         steps = (1 / (height * sampling[0]), 1 / (width * sampling[1]))
-        batch.append(("spectrum", Spectrum(power, steps, frequencies, 2 * calibration.k0)))
-    wanted = beside(shown) if mode == "exact" else beside(shown) & topics(LIVE)
+        made["spectrum"] = Spectrum(power, steps, frequencies, 2 * calibration.k0)
+    wanted = beside(shown) if mode == "exact" else beside(shown) & drawn_results(LIVE)
     context = Context(engine, prepared, request)
-    batch += [(topic, make(context)) for topic, make in WITH_PHASE.items() if topic in wanted]
-    return batch
+    return made | {name: make(context) for name, make in WITH_PHASE.items() if name in wanted}
 
 
 def derive(
-    engine,
-    prepared: Prepared,
-    request: Request,
-    shown: dict[str, object],
-    meter: Meter,
-    publish: Publish,
+    engine, prepared: Prepared, request: Request, made: Results, meter: Meter, publish: Publish
 ) -> None:
-    """Virtual images, faulty pixels, COM and DPC, as far as they are not `shown` already."""
+    """Virtual images, faulty pixels, COM and DPC, as far as they are not `made` of this already."""
+    for name, (made_of, make) in derived(engine, prepared, request, meter).items():
+        if made.get(name) != made_of:
+            publish(**{name: make()})
+            made[name] = made_of
+
+
+def derived(engine, prepared: Prepared, request: Request, meter: Meter) -> dict[str, tuple]:
+    """What each is made of, and what makes it."""
     scan, found, sampling = prepared.scan, prepared.found, prepared.scan_sampling
-    calibration = found.calibration
+    calibration, annulus, reading = found.calibration, request.annulus, prepared.request.reading
 
-    made_of = (scan.key, found.centre, found.radius, request.annulus)
-    if shown.get("virtual") != made_of:
-        images = engine.virtual(scan, found, request.annulus, meter.begin("Summing detectors"))
-        publish([("virtual", VirtualImages(images, sampling))])
-        shown["virtual"] = made_of
+    def virtual():
+        images = engine.virtual(scan, found, annulus, meter.begin("Summing detectors"))
+        return VirtualImages(images, sampling)
 
-    reading = prepared.request.reading
-    if shown.get("faults") != reading:
-        publish([("faults", faults(engine, reading, meter.begin("Looking for faulty pixels")))])
-        shown["faults"] = reading
+    def current():
+        known = prepared.sidebands and prepared.sidebands.current
+        return known.statement if known else ""
 
-    made_of = (scan.key, calibration)
-    if calibration is not None and shown.get("current") != made_of:
-        current = prepared.sidebands.current
-        publish([("current", current.statement if current else "")])
-        shown["current"] = made_of
+    def com():
+        field = engine.com(scan, meter.begin("Centre of mass"))
+        return com_field(engine, scan, calibration, field, sampling)
 
-    if shown.get("com") != made_of:
-        com = engine.com(scan, meter.begin("Centre of mass"))
-        publish([("com", com_field(engine, scan, calibration, com, sampling))])
-        shown["com"] = made_of
+    def dpc():
+        if calibration is None:
+            return None
+        task = "Integrating the centre of mass"
+        made = engine.dpc(scan, calibration, request.dpc, meter.begin(task))
+        return DpcImage(made.phase, made.errors, made.spectrum, request.dpc.method, sampling)
 
-    made_of = (scan.key, calibration, request.dpc)
-    if calibration is not None and shown.get("dpc") != made_of:
-        result = engine.dpc(
-            scan, calibration, request.dpc, meter.begin("Integrating the centre of mass")
-        )
-        publish(
-            [
-                (
-                    "dpc",
-                    DpcImage(
-                        result.phase, result.errors, result.spectrum, request.dpc.method, sampling
-                    ),
-                )
-            ]
-        )
-        shown["dpc"] = made_of
+    return {
+        "virtual": ((scan.key, found.centre, found.radius, annulus), virtual),
+        "faults": (
+            reading,
+            lambda: faults(engine, reading, meter.begin("Looking for faulty pixels")),
+        ),
+        "current": ((scan.key, calibration), current),
+        "com": ((scan.key, calibration), com),
+        "dpc": ((scan.key, calibration, request.dpc), dpc),
+    }
 
 
 def com_field(engine, scan, calibration, com, sampling) -> ComField:
@@ -210,11 +201,3 @@ def com_field(engine, scan, calibration, com, sampling) -> ComField:
 
     field = engine.deflection(scan, calibration)
     return ComField(field, "mrad", curl(field, sampling), divergence(field, sampling), sampling)
-
-
-def numbered(batch: Batch, sequence: int) -> Batch:
-    """`batch` with its phase image numbered."""
-    return [
-        (topic, replace(value, sequence=sequence) if topic == "phase" else value)
-        for topic, value in batch
-    ]

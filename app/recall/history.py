@@ -210,7 +210,7 @@ class History:
                 if values:
                     state.param.update(**values)
         scan.pinned = pins(scan) if self._opening() else frozenset()
-        self.pipeline.follow(moment.sources)
+        self.pipeline.opening.restore(moment.sources)
         self._present = Moment.of(self.experiment, moment.sources)
 
     def _return(self, dataset: str) -> bool:

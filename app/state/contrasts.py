@@ -1,7 +1,7 @@
 """What an image slot can show: one entry for each contrast, with all that is said of it.
 
 A new contrast is an entry here and a function that makes it, which `app.pipeline.on_show` marks.
-Where an entry's `topic` is told already, the entry alone is enough.
+Where an entry's `result` is made already, the entry alone is enough.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class Contrast:
     ----------
     title : str
         What the user reads.
-    topic : str
-        Under which the result is told that it is drawn from.
+    result : str
+        Name of the stage's parameter that it is drawn from.
     kind : str
         Which view draws it: "image", "field", "pattern", "power" or "curve".
     unit : str, optional
@@ -45,7 +45,7 @@ class Contrast:
     """
 
     title: str
-    topic: str
+    result: str
     kind: str = "image"
     unit: str | None = None
     picture: Callable[[Any], Any] = attrgetter("array")
@@ -120,7 +120,7 @@ CONTRASTS: dict[str, Contrast] = {
 """By the name that links and the state use, in the order in which they are offered."""
 
 
-def topics(made: str | None = None) -> frozenset[str]:
-    """The topics that slots draw; with `made`, of the contrasts that are made then."""
+def drawn_results(made: str | None = None) -> frozenset[str]:
+    """Names of the results that slots draw; with `made`, of the contrasts that are made then."""
     entries = CONTRASTS.values()
-    return frozenset(each.topic for each in entries if made in (None, each.made))
+    return frozenset(each.result for each in entries if made in (None, each.made))

@@ -42,7 +42,7 @@ class DisplayState(param.Parameterized):
     theme = param.Selector(default="dark", objects=["dark", "light"], label="Theme")
 
     @property
-    def topics(self) -> tuple[str, ...]:
-        """Topics of what the slots show."""
+    def results(self) -> tuple[str, ...]:
+        """Names of the results that the slots show."""
         shown = self.slot_main, self.slot_left, self.slot_right
-        return tuple(CONTRASTS[contrast].topic for contrast in shown)
+        return tuple(CONTRASTS[contrast].result for contrast in shown)

@@ -27,15 +27,15 @@ class HeldHead(_Part):
 
 
 class HeldSlot(Slot):
-    """Shows the large image's contrast from results that stay as they are.
+    """Shows the large image's contrast, until it is to stay as it is.
 
     Parameters
     ----------
     state : DisplayState
     link : Link
         Shared with the live picture.
-    results : mapping
-        By topic, as `Slot.results` gives them.
+    results : mapping of str to Parameter
+        As `Slot` takes them; followed until it is to stay.
     drawn : callable
         Called when the picture was drawn anew, and with it its limits.
     """
@@ -46,14 +46,14 @@ class HeldSlot(Slot):
         self,
         state: DisplayState,
         link: Link,
-        results: Mapping[str, object],
+        results: Mapping[str, param.Parameter],
         drawn: Callable[[], None],
         **params,
     ):
         self._drawn = lambda: None
-        super().__init__(state, "slot_main", link, large=True, **params)
+        self._stays = False
+        super().__init__(state, "slot_main", link, results, large=True, **params)
         self.readout.visible = False
-        self.hold(results)
         self._drawn = drawn
 
     def _make_controls(self):
@@ -66,8 +66,16 @@ class HeldSlot(Slot):
 
     def hold(self, results: Mapping[str, object]) -> None:
         """Show these results in place of those that were held."""
-        self._latest = dict(results)
+        self._stays, self._instead = True, dict.fromkeys(self.references) | dict(results)
         self._choose()
+
+    def stay(self) -> None:
+        """Hold what is shown now."""
+        self._stays, self._instead = True, dict.fromkeys(self.references) | self.results
+
+    def _take(self, name: str, result) -> None:
+        if not self._stays:
+            super()._take(name, result)
 
     def draw(self, moving: bool = False) -> None:
         """Draw the chosen contrast, and have the live picture follow."""

@@ -62,18 +62,15 @@ class StatusBar(_Part):
 
     def __init__(self, **params):
         super().__init__(**({"sizing_mode": "stretch_width"} | params))
-        self._state = None
 
     def show_device(self, state) -> None:
         """Show a `DeviceState`; the same one again costs nothing."""
-        if state is not self._state:
-            self._state = state
-            self.param.update(
-                device=state.name,
-                memory=state.line,
-                full=round(state.fraction, 3),
-                details=list(state.details),
-            )
+        self.param.update(
+            device=state.name,
+            memory=state.line,
+            full=round(state.fraction, 3),
+            details=list(state.details),
+        )
 
 
 class Notices(_Part):

@@ -1,6 +1,6 @@
 """A place on the page that shows one contrast or another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -8,8 +8,9 @@ import panel as pn
 from panel.io import hold
 
 from app.drawing.wheel import picture_of_wheel
-from app.state.contrasts import CONTRASTS, Contrast
-from app.state.display import COLOUR_MAPS, DisplayState
+from app.pipeline.results import Refused
+from app.state.contrasts import CONTRASTS, LIVE, Contrast
+from app.state.display import COLOUR_MAPS
 from app.state.ties import Ties
 from app.views.assets import asset
 from app.views.contrasts import altered, label, scan_image, waiting
@@ -41,6 +42,8 @@ class Slot(pn.viewable.Viewer):
         The parameter of `state` that holds the contrast.
     link : Link
         Shared with the other slots.
+    results : mapping of str to Parameter, optional
+        References to what the contrasts are drawn from, by `Contrast.result`.
     large : bool
         Whether colours and freezing are offered here.
     """
@@ -48,7 +51,7 @@ class Slot(pn.viewable.Viewer):
     called = ""
     """First word of the figures' names; that of the parameter if empty."""
 
-    def __init__(self, state: DisplayState, name: str, link: Link, large=False, **params):
+    def __init__(self, state, name: str, link: Link, results=None, large=False, **params):
         super().__init__(**params)
         self.state, self.name_of_contrast, self.link = state, name, link
         self.large = large
@@ -60,7 +63,8 @@ class Slot(pn.viewable.Viewer):
         """Called with the place of a click in it, and whether the shift key was down."""
         self._outline = None
         self._views = {}
-        self._latest = {}
+        self.references = dict(results or {})
+        self._instead: dict[str, object] = {}  # shown until another one comes
         self._hint = ""
         self.controls = self._make_controls()
         self.mode = Text(css_classes=["mode"], align="center")
@@ -82,6 +86,8 @@ class Slot(pn.viewable.Viewer):
         self._ties = Ties().tie(state, self._choose, name)
         self._ties.tie(state, self._restyle, *STYLE)
         self._choose()
+        for name, result in self.references.items():
+            self._ties.show(result, partial(self._take, name))
 
     def _make_controls(self):
         state, name = self.state, self.name_of_contrast
@@ -114,7 +120,7 @@ class Slot(pn.viewable.Viewer):
     @property
     def named(self) -> str:
         """What is shown, for a file's name."""
-        weighting = getattr(self._latest.get(self.entry.topic), "weighting", "")
+        weighting = getattr(self._result(self.entry.result), "weighting", "")
         return "-".join([self.contrast, *weighting.lower().split()])
 
     @property
@@ -176,10 +182,23 @@ class Slot(pn.viewable.Viewer):
         # There is no room for both beside a small curve.
         self.mode.visible = self.large or not (reading and self.entry.kind == "curve")
 
+    def _result(self, name: str):
+        """What is drawn from, by its name; None where there is nothing yet."""
+        if name in self._instead:
+            return self._instead[name]
+        result = self.references.get(name)
+        return None if result is None else getattr(result.owner, result.name)
+
     @property
-    def results(self) -> dict:
-        """The latest results by topic, whether they are shown or not."""
-        return dict(self._latest)
+    def results(self) -> dict[str, object]:
+        """What there is to draw from, whether it is shown or not."""
+        found = {name: self._result(name) for name in self.references}
+        return {name: result for name, result in found.items() if result is not None}
+
+    def hold(self, results: Mapping[str, object]) -> None:
+        """Draw from these, each until another one comes."""
+        self._instead = dict(results)
+        self.draw()
 
     @property
     def scan_extent(self):
@@ -188,17 +207,12 @@ class Slot(pn.viewable.Viewer):
         over_scan = self.entry.kind in OVER_SCAN
         return view.whole if over_scan and view is not None and view.image is not None else None
 
-    def take(self, topic: str, result, moving: bool = False) -> bool:
-        """Keep a result, and draw it if it is what this slot shows; whether it was drawn."""
-        self._latest[topic] = result
-        if self.entry.topic != topic:
-            return False
-        self.draw(moving)
-        return True
-
-    def keep(self, topics) -> None:
-        """Forget the results of all other topics."""
-        self._latest = {topic: self._latest[topic] for topic in topics if topic in self._latest}
+    def _take(self, name: str, result) -> None:
+        """Draw what has come, if this slot shows it."""
+        self._instead.pop(name, None)
+        if self.entry.result == name:
+            phase = self._result("phase")
+            self.draw(self.entry.made == LIVE and getattr(phase, "mode", "") == "draft")
 
     def hint(self, text: str) -> None:
         """Say what to do while there is nothing to draw; empty for the usual words."""
@@ -206,15 +220,15 @@ class Slot(pn.viewable.Viewer):
         self.draw()
 
     def draw(self, moving: bool = False) -> None:
-        """Draw the chosen contrast from the latest results."""
-        entry, result = self.entry, self._latest.get(self.entry.topic)
-        drawn = result is not None and self._draw(entry, result, moving)
+        """Draw the chosen contrast."""
+        entry, result = self.entry, self._result(self.entry.result)
+        refused = isinstance(result, Refused)
+        drawn = not refused and result is not None and self._draw(entry, result, moving)
         if not drawn:
             self.view.clear()
         # Axes of nothing are hidden, but keep their place.
         self.body.styles = {"visibility": "visible" if drawn else "hidden"}
         self.legend.visible = drawn and entry.kind == "field"
-        refused = result is None and entry.topic in self._latest
         self.empty.say("" if drawn else self._hint or waiting(entry, refused))
         self.mode.tone = "warm" if drawn and altered(entry, result) else ""
         self.mode.say(label(entry, result) if drawn else "")
@@ -285,7 +299,8 @@ class Slot(pn.viewable.Viewer):
         for view in self._views.values():
             view.close()
         self._views.clear()
-        self._latest.clear()
+        self.references.clear()
+        self._instead.clear()
 
     def __panel__(self):
         head = pn.Row(

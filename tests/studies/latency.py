@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -86,12 +87,10 @@ def serve(port, data):
     plain = work.redraw
 
     def redraw(engine, prepared, request, *rest):
-        batch = plain(engine, prepared, request, *rest)
+        results = plain(engine, prepared, request, *rest)
         number = round(-request.aberrations.C10 / 10 / step)
-        for topic, value in batch:
-            if topic == "phase":
-                object.__setattr__(value, "array", marked(value.array, number))
-        return batch
+        phase = results["phase"]
+        return results | {"phase": replace(phase, array=marked(phase.array, number))}
 
     work.redraw = redraw
 

@@ -3,12 +3,14 @@
 from types import SimpleNamespace
 
 import numpy as np
+import param
 import pytest
 from bokeh.document import Document
 
 from app.engine.catalogue import Catalogue
 from app.engine.gauge import DeviceState
 from app.page.page import Page
+from app.pipeline.pipeline import Pipeline
 from app.pipeline.results import (
     ComField,
     DpcImage,
@@ -24,43 +26,54 @@ from app.pipeline.results import (
 SHAPE, STEP = (12, 16), (2.0, 2.0)
 
 
-class StandIn:
-    """A pipeline that computes nothing and remembers what it was asked."""
+class Results(param.Parameterized):
+    """In place of stages: results that a test sets."""
+
+    scan, phase, dpc, frc = (param.Parameter() for _ in range(4))
+
+
+def references(results):
+    """The same as views take them."""
+    return {name: results.param[name] for name in results.param if name != "name"}
+
+
+class StandIn(Pipeline):
+    """Stages that compute nothing, and remember what they were asked."""
 
     def __init__(self, experiment, post):
-        self.experiment, self.post = experiment, post
-        self.callback, self.published = None, {}
-        self.acknowledged, self.closed = [], False
+        service = SimpleNamespace(
+            gate=lambda *told: None, discard=lambda *told: None, wake=lambda: None
+        )
+        super().__init__(experiment, None, service, post)
+        self.acknowledged, self.performed = [], []
         self.cancelled = self.retried = 0
-        self.also, self.performed = set(), []
-        self.aside = SimpleNamespace(perform=self.performed.append)
-        self.pointed = SimpleNamespace(scan_shape=SHAPE, show=lambda place, passing=False: None)
+        self.drawing.acknowledge = self.acknowledged.append
+        self.aside.perform = self._perform
+        self.opening.read = self._retry
+        self.pointed = SimpleNamespace(
+            scan_shape=SHAPE,
+            show=lambda place, passing=False: None,
+            stop=lambda: None,
+        )
 
     origin = ("demo", {})
-
-    def follow(self, sources):
-        pass
-
-    def subscribe(self, callback):
-        self.callback = callback
 
     def start(self):
         pass
 
-    def publish(self, topic, value):
-        self.published[topic] = value
-        self.callback(topic, value)
+    def publish(self, name, value):
+        """Set a result, or say something once."""
+        stage = next(each for each in (self.told, *self.stages[::-1]) if name in each.param)
+        stage.param.update(**{name: value})
 
-    def latest(self, topic):
-        return self.published.get(topic)
-
-    def acknowledge(self, sequence=None):
-        self.acknowledged.append(sequence)
+    def _perform(self, job, answer):
+        self.performed.append(job)
+        self.answer = answer
 
     def cancel(self):
         self.cancelled += 1
 
-    def retry(self):
+    def _retry(self):
         self.retried += 1
 
     def to_save(self, kind):
@@ -68,8 +81,9 @@ class StandIn:
             raise ValueError("There is nothing to save yet.")
         return lambda: SimpleNamespace(filename="a.h5", data=b"all", media_type="", warning="")
 
-    def close(self):
-        self.closed = True
+    @property
+    def closed(self):
+        return self.session.closed
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.engine.engine import Scan
 from app.engine.gauge import DeviceState
+from app.pipeline.jobs import Answer
 from app.pipeline.pipeline import Pipeline
 from app.state.experiment import Experiment
 from recon.batch.geometry import Found
@@ -157,7 +158,25 @@ class Session:
         options = {"settle": 0.03} | options
         self.pipeline = Pipeline(self.experiment, engine, service, self.posted.put, **options)
         self.seen = []
-        self.pipeline.subscribe(lambda topic, value: self.seen.append((topic, value)))
+        for stage in self.pipeline.stages:
+            # What was prepared must not be kept by who looks on: its G is large.
+            self.watch(stage, *set(stage.results()) - {"prepared"})
+        self.watch(self.pipeline.told, "progress", "error", "notice", every=True)
+
+    def watch(self, stage, *names, every=False):
+        """Note in `seen` what parameters come to be, or `every` time that they are set."""
+
+        def note(*events):
+            self.seen.extend((event.name, event.new) for event in events)
+
+        stage.param.watch(note, list(names), onlychanged=not every)
+
+    def perform(self, job):
+        """Have a job done; its answer, which is noted as it comes."""
+        answer = Answer()
+        self.watch(answer, "result", "under_way")
+        self.pipeline.aside.perform(job, answer)
+        return answer
 
     def start(self):
         self.pipeline.start()
@@ -177,16 +196,17 @@ class Session:
 
         wait_until(turned)
 
-    def all(self, topic):
-        return [value for name, value in self.seen if name == topic]
+    def all(self, name):
+        """All that a result has been, in order."""
+        return [value for known, value in self.seen if known == name]
 
     def rest(self):
         """Wait for an exact phase of what is set now, and everything derived."""
-        self.until(
-            lambda: (
-                self.all("phase")
-                and self.all("phase")[-1].mode == "exact"
-                and self.all("phase")[-1].array[0, 0] == self.experiment.aberrations.defocus
-                and self.all("dpc")
-            )
-        )
+        defocus = self.experiment.aberrations.defocus
+
+        def rests():
+            phases = [phase for phase in self.all("phase") if phase is not None]
+            last = phases[-1] if phases and self.all("dpc") else None
+            return last and last.mode == "exact" and last.array[0, 0] == defocus
+
+        self.until(rests)

@@ -207,17 +207,22 @@ def session(engine, service):
     session.pipeline.close()
 
 
+def value(result):
+    return getattr(result.owner, result.name)
+
+
 def test_moving_the_defocus_leaves_everything_but_the_phase_alone(session):
-    shown = {topic: session.pipeline.latest(topic) for topic in ("com", "dpc", "virtual", "pacbed")}
-    prepared, before = session.pipeline.prepared, session.pipeline.latest("phase").array
+    results = session.pipeline.results
+    shown = {name: value(results[name]) for name in ("com", "dpc", "virtual", "pacbed")}
+    prepared, before = session.pipeline.preparing.prepared, session.pipeline.drawing.phase.array
     session.experiment.aberrations.defocus = 5
     session.until(
         lambda: len(session.all("phase")) >= 3 and session.all("phase")[-1].mode == "exact"
     )
-    assert session.pipeline.prepared is prepared
-    for topic, value in shown.items():
-        assert session.pipeline.latest(topic) is value
-    assert not np.array_equal(session.pipeline.latest("phase").array, before)
+    assert session.pipeline.preparing.prepared is prepared
+    for name, before_it in shown.items():
+        assert value(results[name]) is before_it
+    assert not np.array_equal(session.pipeline.drawing.phase.array, before)
 
 
 def test_a_simulation_opens_calibrated_but_out_of_focus(session):
@@ -232,7 +237,7 @@ def test_a_simulation_opens_calibrated_but_out_of_focus(session):
 def test_two_sessions_share_events_and_g(session, engine, service):
     other = Session(engine, service, Experiment("scan.npz")).start()
     other.until(lambda: other.all("phase"))
-    mine, theirs = session.pipeline.prepared, other.pipeline.prepared
+    mine, theirs = session.pipeline.preparing.prepared, other.pipeline.preparing.prepared
     assert mine.scan.events is theirs.scan.events
     assert mine.sidebands is theirs.sidebands
     other.experiment.aberrations.defocus = 4
@@ -281,7 +286,7 @@ def test_the_tiff_is_calibrated_and_in_radians(session):
         assert file.imagej_metadata["unit"] == "nm"
         across = page.tags["XResolution"].value
     assert image.dtype == np.float32
-    np.testing.assert_array_equal(image, session.pipeline.latest("phase").array)
+    np.testing.assert_array_equal(image, session.pipeline.drawing.phase.array)
     assert across[0] / across[1] == pytest.approx(1 / 0.045)
 
 

@@ -91,7 +91,7 @@ def test_two_sessions_share_what_lies_on_the_device(folder, fake, service):
     one = opened(engine, service)
     live = fake.live
     two = opened(engine, service)
-    assert one.pipeline.prepared.sidebands is two.pipeline.prepared.sidebands
+    assert one.pipeline.preparing.prepared.sidebands is two.pipeline.preparing.prepared.sidebands
     assert fake.live == live
     close(engine, one, two)
     assert fake.live == 0
@@ -198,7 +198,7 @@ def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, servic
         fake.fail_at(step)
         session = opened(engine, service, number)
         assert session.all("error") == session.all("notice") == []
-        assert session.pipeline.prepared.sidebands.device is fake.device
+        assert session.pipeline.preparing.prepared.sidebands.device is fake.device
         close(engine, session)
         assert fake.live == 0
 
@@ -211,7 +211,7 @@ def test_a_scan_that_cannot_fit_is_refused_before_it_is_tried(folder, fake, serv
     assert "20 × 24 positions at 12 pixels across needs" in said
     assert "free: take " in said
     assert said.endswith(INSTEAD)
-    assert session.pipeline.prepared.sidebands.device is not fake.device
+    assert session.pipeline.preparing.prepared.sidebands.device is not fake.device
     same(refocused(session, 7.0), expected(cpu, session))
     assert session.all("device")[-1].details[0].startswith("G on the CPU: ")
     close(engine, session)
@@ -222,16 +222,16 @@ def test_a_new_g_may_take_the_place_of_the_old_one(folder, fake, service, cpu):
     engine = Engine(Catalogue(folder), device=fake.device)
     session = opened(engine, service)
     close(engine)
-    old, gone = weakref.ref(session.pipeline.prepared.sidebands), []
-    let_go = session.pipeline._let_go
-    session.pipeline._let_go = lambda: (let_go(), gc.collect(), gone.append(old() is None))
+    old, gone = weakref.ref(session.pipeline.preparing.prepared.sidebands), []
+    let_go = session.pipeline.preparing.let_go
+    session.pipeline.preparing.let_go = lambda: (let_go(), gc.collect(), gone.append(old() is None))
     # Room for the electrons' pass and one G, but not for two.
     fake.limit = fake.live + 900_000
     shown = exact(session)
     session.experiment.detector.bright_field_pixels = 10
     session.until(lambda: exact(session) not in (None, shown) or session.all("notice"))
     assert session.all("notice") == session.all("error") == []
-    assert session.pipeline.prepared.sidebands.device is fake.device
+    assert session.pipeline.preparing.prepared.sidebands.device is fake.device
     assert gone == [True]
     same(refocused(session, 7.0), expected(cpu, session))
     close(engine, session)
@@ -321,7 +321,7 @@ def test_where_the_gpu_is_demanded_the_sentence_is_shown_and_the_picture_stays(
     session.until(lambda: session.all("error"))
     assert FULL in session.all("error")[-1]
     assert "Choose fewer pixels" in session.all("error")[-1]
-    assert session.pipeline.latest("phase") is shown
+    assert session.pipeline.drawing.phase is shown
     failing.after = None
     assert not np.array_equal(refocused(session, 6.0), shown.array)
     close(engine, session)

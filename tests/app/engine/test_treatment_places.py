@@ -59,7 +59,7 @@ def test_an_eer_file_offers_its_places_and_the_disc_stays_where_it_is(engine, tm
 
     def settled(number):
         session.until(lambda: len(session.all("scan")) >= number or session.all("error"))
-        session.until(lambda: session.pipeline.prepared.request == experiment.request())
+        session.until(lambda: session.pipeline.preparing.prepared.request == experiment.request())
         assert session.all("error") == []
         return session.all("scan")[-1]
 
@@ -83,7 +83,7 @@ def test_an_eer_file_offers_its_places_and_the_disc_stays_where_it_is(engine, tm
         # On the file's own detector, as ever.
         after = scan.centre_y, scan.centre_x, scan.radius
         assert after == pytest.approx((*centre, radius), abs=0.1)
-        found = session.pipeline.prepared.found
+        found = session.pipeline.preparing.prepared.found
         assert found.calibration.angular_sampling == pytest.approx(25 / (COARSE * radius), rel=0.02)
         where = Region(), Treatment(refine=COARSE)
         assert onto_whole_detector(*where, found.centre, found.radius)[0] == pytest.approx(

@@ -102,7 +102,7 @@ def test_a_lower_dose_shows_what_its_electrons_show_and_goes_back(session):
     full = session.all("phase")[-1].array
     treatment = session.experiment.treatment
     lower = exact(session, lambda: treatment.param.update(dose_percent=100 * SHARE, dose_draw=DRAW))
-    calibration = session.pipeline.prepared.found.calibration
+    calibration = session.pipeline.preparing.prepared.found.calibration
     g = build_sidebands(thin_events(EVENTS, SHARE, DRAW), calibration, 18)
     np.testing.assert_array_equal(
         lower.array, single_sideband(g, ABERRATIONS, "exact", "both", 0.9)
@@ -142,7 +142,7 @@ def test_the_dose_is_drafted_at_once_and_followed_by_the_exact_phase(engine, ser
 
 def test_what_another_session_holds_is_not_forgotten(engine, service):
     other = opened(engine, service, {"dose": "45", "pixels": "10"})
-    held = other.pipeline.prepared.scan
+    held = other.pipeline.preparing.prepared.scan
     session = opened(engine, service, settle=5.0)  # drafts only
     for percent in (45, 35):
         seen = len(session.all("phase"))
@@ -223,7 +223,8 @@ def test_weights_that_are_not_possible_are_said_not_to_be_there(session, monkeyp
 def test_extras_are_made_only_while_a_slot_shows_them(session):
     display = session.experiment.display
     exact(session, lambda: setattr(session.experiment.aberrations, "defocus", -4))
-    session.until(lambda: not session.pipeline.service.pending(session.pipeline.session, "extra"))
+    shared = session.pipeline.session
+    session.until(lambda: not shared.service.pending(shared.key, "extra"))
     topics = {topic for topic, _ in session.seen}
     assert not topics & {"frc", "parallax", "denoised", "obf"}
     display.slot_right = "frc"
@@ -238,7 +239,7 @@ def test_the_ring_correlation_gives_the_resolution_within_the_band(session):
     chart = session.all("frc")[-1]
     assert list(chart.lines) == ["correlation", "1/7", "half bit"]
     assert set(chart.guides) == {"1/7", "half bit"}
-    limit = 10 * 2 * 0.9 * session.pipeline.prepared.found.calibration.k0
+    limit = 10 * 2 * 0.9 * session.pipeline.preparing.prepared.found.calibration.k0
     assert 0.8 * limit < chart.x[-1] <= limit
     assert chart.statement.startswith("resolution ")
     # The halves agree in the last ring of the band still.
@@ -295,7 +296,7 @@ def test_nothing_is_shown_beyond_the_band_limit(session):
     session.experiment.display.param.update(slot_left="obf", slot_right="parallax")
     exact(session, lambda: setattr(session.experiment.noise, "wiener", True))
     session.until(lambda: session.all("obf") and session.all("parallax"))
-    calibration = session.pipeline.prepared.found.calibration
+    calibration = session.pipeline.preparing.prepared.found.calibration
     limit = 2 * 0.7 * calibration.k0
     shown = [session.all(topic)[-1] for topic in ("phase", "obf", "parallax")]
     draft = [p for p in session.all("phase") if p.mode == "draft"][-1]

@@ -104,7 +104,7 @@ def session(monkeypatch):
 
 
 def focus(session):
-    session.pipeline.aside.perform(fit_job(session.experiment.fit))
+    session.perform(fit_job(session.experiment.fit))
 
 
 def test_the_fit_gets_a_g_of_its_own_and_what_it_may_change(session):
@@ -112,10 +112,10 @@ def test_the_fit_gets_a_g_of_its_own_and_what_it_may_change(session):
     state.param.update(orders=3, rotation=True, locked=["C12a", "C30"])
     focus(session)
     state.locked = []  # no longer of interest to it
-    session.until(lambda: session.all("fit"))
+    session.until(lambda: session.all("result"))
     g, _, *asked = session.calls[0]
     assert g.full
-    assert not session.pipeline.prepared.sidebands.full
+    assert not session.pipeline.preparing.prepared.sidebands.full
     assert asked == [3, ("C12a", "C30"), True]
     assert session.experiment.aberrations.defocus == 12.346
 
@@ -151,7 +151,7 @@ def test_all_of_it_is_one_step_to_undo(session):
     history.settle()
     session.rest()
     focus(session)
-    session.until(lambda: session.all("fit"))
+    session.until(lambda: session.all("result"))
     history.settle()
     history.undo()
     assert session.experiment.aberrations.value() == Aberrations(C21a=400)

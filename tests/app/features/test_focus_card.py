@@ -47,12 +47,12 @@ def exact(page, image):
 
 def test_the_button_asks_for_a_fit(instrument):
     instrument.experiment.fit.orders = 3
-    assert press(instrument, "focus").topic == "fit"
+    assert press(instrument, "focus").title == "Focusing"
     focusing = feature(instrument, "fit")
-    instrument.pipeline.publish("aside", SimpleNamespace(topic="fit", title=""))
+    instrument.fitted.under_way = True
     assert focusing.controls.disabled == ["focus"]
-    instrument.pipeline.publish("aside", None)
-    instrument.pipeline.publish("fit", FOUND)
+    instrument.fitted.under_way = False
+    instrument.fitted.result = FOUND
     assert focusing.controls.disabled == []
     assert focusing.report.rows == [["Defocus", "12.00 ± 0.10", "nm"]]
     # Another value is set meanwhile, and then what was found.
@@ -74,7 +74,6 @@ def test_the_button_asks_for_a_fit(instrument):
 )
 def test_focusing_is_offered_where_nobody_has_focused(image, query, dataset, offered):
     page = Page(StandIn, Catalogue(), query, Document())
-    page.pipeline.subscribe(page.take)
     page.pipeline.publish("scan", summary(dataset=dataset))
     exact(page, image)
     assert ("Focus for me" in page.panels.hint.text) == offered
@@ -92,7 +91,7 @@ def test_if_wanted_every_scan_that_a_hand_opens_is_focused(instrument, image):
     instrument.pipeline.publish("scan", summary(dataset="a.h5"))
     exact(instrument, image)
     exact(instrument, image)
-    assert [job.topic for job in asked] == ["fit"]
+    assert [job.title for job in asked] == ["Focusing"]
     with instrument.experiment.fill("restored"):
         instrument.experiment.scan.dataset = "b.h5"
     instrument.pipeline.publish("scan", summary(dataset="b.h5"))
@@ -160,17 +159,17 @@ def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image
 def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image):
     publish_all(instrument, image)
     switch = feature(instrument, "tiles_switch").switch
-    instrument.pipeline.publish("fit", FOUND)
+    instrument.fitted.result = FOUND
     assert switch.hidden == ["which"]  # not taken over
     instrument.experiment.aberrations.defocus = 12.0
     assert switch.hidden == []
     switch.values = {"which": "before"}
-    assert instrument.pipeline.performed[-1].topic == "tiles_before"
+    assert instrument.pipeline.performed[-1].title == "Tiles before the fit"
     before = Earlier(np.ones((2, 6, 6), complex), ("a · 1.8 rad", "b"))
-    instrument.pipeline.publish("tiles_before", before)
+    instrument.pipeline.answer.result = before
     assert instrument.tiles.labels.data["text"] == ["a · 1.8 rad", "b"]
     publish_all(instrument, image)  # another band limit, or other electrons
-    assert [job.topic for job in instrument.pipeline.performed] == ["tiles_before"] * 2
+    assert [j.title for j in instrument.pipeline.performed] == ["Tiles before the fit"] * 2
     instrument.experiment.aberrations.defocus = 13.0
     assert switch.hidden == ["which"]
     assert instrument.tiles.labels.data["text"] == ["a", "b"]
@@ -210,9 +209,9 @@ def test_the_curve_is_made_again_only_where_the_defocus_leaves_it():
 
 
 def test_a_picture_of_the_series_sets_its_defocus_and_stays_marked(instrument):
-    job = press(instrument, "series")
+    press(instrument, "series")
     images = np.random.default_rng(1).normal(size=(3, 8, 10)).astype(np.float32)
-    instrument.pipeline.publish(job.topic, FocusSeries(np.array([-2.0, 0.0, 2.0]), images))
+    instrument.pipeline.answer.result = FocusSeries(np.array([-2.0, 0.0, 2.0]), images)
     sheet, aberrations = instrument.sheet, instrument.experiment.aberrations
     assert sheet.layout == "strip"
     assert [card["chosen"] for card in sheet.cards] == [False, True, False]

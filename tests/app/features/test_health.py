@@ -2,7 +2,6 @@
 
 from base64 import b64decode
 from threading import Event
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,9 +103,7 @@ def test_an_arrow_points_where_the_disc_goes():
 class Performs(StandIn):
     def __init__(self, *args):
         super().__init__(*args)
-        self.performed = []
         self.origin = None, {}
-        self.aside = SimpleNamespace(perform=self.performed.append)
 
 
 @pytest.fixture
@@ -118,12 +115,16 @@ def instrument(monkeypatch):
     made.close()
 
 
+def checking(instrument):
+    return next(f for f in instrument.features if isinstance(f, Checking))
+
+
 def press(instrument, key, action):
     instrument.sheet._handle_msg({"does": "act", "key": key, "name": action})
 
 
 def test_a_report_opens_its_sheet_and_its_buttons_set_the_state(instrument):
-    instrument.pipeline.publish("health", CHECKED)
+    checking(instrument).answer.result = CHECKED
     assert instrument.sheet.showing("health")
     press(instrument, "hot pixels", "mask")
     assert instrument.experiment.treatment.mask_faulty
@@ -136,11 +137,11 @@ def test_a_report_opens_its_sheet_and_its_buttons_set_the_state(instrument):
 
 
 def test_a_scan_read_differently_is_checked_again_and_another_is_not(instrument):
-    instrument.pipeline.publish("health", CHECKED)
+    checking(instrument).answer.result = CHECKED
     instrument.experiment.scan.keep_flyback = "drop"
     instrument.pipeline.publish("scan", summary())
-    assert [job.topic for job in instrument.pipeline.performed] == ["health"]
-    instrument.pipeline.publish("health", CHECKED)
+    assert [job.title for job in instrument.pipeline.performed] == ["Checking the scan"]
+    checking(instrument).answer.result = CHECKED
     instrument.experiment.scan.dataset = "other"
     instrument.pipeline.publish("scan", summary())
     assert len(instrument.pipeline.performed) == 1
@@ -167,18 +168,18 @@ def test_a_detector_without_hot_pixels_is_not_talked_of(instrument, faults):
 
 
 def test_what_is_known_of_a_scan_stands_beside_the_check(instrument):
-    (checking,) = [f for f in instrument.features if isinstance(f, Checking)]
+    controls = checking(instrument).controls
     instrument.pipeline.publish("faults", Faults(Reading("demo"), 0, 171))
-    assert checking.controls.values["verdict"] == "171 dead pixels."
+    assert controls.values["verdict"] == "171 dead pixels."
     said = "4 of 100 frames (4 %) are empty: the mean pattern stands in for them in G."
     instrument.pipeline.publish("current", said)
-    assert checking.controls.values["verdict"] == f"171 dead pixels. {said}"
+    assert controls.values["verdict"] == f"171 dead pixels. {said}"
     assert [item[2] for item in instrument.notices.items] == [said]
     # A figure that changes with the calibration is no news.
     instrument.pipeline.publish("current", said.replace("4 %", "4.0 %"))
     assert len(instrument.notices.items) == 1
-    instrument.pipeline.publish("health", CHECKED)
-    assert checking.controls.values["verdict"] == "2 findings"
+    checking(instrument).answer.result = CHECKED
+    assert controls.values["verdict"] == "2 findings"
     assert Faults(Reading("demo"), 1, 0).words == "1 hot pixel"
     assert Faults(Reading("demo"), 1, 2).words == "1 hot and 2 dead pixels"
 
@@ -206,19 +207,17 @@ def test_a_report_of_the_file_is_told_whatever_is_done_to_it_meanwhile():
     session = Session(FakeEngine({"demo": CALIBRATED, "bare": {}}), service).start()
     session.rest()
     hold = Event()
-    job = Job(
-        "health", "Checking", lambda c: hold.wait(PATIENCE_S), about=lambda request: request.reading
-    )
-    session.pipeline.aside.perform(job)
+    job = Job("Checking", lambda c: hold.wait(PATIENCE_S), about=lambda request: request.reading)
+    session.perform(job)
     session.experiment.treatment.mask_faulty = True
     hold.set()
-    session.until(lambda: session.all("health"))
+    session.until(lambda: session.all("result"))
     hold.clear()
-    session.pipeline.aside.perform(job)
+    session.perform(job)
     session.experiment.scan.dataset = "bare"
     hold.set()
-    session.until(lambda: session.all("aside")[-1] is None)
-    assert len(session.all("health")) == 1
+    session.until(lambda: session.all("under_way")[-1] is False)
+    assert len(session.all("result")) == 1
     assert [faults.hot for faults in session.all("faults")][:1] == [0]
     session.pipeline.close()
     service.close()

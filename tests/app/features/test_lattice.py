@@ -46,7 +46,6 @@ def place(turn, shape=SHAPE):
 def instrument(monkeypatch):
     monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
     made = Page(StandIn, Catalogue(), {}, Document())
-    made.pipeline.aside = SimpleNamespace(perform=None)
     made.start()
     yield made
     made.close()
@@ -153,13 +152,11 @@ def test_the_camera_is_told_of_the_files_own_detector_and_can_be_set(instrument,
         instrument.spectrum.on_pick(*place(turn))
     feature.known.param.update(known="graphene 100", pixel_um=100.0)
     assert "use_camera" in feature.controls.hidden
-    jobs = []
-    instrument.pipeline.aside = SimpleNamespace(perform=jobs.append)
     press(feature, "camera")
     prepared = SimpleNamespace(scan=SimpleNamespace(events=None, treatment=Treatment(refine=2)))
     g = SimpleNamespace(calibration=Calibration(80e3, 25.0, TRUE, (9, 9), 8.0))
     context = SimpleNamespace(g=g, prepared=prepared, request=Request(Reading("a")), meter=None)
-    instrument.pipeline.publish("camera", jobs[0].run(context))
+    instrument.pipeline.answer.result = instrument.pipeline.performed[0].run(context)
     said = feature.controls.values["said"]
     assert "24 ± 0.2 mrad: the 25 mrad that are set are +1 mrad off" in said
     assert "A detector pixel is 1 ± 0.01 mrad, the camera length 100 ± 1 mm." in said

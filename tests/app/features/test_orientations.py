@@ -71,8 +71,8 @@ def test_one_click_sets_rotation_and_transpose_and_ends_the_search(instrument, f
     scan = instrument.experiment.scan
     scan.auto_orientation = True
     instrument.panels.calibration._handle_msg({"press": "orientations"})
-    assert instrument.pipeline.performed[-1].topic == "orientations"
-    instrument.pipeline.publish("orientations", found)
+    assert instrument.pipeline.performed[-1].title == "Comparing the orientations"
+    instrument.pipeline.answer.result = found
     changes = []
     scan.param.watch(lambda *events: changes.append({event.name for event in events}),
                      ["rotation_deg", "transpose"])  # fmt: skip

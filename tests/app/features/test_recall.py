@@ -95,7 +95,6 @@ def test_a_held_picture_stays_while_the_live_one_goes_on(instrument, recall, ima
 def test_a_session_that_ends_while_it_compares_is_forgotten(resting, image, monkeypatch):
     monkeypatch.setattr("app.features.recall.at_rest", resting)
     page = Page(StandIn, Catalogue(), {}, Document())
-    page.pipeline.subscribe(page.take)
     publish_all(page, image)
     feature = next(each for each in page.features if isinstance(each, Recall))
     feature.compare()
@@ -109,7 +108,6 @@ def test_a_session_that_ends_while_it_compares_is_forgotten(resting, image, monk
 def test_a_page_that_closes_while_it_compares_draws_nothing_more(resting, image, monkeypatch):
     monkeypatch.setattr("app.features.recall.at_rest", resting)
     page = Page(StandIn, Catalogue(), {}, Document())
-    page.pipeline.subscribe(page.take)
     publish_all(page, image)
     feature = next(each for each in page.features if isinstance(each, Recall))
     feature.compare()

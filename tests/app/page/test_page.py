@@ -253,10 +253,9 @@ def test_an_upload_that_is_no_scan_is_refused(instrument):
 def test_a_closed_page_draws_nothing_and_lets_go(image):
     page = Page(StandIn, Catalogue(), {}, Document())
     pipeline = page.pipeline
-    pipeline.subscribe(page.take)
     page.close()
     assert pipeline.closed
-    page.take("phase", PhaseImage(image, "exact", 1.0, STEP, 1))
+    pipeline.publish("phase", PhaseImage(image, "exact", 1.0, STEP, 1))
     page.post(lambda: pytest.fail("posted"))
     page.experiment.aberrations.defocus = 3
     assert page.shell.frame == 0
@@ -264,12 +263,10 @@ def test_a_closed_page_draws_nothing_and_lets_go(image):
 
 def test_a_session_that_ended_is_forgotten(image):
     page = Page(StandIn, Catalogue(), {}, Document())
-    publish = page.pipeline
-    publish.subscribe(page.take)
     publish_all(page, image)
     gone = weakref.ref(page)
     page.close()
-    del page, publish
+    del page
     gc.collect()
     assert gone() is None
 

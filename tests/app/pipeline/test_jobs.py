@@ -4,10 +4,10 @@ from threading import Event
 
 import pytest
 
-from app.pipeline.extras import Extras
 from app.pipeline.jobs import Job
 from app.pipeline.lanes import ComputeService
 from app.pipeline.on_show import Extra
+from app.pipeline.resting import Resting
 from recon.errors import Unfitted
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 from tests.support.waiting import PATIENCE_S
@@ -28,19 +28,19 @@ def set_defocus(experiment, value):
 
 
 def job(run, **more):
-    return Job("found", "Looking", run, set_defocus, lambda r: r.aberrations, "defocus", **more)
+    return Job("Looking", run, set_defocus, lambda r: r.aberrations, "defocus", **more)
 
 
 def perform(session, run):
-    session.pipeline.aside.perform(job(run))
+    session.perform(job(run))
 
 
 def test_a_result_is_told_and_adopted_and_redrawn(session):
     perform(session, lambda context: 7.0)
-    session.until(lambda: session.all("found"))
+    session.until(lambda: session.all("result"))
     session.rest()
     assert session.experiment.aberrations.defocus == 7
-    assert [getattr(u, "topic", None) for u in session.all("aside")] == ["found", None]
+    assert session.all("under_way") == [True, False]
 
 
 def test_the_hand_wins_over_a_result(session):
@@ -48,7 +48,7 @@ def test_the_hand_wins_over_a_result(session):
     perform(session, lambda context: hold.wait(PATIENCE_S) and 7.0)
     session.experiment.aberrations.defocus = 3
     hold.set()
-    session.until(lambda: session.all("found"))
+    session.until(lambda: session.all("result"))
     session.rest()
     assert session.experiment.aberrations.defocus == 3
     assert "defocus" in session.all("notice")[-1]
@@ -60,9 +60,9 @@ def test_what_was_found_in_another_scan_is_not_told(session):
     session.experiment.scan.dataset = "bare"
     session.until(lambda: session.all("scan")[-1].dataset == "bare")
     hold.set()
-    session.until(lambda: session.all("aside")[-1] is None)
+    session.until(lambda: session.all("under_way")[-1] is False)
     session.rest()
-    assert session.all("found") == []
+    assert session.all("result") == []
     assert session.experiment.aberrations.defocus == 0
 
 
@@ -74,8 +74,8 @@ def test_a_refusal_changes_nothing_and_is_told(session):
     session.until(lambda: session.all("error"))
     assert session.all("error") == ["Too few electrons."]
     assert session.experiment.aberrations.defocus == 0
-    assert session.all("found") == []
-    assert session.all("aside")[-1] is None
+    assert session.all("result") == []
+    assert session.all("under_way")[-1] is False
 
 
 def test_a_cancelled_job_is_never_adopted(session):
@@ -93,8 +93,8 @@ def test_a_cancelled_job_is_never_adopted(session):
     assert started.wait(PATIENCE_S)
     session.pipeline.cancel()
     assert ended.wait(PATIENCE_S)
-    session.until(lambda: session.all("aside")[-1] is None)
-    assert session.all("found") == session.all("error") == []
+    session.until(lambda: session.all("under_way")[-1] is False)
+    assert session.all("result") == session.all("error") == []
 
 
 def test_a_new_job_takes_the_place_of_the_last(session):
@@ -102,13 +102,13 @@ def test_a_new_job_takes_the_place_of_the_last(session):
     perform(session, lambda context: hold.wait(PATIENCE_S) and 1.0)
     perform(session, lambda context: 2.0)
     hold.set()
-    session.until(lambda: session.all("found"))
-    assert session.all("found") == [2.0]
+    session.until(lambda: session.all("result"))
+    assert session.all("result") == [2.0]
 
 
 def test_a_job_knows_what_is_missing(session):
     session.experiment.scan.energy_kev = None
-    session.until(lambda: session.pipeline.prepared.sidebands is None)
+    session.until(lambda: session.pipeline.preparing.prepared.sidebands is None)
     perform(session, lambda context: context.g)
     session.until(lambda: session.all("error"))
     assert "beam energy" in session.all("error")[-1]
@@ -117,78 +117,86 @@ def test_a_job_knows_what_is_missing(session):
 # ---- extras ----
 
 
-@pytest.fixture
-def extras(session):
-    made = []
+class Stopwatch(Resting):
+    """Of a table of its own, which notes the defocus that each was begun with [Å]."""
 
-    def make(context):
-        made.append(context.request.aberrations.defocus)
-        return made[-1]
+    def __init__(self, session, make=None):
+        self.begun = []
 
-    table = {
-        "curve": Extra("Curve", lambda request: request.aberrations, make),
-        "broken": Extra("Broken", lambda request: None, lambda context: 1 / 0),
-    }
-    return Extras(session.pipeline, table), made
+        def curve(context):
+            self.begun.append(context.request.aberrations.defocus)
+            return make(context) if make else self.begun[-1]
+
+        self.TABLE = {
+            "curve": Extra("Curve", lambda request: request.aberrations, curve),
+            "broken": Extra("Broken", lambda request: None, lambda context: 1 / 0),
+        }
+        pipeline = session.pipeline
+        before = {"asked": pipeline.asked, "preparing": pipeline.preparing}
+        super().__init__(pipeline.session, **before)
+        session.watch(self, "curve", "broken")
 
 
-def test_an_extra_is_made_once_for_each_setting_and_only_if_wanted(session, extras):
-    follower, made = extras
-    follower.follow(("phase", "dpc"))
-    follower.follow(("phase", "curve"))
+def test_an_extra_is_made_once_for_each_setting_and_only_if_wanted(session):
+    extras = Stopwatch(session)
+    extras.also = frozenset({"phase", "dpc"})
+    extras.also = frozenset({"phase", "curve"})
     session.until(lambda: session.all("curve") == [0.0])
-    follower.follow(("curve",))
+    extras.also = frozenset({"curve"})
     session.experiment.aberrations.defocus = 2
     session.rest()
-    follower.follow(("curve",))
     session.until(lambda: len(session.all("curve")) == 2)
-    assert made == [0.0, 20.0]
+    extras.also = frozenset()
+    session.experiment.aberrations.defocus = 3
+    session.rest()
+    assert extras.begun == [0.0, 20.0]
 
 
-def test_one_that_fails_says_so_once_and_holds_up_no_other(session, extras):
-    follower, made = extras
-    follower.follow(("broken", "curve"))
+def test_one_that_fails_says_so_once_and_holds_up_no_other(session):
+    extras = Stopwatch(session)
+    extras.also = frozenset({"broken", "curve"})
     session.until(lambda: session.all("curve"))
-    follower.follow(("broken", "curve"))
-    assert len(session.all("error")) == 1
-    assert session.all("broken") == [None]
-    assert made == [0.0]
+    session.experiment.display.theme = "light"
+    session.turn()
+    (refused,) = session.all("broken")
+    assert session.all("error") == [refused.sentence]
+    assert "failed unexpectedly (ZeroDivisionError" in refused.sentence
+    assert extras.begun == [0.0]
 
 
-def test_a_drag_makes_only_the_last(session, extras):
-    follower, made = extras
+def test_a_drag_makes_only_the_last(session):
+    extras = Stopwatch(session)
+    # While the hand moves nothing is begun, however slowly it does.
+    session.pipeline.session.settle = PATIENCE_S
+    extras.also = frozenset({"curve"})
     for value in range(1, 6):
+        session.pipeline.session.settle = PATIENCE_S if value < 5 else 0
         session.experiment.aberrations.defocus = value
-        # While the hand moves nothing is begun, however slowly it does.
-        follower.follow(("curve",), delay=PATIENCE_S if value < 5 else 0)
     session.until(lambda: session.all("curve"))
-    assert made == [50.0]
+    assert extras.begun == [50.0]
 
 
 def test_a_change_of_something_else_lets_an_extra_go_on(session):
-    hold, begun = Event(), []
+    hold = Event()
 
     def make(context):
-        begun.append(context.request.aberrations.defocus)
         while not hold.wait(0.002):
             context.meter(0.5)
-        return begun[-1]
+        return context.request.aberrations.defocus
 
-    follower = Extras(session.pipeline, {"curve": Extra("Curve", lambda r: r.aberrations, make)})
-    follower.follow(("curve",))
-    session.until(lambda: begun)
+    extras = Stopwatch(session, make)
+    extras.also = frozenset({"curve"})
+    session.until(lambda: extras.begun)
     session.experiment.display.theme = "light"
-    follower.follow(("curve",))
     hold.set()
     session.until(lambda: session.all("curve"))
-    assert begun == [0.0]
-    # What another value asks for stops it still, and so does a slot that shows it no more.
+    assert extras.begun == [0.0]
+    # What another value asks for stops it still, and so does what is shown no more.
     hold.clear()
-    for value, wanted in ((2, ("curve",)), (3, ("curve",)), (4, ())):
-        expected = 10 * min(value, 3)
+    for value in (2, 3):
         session.experiment.aberrations.defocus = value
-        follower.follow(wanted)
-        session.until(lambda expected=expected: begun[-1] == expected)
+        session.until(lambda value=value: extras.begun[-1] == 10 * value)
+    extras.also = frozenset()
     hold.set()
     session.rest()
     assert session.all("curve") == [0.0]

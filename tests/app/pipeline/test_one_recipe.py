@@ -134,7 +134,7 @@ def saved_by_the_page(path, service, settings):
     experiment.scan.param.update(**beam | settings.get("scan", {}))
     session.until(lambda: session.all("phase") or session.all("error"))
     assert session.all("error") == []
-    session.until(lambda: session.pipeline.prepared.request.geometry.missing() == ())
+    session.until(lambda: session.pipeline.preparing.prepared.request.geometry.missing() == ())
     found = contents(BytesIO(session.pipeline.to_save("hdf5")().data))
     session.pipeline.close()
     engine.close()

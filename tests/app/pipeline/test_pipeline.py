@@ -11,6 +11,7 @@ from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
 from app.state.link import from_query
 from app.state.request import Region
+from app.state.ties import Ties
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -45,8 +46,8 @@ def moving(engine, service):
 
 
 def test_a_scan_is_opened_and_everything_shown(session):
-    topics = {topic for topic, _ in session.seen}
-    assert topics >= {
+    results = {name for name, _ in session.seen}
+    assert results >= {
         "scan", "pacbed", "phase", "tiles", "spectrum", "virtual", "com", "dpc", "status"
     }  # fmt: skip
     assert [phase.mode for phase in session.all("phase")] == ["exact"]
@@ -106,7 +107,7 @@ def test_exact_waits_until_the_hand_rests(moving):
     for value in range(1, 8):
         moving.experiment.aberrations.defocus = value
         moving.until(lambda value=value: moving.all("phase")[-1].array[0, 0] == value)
-    moving.pipeline._settle = 0.0
+    moving.pipeline.session.settle = 0.0
     moving.experiment.aberrations.defocus = 8
     moving.rest()
     modes = [phase.mode for phase in moving.all("phase")]
@@ -227,7 +228,7 @@ def test_a_first_scan_that_cannot_be_read_is_told_once(engine, service):
     session.turn()
     assert engine.count("events") == 1
     del engine.fail["events"]
-    session.pipeline.retry()
+    session.pipeline.opening.read()
     session.rest()
     assert session.all("error") == ["That is no scan."]
     session.pipeline.close()
@@ -236,7 +237,7 @@ def test_a_first_scan_that_cannot_be_read_is_told_once(engine, service):
 def test_a_slider_that_makes_g_stale_is_waited_for(moving):
     for pixels in range(20, 39):
         moving.experiment.detector.bright_field_pixels = pixels
-    moving.pipeline._settle = 0.0
+    moving.pipeline.session.settle = 0.0
     moving.experiment.detector.bright_field_pixels = 39
     moving.until(lambda: ("sidebands", 39) in moving.engine.calls)
     assert moving.engine.count("sidebands") == 2
@@ -288,7 +289,7 @@ def test_cancelled_g_leaves_the_old_one_until_it_is_tried_again(session):
     session.experiment.aberrations.defocus = 3
     session.rest()
     assert session.engine.calls.count(("sidebands", 24)) == 1
-    session.pipeline.retry()
+    session.pipeline.opening.read()
     session.until(lambda: session.engine.calls.count(("sidebands", 24)) == 2)
 
 
@@ -347,11 +348,13 @@ def test_a_closed_session_leaves_nothing_behind(engine, service):
     assert pipeline() is None
 
 
-def test_late_subscribers_get_what_is_shown(session):
-    late = []
-    end = session.pipeline.subscribe(lambda topic, value: late.append(topic))
+def test_who_comes_late_is_shown_what_is_there(session):
+    late, ties = [], Ties()
+    for stage in session.pipeline.stages:
+        for name in stage.results():
+            ties.show(stage.param[name], lambda value, name=name: late.append(name))
     assert set(late) >= {"scan", "phase", "tiles", "dpc"}
-    end()
+    ties.untie()
     count = len(late)
     session.experiment.aberrations.defocus = 3
     session.rest()
@@ -359,12 +362,11 @@ def test_late_subscribers_get_what_is_shown(session):
 
 
 def test_a_view_that_fails_keeps_nothing_from_the_others(session, caplog):
-    session.pipeline.subscribe(lambda topic, value: 1 / 0)
-    later = []
-    session.pipeline.subscribe(lambda topic, value: later.append(topic))
+    later, ties, phase = [], Ties(), session.pipeline.drawing.param.phase
+    ties.show(phase, lambda value: 1 / 0).show(phase, later.append)
     session.experiment.aberrations.defocus = 3
     session.rest()
-    assert "phase" in later
+    assert later[-1] is session.pipeline.drawing.phase
     assert "could not show" in caplog.text
 
 
@@ -372,7 +374,7 @@ def test_at_most_two_frames_are_under_way_once_frames_are_acknowledged(engine, s
     # No exact phase comes between the drafts.
     session = Session(engine, service, patience=PATIENCE_S, settle=PATIENCE_S).start()
     session.rest()
-    session.pipeline.acknowledge()
+    session.pipeline.drawing.acknowledge()
     for value in (1, 2):
         session.experiment.aberrations.defocus = value
         session.until(lambda value=value: session.all("phase")[-1].array[0, 0] == value)
@@ -381,7 +383,7 @@ def test_at_most_two_frames_are_under_way_once_frames_are_acknowledged(engine, s
     session.turn()
     assert engine.calls[-1][-1] != 3
     assert len(session.all("phase")) == frames
-    session.pipeline.acknowledge(session.all("phase")[-1].sequence)
+    session.pipeline.drawing.acknowledge(session.all("phase")[-1].sequence)
     session.until(lambda: session.all("phase")[-1].array[0, 0] == 3)
     session.pipeline.close()
 
@@ -389,7 +391,7 @@ def test_at_most_two_frames_are_under_way_once_frames_are_acknowledged(engine, s
 def test_a_lost_acknowledgement_does_not_stall(engine, service):
     session = Session(engine, service, patience=0.05).start()
     session.rest()
-    session.pipeline.acknowledge()
+    session.pipeline.drawing.acknowledge()
     for value in (1, 2, 3, 4):
         session.experiment.aberrations.defocus = value
         session.until(lambda value=value: session.all("phase")[-1].array[0, 0] == value)

@@ -22,21 +22,22 @@ from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
 
 def proofs(engine, service):
-    """All of it by topic, asked for in one session."""
+    """All of it by name, asked for in one session."""
     session = opened(engine, service)
     session.experiment.fit.orders = 1
-    session.pipeline.also.add("flatness")
+    session.pipeline.resting.also |= {"flatness"}
     session.experiment.display.slot_left = "focus_curve"
     found = {}
-    for topic in ("flatness", "focus_curve"):
-        session.until(lambda topic=topic: session.all(topic) or session.all("error"))
-        found[topic] = session.all(topic)[-1]
+    for name in ("flatness", "focus_curve"):
+        session.until(lambda name=name: session.all(name) or session.all("error"))
+        found[name] = session.all(name)[-1]
     jobs = fit_job(session.experiment.fit), earlier_job(ABERRATIONS), orientation_job()
-    for job in (*jobs, Job("series", "", focus_series)):
-        session.pipeline.aside.perform(job)
-        session.until(lambda job=job: session.all(job.topic) or session.all("error"))
+    names = "fit", "tiles_before", "orientations", "series"
+    for name, job in zip(names, (*jobs, Job("", focus_series)), strict=True):
+        answer = session.perform(job)
+        session.until(lambda answer=answer: answer.result is not None or session.all("error"))
         assert session.all("error") == []
-        found[job.topic] = session.all(job.topic)[-1]
+        found[name] = answer.result
     close(engine, session)
     return found
 

@@ -6,14 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app.pipeline.board import Board
-from app.pipeline.dose_drafts import Dosing
-from app.pipeline.extras import Extras
-from app.pipeline.jobs import Aside, Job
+from app.pipeline.jobs import Job
 from app.pipeline.lanes import ComputeService
-from app.pipeline.open_scan import OpenScan
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.prepared import Picks
+from app.pipeline.session import Session as Shared
+from app.pipeline.session import Told
 from app.pipeline.wiener import Weighting
 from app.state.display import DisplayState
 from app.state.experiment import Experiment
@@ -21,6 +19,9 @@ from app.state.request import TileChoice
 from recon.optics import Aberrations
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 from tests.support.waiting import PATIENCE_S
+
+SET = "Asked.request", "Preparing.prepared", "Drawing.phase", "Resting.flatness", "Told.error"
+"""Some of what the session's thread sets."""
 
 
 class FullDevice(FakeEngine):
@@ -32,7 +33,7 @@ class FullDevice(FakeEngine):
 
     def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         let_go()
-        self.left.append(self.pipeline.prepared)
+        self.left.append(self.pipeline.preparing.prepared)
         return super().sidebands(scan, calibration, pixels, full, progress)
 
 
@@ -62,33 +63,33 @@ def test_the_state_and_what_follows_it_belong_to_the_sessions_thread(session, mo
             note("made")
             super().__setitem__(key, value)
 
-    for kind in (Pipeline, Extras, Aside, Dosing, OpenScan):
+    for kind in (Pipeline, Shared, Told, *map(type, session.pipeline.stages)):
 
         def setting(self, name, value, kind=kind):
             note(f"{kind.__name__}.{name}")
             object.__setattr__(self, name, value)
 
         monkeypatch.setattr(kind, "__setattr__", setting)
-    request, topics = Experiment.request, DisplayState.topics.fget
+    request, results = Experiment.request, DisplayState.results.fget
     monkeypatch.setattr(Experiment, "request", lambda self: (note("request"), request(self))[1])
-    shown = property(lambda self: (note("topics"), topics(self))[1])
-    monkeypatch.setattr(DisplayState, "topics", shown)
-    session.pipeline.extras._made = Noting()
+    shown = property(lambda self: (note("shown"), results(self))[1])
+    monkeypatch.setattr(DisplayState, "results", shown)
+    session.pipeline.resting._made = Noting()
 
     session.experiment.display.slot_left = "amplitude"
     session.start().rest()
     session.experiment.aberrations.defocus = 3  # a draft, and the exact phase after it
     session.rest()
-    session.pipeline.aside.perform(Job("done", "Doing", lambda context: context.request))
-    session.until(lambda: session.all("done"))
-    session.pipeline.also.add("flatness")  # fails with this engine, which is told
+    session.perform(Job("Doing", lambda context: context.request))
+    session.until(lambda: session.all("result"))
+    session.pipeline.resting.also |= {"flatness"}  # fails with this engine, which is told
     session.experiment.detector.bright_field_pixels = 10  # another G in its place
-    session.until(lambda: session.pipeline.prepared not in (None, session.engine.left[0]))
+    session.until(lambda: session.pipeline.preparing.prepared not in (None, session.engine.left[0]))
     session.until(lambda: session.all("error"))
     session.until(lambda: len(session.engine.left) >= 2)
 
     assert session.engine.left == [None] * len(session.engine.left)
-    assert {"request", "topics", "made", "Pipeline.prepared", "Extras._asked"} <= threads.keys()
+    assert {"request", "shown", "made", *SET} <= threads.keys()
     assert {what for what, seen in threads.items() if seen != {here}} == set()
 
 
@@ -102,11 +103,11 @@ def test_a_file_is_of_what_was_set_when_it_was_asked_for(session, monkeypatch):
     assert make() == 30  # [Å]
 
 
-def test_who_asks_a_session_that_ends_waits_no_longer():
-    board, done = Board(lambda function: None), []
-    thread = Thread(target=lambda: done.append(board.ask(lambda: None, PATIENCE_S)))
+def test_who_asks_a_session_that_ends_waits_no_longer(service):
+    shared, done = Shared(None, service, lambda function: None), []
+    thread = Thread(target=lambda: done.append(shared.ask(lambda: None, PATIENCE_S)))
     thread.start()
-    board.close()
+    shared.close()
     thread.join(PATIENCE_S / 2)
     assert done == [False]
 

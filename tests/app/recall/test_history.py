@@ -37,10 +37,8 @@ class Opened:
     """A pipeline that has a scan open, and counts what it is asked to compute."""
 
     def __init__(self, dataset="demo"):
-        self.origin, self.followed = (dataset, {}), 0
-
-    def follow(self, sources):
-        self.followed += 1
+        self.origin, self.restored = (dataset, {}), []
+        self.opening = SimpleNamespace(restore=self.restored.append)
 
 
 @pytest.fixture
@@ -154,7 +152,7 @@ def test_everything_is_restored_with_one_event_a_part_and_computed_once(bench):
     bench.focus.param.watch(lambda *events: calls.append(len(events)), list(names))
     bench.history.undo()
     assert calls == [25]
-    assert bench.pipeline.followed == 1
+    assert len(bench.pipeline.restored) == 1
 
 
 def test_where_one_looks_is_no_step_and_stays(bench):

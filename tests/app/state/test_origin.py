@@ -22,11 +22,11 @@ def test_a_frame_window_counts(monkeypatch):
     monkeypatch.setattr("app.pipeline.pacing.monotonic", lambda: now[0])
     window = FrameWindow(2, 60)
     for _ in range(5):
-        window.number([])
+        window.number()
     assert window.ready_in() == 0
     window.acknowledge(4)
     assert window.ready_in() == 0
-    window.number([])
+    window.number()
     now[0] += 15
     assert window.ready_in() == 45
     window.acknowledge(None)

@@ -3,6 +3,8 @@
 import gc
 import weakref
 
+import param
+
 from app.state.aberrations import AberrationState
 from app.state.scan import ScanState
 from app.state.ties import Ties
@@ -46,3 +48,29 @@ def test_all_is_untied_at_once_and_nothing_is_held():
     del follower
     gc.collect()
     assert gone() is None
+
+
+class Results(param.Parameterized):
+    first, second = param.Parameter(), param.Parameter()
+
+
+def test_a_result_is_shown_as_it_is_and_as_it_becomes_and_all_of_it_before_it_is_counted():
+    results, seen = Results(first=1), []
+    ties = Ties().show(results.param.first, lambda value: seen.append(("count", value)), 1)
+    ties.show(results.param.first, lambda value: seen.append(("first", value)))
+    ties.show(results.param.second, lambda value: seen.append(("second", value)))
+    assert seen == [("count", 1), ("first", 1)]  # there is no second yet
+    del seen[:]
+    results.param.update(first=2, second=3)
+    assert seen == [("first", 2), ("second", 3), ("count", 2)]
+    results.first = 2  # no news
+    assert len(seen) == 3
+
+
+def test_one_that_fails_is_logged_and_keeps_nothing_from_the_others(caplog):
+    results, seen = Results(first=1), []
+    ties = Ties().show(results.param.first, lambda value: 1 / 0)
+    ties.show(results.param.first, seen.append)
+    results.first = 2
+    assert seen == [1, 2]
+    assert caplog.text.count("could not show first") == 2

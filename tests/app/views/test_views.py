@@ -10,7 +10,7 @@ from bokeh.document import Document
 from app.drawing.display import Extent
 from app.pipeline.makers import EXTRAS, WITH_PHASE
 from app.pipeline.results import DpcImage
-from app.state.contrasts import CONTRASTS, EXACT, LIVE, REST, topics
+from app.state.contrasts import CONTRASTS, EXACT, LIVE, REST, drawn_results
 from app.state.display import DisplayState
 from app.state.experiment import Experiment
 from app.views.contrasts import scan_image
@@ -23,6 +23,7 @@ from app.views.shell import Notices
 from app.views.slot import Slot
 from app.views.spectrum import SpectrumView
 from app.views.tiles import TilesView
+from tests.support.pages import Results, references
 
 
 @pytest.fixture
@@ -154,15 +155,15 @@ class Result:
         self.__dict__.update(more)
 
 
-def test_every_contrast_has_a_topic_and_a_view():
+def test_every_contrast_has_a_view():
     assert list(CONTRASTS) == list(DisplayState.param.slot_main.objects)
     kinds = {entry.kind for entry in CONTRASTS.values()}
     assert kinds == {"image", "field", "pattern", "power", "curve"}
 
 
 def test_what_is_made_where_it_is_shown_has_what_makes_it():
-    assert topics(REST) <= EXTRAS.keys()
-    assert topics(LIVE) | topics(EXACT) == {"phase", *WITH_PHASE}
+    assert drawn_results(REST) <= EXTRAS.keys()
+    assert drawn_results(LIVE) | drawn_results(EXACT) == {"phase", *WITH_PHASE}
 
 
 def test_scan_images_are_in_nanometres_or_in_positions():
@@ -174,12 +175,13 @@ def test_scan_images_are_in_nanometres_or_in_positions():
 
 
 def test_a_slot_draws_what_is_chosen_and_says_what_is_missing(ramp):
-    state = DisplayState()
-    slot = Slot(state, "slot_left", Link())
+    state, made = DisplayState(), Results()
+    slot = Slot(state, "slot_left", Link(), references(made))
     assert slot.contrast == "dpc"
     assert slot.empty.text
-    assert not slot.take("phase", Result(ramp))
-    assert slot.take("dpc", DpcImage(ramp, np.ones(1), None, "direct", (2.0, 3.0)))
+    made.phase = Result(ramp)
+    assert slot.view.image is None
+    made.dpc = DpcImage(ramp, np.ones(1), None, "direct", (2.0, 3.0))
     assert slot.empty.text == ""
     state.slot_left = "phase"
     assert slot.mode.text == "exact"
@@ -192,16 +194,16 @@ def test_a_slot_draws_what_is_chosen_and_says_what_is_missing(ramp):
 
 
 def test_the_power_of_the_dpc_phase_is_drawn_over_its_frequencies():
-    state = DisplayState(slot_right="dpc_power")
-    slot = Slot(state, "slot_right", Link())
+    state, made = DisplayState(slot_right="dpc_power"), Results()
+    slot = Slot(state, "slot_right", Link(), references(made))
     assert slot.empty.text == "Waiting for the DPC phase."
     power = np.array([[1.0, 10.0, 100.0, 0.0]] * 5, np.float32)
-    slot.take("dpc", Result(np.zeros((5, 4)), spectrum=power, scan_sampling=(2.0, 5.0)))
+    made.dpc = Result(np.zeros((5, 4)), spectrum=power, scan_sampling=(2.0, 5.0))
     np.testing.assert_allclose(slot.view.image[0], [0, 1, 2, np.nan], atol=1e-6)
     # Pixels of 1 / (5 × 2 Å) and 1 / (4 × 5 Å), DC in the middle of the third column and row.
     assert slot.view.whole == Extent(*map(pytest.approx, (-1.25, 0.75, -2.5, 2.5)))
     assert slot.scan_extent is None
-    slot.take("dpc", Result(np.zeros((5, 4)), spectrum=None))
+    made.dpc = Result(np.zeros((5, 4)), spectrum=None)
     assert slot.empty.text
     slot.close()
 
@@ -215,8 +217,8 @@ def test_slots_of_one_scan_share_their_zoom():
 
 def test_colours_and_theme_reach_every_view(ramp):
     state = DisplayState()
-    slot = Slot(state, "slot_main", Link(), large=True)
-    slot.take("phase", Result(ramp))
+    made = Results(phase=Result(ramp))
+    slot = Slot(state, "slot_main", Link(), references(made), large=True)
     state.param.update(colour_map="viridis", theme="light", freeze=True)
     assert slot.view.mapper.palette == palette("viridis")
     assert slot.view.scale.palette == palette("viridis")

@@ -1,0 +1,56 @@
+"""What is summed and integrated from a scan: virtual images, centre of mass, DPC."""
+
+import param
+
+from app.engine.health import Faults
+from app.pipeline import work
+from app.pipeline.lanes import DERIVED
+from app.pipeline.preparing import Made
+from app.pipeline.results import ComField, DpcImage, VirtualImages
+
+
+class Deriving(Made):
+    """Made one after the other, each again only when what it is made of has changed."""
+
+    STAYS = "virtual", "faults", "current", "com"
+
+    virtual = param.ClassSelector(class_=VirtualImages)
+    faults = param.ClassSelector(class_=Faults, doc="Once for a scan.")
+    current = param.String(None, allow_None=True, doc="On empty frames and the beam's current.")
+    com = param.ClassSelector(class_=ComField)
+    dpc = param.ClassSelector(class_=DpcImage)
+
+    def __init__(self, session, **before):
+        self._wanted: object = None
+        # What each was made of; belongs to the lane, which runs one job at a time.
+        self._made: dict[str, object] = {}
+        super().__init__(session, **before)
+
+    @param.depends("preparing.prepared", watch=True)
+    def _begin(self) -> None:
+        self._wanted = None
+        self._follow()
+
+    @param.depends("asked.request", watch=True)
+    def _follow(self) -> None:
+        request = self.asked.request
+        prepared, wanted = self.preparing.current(request), (request.annulus, request.dpc)
+        if prepared is not None and wanted != self._wanted:
+            self._wanted = wanted
+            self._derive(prepared, request)
+
+    def _derive(self, prepared, request) -> None:
+        session = self._session
+        meter = session.begin(DERIVED)
+
+        def derive():
+            work.derive(session.engine, prepared, request, self._made, meter, self.publish)
+
+        def done(result, error, seconds):
+            meter.end()
+            if error is not None:
+                session.fail(error)
+            else:
+                session.later(lambda: self.preparing.advise(prepared))
+
+        session.submit(DERIVED, derive, done)

@@ -1,0 +1,128 @@
+"""From a scan and its calibration to G."""
+
+from typing import ClassVar
+
+import param
+
+from app.engine.gauge import DeviceState
+from app.pipeline import summary, work
+from app.pipeline.asked import Asked
+from app.pipeline.dose_drafts import Dosing
+from app.pipeline.lanes import SLOW
+from app.pipeline.opening import Opening
+from app.pipeline.prepared import Prepared, preparation
+from app.pipeline.results import Pacbed, ScanSummary
+from app.pipeline.stage import Stage
+from app.state.filling import FOUND
+from app.state.request import Request
+
+LONGEST_S = 10.0
+"""Most that a worker waits for the session's thread."""
+
+
+class Preparing(Stage):
+    """Region, disc, orientation and G of the scan that is open."""
+
+    asked = param.ClassSelector(class_=Asked, constant=True)
+    opening = param.ClassSelector(class_=Opening, constant=True)
+    dosing = param.ClassSelector(class_=Dosing, constant=True)
+
+    scan = param.ClassSelector(class_=ScanSummary)
+    dataset = param.String(None, allow_None=True, doc="Of `scan`; changes with another alone.")
+    pacbed = param.ClassSelector(class_=Pacbed)
+    device = param.ClassSelector(class_=DeviceState, doc="As it was before G was made.")
+    prepared = param.ClassSelector(class_=Prepared, doc="None too while its room is needed.")
+
+    def __init__(self, session, **before):
+        self._wanted: object = None
+        self._said: tuple = ()
+        super().__init__(session, **before)
+
+    @param.depends("opening.reading", watch=True)
+    def again(self) -> None:
+        """Prepare what is open, whatever was prepared before."""
+        self._wanted = None
+        self._follow()
+
+    @param.depends("asked.request", watch=True)
+    def _follow(self) -> None:
+        request = self.asked.request
+        if request.reading == self.opening.reading and preparation(request) != self._wanted:
+            self._wanted = preparation(request)
+            self._prepare(request)
+
+    def _prepare(self, request: Request) -> None:
+        session, sources = self._session, dict(self.opening.sources)
+        meter, title = session.begin(SLOW), session.engine.title(request.reading.dataset)
+        weighting = self.dosing.follow(request, self.prepared, "phase" in self.asked.shown)
+
+        def prepare():
+            self.dosing.wait(meter)
+            publish = self.publish, self._make_room, weighting
+            return work.prepare(session.engine, request, sources, title, meter, *publish)
+
+        def done(prepared, error, seconds):
+            meter.end()
+            if error is not None:
+                session.fail(error)
+            else:
+                session.later(lambda: self._take(prepared, request, meter))
+
+        # A slider that makes G stale is waited for: half a G helps nobody.
+        delay = session.settle if self.prepared is not None else 0.0
+        session.submit(SLOW, prepare, done, delay=delay)
+
+    @param.depends("scan", watch=True)
+    def _name(self) -> None:
+        self.dataset = self.scan.dataset
+
+    def _make_room(self) -> None:
+        """Have the G let go that is shown, and wait until it is; on a worker's thread."""
+        self._session.ask(lambda: self.let_go(), LONGEST_S)
+
+    def let_go(self) -> None:
+        """Make room for the next G: the picture stays, redraws wait."""
+        self.prepared = None
+
+    def _take(self, prepared: Prepared, request: Request, meter) -> None:
+        if not self._session.is_latest(SLOW, meter):
+            return
+        self.dosing.stop()
+        experiment, opening = self.asked.experiment, self.opening
+        with experiment.fill(FOUND):
+            summary.take_over(experiment.scan, request, prepared.found)
+        opening.sources = summary.settled_sources(opening.sources, prepared.found)
+        self.prepared = prepared
+        self.asked.ask()
+        self.advise(prepared)
+
+    def current(self, request: Request) -> Prepared | None:
+        """What is prepared, if it is of the scan that `request` wants."""
+        prepared = self.prepared
+        return prepared if prepared and prepared.request.reading == request.reading else None
+
+    def advise(self, prepared: Prepared) -> None:
+        """Say what has to be entered, what was found, what the CPU had to do; each once."""
+        found = prepared.found
+        said = summary.advice(found), found.orientation_statement
+        said += self._session.engine.placed.statements(prepared.scan.key)
+        for sentence in said:
+            if sentence and sentence not in self._said:
+                self._session.told.notice = sentence
+        self._said = said
+
+
+class Made(Stage):
+    """What is made of what is prepared, as it is asked for."""
+
+    asked = param.ClassSelector(class_=Asked, constant=True)
+    preparing = param.ClassSelector(class_=Preparing, constant=True)
+
+    STAYS: ClassVar[tuple[str, ...]] = ()
+    """Results that need no complete calibration."""
+
+    @param.depends("preparing.scan", watch=True)
+    def _forget(self) -> None:
+        """Show nothing of other values, or of another scan, while the calibration has gaps."""
+        if self.preparing.scan.missing:
+            self.param.update(**dict.fromkeys(set(self.results()).difference(self.STAYS)))
