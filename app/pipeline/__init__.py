@@ -14,7 +14,7 @@
     Resting    <-  asked.request, asked.shown, also,                denoised, frc, parallax,
                    preparing.scan, preparing.prepared               flatness, focus_curve
     Aside      <-  (a feature that asks)                            (the `Answer` of who asks)
-    Pointed    <-  preparing.prepared, by a pointer in an image      frames
+    Pointed    <-  (a pointer in an image)                          frames
     Told       <-  (all of them)                                    progress, error, notice
 
 Each arrow is a `param.depends` of the stage, or, in parentheses, a call by name. A view takes

@@ -50,11 +50,6 @@ class StandIn(Pipeline):
         self.drawing.acknowledge = self.acknowledged.append
         self.aside.perform = self._perform
         self.opening.read = self._retry
-        self.pointed = SimpleNamespace(
-            scan_shape=SHAPE,
-            show=lambda place, passing=False: None,
-            stop=lambda: None,
-        )
 
     origin = ("demo", {})
 

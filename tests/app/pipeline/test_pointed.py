@@ -55,7 +55,7 @@ def test_the_place_pointed_at_last_is_shown(session):
 
 def test_beside_the_scan_and_after_the_end_nothing_is_read(session):
     session.pipeline.pointed.show(Place.of(2, 0))
-    assert not session.pipeline.service.pending(session.pipeline.session, "point")
+    assert not session.pipeline.session.service.pending(session.pipeline.session.key, "point")
     session.pipeline.close()
     session.pipeline.pointed.show(Place.of(0, 0))
     session.turn()
