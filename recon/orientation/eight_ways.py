@@ -5,6 +5,10 @@ from it to choose from. The curl of the centre of mass and the coherence of the 
 independently; neither tells a rotation from one 180° further. There atoms decide, which are
 positive: in the image that the strongest frequencies make with the defocus that was found, or in
 the divergence of the centre of mass, which holds near focus alone.
+
+Of a scan K, turned by 180°, γ becomes γ(k, -K) = -γ(k, K)* at any χ, which is -γ of -χ: both
+rotations are equally coherent, with aberrations of opposite sign. The sign thus takes no search
+among angles, but one image at the angle that is known, whose skewness changes with it.
 """
 
 from dataclasses import replace
@@ -18,15 +22,23 @@ from recon.errors import Unfitted
 from recon.focus.phase_model import flat_sums
 from recon.optics import Aberrations
 from recon.orientation.by_curl import Orientation, find_orientation
-from recon.orientation.by_sidebands import ALIKE, OrientationScore, rank_orientations, score_at
+from recon.orientation.by_sidebands import (
+    ALIKE,
+    SIGNIFICANT,
+    OrientationScore,
+    rank_orientations,
+    score_at,
+)
 from recon.orientation.disc_entries import DiscEntries, disc_entries
 from recon.orientation.sheet import (
+    SURE,
     OrientationCandidate,
     OrientationSheet,
     curl_says,
     described,
     sides,
 )
+from recon.orientation.sign import AGREED
 from recon.scan.kinds import ScanData
 
 PIXELS_ACROSS = 12
@@ -91,11 +103,18 @@ def orientations(
 
 
 def beside_curl(
-    scan: ScanData, calibration: Calibration, by_curl: Orientation | None, refusal="", progress=None
+    scan: ScanData,
+    calibration: Calibration,
+    by_curl: Orientation | None,
+    refusal: str = "",
+    sign_alone: bool = False,
+    progress=None,
 ) -> OrientationSheet:
-    """As `orientations`, of what the curl has said already."""
+    """As `orientations`, of what the curl has said already; by `sign_by_sidebands` if wanted."""
     tell = progress or (lambda fraction: None)
     entries = disc_entries(scan, calibration, PIXELS_ACROSS, lambda f: tell(0.5 * f))
+    if sign_alone:
+        return sign_by_sidebands(entries, by_curl)
     return sheet_of(entries, by_curl, refusal, lambda f: tell(0.5 + 0.5 * f))
 
 
@@ -122,18 +141,49 @@ def sheet_of(
     agree = _agree(by_curl, by_sidebands) if by_curl and by_sidebands else None
     transpose, _ = _transpose(by_curl, ranked)
     said = sides(agree, by_curl, by_sidebands, refusal, transpose)
-    return _sheet(entries, by_curl, ranked, agree, said, lambda f: tell(0.8 + 0.2 * f))
+
+    def scored(angle, turned, state):
+        score = _of(ranked, state) if ranked else None
+        if score and (turned or angle != score.rotation_deg):
+            return score_at(entries, angle + turned, state)
+        return score
+
+    return _sheet(entries, by_curl, ranked, scored, agree, said, lambda f: tell(0.8 + 0.2 * f))
+
+
+def sign_by_sidebands(entries: DiscEntries, by_curl: Orientation) -> OrientationSheet:
+    """The eight orientations as the curl judges them, and the sign by the sidebands as well.
+
+    They are asked at the curl's angle and transpose alone; of the other six candidates `coherence`
+    and `C10` are NaN. Where they do not stand out from chance, the curl's sign stays as it is.
+    """
+    own = by_curl.transpose
+    score = score_at(entries, by_curl.best_angle(own), own)
+    told = score if score.score > SIGNIFICANT else None
+
+    def scored(angle, turned, state):
+        return told if state == own and not turned else None
+
+    said = f"{curl_says(by_curl)} (up to 180°), and is sure: the sidebands were asked for the sign "
+    said += "alone. " if told else "alone, and show none. "
+    sheet = _sheet(entries, by_curl, [], scored, None, said[0].upper() + said[1:])
+    return replace(sheet, asked=("curl", "sign"))
 
 
 def sheet_by_curl(by_curl: Orientation) -> OrientationSheet:
     """The eight orientations as the curl alone judges them; the sidebands were not asked."""
     said = f"{curl_says(by_curl)} (up to 180°), and is sure: the sidebands were not asked. "
-    sheet = _sheet(None, by_curl, [], None, said[0].upper() + said[1:], lambda fraction: None)
+    sheet = _sheet(None, by_curl, [], lambda *_: None, None, said[0].upper() + said[1:])
     return replace(sheet, asked=("curl",))
 
 
-def _sheet(entries, by_curl, ranked, agree, said, tell) -> OrientationSheet:
-    """All eight, judged by the curl and by the ranked scores of the sidebands, or one of them."""
+def _sheet(
+    entries, by_curl, ranked, scored, agree, said, tell=lambda fraction: None
+) -> OrientationSheet:
+    """All eight, judged by the curl and by the ranked scores of the sidebands, or one of them.
+
+    `scored(angle, turned, transpose)` is what the sidebands say of one, or None.
+    """
     transpose, margin = _transpose(by_curl, ranked)
     candidates = []
     for state in (transpose, not transpose):
@@ -141,7 +191,8 @@ def _sheet(entries, by_curl, ranked, agree, said, tell) -> OrientationSheet:
         if state == transpose:
             rotation_error = error
         for turned in (0, 90):
-            pair = _pair(entries, by_curl, ranked, state, angle, turned)
+            score = scored(angle, turned, state)
+            pair = _pair(entries, by_curl, score, angle + turned, state)
             candidates += [replace(one, turned_deg=turned + 180 * n) for n, one in enumerate(pair)]
             tell(len(candidates) / 8)
     candidates.sort(key=lambda one: (one.transpose != transpose, one.turned_deg))
@@ -190,14 +241,9 @@ def _angle(by_curl, ranked, transpose):
     return angle + share * off, both * max(1.0, abs(off) / hypot(error, other))
 
 
-def _pair(entries, by_curl, ranked, transpose, angle, turned):
+def _pair(entries, by_curl, score, angle, transpose):
     """Two candidates 180° apart, the one with positive atoms first."""
-    curl, score = nan, _of(ranked, transpose) if ranked else None
-    if score and (turned or angle != score.rotation_deg):
-        score = score_at(entries, angle + turned, transpose)
-    angle += turned
-    if by_curl:
-        curl = by_curl.curl_share(angle, transpose)
+    curl = by_curl.curl_share(angle, transpose) if by_curl else nan
     positive = _atoms_positive(entries, by_curl, score, angle, transpose)
     pair = []
     for half in (0, 1):
@@ -211,9 +257,10 @@ def _pair(entries, by_curl, ranked, transpose, angle, turned):
 
 
 def _atoms_positive(entries, by_curl, score, angle, transpose) -> float:
-    """Confidence that atoms are positive at this angle, from the surer of both judges.
+    """Confidence that atoms are positive at this angle, from the surest of the judges.
 
     The dark field is asked where the curl leaves the sign open; what it says then counts alone.
+    Of sure judges that contradict each other none is believed: the mean leaves the sign uncertain.
     """
     confidences = [0.5]
     if score:
@@ -226,6 +273,13 @@ def _atoms_positive(entries, by_curl, score, angle, transpose) -> float:
             if by_curl.by_dark_field:
                 return confidence
             confidences.append(confidence)
+            told = by_curl.dark_field or 0.0
+            if abs(told) > AGREED:
+                told = erf((told if off < 90 else -told) / sqrt(2))
+                confidences.append((1 + told) / 2)
+    sure = [confidence for confidence in confidences if abs(confidence - 0.5) > SURE / 2]
+    if sure and min(sure) < 0.5 < max(sure):
+        return sum(sure) / len(sure)
     return max(confidences, key=lambda confidence: abs(confidence - 0.5))
 
 

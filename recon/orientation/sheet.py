@@ -25,7 +25,8 @@ class OrientationCandidate:
         90° from one; NaN if they hold no more than noise.
     coherence : float
         Log-likelihood ratio of flat tiles against noise, in units of its scatter by chance, at
-        the best first-order aberrations; NaN if no orientation stands out.
+        the best first-order aberrations; NaN if no orientation stands out, or where the sidebands
+        were not asked for it.
     C10 : float
         Defocus term that goes with it [Å], NaN likewise.
     atoms_positive : float
@@ -57,7 +58,7 @@ class OrientationSheet:
         of them has any.
     by_curl : Orientation or None
     by_sidebands : OrientationScore or None
-        What either says alone.
+        What either says alone of the angle.
     rotation_error : float
         Standard error of the best rotation [deg], apart from the 180° of the sign; where curl and
         sidebands disagree, as far as they are apart.
@@ -66,7 +67,8 @@ class OrientationSheet:
     sides : str
         What the two judges say, in a sentence.
     asked : tuple of str
-        Which of them were asked: "curl", "sidebands".
+        Which of them were asked: "curl", "sidebands"; "sign" where the sidebands were asked for
+        the sign alone.
     """
 
     candidates: tuple[OrientationCandidate, ...]

@@ -32,8 +32,8 @@ def atoms(focus, rotation, copies):
     return expected_intensities(phase, calibration, FOCUSES[focus], frame_shape=FRAME, subpixels=2)
 
 
-def laid(focus, rotation, transpose, along_y, quarters, copies=4):
-    """Electrons at 10³ e/Å², their calibration, and how that scan lies: (rotation, transpose).
+def laid(focus, rotation, transpose, along_y, quarters, copies=4, dose=1e3):
+    """Electrons at a dose [e/Å²], their calibration, and how that scan lies: (rotation, transpose).
 
     The detector's axes are swapped, the scan's are swapped, and frames are turned clockwise.
     """
@@ -49,6 +49,6 @@ def laid(focus, rotation, transpose, along_y, quarters, copies=4):
         expected, centre = np.rot90(expected, -1, (2, 3)), (centre[1], rows - 1 - centre[0])
         rotation += -90 if transpose else 90
     calibration = Calibration(80e3, 25.0, SAMPLING, centre, RADIUS)
-    dose = 1e3 * SAMPLING[0] * SAMPLING[1]
+    dose *= SAMPLING[0] * SAMPLING[1]
     events = sample_events(np.ascontiguousarray(expected), dose, seed=quarters)
     return events, calibration, (rotation, transpose)

@@ -84,28 +84,38 @@ def test_a_centre_of_mass_that_is_sure_spares_the_sidebands(sure):
     assert record["statement"] == turned.orientation_statement
 
 
+OF_AXES = [
+    {"rotation_error": 1.1},
+    {"bias": inf},
+    {"bias": 1.1},
+    # 5 standard deviations, which 18 of log-likelihood outvote.
+    {"transpose_confidence": 1 - 5.7e-7},
+]
+OF_SIGN = [
+    {"sign_confidence": 0.98},
+    {"dark_field": None},
+    {"dark_field": 3.0},
+    {"dark_field": -30.0},
+]
+
+
 @pytest.mark.parametrize(
-    "doubt",
+    ("doubt", "sign_alone"),
     [
-        {"rotation_error": 1.1},
-        {"bias": inf},
-        {"bias": 1.1},
-        # 5 standard deviations, which 18 of log-likelihood outvote.
-        {"transpose_confidence": 1 - 5.7e-7},
-        {"sign_confidence": 0.98},
-        {"dark_field": None},
-        {"dark_field": 3.0},
-        {"dark_field": -30.0},
+        *((doubt, False) for doubt in OF_AXES),
+        *((doubt, True) for doubt in OF_SIGN),
+        *((of_axes | OF_SIGN[0], False) for of_axes in OF_AXES),
     ],
     ids=str,
 )
-def test_one_that_is_not_has_the_sidebands_asked_beside_it(sure, doubt):
+def test_one_that_is_not_has_the_sidebands_asked_for_what_it_doubts(sure, doubt, sign_alone):
     unsure, beside = replace(sure, **doubt), Asked(SHEET)
     turned = settle_orientation(found(), BEAM, PART, Asked(unsure), beside)
-    ((calibration, said, refusal),) = beside.calls
+    ((calibration, said, refusal, alone),) = beside.calls
     assert calibration.scan_sampling == (0.8, 0.9)
     assert said is unsure
     assert refusal == ""
+    assert alone is sign_alone
     assert (turned.rotation_deg, turned.transpose, turned.oriented) == (30.0, True, True)
     assert turned.calibration.rotation_deg == 30
     assert turned.asked == ("curl", "sidebands")
@@ -115,8 +125,8 @@ def test_one_that_says_nothing_leaves_it_to_the_sidebands():
     beside = Asked(SHEET)
     refusal = ValueError("No more than noise.")
     turned = settle_orientation(found(), BEAM, PART, Asked(refusal), beside)
-    ((_, said, why),) = beside.calls
-    assert (said, why) == (None, "No more than noise.")
+    ((_, said, why, alone),) = beside.calls
+    assert (said, why, alone) == (None, "No more than noise.", False)
     assert turned.rotation_deg == 30
 
 

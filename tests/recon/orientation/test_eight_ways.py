@@ -1,5 +1,6 @@
 """The eight orientations of simulated scans, of which one is true."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -7,7 +8,17 @@ import pytest
 
 from recon.calibration import Calibration
 from recon.errors import Cancelled, Unfitted
-from recon.orientation.eight_ways import orientations, sheet_by_curl
+from recon.orientation import by_sidebands, eight_ways
+from recon.orientation.by_curl import find_orientation
+from recon.orientation.by_sidebands import score_at
+from recon.orientation.disc_entries import disc_entries
+from recon.orientation.eight_ways import (
+    beside_curl,
+    orientations,
+    sheet_by_curl,
+    sheet_of,
+    sign_by_sidebands,
+)
 from recon.simulate.scan import sample_events
 from tests.support.fake_gpu import fake_gpu
 from tests.support.focus_scans import LOW, STEP, intensities
@@ -75,6 +86,124 @@ def test_the_curl_alone_lays_out_the_same_eight():
     assert abs(off) < alone.rotation_error + both.rotation_error
     assert alone.by_sidebands is None
     assert "the sidebands were not asked. Best: 2" in alone.statement
+
+
+WAYS = [
+    (focus, rotation, transpose, along_y, quarters)
+    for (focus, rotation), quarters in zip(
+        (("in focus", 25.0), ("overfocus", -160.0), ("astigmatic", 70.0), ("underfocus", 12.0)),
+        range(4),
+        strict=True,
+    )
+    for transpose, along_y in ((False, False), (False, True))
+]
+"""All four quarters with either state of the transpose."""
+
+
+@cache
+def doubted(*how):
+    """Entries of such a scan, what the curl says but for the sign, and how the scan lies."""
+    events, calibration, true = laid(*how, dose=1e4)
+    c = calibration
+    curl = find_orientation(events, c.scan_sampling, c.centre, c.radius)
+    open_sign = {"sign_confidence": 0.0, "by_dark_field": False, "dark_field": None}
+    return disc_entries(events, calibration, 12), replace(curl, **open_sign), true
+
+
+def inverted(sheet, true):
+    """Whether its best rotation is nearer to the half turn from the truth than to the truth."""
+    return round((sheet.best.rotation_deg - true) / 180) % 2 == 1
+
+
+@pytest.mark.parametrize("how", WAYS, ids=str)
+def test_the_sidebands_tell_the_sign_at_any_focus(how):
+    entries, curl, (true, swapped) = doubted(*how)
+    sheet = sign_by_sidebands(entries, curl)
+    assert sheet.asked == ("curl", "sign")
+    assert sheet.best.transpose == swapped
+    # The angle is the curl's, to the half turn.
+    assert (sheet.best.rotation_deg - curl.rotation_deg) % 180 == pytest.approx(0, abs=1e-9)
+    assert not inverted(sheet, true)
+    # Turned by the half turn, everything that is known of a candidate is turned.
+    one, opposite = sheet.candidates[0], sheet.candidates[2]
+    assert one.atoms_positive == pytest.approx(1 - opposite.atoms_positive)
+    assert (one.coherence, one.C10) == (opposite.coherence, -opposite.C10)
+
+
+def test_few_electrons_leave_the_sign_uncertain_rather_than_wrong():
+    uncertain = 0
+    for how in WAYS:
+        _, curl, (true, _) = doubted(*how)
+        events, calibration, _ = laid(*how, dose=200)
+        sheet = sign_by_sidebands(disc_entries(events, calibration, 12), curl)
+        open_sign = "uncertain: turn by 180°" in sheet.statement
+        assert open_sign or not inverted(sheet, true)
+        uncertain += open_sign
+    assert uncertain
+
+
+@pytest.mark.parametrize("how", WAYS, ids=str)
+def test_the_sign_alone_is_that_of_the_full_comparison(how, monkeypatch):
+    # A third of the frequencies judge either, in a third of the time.
+    monkeypatch.setattr(by_sidebands, "FREQUENCIES", 40)
+    entries, curl, _ = doubted(*how)
+    alone, full = sign_by_sidebands(entries, curl), sheet_of(entries, curl)
+    assert alone.best.transpose == full.best.transpose
+    off = (alone.best.rotation_deg - full.best.rotation_deg + 180) % 360 - 180
+    assert abs(off) < 2 * (alone.rotation_error + full.rotation_error)
+    assert pytest.approx(full.best.C10, abs=15) == alone.best.C10
+
+
+@pytest.mark.parametrize("how", [WAYS[0], WAYS[3]], ids=str)
+def test_half_a_turn_is_as_coherent_with_the_opposite_aberrations(how):
+    """γ(k, -K) = -γ(k, K)* at any χ: coherence cannot tell the sign."""
+    entries, curl, _ = doubted(*how)
+    here, there = (score_at(entries, curl.rotation_deg + n, curl.transpose) for n in (0, 180))
+    assert there.likelihood == pytest.approx(here.likelihood, rel=1e-6)
+    for name in ("C10", "C12a", "C12b"):
+        assert getattr(there, name) == pytest.approx(-getattr(here, name), abs=0.5)
+
+
+def test_the_sign_takes_one_score_and_no_search(monkeypatch):
+    events, calibration, (true, _) = laid(*WAYS[0], dose=1e4)
+    _, curl, _ = doubted(*WAYS[0])
+    asked = []
+
+    def counted(entries, *which):
+        asked.append(which)
+        return score_at(entries, *which)
+
+    def search(*which):
+        raise AssertionError("Angles are searched.")
+
+    monkeypatch.setattr(eight_ways, "score_at", counted)
+    monkeypatch.setattr(eight_ways, "rank_orientations", search)
+    told = beside_curl(events, calibration, curl, "", True)
+    assert asked == [(curl.best_angle(False), False)]
+    assert not inverted(told, true)
+    assert "is sure: the sidebands were asked for the sign alone. Best: " in told.statement
+    with pytest.raises(AssertionError, match="searched"):
+        beside_curl(events, calibration, curl)
+
+
+def test_sidebands_that_show_nothing_leave_the_sign_uncertain(monkeypatch):
+    entries, curl, _ = doubted(*WAYS[0])
+    chance = replace(score_at(entries, curl.best_angle(False), False), score=7.9)
+    monkeypatch.setattr(eight_ways, "score_at", lambda *which: chance)
+    told = sign_by_sidebands(entries, curl)
+    assert "for the sign alone, and show none. Best: " in told.statement
+    assert "uncertain: turn by 180°" in told.statement
+    assert np.isnan(told.best.coherence)
+
+
+@pytest.mark.parametrize("denied", [{"dark_field": -30.0}, {"dark_field": -4.0}])
+def test_sure_judges_that_contradict_each_other_leave_the_sign_uncertain(denied):
+    entries, curl, _ = doubted(*WAYS[0])
+    for sign_confidence in (0.999, 1.0):
+        sure = replace(curl, sign_confidence=sign_confidence, **denied)
+        assert "uncertain: turn by 180°" in sign_by_sidebands(entries, sure).statement
+    agreed = replace(curl, sign_confidence=0.999, dark_field=4.0)
+    assert "at which atoms are positive" in sign_by_sidebands(entries, agreed).statement
 
 
 def test_an_empty_film_has_no_orientation():
