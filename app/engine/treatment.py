@@ -8,7 +8,7 @@ from app.state.request import Reading, Region, Request, Treatment
 from recon.batch.geometry import useful_refinement
 from recon.batch.settings import AUTO
 from recon.batch.treatment import Step, check_places, in_use, sheared_back, without_faults
-from recon.scan.kinds import ScanData
+from recon.scan.kinds import ScanData, tells_places
 
 
 def settled(engine, request: Request, progress: Report | None = None) -> Treatment:
@@ -21,6 +21,8 @@ def settled(engine, request: Request, progress: Report | None = None) -> Treatme
     """
     if request.treatment.refine != AUTO:
         return request.treatment
+    if not tells_places(engine.events(request.reading, progress)):
+        return replace(request.treatment, refine=1)
     whole = replace(request.treatment.at_full_dose(), refine=1)
     scan = engine.scan(request.reading, Region(), whole, progress)
     known = request.geometry, scan.whole.metadata, request.bright_field_pixels

@@ -1,5 +1,6 @@
 """From a scan and its calibration to G."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import param
@@ -90,7 +91,8 @@ class Preparing(Stage):
         self.dosing.stop()
         experiment, opening = self.asked.experiment, self.opening
         with experiment.fill(FOUND):
-            summary.take_over(experiment.scan, request, prepared.found)
+            done = replace(request, treatment=prepared.scan.treatment)
+            summary.take_over(experiment.scan, done, prepared.found)
         opening.sources = summary.settled_sources(opening.sources, prepared.found)
         self.prepared = prepared
         self.asked.ask()
@@ -102,9 +104,10 @@ class Preparing(Stage):
         return prepared if prepared and prepared.request.reading == request.reading else None
 
     def advise(self, prepared: Prepared) -> None:
-        """Say what has to be entered, what was found, what the CPU had to do; each once."""
+        """Say what was found, and what the CPU had to do; each once."""
         found = prepared.found
-        said = summary.advice(found), found.orientation_statement
+        # Before there can be a phase, what has to be entered is all that matters.
+        said = ("" if found.missing else found.orientation_statement,)
         said += self._session.engine.placed.statements(prepared.scan.key)
         for sentence in said:
             if sentence and sentence not in self._said:
