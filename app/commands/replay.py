@@ -72,12 +72,12 @@ def replay(
     from recon.io import open_scan
     from recon.live.kinds import open_sender
     from recon.live.replay import play
-    from recon.scan.events import ElectronEvents
+    from recon.scan.kinds import by_kind
 
     with progress() as report:
         hear = one_task(report, f"Reading {source.name}")
         scan = open_scan(source, scan_shape=scan_shape, progress=hear, **known)
-    if not isinstance(scan, ElectronEvents):
+    if not by_kind(scan, True, False):
         raise ValueError(f"{source} holds frames that are no events: only events are played.")
     with stopping() as stop:
         where = connect or bind or ANYWHERE

@@ -9,7 +9,7 @@ from app.pipeline.lanes import POINT
 from app.pipeline.preparing import Preparing
 from app.pipeline.stage import Stage
 from recon.calibration import Calibration
-from recon.scan.kinds import is_dense
+from recon.scan.kinds import by_kind
 
 FRAMES = "frames"
 """The contrast, and the result, that it gives."""
@@ -115,4 +115,4 @@ def pattern_at(events, found, place: Place, passing: bool, progress=None) -> Fra
 
     array = pattern_of(events, place.rows, place.columns, progress)
     disc = found.centre, found.radius, found.calibration
-    return FramePattern(array, place, not is_dense(events), *disc, passing)
+    return FramePattern(array, place, by_kind(events, True, False), *disc, passing)

@@ -25,7 +25,7 @@ from recon.kernels.cpu.simd import LANES
 from recon.live.rows import ScanRows
 from recon.live.segments import on_device, segments_of
 from recon.scan.events import ElectronEvents
-from recon.ssb.bright_field import BrightField, count_type, plane_counts
+from recon.ssb.bright_field import BinnedPlanes, BrightField, count_type, plane_counts
 from recon.ssb.gfunction import no_electrons, sidebands_of_planes
 from recon.ssb.sidebands import Sidebands
 from recon.ssb.tables import SidebandTables, find_tables
@@ -168,18 +168,15 @@ class GrowingSidebands:
             As `build_sidebands`.
         """
         events = events.to_device(self.device)
-        return sidebands_of_planes(
+        planes = BinnedPlanes(
             lambda start, stop: plane_counts(events, self.disc.lookup, start, stop),
             self.rows.scan_shape,
             self.disc,
-            self.calibration,
-            events.electrons,
-            full=self.full,
-            device=self.device,
-            tables=self.tables,
-            current=beam_current(events.counts, self.calibration),
-            **options,
+            self.device,
+            beam_current(events.counts, self.calibration),
         )
+        told = {"full": self.full, "tables": self.tables} | options
+        return sidebands_of_planes(planes, self.calibration, events.electrons, **told)
 
     def _fresh(self):
         """Memory for all entries, zero."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recon.scan.frames import SLAB_BYTES
-from recon.scan.kinds import ScanData, is_dense
+from recon.scan.kinds import ScanData, by_kind
 
 ELECTRONS = 1 << 22
 """Counted at a time: small beside memory, and an answer to `progress` in a fraction of a second."""
@@ -47,7 +47,7 @@ def pattern_of(scan: ScanData, rows, columns, progress=None) -> np.ndarray:
     if x1 - x0 == width:  # whole rows follow one another
         stretches = [(y0 * width, y1 * width)]
     total = None
-    for part, done in (_of_frames if is_dense(scan) else _of_events)(scan, stretches):
+    for part, done in by_kind(scan, _of_events, _of_frames)(scan, stretches):
         total = part if total is None else np.add(total, part, out=total)
         if progress is not None:
             progress(done)

@@ -14,6 +14,7 @@ from recon.io import is_scan, open_scan
 from recon.live.source import Began, Block, Ended, LiveError, Message, Told
 from recon.live.wanted import wanted
 from recon.scan.events import ElectronEvents
+from recon.scan.kinds import by_kind
 
 QUIET_S = 2.0
 STEP_MS = 100
@@ -105,7 +106,7 @@ class Folder:
         except (UnreadableFile, OSError) as error:
             yield Told(str(error))
             return
-        if not isinstance(scan, ElectronEvents):
+        if not by_kind(scan, True, False):
             yield Told(f"{path.name} holds frames that are no events; it is left out.")
             return
         yield Began(scan.scan_shape, scan.frame_shape, None, dict(scan.metadata))

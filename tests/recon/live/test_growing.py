@@ -240,7 +240,7 @@ def test_scans_of_one_shape_share_tables():
     made = grown(events, [0, 12], tables=tables)
     assert made.sidebands().runs is tables.runs
     coarse = replace(CALIBRATION, scan_sampling=(1e-3, 1e-3))
-    with pytest.raises(ValueError, match="No spatial frequency of this scan has a sideband"):
+    with pytest.raises(ValueError, match="resolves nothing in a field of"):
         growing(events, calibration=coarse)
 
 
