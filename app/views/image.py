@@ -1,5 +1,6 @@
 """Pictures of the scan and of the detector: one value, or one vector, at each pixel."""
 
+from functools import partial
 from time import monotonic
 
 import colorcet
@@ -22,6 +23,8 @@ from app.views.frame import Frame, Link
 ENDS = ("x0", "x1", "y0", "y1")
 """Of an outlined part."""
 
+BAR_PX = 72
+"""Room for the colour bar, whose numbers are as long as "−0.05"."""
 BAR_S = 0.3
 """How often a colour bar's numbers change while a hand moves."""
 
@@ -47,6 +50,15 @@ def options(axis_unit: str, **more) -> dict:
             "scalebar_unit": ("nm", "m"),
         }
     return common | more
+
+
+def _keep_borders(left: int, plot, element) -> None:
+    """Set a figure's borders as they were; HoloViews sets its own with every picture it draws.
+
+    A bar is laid out as wide as its numbers are then; later ones may be longer.
+    """
+    right = BAR_PX if plot.handles["colorbar"].visible else 4
+    plot.state.update(min_border_left=left, min_border_right=right)
 
 
 def axes(axis_unit: str) -> list[hv.Dimension]:
@@ -196,6 +208,7 @@ class ImageView(Picture):
             label_standoff=4,
             title=self.unit or None,
         )
+        self.plot.hooks = [*self.plot.hooks, partial(_keep_borders, self.figure.min_border_left)]
         self.set_theme("dark")
 
     def redraw(self) -> None:
