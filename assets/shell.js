@@ -6,7 +6,11 @@ export function render({model}) {
   const root = document.documentElement
   const dress = () => { root.dataset.theme = model.theme }
   const turn = () => model.send_msg({does: "theme", theme: root.dataset.theme})
-  const ready = () => { root.dataset.ready = String(model.ready) }
+  const ready = () => {
+    root.dataset.ready = String(model.ready)
+    // The page turns at a click, be it before the server was there to be told of it.
+    if (model.ready && root.dataset.theme !== model.theme) turn()
+  }
   let shown_at = 0
   // Of a frame's time the half: twice as many values are told as frames are shown, and where many
   // pages share a server it is not asked sixty times a second for what it cannot draw.
@@ -38,8 +42,6 @@ export function render({model}) {
   model.on("theme", dress)
   model.on("ready", ready)
   model.on("frame", painted)
-  // The page turns at a click, be it before this was there to tell of it.
-  if (root.dataset.theme !== model.theme) turn()
   ready()
   ask()
   document.addEventListener("livestem-theme", turn)

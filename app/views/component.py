@@ -5,6 +5,7 @@ others in their place, is not for anyone; a property that no script sets stays a
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import panel as pn
@@ -34,12 +35,23 @@ class Component(pn.custom.JSComponent):
         """Call `action(message)` for the browser's message `name`, if it holds these fields."""
         self._actions[name] = action, fields
 
+    def _locked(self, action: Callable, message) -> None:
+        """Call `action(message)` with the document's lock, which Panel hears messages without.
+
+        Otherwise one that comes while a picture is being sent could not draw anything.
+        """
+        document = pn.state.curdoc
+        if document is None or document.session_context is None:
+            action(message)
+        else:
+            document.add_next_tick_callback(partial(action, message))
+
     def _handle_msg(self, message):
         name = message.get("does") if isinstance(message, dict) else None
         action, fields = self._actions.get(name if isinstance(name, str) else "", (None, {}))
         # By type and not by class: True is no number.
         if action is not None and all(type(message.get(f)) is kind for f, kind in fields.items()):
-            action(message)
+            self._locked(action, message)
 
     def _process_property_change(self, props):
         changed = super()._process_property_change(props)
