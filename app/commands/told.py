@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.words import spoken
-
 FOUND = "faulty_pixels", "undersampling", "current", "disc", "orientation"
 
 
@@ -29,5 +27,8 @@ def sentences(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 def _fitted(values, errors) -> str:
     """Fitted coefficients with their standard errors, in a sentence."""
+    # What `--help` would wait for.
+    from app.words import spoken
+
     each = [f"{name} = {spoken(values[name], error, 'Å')}" for name, error in errors.items()]
     return f"Fitted: {', '.join(each)}."

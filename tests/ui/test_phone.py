@@ -84,6 +84,7 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
     instrument = held(*UPRIGHT)
     page, fingers = instrument.page, Fingers(instrument.page)
     scrolled = "() => document.querySelector('.bench').scrollTop"
+    instrument.settled()
     x, y = middle(instrument.box("main"))
 
     whole = instrument.picture()

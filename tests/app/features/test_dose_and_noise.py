@@ -149,7 +149,7 @@ def test_what_another_session_holds_is_not_forgotten(engine, service):
         session.experiment.treatment.dose_percent = percent
         session.until(lambda seen=seen: len(session.all("phase")) > seen)
     request = other.experiment.request()
-    again = engine.scan(request.reading, request.region, request.treatment)
+    again = engine.scan(request.reading, request.region, held.treatment)
     assert again.key == held.key
     assert again.events is held.events
     for each in (session, other):
