@@ -39,30 +39,40 @@ async def socket(url: str, token: str, cookies=None):
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in dict(cookies).items())
     address = f"ws{url.removeprefix('http')}/ws"
+    # Taken as they come, as a browser does: a session waits for who reads none of its pictures.
+    inbox: asyncio.Queue = asyncio.Queue()
     connection = await websocket_connect(
         HTTPRequest(address, headers=headers),
         subprotocols=["bokeh", token],
         max_message_size=1 << 30,
+        on_message_callback=inbox.put_nowait,
     )
+    wire = Wire(connection, inbox)
     try:
-        yield Wire(connection)
+        yield wire
     finally:
         connection.close()
         with suppress(TimeoutError):
-            await asyncio.wait_for(_end(connection), 30)
-
-
-async def _end(connection) -> None:
-    """Wait until the other end has closed too, so that no half of a socket is left."""
-    while await connection.read_message() is not None:
-        pass
+            await asyncio.wait_for(wire.end(), 30)
 
 
 class Wire:
     """Bokeh's protocol on a websocket."""
 
-    def __init__(self, connection):
-        self.connection = connection
+    def __init__(self, connection, inbox: asyncio.Queue):
+        self.connection, self._inbox = connection, inbox
+
+    async def end(self) -> None:
+        """Wait until the other end has closed too, so that no half of a socket is left."""
+        while await self._next() is not None:
+            pass
+
+    async def _next(self):
+        """The next that came; None once the socket is closed."""
+        found = await self._inbox.get()
+        if found is None:
+            self._inbox.put_nowait(None)  # as it will be for whoever asks again
+        return found
 
     async def receive(self) -> tuple[dict, dict]:
         """The next message: its header and content; `ConnectionError` where the socket closed."""
@@ -73,7 +83,7 @@ class Wire:
         return parts[0], parts[2]
 
     async def _fragment(self):
-        fragment = await self.connection.read_message()
+        fragment = await self._next()
         if fragment is None:
             raise ConnectionError("the server closed the websocket")
         return fragment
@@ -94,7 +104,7 @@ class Wire:
         with suppress(WebSocketClosedError):  # at the first of them that is none
             for part in parts:
                 await self.connection.write_message(part, binary=isinstance(part, bytes))
-        await self.connection.read_message()
+        await self._next()
 
     async def begin(self) -> dict:
         """Take the document of the page, as JSON."""
