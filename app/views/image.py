@@ -23,7 +23,7 @@ from app.views.frame import Frame, Link
 ENDS = ("x0", "x1", "y0", "y1")
 """Of an outlined part."""
 
-BAR_PX = 72
+BAR_PX = 84
 """Room for the colour bar, whose numbers are as long as "−0.05"."""
 BAR_S = 0.3
 """How often a colour bar's numbers change while a hand moves."""
@@ -208,7 +208,9 @@ class ImageView(Picture):
             label_standoff=4,
             title=self.unit or None,
         )
-        self.plot.hooks = [*self.plot.hooks, partial(_keep_borders, self.figure.min_border_left)]
+        keep = partial(_keep_borders, self.figure.min_border_left)
+        self.plot.hooks = [*self.plot.hooks, keep]
+        keep(self.plot, None)  # from the beginning, so that the frame keeps its size
         self.set_theme("dark")
 
     def redraw(self) -> None:
