@@ -40,6 +40,11 @@ class Extent:
         """Along y."""
         return self.y1 - self.y0
 
+    def outline(self) -> list[tuple[float, float]]:
+        """The corners as a closed path of (x, y)."""
+        x0, x1, y0, y1 = self.x0, self.x1, self.y0, self.y1
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+
     def part(self, place, shape) -> "Extent":
         """Of the `place` (rows, columns) of an image of `shape` that lies here."""
         (y0, y1), (x0, x1) = place

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import holoviews as hv
 import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, LinearAxis, Range1d
-from bokeh.plotting import figure
 
+from app.drawing.marks import Marks, draw_with
 from app.pipeline.chart import Chart
 from app.views.assets import asset
 from app.views.component import number
@@ -17,9 +18,6 @@ INKS = {
     "light": ("#0b7dc2", "#b36b00", "#17874e", "#c62858"),
 }
 """Of the lines, in their order."""
-
-MARK = ("x", "y", "text", "align", "shift", "drop")
-"""Columns of a marked place."""
 
 PERIODS = (50, 20, 10, 5, 4, 3, 2.5, 2, 1.6, 1.3, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 """Å that the upper axis may name."""
@@ -63,33 +61,44 @@ class CurveView(pn.viewable.Viewer):
     def mark(self, marks) -> None:
         """Mark other places along x, pairs of a place and a few words."""
         (x0, x1), (_, top) = self.chart.ends()
-        # Words stay within the figure: those of the right half stand left of their line.
-        left = [x > (x0 + x1) / 2 for x, _ in marks]
-        self.marks.data = {
-            "x": [float(x) for x, _ in marks],
-            "y": [top] * len(marks),
-            "text": [text for _, text in marks],
-            "align": ["right" if each else "left" for each in left],
-            "shift": [-5 if each else 5 for each in left],
-            # Each a line lower than the last: two places may be near one another.
-            "drop": [3 + 14 * n for n in range(len(marks))],
-        }
+        self.marks.show((float(x),) for x, _ in marks)
+        words = []
+        for n, (x, text) in enumerate(marks):
+            # Words stay within the figure: those of the right half stand left of their line. Each
+            # is a line lower than the last, since two places may be near one another.
+            left = x > (x0 + x1) / 2
+            said = f"{text} " if left else f" {text}"
+            words.append((float(x), top, "\n" * n + said, "right" if left else "left"))
+        self.words.show(reversed(words))  # the first above the empty lines of the others
 
     def clear(self) -> None:
         """Show nothing."""
-        self.source.data = {name: [] for name in self.source.data}
+        for line in self.lines.values():
+            line.show([])
         self.mark(())
 
     def _build(self):
         chart = self.chart
-        self.figure = fig = figure(
-            x_range=Range1d(0, 1),
-            y_range=Range1d(0.1 if chart.logy else 0, 1),
-            y_axis_type="log" if chart.logy else "linear",
-            x_axis_label=chart.x_label or None,
-            y_axis_label=chart.y_label or None,
+        many = len(chart.lines) > 1
+        self.lines = {
+            name: Marks(hv.Curve([], label=name if many else "").opts(logy=chart.logy))
+            for name in chart.lines
+        }
+        self.marks = Marks(hv.VLines([]).opts(line_width=1.4, line_dash="dotted"))
+        self.words = Marks(
+            hv.Labels([], vdims=["text", "text_align"]).opts(
+                text_align=hv.dim("text_align"),
+                text_baseline="top",
+                text_font_size="11px",
+                backend_opts={"glyph.y_offset": 3, "glyph.padding": 1},
+            )
+        )
+        self.plot = draw_with(None, [*self.lines.values(), self.marks, self.words])
+        self.figure = fig = self.plot.state
+        fig.x_range, fig.y_range = Range1d(0, 1), Range1d(0.1 if chart.logy else 0, 1)
+        fig.update(
             toolbar_location=None,
-            tools="",
+            tools=[],
             output_backend="canvas",
             sizing_mode="stretch_both",
             background_fill_alpha=0,
@@ -101,37 +110,8 @@ class CurveView(pn.viewable.Viewer):
             name=self._name or None,
         )
         fig.toolbar.logo = None
-        fig.xgrid.visible = False
-        self.source = ColumnDataSource({"x": [], **{name: [] for name in chart.lines}})
-        self._lines = {}
-        for name in chart.lines:
-            guide = name in chart.guides
-            more = {"legend_label": name} if len(chart.lines) > 1 else {}
-            self._lines[name] = fig.line(
-                "x",
-                name,
-                source=self.source,
-                line_width=1.2 if guide else 2,
-                line_dash="dashed" if guide else "solid",
-                **more,
-            )
-        self.marks = ColumnDataSource({n: [] for n in MARK})
-        self._marked = (
-            fig.vspan("x", source=self.marks, line_width=1.4, line_dash="dotted"),
-            fig.text(
-                "x",
-                "y",
-                "text",
-                source=self.marks,
-                text_align="align",
-                x_offset="shift",
-                y_offset="drop",
-                text_baseline="top",
-                text_font_size="11px",
-                background_fill_alpha=0.65,
-                padding=1,
-            ),
-        )
+        fig.xaxis.axis_label, fig.yaxis.axis_label = chart.x_label or None, chart.y_label or None
+        fig.xgrid.visible, fig.ygrid.visible = False, True
         if chart.periods:
             self._upper = LinearAxis(axis_label="period (Å)")
             fig.add_layout(self._upper, "above")
@@ -149,7 +129,9 @@ class CurveView(pn.viewable.Viewer):
         (x0, x1), (y0, y1) = chart.ends()
         fig.x_range.update(start=x0, end=x1)
         fig.y_range.update(start=y0, end=y1)
-        self.source.data = {name: chart.column(name) for name in ("x", *chart.lines)}
+        along = chart.column("x").tolist()
+        for name, line in self.lines.items():
+            line.show(zip(along, chart.column(name).tolist(), strict=True))
         self.mark(chart.marks)
         if chart.periods:
             places = periods(x0, x1)
@@ -185,16 +167,17 @@ class CurveView(pn.viewable.Viewer):
         self.theme, fig, colours = theme, self.figure, COLOURS[theme]
         dress(fig, theme)
         fig.ygrid.update(grid_line_color=colours["line"], grid_line_alpha=0.5)
-        inks = iter(INKS[theme] * len(self._lines))
-        for name, line in self._lines.items():
-            guide = name in self.chart.guides
-            line.glyph.line_color = colours["text"] if guide else next(inks)
-        guides = [self._lines[n] for n in self._lines if n in self.chart.guides]
-        for line, dash in zip(guides, ("dashed", "dotdash", "dotted") * len(guides), strict=False):
-            line.glyph.line_dash = dash
-        line, words = (each.glyph for each in self._marked)
+        glyphs = [layer.handles["glyph"] for layer in self.plot.subplots.values()]
+        inks = iter(INKS[theme] * len(self.lines))
+        dashes = iter(("dashed", "dotdash", "dotted") * len(self.lines))
+        for name, glyph in zip(self.lines, glyphs, strict=False):
+            if name in self.chart.guides:
+                glyph.update(line_color=colours["text"], line_dash=next(dashes), line_width=1.2)
+            else:
+                glyph.update(line_color=next(inks), line_dash="solid", line_width=2)
+        line, words = glyphs[-2:]
         line.line_color = words.text_color = colours["ink"]
-        words.background_fill_color = colours["backdrop"]
+        words.update(background_fill_color=colours["backdrop"], background_fill_alpha=0.65)
         for legend in fig.legend:
             legend.update(
                 location="top_right",
@@ -214,6 +197,7 @@ class CurveView(pn.viewable.Viewer):
     def close(self) -> None:
         """Let go of the browser's callbacks."""
         self.on_pointer = self.on_pick = None
+        self.plot.cleanup()
 
     def __panel__(self):
         return self.pane

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import holoviews as hv
-import holoviews.plotting.bokeh
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
 
 from app.drawing.display import Extent
+from app.drawing.marks import draw_with
 from app.pipeline.hands import give_way
 from app.views.assets import asset
 from app.views.component import finite, number
@@ -59,15 +58,17 @@ class Frame(pn.viewable.Viewer):
     ----------
     element : holoviews element
         Its options say how it looks.
+    marks : sequence of Marks
+        What lies over it.
     link : Link, optional
         Shared with the figures that zoom together with this one.
     zoom : bool
         Whether pan and wheel move the picture.
     """
 
-    def __init__(self, element, link: Link | None = None, zoom: bool = True, **params):
+    def __init__(self, element, marks=(), link: Link | None = None, zoom: bool = True, **params):
         super().__init__(**params)
-        self.plot = hv.renderer("bokeh").get_plot(element)
+        self.plot = draw_with(element, marks)
         self.figure = fig = self.plot.state
         self.theme = "dark"
         self.whole = Extent(0.0, 1.0, 0.0, 1.0)

@@ -9,7 +9,6 @@ import numpy as np
 from bokeh.models import (
     BasicTicker,
     BasicTickFormatter,
-    ColumnDataSource,
     LinearColorMapper,
     ScaleBar,
 )
@@ -17,11 +16,9 @@ from bokeh.palettes import all_palettes
 
 from app.drawing.display import Extent, Limits, to_u8, value_at
 from app.drawing.field import Field
+from app.drawing.marks import SECOND, Marks
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
-
-ENDS = ("x0", "x1", "y0", "y1")
-"""Of an outlined part."""
 
 BAR_PX = 84
 """Room for the colour bar, whose numbers are as long as "−0.05"."""
@@ -52,12 +49,12 @@ def options(axis_unit: str, **more) -> dict:
     return common | more
 
 
-def _keep_borders(left: int, plot, element) -> None:
+def _keep_borders(left: int, bar, plot, element) -> None:
     """Set a figure's borders as they were; HoloViews sets its own with every picture it draws.
 
     A bar is laid out as wide as its numbers are then; later ones may be longer.
     """
-    right = BAR_PX if plot.handles["colorbar"].visible else 4
+    right = BAR_PX if bar.visible else 4
     plot.state.update(min_border_left=left, min_border_right=right)
 
 
@@ -74,20 +71,20 @@ class Picture(Frame):
     sends the true pixels of the visible part.
     """
 
-    def __init__(self, raster: Raster, plot, unit: str, axis_unit: str, link: Link | None = None):
-        super().__init__(plot, link)
+    def __init__(
+        self, raster: Raster, plot, unit: str, axis_unit: str, link: Link | None = None, marks=()
+    ):
+        self.outlined = Marks(hv.Path([], axes(axis_unit)).opts(color=SECOND, line_width=1.8))
+        super().__init__(plot, [*marks, self.outlined], link)
         self.raster = raster
         """Not linked: zoom and size come from the frame's own script, which links figures."""
         self.unit, self.axis_unit = unit, axis_unit
+        self.glyph_plot = next(iter(self.plot.subplots.values()))
+        """HoloViews' plot of the picture itself."""
         self.source = self.glyph_plot.handles["source"]
         self.image: np.ndarray | None = None
-        self.moving, self._outline = False, None
+        self.moving = False
         self.on_view = self.redraw
-
-    @property
-    def glyph_plot(self):
-        """HoloViews' plot of the picture itself."""
-        return self.plot
 
     def show(self, image, extent: Extent | None = None, moving: bool = False) -> None:
         """Draw `image`.
@@ -133,23 +130,7 @@ class Picture(Frame):
 
     def outline(self, part: Extent | None) -> None:
         """Draw a frame around a part of the picture; None takes it away."""
-        ends = {} if part is None else vars(part)
-        if self._outline is None:
-            if part is None:
-                return
-            self._outline = ColumnDataSource({name: [] for name in ENDS})
-            self.figure.quad(
-                left="x0",
-                right="x1",
-                top="y0",
-                bottom="y1",
-                source=self._outline,
-                fill_alpha=0,
-                line_color="#4cc2ff",
-                line_width=1.8,
-                level="overlay",
-            )
-        self._outline.data = {name: [ends[name]] if ends else [] for name in ENDS}
+        self.outlined.show([] if part is None else [part.outline()])
 
     def clear(self) -> None:
         """Show nothing."""
@@ -181,16 +162,18 @@ class ImageView(Picture):
         Of both axes.
     link : Link, optional
         Shared with the figures that zoom together with this one.
+    marks : sequence of Marks
+        What lies over it.
     """
 
-    def __init__(self, unit="", axis_unit="nm", link: Link | None = None):
+    def __init__(self, unit="", axis_unit="nm", link: Link | None = None, marks=()):
         element = hv.Image(
             np.zeros((2, 2), np.uint8), axes(axis_unit), hv.Dimension("value", unit=unit or None)
         ).opts(**options(axis_unit, colorbar=True, clim=(0, 255), cmap=palette("grey")))
         self._shown = 0.0, 1.0
         raster = Raster(element, self._shaded, linked=False)
-        super().__init__(raster, raster.plot, unit, axis_unit, link)
-        self.mapper = self.plot.handles["color_mapper"]
+        super().__init__(raster, raster.plot, unit, axis_unit, link, marks)
+        self.mapper = self.glyph_plot.handles["color_mapper"]
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
         self.limits = Limits()
@@ -198,7 +181,7 @@ class ImageView(Picture):
         self._dress_bars()
 
     def _dress_bars(self):
-        self.bar = self.plot.handles["colorbar"]
+        self.bar = self.glyph_plot.handles["colorbar"]
         self.bar.update(
             color_mapper=self.scale,
             ticker=BasicTicker(desired_num_ticks=5),
@@ -208,7 +191,7 @@ class ImageView(Picture):
             label_standoff=4,
             title=self.unit or None,
         )
-        keep = partial(_keep_borders, self.figure.min_border_left)
+        keep = partial(_keep_borders, self.figure.min_border_left, self.bar)
         self.plot.hooks = [*self.plot.hooks, keep]
         keep(self.plot, None)  # from the beginning, so that the frame keeps its size
         self.set_theme("dark")
@@ -266,11 +249,6 @@ class FieldView(Picture):
         super().__init__(field.raster, field.plot, unit, axis_unit, link)
         self.limits = field.limits
         self.set_theme("dark")
-
-    @property
-    def glyph_plot(self):
-        """HoloViews' plot of the colours."""
-        return next(iter(self.plot.subplots.values()))
 
     def clear(self) -> None:
         """Show nothing."""

@@ -1,10 +1,11 @@
 """The position-averaged pattern and the disc that was found in it."""
 
+import holoviews as hv
 import numpy as np
-from bokeh.models import ColumnDataSource
 
 from app.drawing.display import Extent
-from app.views.image import ImageView
+from app.drawing.marks import RING, SECOND, Marks, circle
+from app.views.image import ImageView, axes
 
 SPARSE = 0.005
 """Share of the pixels that hold something, below which the largest of them are shown, not means."""
@@ -14,31 +15,10 @@ class PacbedView(ImageView):
     """Square root of the summed pattern, with the bright-field disc and the chosen annulus."""
 
     def __init__(self):
-        super().__init__("e⁻", "mrad")
-        names = ("x", "y", "width", "height", "colour", "dash")
-        self.rings = ColumnDataSource({name: [] for name in names})
-        self.centre = ColumnDataSource({"x": [], "y": []})
-        self.figure.ellipse(
-            "x",
-            "y",
-            "width",
-            "height",
-            source=self.rings,
-            fill_alpha=0,
-            line_color="colour",
-            line_dash="dash",
-            line_width=1.6,
-            level="overlay",
-        )
-        self.figure.scatter(
-            "x",
-            "y",
-            source=self.centre,
-            marker="cross",
-            size=11,
-            line_color="#ffb000",
-            level="overlay",
-        )
+        self.disc, self.edges = rings(RING), rings(SECOND, line_dash="dashed")
+        cross = hv.Points([], axes("mrad")).opts(marker="cross", size=11, color=RING)
+        self.centre = Marks(cross)
+        super().__init__("e⁻", "mrad", marks=(self.disc, self.edges, self.centre))
         self.bar.visible = False
         self._counts = None
 
@@ -65,24 +45,14 @@ class PacbedView(ImageView):
         self.set_axis_unit("mrad" if mrad_per_px else "px")
         # The index of a pixel is its middle.
         origin = (-0.5, -0.5) if centre is None else (-0.5 - centre[0], -0.5 - centre[1])
-        middle = [] if centre is None else [0.0]
-        rings = []
-        if centre is not None and radius:
-            rings.append((radius, "#ffb000", "solid"))
-            for edge in annulus or ():
-                if 0 < edge < 10 and abs(edge - 1) > 0.02:
-                    rings.append((edge * radius, "#4cc2ff", "dashed"))
+        known = centre is not None
+        edges = [edge for edge in annulus or () if 0 < edge < 10 and abs(edge - 1) > 0.02]
+        radii = [size * radius * step for size in (1, *edges)] if known and radius else []
         self._counts = counts
         self.raster.how = how_to_show(counts)
-        self.rings.data = {
-            "x": middle * len(rings),
-            "y": middle * len(rings),
-            "width": [2 * r * step for r, _, _ in rings],
-            "height": [2 * r * step for r, _, _ in rings],
-            "colour": [colour for _, colour, _ in rings],
-            "dash": [dash for _, _, dash in rings],
-        }
-        self.centre.data = {"x": middle, "y": middle}
+        self.disc.show(map(circle, radii[:1]))
+        self.edges.show(map(circle, radii[1:]))
+        self.centre.show([(0.0, 0.0)] if known else [])
         corner = (origin[0] * step, origin[1] * step)
         # Weak scattering beside the disc shows in the root, as in a camera's gamma.
         self.show(
@@ -94,6 +64,11 @@ class PacbedView(ImageView):
     def in_words(self, value) -> str:
         """Counts, not their root."""
         return f"{round(float(value) ** 2)} e⁻"
+
+
+def rings(colour: str, **look) -> Marks:
+    """Circles around the disc's centre."""
+    return Marks(hv.Path([], axes("mrad")).opts(color=colour, line_width=1.6, **look))
 
 
 def how_to_show(counts) -> str:

@@ -17,15 +17,14 @@ from holoviews.streams import Pipe, PointerXY, Tap
 from app.drawing.arrangement import arrange
 from app.drawing.display import Extent, Limits, mosaic, phase_rgba
 from app.drawing.field import Field
+from app.drawing.marks import RING, Marks
 from app.drawing.raster import Raster
 from app.pipeline.chart import Chart
 from app.state.display import COLOUR_MAPS
 from app.views.image import axes, options, palette
 from app.views.pacbed import how_to_show
-from app.views.spectrum import PER_ANGSTROM, logarithm
+from app.views.spectrum import PER_ANGSTROM, logarithm, ringed
 from recon.calibration import Calibration
-
-RING = "#ffb000"
 
 SIZE = {"responsive": False, "frame_width": 420, "data_aspect": 1, "toolbar": "above"}
 
@@ -159,13 +158,9 @@ class Tiles(Shown):
         blank = hv.RGB(np.zeros((2, 2, 4), np.uint8), vdims=list("RGBA"))
         look = {"xaxis": None, "yaxis": None, "bgcolor": "#0d1116", "invert_yaxis": True}
         self._raster = Raster(blank.opts(**look | SIZE), lambda part: phase_rgba(part, 1.0))
-        self._words = Pipe(data=[])
-        return self._raster.plot * hv.DynamicMap(self._written, streams=[self._words])
-
-    def _written(self, data):
-        return hv.Labels(data or []).opts(
-            text_color="#b9c3cf", text_font_size="9pt", text_baseline="top"
-        )
+        look = {"text_color": "#b9c3cf", "text_font_size": "9pt", "text_baseline": "top"}
+        self._words = Marks(hv.Labels([]).opts(**look))
+        return self._raster.plot * self._words.plot
 
     def _show(self, *events):
         count, height, width = self.tiles.shape
@@ -176,7 +171,7 @@ class Tiles(Shown):
         shape = tuple(round(size) for size in made.size)
         self._raster.send(mosaic(self.tiles, corners, shape), Extent.of(shape))
         places = ((x + width / 2, float(y + height)) for y, x in corners)
-        self._words.send([(*at, label) for at, label in zip(places, self.labels, strict=False)])
+        self._words.show((*at, label) for at, label in zip(places, self.labels, strict=False))
 
 
 class Pattern(Shown):
@@ -235,14 +230,8 @@ class Spectrum(Shown):
         element = hv.Image(np.zeros((2, 2)), axes("1/nm"), "power")
         look = options("1/nm", colorbar=True, cmap=palette("grey"))
         self._raster = Raster(element.opts(**look | SIZE | {"tools": ["hover"]}))
-        self._picked = Pipe(data=[])
-        rings = hv.DynamicMap(self._rings, streams=[self._picked])
-        return self._raster.plot * rings
-
-    def _rings(self, data):
-        return hv.Points(data or [], axes("1/nm")).opts(
-            size=13, fill_alpha=0, line_color=RING, line_width=1.8
-        )
+        self._rings = ringed()
+        return self._raster.plot * self._rings.plot
 
     def _show(self, *events):
         steps = tuple(PER_ANGSTROM * step for step in self.sampling)
@@ -253,7 +242,7 @@ class Spectrum(Shown):
         power = hv.Dimension(("power", "log₁₀ power"), range=self._limits.of(values))
         self._raster.dimensions = {"vdims": [power]}
         self._raster.send(values, Extent.of(values.shape, steps, middle))
-        self._picked.send([(float(c * steps[1]), float(r * steps[0])) for r, c in self.frequencies])
+        self._rings.show((float(c * steps[1]), float(r * steps[0])) for r, c in self.frequencies)
 
 
 class Curve(Shown):

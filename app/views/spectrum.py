@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import holoviews as hv
 import numpy as np
-from bokeh.models import ColumnDataSource
 
 from app.drawing.display import Extent
-from app.views.image import ImageView
+from app.drawing.marks import RING, SECOND, Marks
+from app.views.image import ImageView, axes
 
 PER_ANGSTROM = 10.0
 """1/Å in 1/nm."""
@@ -19,36 +20,19 @@ class SpectrumView(ImageView):
     """
 
     def __init__(self):
-        super().__init__("", "1/nm")
+        self.rings, self.peaks = ringed(), Marks(points(SECOND, 20, marker="circle_cross"))
+        self.words = Marks(
+            hv.Labels([], axes("1/nm"), "text").opts(
+                text_color=RING,
+                text_font_size="10px",
+                text_align="left",
+                text_baseline="bottom",
+                backend_opts={"glyph.x_offset": 8, "glyph.y_offset": 5},
+            )
+        )
+        super().__init__("", "1/nm", marks=(self.rings, self.words, self.peaks))
         self.on_pick: Callable[[int, int], None] | None = None
-        self.rings = ColumnDataSource({"x": [], "y": [], "text": []})
         self._sampling = (1.0, 1.0)
-        ink = {"source": self.rings, "level": "overlay"}
-        self.figure.scatter(
-            "x", "y", size=13, fill_alpha=0, line_color="#ffb000", line_width=1.8, **ink
-        )
-        self.figure.text(
-            "x",
-            "y",
-            "text",
-            text_color="#ffb000",
-            text_font_size="10px",
-            x_offset=8,
-            y_offset=-5,
-            **ink,
-        )
-        self.peaks = ColumnDataSource({"x": [], "y": []})
-        self.figure.scatter(
-            "x",
-            "y",
-            source=self.peaks,
-            marker="circle_cross",
-            size=20,
-            fill_alpha=0,
-            line_color="#4cc2ff",
-            line_width=1.8,
-            level="overlay",
-        )
         self.on_tap = self._picked
         self.bar.visible = False
 
@@ -81,20 +65,18 @@ class SpectrumView(ImageView):
 
     def mark(self, frequencies) -> None:
         """Ring these frequencies, (n, 2) as (row, column) from DC."""
-        dy, dx = self._sampling
-        self.rings.data = {
-            "x": [float(column * dx) for _, column in frequencies],
-            "y": [float(row * dy) for row, _ in frequencies],
-            "text": [str(n + 1) for n in range(len(frequencies))],
-        }
+        places = self._places(frequencies)
+        self.rings.show(places)
+        self.words.show((*place, str(n + 1)) for n, place in enumerate(places))
 
     def mark_peaks(self, places) -> None:
         """Mark peaks of a lattice, (row, column) from DC, whole or not."""
+        self.peaks.show(self._places(places))
+
+    def _places(self, frequencies) -> list[tuple[float, float]]:
+        """(x, y) [1/nm] of (row, column) from DC."""
         dy, dx = self._sampling
-        self.peaks.data = {
-            "x": [float(column * dx) for _, column in places],
-            "y": [float(row * dy) for row, _ in places],
-        }
+        return [(float(column * dx), float(row * dy)) for row, column in frequencies]
 
     def _picked(self, x, y, shift) -> None:
         if self.on_pick is None or self.image is None:
@@ -120,6 +102,17 @@ class SpectrumView(ImageView):
             return ""
         size = np.hypot(x, y)
         return f"{size:.3g} 1/nm = {10 / size:.3g} Å" if size > 0 else ""
+
+
+def points(colour: str, size: int, **look) -> hv.Points:
+    """Open marks on the axes of a spectrum."""
+    look |= {"size": size, "fill_alpha": 0, "line_color": colour, "line_width": 1.8}
+    return hv.Points([], axes("1/nm")).opts(**look)
+
+
+def ringed() -> Marks:
+    """Rings around frequencies that were picked."""
+    return Marks(points(RING, 13))
 
 
 def logarithm(power) -> np.ndarray:

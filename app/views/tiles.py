@@ -2,10 +2,10 @@
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import ColumnDataSource
 
 from app.drawing.arrangement import arrange
 from app.drawing.display import Extent, mosaic, phase_rgba
+from app.drawing.marks import Marks
 from app.drawing.raster import COLUMNS, Raster
 from app.views.component import number
 from app.views.frame import Frame
@@ -35,24 +35,20 @@ class TilesView(Frame):
             invert_yaxis=True, responsive=True, xaxis=None, yaxis=None, toolbar="disable"
         )
         self.raster = Raster(element, _coloured, linked=False)
-        super().__init__(self.raster.plot)
+        self.labels = Marks(
+            hv.Labels([], ["x", "y"], "text").opts(
+                text_font_size="11px",
+                text_color=INK,
+                text_align="center",
+                text_baseline="top",
+                backend_opts={"glyph.y_offset": LABEL_PX},
+            )
+        )
+        super().__init__(self.raster.plot, [self.labels])
         self.moving = False
         """Whether more tiles follow at once: they are drawn past HoloViews then."""
-        self.source = self.plot.handles["source"]
-        self.labels = ColumnDataSource({"x": [], "y": [], "text": []})
+        self.source = next(iter(self.plot.subplots.values())).handles["source"]
         self.figure.update(min_border=0, min_border_left=0)
-        self.figure.text(
-            "x",
-            "y",
-            "text",
-            source=self.labels,
-            text_font_size="11px",
-            text_color=INK,
-            text_align="center",
-            text_baseline="top",
-            y_offset=LABEL_PX,
-            level="glyph",  # above the picture, and cut off at the frame
-        )
         self.on_view = self._fill
         self._tiles, self._said, self._made, self._place = None, (), None, None
         self._picture = self._whole = None
@@ -110,13 +106,10 @@ class TilesView(Frame):
     def _write(self) -> None:
         height, width = self._tiles.shape[1:]
         join = " · " if self._made.one_line else "\n"
-        marks = {
-            "x": [x + width / 2 for _, x in self._made.corners],
-            "y": [y + height for y, _ in self._made.corners],
-            "text": [label.replace("\n", join) for label in self._said],
-        }
-        if marks != self.labels.data:
-            self.labels.data = marks
+        self.labels.show(
+            (x + width / 2, y + height, label.replace("\n", join))
+            for (y, x), label in zip(self._made.corners, self._said, strict=True)
+        )
 
     def relabel(self, labels) -> None:
         """Write other labels below the tiles that are shown."""
@@ -132,7 +125,7 @@ class TilesView(Frame):
     def _empty(self) -> None:
         self._made = None
         self.source.data = {name: [] for name in COLUMNS}
-        self.labels.data = {"x": [], "y": [], "text": []}
+        self.labels.show([])
 
 
 def _coloured(part):

@@ -43,7 +43,7 @@ def click(page, place, **keys):
 
 
 def outlined(page):
-    return [slot.view._outline.data for slot in page.slots.values() if slot.entry.kind == "image"]
+    return [slot.view.outlined.data for slot in page.slots.values() if slot.entry.kind == "image"]
 
 
 AWAY = {"x": [float("nan")], "y": [float("nan")]}
@@ -65,9 +65,9 @@ def test_a_click_keeps_a_place_and_the_shift_key_makes_it_a_rectangle(page):
     # The pointer rests where it has clicked.
     point(page, at(1, 9))
     assert page.pointed_at[-1] == (kept, False)
-    for data in outlined(page):
-        ends = (data[name][0] for name in ("x0", "x1", "y0", "y1"))
-        assert tuple(ends) == pytest.approx((1.0, 2.0, 0.2, 0.8))
+    for (path,) in outlined(page):
+        x, y = np.transpose(path)
+        assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx((1.0, 2.0, 0.2, 0.8))
     point(page, at(0, 0))
     point(page, AWAY)
     assert page.pointed_at[-2:] == [(Place.of(0, 0), True), (kept, False)]
@@ -76,7 +76,7 @@ def test_a_click_keeps_a_place_and_the_shift_key_makes_it_a_rectangle(page):
 def test_a_click_beside_the_image_lets_it_go(page):
     click(page, at(3, 5))
     click(page, {"x": [-1.0], "y": [0.0]})
-    assert all(data["x0"] == [] for data in outlined(page))
+    assert all(data == [] for data in outlined(page))
     asked = len(page.pointed_at)
     point(page, AWAY)
     assert len(page.pointed_at) == asked
@@ -92,7 +92,7 @@ def test_what_is_kept_is_read_anew_of_another_scan_and_let_go_where_it_has_none(
     monkeypatch.setattr(Pointed, "scan_shape", (6, 8))
     page.pipeline.deriving.virtual = VirtualImages({"bf": image}, STEP)
     assert len(page.pointed_at) == 2
-    assert all(data["x0"] == [] for data in outlined(page))
+    assert all(data == [] for data in outlined(page))
 
 
 def test_without_a_slot_for_them_no_frame_is_read(page):
@@ -111,7 +111,8 @@ def test_a_pattern_is_drawn_with_its_disc_and_says_what_it_is(page):
     page.pipeline.pointed.frames = found
     assert slot.mode.text == "4 electrons at (3, 5)"
     assert slot.empty.text == ""
-    assert slot.view.rings.data["width"] == [10.0]
+    (path,) = slot.view.disc.data
+    np.testing.assert_allclose(np.hypot(*np.transpose(path)), 5.0)
     # Whatever the frame's size, an electron is seen; white is the brightest pixel.
     assert (slot.view.scale.low, slot.view.scale.high) == (0, 2)
     assert np.asarray(slot.view.source.data["image"][0]).max() == 255

@@ -74,7 +74,7 @@ def test_two_clicks_and_a_spacing_give_the_scan_steps(instrument):
     for turn in (20, 80):
         instrument.spectrum.on_pick(*place(turn))
     assert instrument.experiment.display.frequencies == []  # no tile was chosen
-    assert len(instrument.spectrum.peaks.data["x"]) == 2
+    assert len(instrument.spectrum.peaks.columns()["x"]) == 2
     assert "use" in feature.controls.hidden
     feature.known.known = "graphene 100"
     assert "use" not in feature.controls.hidden
@@ -108,7 +108,7 @@ def test_a_click_beside_a_peak_is_told_and_escape_leaves(instrument):
     feature = begin(instrument, lattice())
     instrument.spectrum.on_pick(-30, 8)
     assert "No peak stands out" in instrument.notices.items[-1][2]
-    assert instrument.spectrum.peaks.data["x"] == []
+    assert instrument.spectrum.peaks.columns()["x"] == []
     feature.banner._handle_msg({"does": "close"})
     assert not feature.on
     assert "known" in feature.controls.hidden
@@ -118,13 +118,13 @@ def test_a_click_beside_a_peak_is_told_and_escape_leaves(instrument):
 def test_the_peaks_of_another_scan_are_forgotten(instrument):
     feature = begin(instrument, lattice())
     instrument.spectrum.on_pick(*place(20))
-    x = instrument.spectrum.peaks.data["x"][0]
+    x = instrument.spectrum.peaks.columns()["x"][0]
     wider = Spectrum(np.ones(SHAPE, np.float32), (0.02, 0.04), np.zeros((0, 2), int), 1.0)
     instrument.pipeline.publish("scan", summary(scan_shape=SHAPE))
     instrument.pipeline.publish("spectrum", wider)
-    assert instrument.spectrum.peaks.data["x"] == pytest.approx([2 * x])
+    assert instrument.spectrum.peaks.columns()["x"] == pytest.approx([2 * x])
     instrument.pipeline.publish("scan", summary(dataset="other", scan_shape=SHAPE))
-    assert instrument.spectrum.peaks.data["x"] == []
+    assert instrument.spectrum.peaks.columns()["x"] == []
     assert feature.banner.text == "Click a peak of the lattice."
 
 

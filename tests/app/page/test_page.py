@@ -50,10 +50,10 @@ def test_results_are_drawn_where_they_belong(instrument, image):
     publish_all(instrument, image)
     np.testing.assert_array_equal(instrument.slots["slot_main"].view.image, image)
     np.testing.assert_array_equal(instrument.slots["slot_left"].view.image, image)
-    assert instrument.slots["slot_right"].view.rings.data["x"] == [0.0]
+    assert len(instrument.slots["slot_right"].view.disc.data) == 1
     assert instrument.facts.text == "demonstration · 12 × 16 · 12.3 k e⁻"
-    assert instrument.tiles.labels.data["text"] == ["a", "b"]
-    assert instrument.spectrum.rings.data["text"] == ["1", "2"]
+    assert instrument.tiles.labels.columns()["text"] == ["a", "b"]
+    assert instrument.spectrum.words.columns()["text"] == ["1", "2"]
     assert (instrument.status.mode, instrument.status.line) == (
         "exact",
         "redraw 3.0 ms · 1 k entries",

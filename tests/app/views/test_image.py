@@ -215,7 +215,7 @@ def test_a_field_that_points_down_has_arrows_that_point_down():
 
 def arrows_of(view):
     """Beginnings and points of the arrows that HoloViews has drawn, each (2, n) as (x, y)."""
-    _, plot = view.plot.subplots.values()
+    _, plot, _ = view.plot.subplots.values()
     data = plot.handles["source"].data
     count = len(data["x0"]) // 3  # each has a line, and two for its head
     ends = (

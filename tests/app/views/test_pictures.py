@@ -176,14 +176,14 @@ def test_pictures_become_figures_and_can_be_laid_over_others(phase):
     assert (picture.pointer.source, picture.tap.source) == (picture.plot, picture.plot)
 
 
-def test_the_readmes_block_makes_pictures(phase):
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## In Python")[2]
-    blocks = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+def test_the_guides_block_makes_pictures(phase):
+    page = (ROOT / "assets/guide/python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     (block,) = (each for each in blocks if "app.views" in each)
     rng = np.random.default_rng(1)
     scan = from_frames([rng.integers(0, 500, 9) for _ in range(2400)], (40, 60), (20, 25))
     names = {"phase": phase, "scan": scan, "calibration": CALIBRATION, "recon": recon}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile(block, "python.md", "exec"), names)
     assert names["frames"].sum() == 900
     assert names["page"].get_root(Document()) is not None
 

@@ -25,17 +25,17 @@ def resize(view, width, height, ratio=1.0):
 
 def rows(view):
     """Labels by the height that they stand at."""
-    return len(set(view.labels.data["y"]))
+    return len(set(view.labels.columns()["y"]))
 
 
 def test_labels_stand_below_their_tiles_in_the_middle(view):
     (x0,), (y0,) = view.source.data["x"], view.source.data["y"]
     (image,) = view.source.data["image"]
     columns = np.flatnonzero(image.any(axis=0))
-    first = view.labels.data["x"][0], view.labels.data["y"][0]
+    first = view.labels.columns()["x"][0], view.labels.columns()["y"][0]
     assert first == pytest.approx((x0 + columns[0] + 4, y0 + 8))
     # Below the first row of tiles nothing is painted before the second begins.
-    below = image[int(view.labels.data["y"][0] - y0)]
+    below = image[int(view.labels.columns()["y"][0] - y0)]
     assert not below.any()
 
 
@@ -45,25 +45,25 @@ def test_they_are_arranged_anew_where_the_figure_has_another_shape(view, ratio):
     resize(view, 840, 140, ratio)
     assert rows(view) == 1
     assert view.whole.width / view.whole.height == pytest.approx(840 / 140)
-    assert view.labels.data["text"][1] == "1 Å\n0.10 rad"
+    assert view.labels.columns()["text"][1] == "1 Å\n0.10 rad"
     resize(view, 1000, 500, ratio)
     assert rows(view) == 2
-    assert view.labels.data["text"][1] == "1 Å · 0.10 rad"
+    assert view.labels.columns()["text"][1] == "1 Å · 0.10 rad"
 
 
 def test_other_labels_move_nothing(view):
     resize(view, 1000, 500)
-    before = view.source.data["image"][0], view.labels.data["x"]
+    before = view.source.data["image"][0], view.labels.columns()["x"]
     view.relabel(["2.46 Å"] * 9)
-    assert view.labels.data["text"] == ["2.46 Å"] * 9
+    assert view.labels.columns()["text"] == ["2.46 Å"] * 9
     assert view.source.data["image"][0] is before[0]
-    assert view.labels.data["x"] == before[1]
+    assert view.labels.columns()["x"] == before[1]
 
 
 def test_no_tiles_are_an_empty_figure(view):
     view.show(np.ones((0, 8, 8), complex))
     resize(view, 300, 300)
-    assert view.source.data["image"] == view.labels.data["text"] == []
+    assert view.source.data["image"] == view.labels.columns()["text"] == []
     view.clear()
     resize(view, 400, 300)
-    assert view.labels.data["text"] == []
+    assert view.labels.columns()["text"] == []

@@ -36,7 +36,7 @@ def test_all_tiles_are_one_picture_with_their_labels():
     view.show(np.ones((5, 8, 8), complex), [f"{n} Å" for n in range(5)])
     (image,) = view.source.data["image"]
     assert image.dtype == np.uint32
-    assert view.labels.data["text"] == ["0 Å", "1 Å", "2 Å", "3 Å", "4 Å"]
+    assert view.labels.columns()["text"] == ["0 Å", "1 Å", "2 Å", "3 Å", "4 Å"]
     images = [r for r in view.figure.renderers if "image" in r.data_source.data]
     assert len(images) == 1
 
@@ -45,8 +45,8 @@ def test_the_spectrum_rings_the_tiles_and_reads_periods():
     view = SpectrumView()
     power = np.ones((64, 64), np.float32)
     view.show_power(power, (0.02, 0.01), [(3, 5), (-2, 8)], limit=10)
-    assert view.rings.data["x"] == pytest.approx([0.5, 0.8])
-    assert view.rings.data["y"] == pytest.approx([0.6, -0.4])
+    assert np.array(view.rings.data) == pytest.approx(np.array([(0.5, 0.6), (0.8, -0.4)]))
+    assert view.words.columns()["text"] == ["1", "2"]
     assert view.read(0.5, 0.0) == "0.5 1/nm = 20 Å"
 
 
@@ -70,8 +70,10 @@ def test_the_spectrum_is_cut_where_nothing_is_transferred():
 def test_the_disc_is_drawn_where_it_was_found():
     view = PacbedView()
     view.show_pattern(np.ones((20, 30)), (9.5, 12.0), 5.0, 2.0, (0.5, 1.0))
-    assert view.rings.data["width"] == pytest.approx([20, 10])
-    assert set(view.rings.data["x"]) == {0.0}
+    for rings, radius in ((view.disc, 10), (view.edges, 5)):
+        (path,) = rings.data
+        np.testing.assert_allclose(np.hypot(*np.transpose(path)), radius)
+    assert view.centre.data == [(0.0, 0.0)]
     # The disc's centre is the origin: pixel (9.5, 12) lies there, and its index is its middle.
     assert view.whole == Extent(-25.0, 35.0, -20.0, 20.0)
 
@@ -80,7 +82,7 @@ def test_counts_are_read_not_their_root():
     view = PacbedView()
     view.show_pattern(np.full((4, 4), 49), None, None)
     assert view.read(0.0, 0.0).endswith("49 e⁻")
-    assert view.rings.data["x"] == []
+    assert view.disc.data == view.edges.data == view.centre.data == []
 
 
 def error_chart(errors):
@@ -91,8 +93,9 @@ def error_chart(errors):
 def test_the_error_curve_counts_from_one():
     view = CurveView()
     view.draw(error_chart([1.0, 0.1, 0.0]))
-    np.testing.assert_array_equal(view.source.data["x"], [1, 2, 3])
-    assert np.isnan(view.source.data["error"][2])
+    source = view.lines["error"].source.data
+    np.testing.assert_array_equal(source["x"], [1, 2, 3])
+    assert np.isnan(source["y"][2])
     assert view.figure.y_range.start == pytest.approx(0.1 / 10**0.05)
     assert error_chart([1.0]) is None
 
@@ -108,7 +111,8 @@ def test_a_curve_keeps_its_figure_until_its_axes_change_and_marks_within_it():
     assert view.figure is figure
     assert (figure.x_range.end, figure.y_range.start) == (8, -0.1)
     view.mark([(1.0, "a"), (7.0, "b")])
-    assert view.marks.data["align"] == ["left", "right"]
+    # Words within the figure, each a line below the last.
+    assert [said[2:] for said in view.words.data] == [("\nb ", "right"), (" a", "left")]
     # 2 1/nm are a period of 5 Å, on the upper axis too.
     assert view.read(2.4, 0.0) == "2 1/nm = 5 Å   FRC 0.5   1/7 0.143"
     assert view.read(8.1, 0.0) == ""
