@@ -12,14 +12,11 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from typer.main import get_command
 
-from app.cli import app
 from tests.support import order
 from tests.support.paths import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "assets/guide").glob("*.md"))]
-README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 REGISTRIES = ("pypi" + ".org", "python" + "hosted", "extra-" + "index", "conda" + ".anaconda")
 
 
@@ -92,20 +89,6 @@ def test_readme_runs_and_tests_from_one_line_each():
 def test_ci_runs_the_test_command_of_the_readme():
     script = (ROOT / ".ci/run").read_text()
     assert 'command=$("$venv/bin/python" .ci/readme_command.py test)' in script
-
-
-def test_commands_and_options_in_the_readme_exist():
-    commands = get_command(app).commands
-    code = "\n".join(re.findall(r"^```\w*\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
-    code = re.sub("^docker .*", "", code.replace("\\\n", " "), flags=re.MULTILINE)
-    used = re.findall(r"livestem +([a-z]+)([^\n&|#]*)", code)
-    assert used
-    for name, rest in used:
-        assert name in commands, name
-        known = {flag for p in commands[name].params for flag in (*p.opts, *p.secondary_opts)}
-        unknown = set(re.findall(r"(?<= )--[a-z-]+", rest)) - known - {"--help"}
-        # `serve` hands further options to Panel's own server.
-        assert name == "serve" or not unknown, f"livestem {name} has no {unknown}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -14,7 +14,9 @@ from recon.simulate.demo import ABERRATIONS, ROTATION_DEG, simulate_nanotube
 from tests.support.paths import ROOT
 
 HEAVY = {"numpy", "scipy", "numba", "h5py", "zarr", "platformdirs", "panel", "bokeh"}
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, GUIDE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "assets/guide/python.md")
+)
 
 
 def fresh(code):
@@ -67,16 +69,16 @@ def scan_file(tmp_path_factory):
     return folder
 
 
-def blocks():
-    """The README's blocks of Python under its heading."""
-    section = re.search(r"^## In Python$(.*?)^## ", README, re.DOTALL | re.MULTILINE)[1]
+def blocks(page, heading):
+    """A page's blocks of Python under a heading."""
+    section = re.search(rf"^## {heading}$(.*?)^## ", page, re.DOTALL | re.MULTILINE)[1]
     return re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
 
 
-def test_the_readmes_other_lines_do_all_at_once(scan_file, monkeypatch, capsys):
+def test_the_guides_lines_do_all_at_once(scan_file, monkeypatch, capsys):
     monkeypatch.chdir(scan_file)
     names = {"recon": recon, "scan": recon.open_scan("scan.h5")}
-    exec(compile(ast.parse(blocks()[1]), "README.md", "exec"), names)
+    exec(compile(ast.parse(blocks(GUIDE, "All at once")[0]), "python.md", "exec"), names)
     phase, parameters = names["phase"], names["parameters"]
     assert capsys.readouterr().out == "SSB phase [rad], a pixel is (0.31, 0.31) Å\n"
     assert phase.extent == pytest.approx((0, 96 * 0.31, 96 * 0.31, 0))
@@ -92,7 +94,7 @@ def test_the_readmes_other_lines_do_all_at_once(scan_file, monkeypatch, capsys):
 
 
 def test_the_readmes_ten_lines_focus_a_scan(scan_file, monkeypatch):
-    block = blocks()[0]
+    block = blocks(README, "In Python")[0]
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
     monkeypatch.chdir(scan_file)
     names = {}
