@@ -19,15 +19,7 @@ def convert(
     keep_flyback: Annotated[
         bool, typer.Option("--keep-flyback", help="Keep the flyback column as scan positions.")
     ] = False,
-    scan_shape: Annotated[
-        str | None,
-        typer.Option(
-            "--scan-shape",
-            parser=options.size,
-            metavar="Y,X",
-            help="Scan positions. [default: from the file]",
-        ),
-    ] = None,
+    scan_shape: options.ScanShape = None,
     dwell_time_us: options.DwellTime = None,
     told: options.Told = None,
     resume: Annotated[

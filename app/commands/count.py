@@ -23,10 +23,7 @@ def count(
         Path | None,
         typer.Option(metavar="GAIN", help="Gain reference; frames are divided by it."),
     ] = None,
-    scan_shape: Annotated[
-        str | None,
-        typer.Option("--scan-shape", parser=options.size, metavar="Y,X", help="Scan positions."),
-    ] = None,
+    scan_shape: options.ScanShape = None,
     told: options.Told = None,
     background_threshold: Annotated[
         float | None,

@@ -17,12 +17,7 @@ def info(
     keep_flyback: Annotated[
         bool, typer.Option("--keep-flyback", help="Count the flyback column as scan positions.")
     ] = False,
-    scan_shape: Annotated[
-        str | None,
-        typer.Option(
-            metavar="Y,X", parser=options.size, help="Scan positions, if the file does not say."
-        ),
-    ] = None,
+    scan_shape: options.ScanShape = None,
     dwell_time_us: options.DwellTime = None,
     told: options.Told = None,
     health: Annotated[

@@ -297,6 +297,16 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
+ScanShape = Annotated[
+    str | None,
+    typer.Option(
+        parser=size,
+        metavar="Y,X",
+        help="Scan positions, where the file or the stream does not say them.",
+        show_default=False,
+    ),
+]
+
 Told = Annotated[
     list[str] | None,
     typer.Option(

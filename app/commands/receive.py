@@ -48,16 +48,7 @@ def receive(
             show_default=False,
         ),
     ] = None,
-    scan_shape: Annotated[
-        str | None,
-        typer.Option(
-            "--scan-shape",
-            parser=options.size,
-            metavar="Y,X",
-            help="Scan positions, for streams that do not say.",
-            show_default=False,
-        ),
-    ] = None,
+    scan_shape: options.ScanShape = None,
     dwell_time_us: options.DwellTime = None,
     told: options.Told = None,
 ):

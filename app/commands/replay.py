@@ -46,15 +46,7 @@ def replay(
         str | None,
         typer.Option(metavar="ADDRESS", help="Go there with it.", show_default=False),
     ] = None,
-    scan_shape: Annotated[
-        str | None,
-        typer.Option(
-            "--scan-shape",
-            parser=options.size,
-            metavar="Y,X",
-            help="Scan positions. [default: from the file]",
-        ),
-    ] = None,
+    scan_shape: options.ScanShape = None,
     dwell_time_us: options.DwellTime = None,
     told: options.Told = None,
 ):
