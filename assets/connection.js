@@ -11,6 +11,7 @@
   const LONG = 30000 // without a connection: time to say what can be done
   const MOST_LOADS = 3 // in a row that did not lead to a connection
   const MEMORY = "livestem-connection"
+  const SCROLLED = ".bench, .panel" // the whole page on a telephone, the panel beside the pictures elsewhere
   const INPUT = ["pointerdown", "mousedown", "touchstart", "click", "dblclick", "input", "change", "keydown",
     "wheel", "drop", "paste"]
 
@@ -136,8 +137,8 @@
   function load_again() {
     write_address()
     const folds = [...document.querySelectorAll("details")].map((each) => each.open)
-    const panel = document.querySelector(".panel")
-    remember({loads: recall().loads + 1, folds, scroll: panel?.scrollTop ?? 0, seconds: Math.round((Date.now() - lost.since) / 1000)})
+    const scroll = [...document.querySelectorAll(SCROLLED)].map((each) => each.scrollTop)
+    remember({loads: recall().loads + 1, folds, scroll, seconds: Math.round((Date.now() - lost.since) / 1000)})
     leaving = true
     location.reload()
   }
@@ -227,8 +228,7 @@
       if (greeted && Date.now() - begun > 1500) {
         clearInterval(watch)
         remember({loads: 0})
-        const panel = document.querySelector(".panel")
-        if (panel) panel.scrollTop = scroll
+        document.querySelectorAll(SCROLLED).forEach((each, n) => { each.scrollTop = scroll[n] })
         const words = document.createElement("p")
         words.className = "found"
         words.setAttribute("role", "status")
