@@ -54,6 +54,16 @@ class Aberrations:
     chi(k) = (2π/λ) Σ θ^(n+1)/(n+1) [Cnma cos(mφ) + Cnmb sin(mφ)], θ = λ|k|, φ = atan2(ky, kx),
     in the frame of the detector. C10 > 0 is overfocus; `defocus` = -C10.
 
+    Parameters
+    ----------
+    C10, C12a, … C56b : float
+        All 25 of `COEFFICIENTS` by name [Å]; 0 where left out.
+
+    Raises
+    ------
+    ValueError
+        If one is no finite number.
+
     Notes
     -----
     Krivanek, Dellby & Lupini, Ultramicroscopy 78, 1 (1999).

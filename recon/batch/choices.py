@@ -17,17 +17,26 @@ from recon.batch.settings import AUTO, BAND_LIMIT, USUAL_DPC, Annulus, Dpc, Regi
 class Choices:
     """What is asked for; None leaves a value to the file, then to the default.
 
-    Units as in `Calibration`: eV, mrad, Å, degrees, detector pixels.
+    Raises
+    ------
+    ValueError
+        If a disc's centre is given without its radius, or the transpose with rotation "auto".
     """
 
     energy: float | None = None
+    """Of the beam [eV]."""
     semiangle_cutoff: float | None = None
+    """Semi-angle of the probe [mrad]."""
     scan_sampling: tuple[float, float] | None = None
+    """Scan step (y, x) [Å]."""
     rotation_deg: float | str | None = None
     """Degrees, or "auto" to find rotation and transpose from the data, as where nobody says."""
     transpose: bool | None = None
+    """Whether the scan's axes change places on the detector."""
     centre: tuple[float, float] | None = None
+    """Of the bright-field disc, (y, x) [detector pixels]; it is fitted where nobody says."""
     radius: float | None = None
+    """Of the disc [detector pixels]."""
     aberrations: Mapping[str, float] = field(default_factory=dict)
     """By name [Å]; zero where left out, even where the file has others. A microscope records the
     residual aberrations of no scan: what a file knows of them is the truth of a simulation, which
@@ -39,8 +48,11 @@ class Choices:
     fit_semiangle: bool = False
     """Whether the semi-angle is fitted with them."""
     pixels_across: int = 18
+    """Binned bright-field pixels over the disc's diameter, 4 to 64."""
     mode: str = "exact"
+    """One of "exact", "draft" and "sum": see `recon.ssb.phase`."""
     sideband: str = "both"
+    """One of "both", "left", "right", and "full" with the triple overlap."""
     band_limit: float = BAND_LIMIT
     """Share of 2 k0 up to which frequencies are kept."""
     annulus: Annulus = field(default_factory=Annulus)
@@ -58,6 +70,7 @@ class Choices:
     makes as many as the binned pixels can use: with a disc of few pixels the image comes nearer to
     the object, with a large one, or where no places are told, nothing is done."""
     straightening: Straightening = field(default_factory=Straightening)
+    """What is done to descan, disc and rows."""
     region: Region = field(default_factory=Region)
     """The part that is used."""
     dose_share: float = 1.0

@@ -91,6 +91,11 @@ def integrate_com(
     progress : callable, optional
         Called with the fraction done after each iteration; may raise `Cancelled`.
 
+    Returns
+    -------
+    DpcResult
+        Its `phase` is (Sy, Sx) [rad], and `errors` tells how the iteration went.
+
     Raises
     ------
     ValueError

@@ -19,6 +19,11 @@ def fit_disc(pacbed, start=None) -> Disc:
     start : ((float, float), float), optional
         Rough centre (y, x) and radius [px], where the disc need not be looked for.
 
+    Returns
+    -------
+    Disc
+        Its centre (y, x) and radius [detector pixels], and `statement`, which says them in words.
+
     Raises
     ------
     DiscNotFound

@@ -118,6 +118,7 @@ def write_events(path, events: ElectronEvents, *, progress=None) -> None:
         compressed sparse rows, read several times faster. `.toml`: LiberTEM's raw CSR, with its
         binary files beside it. Replaced once the new one is complete. All of them hold where in
         its pixel an electron was, if that is known.
+    events : ElectronEvents
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`, which leaves no file behind.
 
@@ -245,7 +246,7 @@ def open_scan(path, *, scan_shape=None, keep_flyback=None, progress=None, **opti
         `recon.readers`) are asked first.
     scan_shape : (Sy, Sx), optional
         Scan positions, in place of what the file says.
-    keep_flyback
+    keep_flyback : bool, optional
         For files of events, as for `recon.io.open_events`.
     **options
         As for `recon.io.open_events` or `open_frames`.

@@ -266,9 +266,27 @@ def fitting_mask(mask, of: str, shape, name: str = "") -> np.ndarray:
 
 
 def from_frames(frames, scan_shape, frame_shape, **kwargs) -> ElectronEvents:
-    """Events from one sequence of linear pixel indices for each position, in raster order.
+    """Events from lists of pixels; for small things, since each frame is a Python object.
 
-    For tests and small things: a Python object a frame is what `ElectronEvents` avoids.
+    Parameters
+    ----------
+    frames : sequence of Sy * Sx sequences of int
+        Linear pixel indices y * Kx + x of each position's electrons, in raster order.
+    scan_shape : (Sy, Sx)
+        Scan positions.
+    frame_shape : (Ky, Kx)
+        Detector pixels.
+    **kwargs
+        As for `ElectronEvents`, such as `metadata`.
+
+    Returns
+    -------
+    ElectronEvents
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer frames than positions.
     """
     lengths = [len(frame) for frame in frames]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -152,6 +152,10 @@ def demo_events(
     small : bool
         96 × 96 positions on 128 × 128 pixels, made in seconds.
 
+    Returns
+    -------
+    ElectronEvents
+
     Notes
     -----
     A file that is damaged is made again. Where the folder cannot be written to, the scan

@@ -208,6 +208,10 @@ def simulate_events(
     progress : callable
         Called with the fraction done; may raise `Cancelled`.
 
+    Returns
+    -------
+    ElectronEvents
+
     Raises
     ------
     ValueError

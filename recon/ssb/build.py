@@ -18,7 +18,35 @@ from recon.sums.dense import binned_planes, current_of_planes
 
 
 def build_g(scan: ScanData, calibration, pixels: int = 18, device: Device = CPU, **options):
-    """G on its sidebands, on the device: of events on theirs, of frames on the one named."""
+    """G, the scan's Fourier transform for each bright-field pixel, on its sidebands.
+
+    Parameters
+    ----------
+    scan : ElectronEvents or DenseFrames
+    calibration : Calibration
+    pixels : int
+        Binned bright-field pixels over the disc's diameter, 4 to 64.
+    device : Device
+        Where G of dense frames is made and kept; that of events is where the events are.
+    **options
+        `full`, `half` and `progress`, as for `recon.ssb.gfunction.build_sidebands`.
+
+    Returns
+    -------
+    Sidebands
+
+    Raises
+    ------
+    ValueError
+        If the disc does not lie on the detector or holds no electrons, or the scan is too coarse
+        for any sideband.
+    DeviceError
+        If the device fails, or its memory does not suffice.
+
+    Notes
+    -----
+    Pelz et al. (2021), section IV.
+    """
     dense = partial(build_sidebands_dense, device=device)
     return by_kind(scan, build_sidebands, dense)(scan, calibration, pixels, **options)
 

@@ -194,7 +194,10 @@ def object_transmission(
 ) -> np.ndarray:
     """Complex transmission of the weak object, 1 + amplitude + i phase.
 
-    Parameters, and what is raised, are those of `single_sideband`.
+    Parameters
+    ----------
+    g, aberrations, mode, sideband, band_limit, prior
+        As for `single_sideband`.
 
     Returns
     -------
@@ -202,6 +205,11 @@ def object_transmission(
         On the device of `g`, of mean 1. Its imaginary part is the phase image (except in mode
         "sum", whose phase is the angle); its real part less 1 is the amplitude, which the two
         sidebands give with opposite sign: "both" and "full" take that of the right one.
+
+    Raises
+    ------
+    ValueError, DeviceError
+        As `single_sideband`.
 
     Notes
     -----

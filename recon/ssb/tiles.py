@@ -54,6 +54,7 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
 
     Parameters
     ----------
+    g : Sidebands
     count : int
         How many, 1 to 25.
 
@@ -94,6 +95,9 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
 
     Parameters
     ----------
+    g : Sidebands
+    aberrations : Aberrations
+        That are taken out, in the detector's frame.
     frequencies : (n, 2) int array
         Row and column offsets from DC; a negative column stands for its Friedel mate.
 

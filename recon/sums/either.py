@@ -14,24 +14,75 @@ from recon.sums.detectors import PRESETS
 
 
 def pacbed(scan: ScanData, progress=None):
-    """(Ky, Kx) sum of the frames."""
+    """Sum of the frames: the position-averaged pattern, times the number of positions.
+
+    Parameters
+    ----------
+    scan : ElectronEvents or DenseFrames
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (Ky, Kx) array
+        Of events int64 electrons, on their device; of dense frames float64, in their unit.
+
+    Raises
+    ------
+    ValueError
+        If an electron lies outside the detector.
+    """
     return by_kind(scan, virtual, frames_sums).pacbed(scan, progress=progress)
 
 
 def centre_of_mass(scan: ScanData, mask=None, progress=None):
-    """(2, Sy, Sx) float32 centre of mass (y, x) of each frame [px]."""
+    """Centre of mass of each frame.
+
+    Parameters
+    ----------
+    scan : ElectronEvents or DenseFrames
+    mask : (Ky, Kx) bool array, optional
+        Detector pixels to take; all of them by default.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    (2, Sy, Sx) float32 array
+        (y, x) [detector pixels]; (0, 0) is the middle of the first pixel. A frame without electrons
+        gets the mean of the others.
+
+    Raises
+    ------
+    ValueError
+        If the mask's shape is not the detector's.
+    """
     return by_kind(scan, com, frames_sums).centre_of_mass(scan, mask, progress=progress)
 
 
 def annuli(scan: ScanData, centre, radii, progress=None) -> dict[str, np.ndarray]:
-    """(Sy, Sx) image of each annular detector, in one pass.
+    """Images of annular detectors, in one pass.
 
     Parameters
     ----------
+    scan : ElectronEvents or DenseFrames
     centre : (float, float)
         (y, x) [px].
     radii : mapping of name to (inner, outer)
-        [px]; `outer` may be infinite.
+        [px]; `outer` may be infinite. A pixel belongs to a detector if its middle lies at
+        inner <= r < outer.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    dict of str to (Sy, Sx) array
+        What each detector recorded at each position: electrons, or the unit of dense frames.
+
+    Raises
+    ------
+    ValueError
+        If radii are negative or not in order, or the centre is not finite.
     """
     masks = {n: virtual.annulus(scan.frame_shape, centre, *pair) for n, pair in radii.items()}
     return by_kind(scan, virtual, frames_sums).sum_masks(scan, masks, progress)

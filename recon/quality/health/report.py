@@ -35,6 +35,11 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
         metadata if they have one.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    HealthReport
+        Its `findings`, each with its size and what to do.
     """
     tell = progress or (lambda fraction: None)
     counted = electrons(scan) is not None
