@@ -22,10 +22,8 @@ class ServalSender:
 
     Parameters
     ----------
-    address : Address
-        Where to connect to, or to wait for those who want them.
-    stop : callable
-        Whether to stop waiting for them.
+    address, stop
+        As for `recon.live.senders.over_tcp.OverTcp`.
     dwell : float
         Time at each position, that the packets tell [s]; 0 for `USUAL_S`.
 
