@@ -185,7 +185,7 @@ def test_the_present_defocus_is_marked_in_the_curve_and_a_click_sets_it(instrume
     x = np.linspace(-10, 10, 5)
     instrument.pipeline.publish("focus_curve", Chart(x, {"a": x}, "defocus (nm)"))
     view = instrument.slots["slot_left"].view
-    assert (view.marks.data, view.words.columns()["text"]) == ([(-4.0,)], ["−4 nm "])
+    assert (view.marks.data, view.words.columns()["text"]) == ([(-4.0,)], [" −4 nm"])
     aberrations.defocus = 2
     assert view.marks.data == [(2.0,)]
     view._tapped(SimpleNamespace(x=7.12345))
