@@ -27,7 +27,7 @@ class SpectrumView(ImageView):
                 text_font_size="10px",
                 text_align="left",
                 text_baseline="bottom",
-                backend_opts={"glyph.x_offset": 8, "glyph.y_offset": 5},
+                backend_opts={"glyph.x_offset": 8, "glyph.y_offset": -5},
             )
         )
         super().__init__("", "1/nm", marks=(self.rings, self.words, self.peaks))
