@@ -19,6 +19,7 @@ from app.commands import (
     bench,
     convert,
     count,
+    hand_over,
     info,
     receive,
     reconstruct,
@@ -43,6 +44,7 @@ app.command(rich_help_panel=LOOK)(serve.serve)
 app.command(rich_help_panel=FILES)(info.info)
 app.command(rich_help_panel=FILES)(reconstruct.reconstruct)
 app.command(rich_help_panel=FILES)(batch.batch)
+app.command(rich_help_panel=FILES)(hand_over.hand_over)
 app.command(rich_help_panel=FILES)(convert.convert)
 app.command(rich_help_panel=FILES)(count.count)
 app.command(rich_help_panel=FILES)(simulate.simulate)

@@ -1,0 +1,1 @@
+"""What other programs need to go on from here, in their conventions."""
