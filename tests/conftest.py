@@ -24,6 +24,10 @@ else:
     settings.load_profile("livestem")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run what is marked slow, too")
+
+
 def pytest_configure(config):
     """Before anything is imported that would read the settings."""
     if hasattr(config.option, "loadscopereorder"):
@@ -34,9 +38,13 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where several processes share the files, the longest come first."""
+    """Where several processes share the files, the longest come first; what is slow is asked for."""
     if hasattr(config, "workerinput"):
         items.sort(key=order.place_of)
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: add --slow"))
 
 
 @pytest.fixture(scope="session", autouse=True)
