@@ -38,7 +38,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where several processes share the files, the longest come first; what is slow is asked for."""
+    """Where processes share the files, the longest come first; what is slow waits for --slow."""
     if hasattr(config, "workerinput"):
         items.sort(key=order.place_of)
     if not config.getoption("--slow"):
@@ -56,6 +56,12 @@ def settled(tmp_path_factory):
     yield
     guard.stdin.close()
     guard.wait()
+
+
+@pytest.fixture
+def few_frequencies(monkeypatch):
+    """A third of the frequencies judge an orientation by its sidebands, in a third of the time."""
+    monkeypatch.setattr("recon.orientation.by_sidebands.FREQUENCIES", 40)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ from tests.support.scans import (
     write_4dcamera,
 )
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
+
 
 @pytest.fixture(scope="module")
 def events():
