@@ -18,7 +18,7 @@ else:
     settings.register_profile(
         "livestem",
         deadline=None,
-        max_examples=40,
+        max_examples=25,
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("livestem")
