@@ -18,10 +18,14 @@ else:
     settings.register_profile(
         "livestem",
         deadline=None,
-        max_examples=40,
+        max_examples=25,
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("livestem")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run what is marked slow, too")
 
 
 def pytest_configure(config):
@@ -34,9 +38,13 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where several processes share the files, the longest come first."""
+    """Where processes share the files, the longest come first; what is slow waits for --slow."""
     if hasattr(config, "workerinput"):
         items.sort(key=order.place_of)
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: add --slow"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,6 +56,12 @@ def settled(tmp_path_factory):
     yield
     guard.stdin.close()
     guard.wait()
+
+
+@pytest.fixture
+def few_frequencies(monkeypatch):
+    """A third of the frequencies judge an orientation by its sidebands, in a third of the time."""
+    monkeypatch.setattr("recon.orientation.by_sidebands.FREQUENCIES", 40)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def way(name, files, folder):
     """Command and environment of a run."""
     command, environment = [sys.executable, "-m", "pytest", "-q"], dict(os.environ)
     if name == "side by side":
-        command += ["-n", "2"]
+        command += ["-n", "2", "--dist", "loadfile"]
     elif name == "elsewhere":
         for setting in ("HOME", "TMPDIR"):
             (folder / setting).mkdir()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from urllib.parse import urlsplit
@@ -54,6 +55,18 @@ async def socket(url: str, token: str, cookies=None):
         connection.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(wire.end(), 30)
+
+
+def roots(url: str) -> int:
+    """Of how many parts the page is made that a browser gets; a page that failed has none."""
+
+    async def count_them():
+        async with socket(url, token_of(page(url))) as wire:
+            return len((await wire.begin())["roots"])
+
+    # On a thread of its own: a browser's driver may keep a loop running on this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(count_them())).result()
 
 
 class Wire:

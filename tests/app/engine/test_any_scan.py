@@ -23,6 +23,7 @@ from tests.support.paths import SHARED
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 from tests.support.sessions import Session
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
 GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
 FORMATS = SHARED / "data" / "formats"
 

@@ -27,6 +27,7 @@ from tests.support.on_device import (
 )
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
 TRIED = int(os.environ.get("LIVESTEM_TEST_ALLOCATIONS", "20"))
 """Of all allocations, how many fail in turn. LIVESTEM_TEST_ALLOCATIONS=100000 tries every single
 one, which takes minutes."""

@@ -19,6 +19,8 @@ from tests.support.pages import (
     summary,
 )
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
+
 
 def candidate(rotation_deg, transpose=False, curl=0.03, coherence=50.0, atoms=0.99):
     return OrientationCandidate(rotation_deg, transpose, 0, curl, coherence, -100.0, atoms, "")

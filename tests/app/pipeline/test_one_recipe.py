@@ -30,6 +30,7 @@ from recon.scan.events import from_frames
 from tests.support.scans import CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, write_4dcamera
 from tests.support.sessions import Session
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
 STEP = "{},{}".format(*CALIBRATION.scan_sampling)
 BEAM = ["--energy-kev", "80", "--semiangle-mrad", "25", "--scan-step-angstrom", STEP]
 PROBE = ["--aberration", "C10=60", "--aberration", "C12a=25", "--bright-field-pixels", "10"]

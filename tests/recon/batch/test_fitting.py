@@ -10,6 +10,8 @@ from recon.optics import Aberrations
 from tests.support.reconstructed import BEAM, ORIENTATION, reconstruct
 from tests.support.scans import CALIBRATION, SCAN_SHAPE, atoms_phase, weak_events, write_4dcamera
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
+
 
 @pytest.fixture(scope="module")
 def bare_file(tmp_path_factory):

@@ -27,6 +27,8 @@ from tests.support.scans import (
     write_4dcamera,
 )
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
+
 
 @pytest.fixture(scope="module")
 def events():
@@ -233,6 +235,9 @@ def test_a_scan_without_electrons_in_the_disc_is_refused(tmp_path, capsys):
         assert not output.exists()
 
 
+QUICK = ["--bright-field-pixels", "8", "--dpc-iterations", "3"]
+
+
 @contextmanager
 def full_disk(limit=4096):
     """No file can grow beyond `limit` bytes: what a full disk does to whoever writes."""
@@ -247,7 +252,7 @@ def full_disk(limit=4096):
 def test_a_full_disk_leaves_no_partial_file(bare_file, tmp_path_factory, tmp_path, capsys):
     def commands(folder):
         return (
-            ["reconstruct", str(bare_file), "--output", str(folder / "out.h5"), *BEAM],
+            ["reconstruct", str(bare_file), "--output", str(folder / "out.h5"), *BEAM, *QUICK],
             ["convert", str(bare_file), str(folder / "out.npz")],
             ["convert", str(bare_file), str(folder / "copy.h5")],
         )
@@ -270,7 +275,7 @@ def test_an_older_output_stays_until_the_new_one_is_complete(bare_file, reconstr
     output = tmp_path / "out.h5"
     output.write_text("older")
     with full_disk():
-        assert main(["reconstruct", str(bare_file), "--output", str(output), *BEAM]) == 2
+        assert main(["reconstruct", str(bare_file), "--output", str(output), *BEAM, *QUICK]) == 2
     assert output.read_text() == "older"
 
 

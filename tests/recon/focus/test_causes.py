@@ -37,7 +37,7 @@ SPHERICAL = Aberrations(C10=-150, C12a=60, C30=4e5)
 """C30 of 6 rad at the edge of the aperture, as a lens without a corrector has."""
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_in_focus_the_rotation_stays_as_it_is_known(seed):
     """The phases of an unaberrated probe are 0 whatever the angle."""
     expected = intensities(Aberrations(), 25.0, False)
@@ -169,6 +169,7 @@ def crystal(slices):
     return scan, Calibration(energy, semiangle, (step, step), (20.0, 20.0), k0 * box)
 
 
+@pytest.mark.usefixtures("few_frequencies")
 def test_a_thick_mirror_symmetric_crystal_keeps_the_transpose_of_its_curl():
     """Swapped or not, the sidebands of a square lattice lie in the same places."""
     expected, calibration = crystal(26)

@@ -131,6 +131,7 @@ def test_bad_requests_are_refused():
         fit_aberrations(g, orders=1, locked=("C10", "C12a", "C12b"))
 
 
+@pytest.mark.usefixtures("few_frequencies")
 def test_the_defocus_of_a_real_scan_is_found_from_nothing(shared_data):
     """Viruses in ice, 14.7 million electrons; its source states 13.5 µm of defocus."""
     path = shared_data / "virus_4dcamera_v3.h5"

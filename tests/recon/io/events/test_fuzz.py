@@ -1,8 +1,9 @@
 """Files that lie: whatever is in them, reading ends in events or in one sentence.
 
 Never in another exception, without end, or with more memory than the file can ask for. How many
-inputs are tried by chance is `LIVESTEM_FUZZ` for each kind of file (120 unless set): a long run
-is LIVESTEM_FUZZ=100000 pytest tests/recon/io/events/test_fuzz.py.
+inputs are tried by chance is `LIVESTEM_FUZZ` for each kind of file (40 unless set), and with it
+grows in how many places a file is cut off. A long run is
+LIVESTEM_FUZZ=100000 pytest tests/recon/io/events/test_fuzz.py.
 """
 
 import faulthandler
@@ -21,7 +22,8 @@ from recon.io.events import npz
 from tests.support.fuzzing import FILES, damage
 from tests.support.strategies import scans
 
-EXAMPLES = int(os.environ.get("LIVESTEM_FUZZ", 120))
+EXAMPLES = int(os.environ.get("LIVESTEM_FUZZ", 40))
+CUTS = 10 * EXAMPLES // 3
 PATIENCE_S = 600
 """Beyond which an input counts as a hang; the slowest takes well under a second."""
 MEMORY = 192 << 20
@@ -81,8 +83,8 @@ def test_every_reader_has_a_file_that_is_damaged(seeds):
 def test_truncated_anywhere(seeds, name):
     path, contents, options = seeds[name]
     for side, content in contents.items():
-        # Every byte of a short file, and at most a few hundred places of a longer one.
-        for kept in {*range(0, len(content), 1 + len(content) // 400), len(content) - 1}:
+        # Every byte of a short file, and so many places of a longer one.
+        for kept in {*range(0, len(content), 1 + len(content) // CUTS), len(content) - 1}:
             (path.parent / side).write_bytes(content[:kept])
             attempt(path, **options)
         (path.parent / side).write_bytes(content)

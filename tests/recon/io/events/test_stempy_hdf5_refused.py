@@ -1,5 +1,6 @@
 """4D Camera files that are damaged or contradict themselves: one sentence each."""
 
+import os
 from contextlib import suppress
 
 import h5py
@@ -9,6 +10,9 @@ import pytest
 from recon.errors import UnreadableFile
 from recon.io import open_events
 from tests.support.camera_files import FRAMES, store
+
+DAMAGED = int(os.environ.get("LIVESTEM_FUZZ", 100))
+"""Files damaged by chance."""
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ class TestBadInput:
         store(path, FRAMES)
         content = path.read_bytes()
         rng = np.random.default_rng(1)
-        for place in rng.integers(0, len(content), 300):
+        for place in rng.integers(0, len(content), DAMAGED):
             damaged = bytearray(content)
             damaged[place : place + 8] = rng.bytes(8)
             path.write_bytes(damaged)
