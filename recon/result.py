@@ -22,6 +22,9 @@ class Result:
         Of that: "Å" over the scan, "mrad" over the detector.
     title : str
         What it is, in words.
+    origin : (float, float)
+        Where the first pixel lies along those axes, in `sampling_unit`: (0, 0) over the scan, off
+        the disc's centre over the detector.
     """
 
     values: np.ndarray
@@ -29,6 +32,7 @@ class Result:
     sampling: tuple[float, float] | None = None
     sampling_unit: str = "Å"
     title: str = ""
+    origin: tuple[float, float] = (0.0, 0.0)
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.array(self.values, dtype=dtype, copy=copy)

@@ -83,7 +83,9 @@ def named(
     if is_usual(annulus):
         made = {name: array for name, array in made.items() if name != "virtual/annulus"}
     over_scan = {"sampling": calibration.scan_sampling}
-    over_detector = {"sampling": (calibration.angular_sampling,) * 2, "sampling_unit": "mrad"}
+    angle = calibration.angular_sampling
+    off_centre = tuple(-centre * angle for centre in calibration.centre)
+    over_detector = {"sampling": (angle, angle), "sampling_unit": "mrad", "origin": off_centre}
     results = {}
     for name, array in made.items():
         unit, title = known[name]

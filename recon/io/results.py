@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 
 from recon.io.files.atomic import replacing
+from recon.io.nexus import add_images
 from recon.result import Result
 
 
@@ -26,7 +27,8 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
     results : mapping
         Arrays by dataset name, such as "ssb/phase"; a mapping within is a group. None is
         left out. A `Result` has its unit, sampling and title in the dataset's attributes `units`,
-        `sampling`, `sampling_units` and `label`.
+        `sampling`, `sampling_units` and `label`; one with a sampling can be opened by other
+        programs as well, in group "calibrated": see `recon.io.nexus`.
     parameters : mapping
         Written to the file's attribute `parameters` as JSON. Arrays become lists, dataclasses
         objects, and numbers that are not finite null.
@@ -44,6 +46,7 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
         for name, array in _flat(results):
             dataset = file.create_dataset(name, data=np.asarray(array))
             dataset.attrs.update(_attributes(array) if isinstance(array, Result) else {})
+        add_images(file, dict(_flat(results)))
     with replacing(path, len(image.getbuffer())) as file:
         file.write(image.getbuffer())
 

@@ -50,7 +50,7 @@ def test_what_is_wrong_is_one_sentence(kept, tmp_path, capsys):
     out.mkdir()
     (out / "mine").write_text("")
     command = ["hand-over", str(folder / "r.h5"), "--to", "abtem", "-o", str(out)]
-    assert main(command) == 1
+    assert main(command) == 2
     assert "is there already: name a new or an empty folder" in capsys.readouterr().err
-    assert main(["hand-over", str(folder / "scan.npz"), "--to", "abtem", "-o", str(out)]) == 1
+    assert main(["hand-over", str(folder / "scan.npz"), "--to", "abtem", "-o", str(out)]) == 2
     assert "holds no results of livestem" in capsys.readouterr().err
