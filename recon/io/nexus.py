@@ -15,7 +15,7 @@ import numpy as np
 from recon.result import Result
 
 GROUP, DATA = "calibrated", "datacube"
-"""A reader that walks the file sees each dataset under its first name, so this comes before "com"."""
+"""A reader that walks a file meets each dataset under its first name: this comes before "com"."""
 
 
 def add_images(file: h5py.File, results: Mapping[str, Any]) -> None:
