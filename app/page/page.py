@@ -66,7 +66,9 @@ class Page:
             self.notices.add(sentence, "notice")
         self.pipeline = make_pipeline(self.experiment, self.post)
         results = self.pipeline.results
-        self.saving = Saving(self.pipeline, self.post, self.notices.add)
+        self.saving = Saving(
+            self.pipeline, self.post, self.notices.add, lambda: self.address.query()
+        )
         display = self.experiment.display
 
         self.link = Link()

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from threading import Thread
 
+from app.state.link import mark
 from app.views.shell import Saver
-from app.words import sentence
+from app.words import clip, sentence
 
 
 class Saving:
@@ -18,28 +19,39 @@ class Saving:
         Runs a function soon on the session's thread.
     refuse : callable
         Takes a sentence for the user.
+    query : callable
+        The entries of the page's address, which a picture, TIFF and HDF5 remember.
     """
 
-    def __init__(self, pipeline, post: Callable, refuse: Callable[[str], None]):
-        self.pipeline, self._post, self._refuse = pipeline, post, refuse
+    def __init__(self, pipeline, post: Callable, refuse: Callable[[str], None], query: Callable):
+        self.pipeline, self._post, self._refuse, self._query = pipeline, post, refuse, query
         self.saver = Saver()
+        self.saver.on("foreign", self._foreign)
 
     def save(self, kind: str, figure, contrast: str) -> None:
-        """Make a file: "png" of a Bokeh figure that shows `contrast`, "tiff" or "hdf5"."""
+        """Make a file: "png" of a Bokeh figure that shows `contrast`, or one computed exactly."""
         if kind == "png":
-            self.saver.hand_over_figure(f"{self._title()}-{contrast}.png", figure)
-        elif kind in ("tiff", "hdf5") and not self.saver.busy:
+            session = mark(self._query())
+            self.saver.hand_over_figure(f"{self._title()}-{contrast}.png", figure, session)
+        elif not self.saver.busy:
             self.saver.busy = True
             self._begin(kind)
 
     def _begin(self, kind: str) -> None:
         """Have a thread make the file of what is set now."""
         try:
-            work = self.pipeline.to_save(kind)
+            work = self.pipeline.to_save(kind, mark(self._query()))
         except ValueError as error:
             self._failed(sentence(error))
         else:
             Thread(target=self.make, args=(work,), daemon=True).start()
+
+    def _foreign(self, message) -> None:
+        name = clip(str(message.get("name", "")), 60)
+        self._refuse(
+            f"{name} remembers no session of livestem: drop a PNG, TIFF or HDF5 file that was "
+            "saved here. A scan is opened by Open…"
+        )
 
     def make(self, work: Callable) -> None:
         """Make the file by `work()`; from any thread."""

@@ -15,10 +15,17 @@ from app.state.request import Request
 from recon.batch.parameters import Used
 from recon.batch.parameters import parameters as recorded
 from recon.batch.results import named
-from recon.io.results import write_results, write_tiff
+from recon.device.backend import on_host
+from recon.handover.folder import PROGRAMS, zipped
+from recon.handover.start import of_parameters
+from recon.io.results import plain, write_results, write_tiff
 
-KINDS = {"tiff": (".tiff", "image/tiff"), "hdf5": (".h5", "application/x-hdf5")}
-"""Suffix and media type of each kind of file."""
+KINDS = {
+    "tiff": ("_phase.tiff", "image/tiff"),
+    "hdf5": ("_results.h5", "application/x-hdf5"),
+    **{name: (f"_for_{name}.zip", "application/zip") for name in PROGRAMS},
+}
+"""End of the name and media type of each kind of file."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ def export(
     sources: Mapping,
     kind: str,
     user: str | None = None,
+    session: str = "",
 ) -> Export:
     """The exact results for a request as a file.
 
@@ -53,9 +61,12 @@ def export(
     sources : mapping
         Where each calibration value came from.
     kind : str
-        "tiff" (SSB phase, 32-bit, calibrated) or "hdf5" (all results, all parameters).
+        "tiff" (SSB phase, 32-bit, calibrated), "hdf5" (all results, all parameters), or a program
+        of `recon.handover` that is to go on from here.
     user : str, optional
         Who saves it, where people log in: a part of the copy's name.
+    session : str
+        What TIFF and HDF5 remember, for the page to open it again.
 
     Raises
     ------
@@ -64,31 +75,33 @@ def export(
     """
     if kind not in KINDS:
         raise ValueError(f"A file is saved as {' or '.join(KINDS)}, not as {kind}.")
-    suffix, media_type = KINDS[kind]
+    ending, media_type = KINDS[kind]
     title = engine.title(request.reading.dataset)
     with TemporaryDirectory(prefix=EXPORTS) as folder:
-        path = Path(folder) / f"results{suffix}"
+        path = Path(folder) / f"saved{ending}"
         if kind == "tiff":
             write_tiff(
                 path, _phase(engine, prepared, request), prepared.scan_sampling,
-                f"SSB phase [rad] of {title}{_dose(request)}",
+                f"SSB phase [rad] of {title}{_dose(request)}\n{session}",
             )  # fmt: skip
+        elif kind == "hdf5":
+            made = results(engine, prepared, request)
+            said = parameters(engine, prepared, request, sources)
+            write_results(path, made, said, session)
         else:
-            write_results(
-                path,
-                results(engine, prepared, request),
-                parameters(engine, prepared, request, sources),
-            )
-        stem = f"{title}_phase" if kind == "tiff" else f"{title}_results"
+            said = plain(parameters(engine, prepared, request, sources))
+            start = of_parameters(said, on_host(_phase(engine, prepared, request)))
+            path.write_bytes(zipped(kind, start))
         warning = ""
         if engine.results is not None:
             try:
-                keep(path, Path(engine.results), stem, user)
+                stem, _, _ = ending.rpartition(".")
+                keep(path, Path(engine.results), f"{title}{stem}", user)
             except OSError as error:  # the download goes on
                 logging.getLogger(__name__).error("No copy was kept in LIVESTEM_RESULTS: %s", error)
                 why = (error.strerror or str(error)).lower()
                 warning = f"No copy was kept in the server's folder of results: {why}."
-        return Export(f"{stem}{suffix}", path.read_bytes(), media_type, warning)
+        return Export(f"{title}{ending}", path.read_bytes(), media_type, warning)
 
 
 def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:

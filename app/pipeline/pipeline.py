@@ -109,8 +109,10 @@ class Pipeline:
             part()
         self.opening.fall_back()
 
-    def to_save(self, kind: str) -> Callable:
-        """What makes a file of all that is set now, "tiff" or "hdf5", computed exactly.
+    def to_save(self, kind: str, session: str = "") -> Callable:
+        """What makes a file of all that is set now, computed exactly.
+
+        `kind` is one of `app.pipeline.export.KINDS`; `session` is what the file remembers.
 
         Called on any thread, it takes up to some seconds and gives an `app.pipeline.export.Export`.
 
@@ -121,11 +123,11 @@ class Pipeline:
         """
         from app.pipeline.export import export
 
-        prepared, session = self.preparing.prepared, self.session
+        prepared, owner = self.preparing.prepared, self.session
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
         made_of = prepared, prepared.with_(self.asked.request), dict(self.opening.sources)
-        return partial(export, session.engine, *made_of, kind, session.user)
+        return partial(export, owner.engine, *made_of, kind, owner.user, session)
 
     def close(self) -> None:
         """End the session: nothing is told any more, its work stops."""

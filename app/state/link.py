@@ -6,14 +6,19 @@ A link carries no path: `dataset` is a name of the catalogue. Values are taken o
 parameter they are meant for accepts them.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from math import isfinite
+from urllib.parse import urlencode
 
 import param
 
 from app.state.experiment import Experiment
 from app.state.origin import found_again
 from app.words import clip
+
+SESSION = "livestem-session:"
+"""Before an address's entries in a file: whoever drops the file on the page gets them back."""
 
 SHORT = {
     "energy_kev": "energy",
@@ -64,6 +69,14 @@ def to_query(experiment: Experiment) -> dict[str, str]:
         query["step"] = query.pop("step_y")
         del query["step_x"]
     return query
+
+
+def mark(query: Mapping[str, str]) -> str:
+    """The line by which a file remembers the session that it was saved in.
+
+    Plain ASCII, so that assets/saver.js finds it in PNG, TIFF and HDF5 alike.
+    """
+    return f"{SESSION}?{urlencode(query)}\n"
 
 
 def from_query(experiment: Experiment, query) -> list[str]:

@@ -200,13 +200,14 @@ class Upload(_Part):
 class Saver(_Part):
     """The save menu: what is chosen is made by the server and handed to the browser.
 
-    The message "save" carries a `kind`; `hand_over` answers it.
+    The message "save" carries a `kind`; `hand_over` answers it. A saved file that is dropped on
+    the page opens its session again; "foreign" carries the `name` of one that has none.
     """
 
     data = param.Bytes(b"")
     filename = param.String("")
     serial = param.Integer(0)
-    figure = param.Dict({}, doc="{id, filename, serial} of a figure to save as it is seen.")
+    figure = param.Dict({}, doc="{id, filename, serial, session} of a figure to save.")
     busy = param.Boolean(False)
 
     _esm = asset("saver.js")
@@ -216,7 +217,12 @@ class Saver(_Part):
         self.param.update(filename=filename, data=data)
         self.param.update(serial=self.serial + 1, busy=False)
 
-    def hand_over_figure(self, filename: str, figure) -> None:
-        """Have the browser save a Bokeh figure as it draws it."""
+    def hand_over_figure(self, filename: str, figure, session: str = "") -> None:
+        """Have the browser save a Bokeh figure as it draws it; the file remembers the session."""
         serial = self.figure.get("serial", 0) + 1
-        self.figure = {"id": figure.id, "filename": filename, "serial": serial}
+        self.figure = {
+            "id": figure.id,
+            "filename": filename,
+            "serial": serial,
+            "session": session,
+        }

@@ -1,9 +1,9 @@
 """Images of a file of results as HyperSpy and what else reads NeXus or EMD open them, calibrated.
 
 Each is a group that is NXdata (axes named, units on them) and EMD of Berkeley (`emd_group_type`,
-`dim1` …) at once. Its data is the results' own dataset under a further name, so nothing is there
-twice and existing names keep their places. EMD's reader in RosettaSciIO turns the axes round unless
-the dataset is called `datacube`.
+`dim1` …) at once. It is a copy: whoever walks a file meets a dataset under one name only, so that a
+link would take the results' own name away, or hide the image from EMD's reader. EMD's reader in
+RosettaSciIO turns the axes round unless the dataset is called `datacube`.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,11 @@ import numpy as np
 
 from recon.result import Result
 
-GROUP, DATA = "calibrated", "datacube"
-"""A reader that walks a file meets each dataset under its first name: this comes before "com"."""
+GROUP, DATA = "images", "datacube"
 
 
 def add_images(file: h5py.File, results: Mapping[str, Any]) -> None:
-    """Add group "calibrated" with each result (…, y, x) that has a sampling.
+    """Add group "images" with each result (…, y, x) that has a sampling.
 
     Parameters
     ----------
@@ -32,7 +31,7 @@ def add_images(file: h5py.File, results: Mapping[str, Any]) -> None:
         if not isinstance(result, Result) or result.sampling is None or result.values.ndim < 2:
             continue
         group = file.create_group(f"{GROUP}/{name.replace('/', '_')}")
-        group[DATA] = file[name]
+        file.copy(name, group, DATA)
         axes = _axes(result)
         for number, (axis, (values, unit)) in enumerate(axes.items(), 1):
             group[axis] = values

@@ -17,7 +17,7 @@ from recon.io.nexus import add_images
 from recon.result import Result
 
 
-def write_results(path, results: Mapping, parameters: Mapping) -> None:
+def write_results(path, results: Mapping, parameters: Mapping, session: str = "") -> None:
     """Write arrays and all that they were computed with to one HDF5 file.
 
     Parameters
@@ -28,10 +28,12 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
         Arrays by dataset name, such as "ssb/phase"; a mapping within is a group. None is
         left out. A `Result` has its unit, sampling and title in the dataset's attributes `units`,
         `sampling`, `sampling_units` and `label`; one with a sampling can be opened by other
-        programs as well, in group "calibrated": see `recon.io.nexus`.
+        programs as well, in group "images": see `recon.io.nexus`.
     parameters : mapping
         Written to the file's attribute `parameters` as JSON. Arrays become lists, dataclasses
         objects, and numbers that are not finite null.
+    session : str
+        In ASCII, by which the page opens again what was set: the file's attribute `session`.
 
     Raises
     ------
@@ -42,7 +44,9 @@ def write_results(path, results: Mapping, parameters: Mapping) -> None:
     # than 64 kB possible.
     image = BytesIO()
     with h5py.File(image, "w", libver=("v108", "latest")) as file:
-        file.attrs["parameters"] = json.dumps(_plain(parameters), ensure_ascii=False)
+        file.attrs["parameters"] = json.dumps(plain(parameters), ensure_ascii=False)
+        if session:
+            file.attrs["session"] = np.bytes_(session)
         for name, array in _flat(results):
             dataset = file.create_dataset(name, data=np.asarray(array))
             dataset.attrs.update(_attributes(array) if isinstance(array, Result) else {})
@@ -107,20 +111,20 @@ def _flat(results, prefix=""):
             yield f"{prefix}{name}", value
 
 
-def _plain(value):
-    """The value in JSON's few types."""
+def plain(value):
+    """The value in JSON's few types, as `write_results` writes parameters."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(entry) for name, entry in value.items()}
+        return {str(name): plain(entry) for name, entry in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, complex):
-        return [_plain(value.real), _plain(value.imag)]
+        return [plain(value.real), plain(value.imag)]
     if isinstance(value, float):
         return value if isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):

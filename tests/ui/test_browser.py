@@ -1,6 +1,7 @@
 """What a microscopist does with the page, done in a browser."""
 
 import re
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -203,6 +204,43 @@ def test_saving_downloads_files(open_page, tmp_path):
     assert (phase.shape, phase.dtype) == ((72, 64), np.float32)
     with h5py.File(files["hdf5"]) as file:
         np.testing.assert_array_equal(file["ssb/phase"][()], phase)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "hdf5"])
+def test_a_saved_file_dropped_on_the_page_opens_its_session(open_page, kind):
+    saving = open_page()
+    saving.exact()
+    saving.enter("defocus", "-3.5")
+    saving.until(lambda: "defocus=-3.5" in saving.page.url)
+    saving.exact()
+    saving.page.locator(".saver summary").click()
+    with saving.page.expect_download() as download:
+        saving.page.locator(f".saver button[data-kind={kind}]").click()
+    name, content = download.value.suggested_filename, download.value.path().read_bytes()
+    fresh = open_page()
+    fresh.exact()
+    assert "defocus" not in fresh.page.url
+    drop(fresh.page, "holiday.png", b"\x89PNG no session")
+    (sentence,) = fresh.until(fresh.notices)
+    assert sentence.startswith("holiday.png remembers no session of livestem")
+    drop(fresh.page, name, content)
+    fresh.page.wait_for_url("**defocus=-3.5**")
+    fresh.exact()
+    assert fresh.page.locator("[data-name=defocus]").first.input_value() == "−3.5"
+
+
+def drop(page, name, content):
+    """Let a file fall onto the page."""
+    page.evaluate(
+        """([name, content]) => {
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))
+          const transfer = new DataTransfer()
+          transfer.items.add(new File([bytes], name))
+          document.body.dispatchEvent(
+            new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}))
+        }""",
+        [name, b64encode(content).decode()],
+    )
 
 
 def test_a_broken_file_is_told_and_the_picture_stays(open_page):

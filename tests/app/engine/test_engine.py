@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from threading import Thread
+from zipfile import ZipFile
 
 import h5py
 import numpy as np
@@ -303,8 +304,29 @@ def test_a_copy_is_kept_where_the_server_wants_one(session, tmp_path, caplog):
     assert "No copy was kept" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["ptyrad", "quantem", "py4dstem", "abtem"])
+def test_a_program_that_goes_on_gets_an_archive(session, kind):
+    session.experiment.aberrations.set_from(ABERRATIONS)
+    saved = session.pipeline.to_save(kind)()
+    assert saved.filename == f"scan_for_{kind}.zip"
+    with ZipFile(BytesIO(saved.data)) as archive:
+        told = archive.read(f"for_{kind}/README.txt").decode()
+        names = archive.namelist()
+    assert "defocus -6 nm" in told
+    assert len(names) == (3 if kind == "ptyrad" else 4)
+
+
+def test_files_remember_the_session(session):
+    line = "livestem-session:?dataset=scan.npz&defocus=-6\n"
+    saved = session.pipeline.to_save("hdf5", line)()
+    with h5py.File(BytesIO(saved.data)) as file:
+        assert file.attrs["session"] == line.encode()
+    with tifffile.TiffFile(BytesIO(session.pipeline.to_save("tiff", line)().data)) as file:
+        assert line in file.imagej_metadata["Info"] + "\n"
+
+
 def test_an_unknown_kind_of_file_is_refused(session):
-    with pytest.raises(ValueError, match="tiff or hdf5, not as gif"):
+    with pytest.raises(ValueError, match="or abtem, not as gif"):
         session.pipeline.to_save("gif")()
 
 

@@ -11,7 +11,7 @@ from recon.device.failure import DeviceError
 def saving():
     """With the sentences that the user was told."""
     told = []
-    made = Saving(SimpleNamespace(), lambda function: function(), told.append)
+    made = Saving(SimpleNamespace(), lambda function: function(), told.append, dict)
     made.saver.busy = True
     return made, told
 
