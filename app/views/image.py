@@ -19,6 +19,7 @@ from app.drawing.display import Extent, Limits, to_u8, value_at
 from app.drawing.field import Field
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
+from app.views.models import looked_through_if_new
 
 ENDS = ("x0", "x1", "y0", "y1")
 """Of an outlined part."""
@@ -114,7 +115,8 @@ class Picture(Frame):
             self.raster.hold(self.image, self.whole)
             self.source.data = self.raster.columns(MOVING_PX)
         else:
-            self.raster.send(self.image, self.whole)
+            with looked_through_if_new(self.figure.document):
+                self.raster.send(self.image, self.whole)
 
     def set_unit(self, unit: str) -> None:
         """Say what the values are measured in."""
