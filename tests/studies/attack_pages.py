@@ -313,6 +313,7 @@ async def many_dragged(server, pages, seconds):
         "cores": used / took,
         "computing an image [ms]": 1e3 * used / took / max(sum(rates), 1e-9),
         "loop busy": (after[0] - loop[0]) / took,
+        "loop computing": (after[1] - loop[1]) / took,
     }
 
 
