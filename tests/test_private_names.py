@@ -36,6 +36,12 @@ PINNED = {
         "self props",
     ),
     ("panel.custom", "JSComponent._handle_msg"): ("app/views/component.py", "self data"),
+    ("panel.custom", "JSComponent._server_event"): ("app/views/component.py", "self doc event"),
+    ("panel.custom", "JSComponent._comm_event"): ("app/views/component.py", "self doc event"),
+    ("panel.custom", "JSComponent._event_coroutine"): (
+        "app/views/component.py",
+        "self doc event",
+    ),
     ("datashader.resampling", "_downsample_2d_mean"): ("app/drawing/aggregate.py", None),
     ("datashader.resampling", "_downsample_2d_min_max"): ("app/drawing/aggregate.py", None),
     # Public by their names, documented nowhere.

@@ -8,6 +8,7 @@ import param
 from app.engine.gauge import DeviceState
 from app.pipeline import work
 from app.pipeline.dose_drafts import Dosing
+from app.pipeline.hands import hands
 from app.pipeline.lanes import QUICK
 from app.pipeline.makers import WITH_PHASE
 from app.pipeline.pacing import FrameWindow
@@ -102,7 +103,7 @@ class Drawing(Made):
             session.later(lambda: self._show(numbered))
             # At once, not on the session's thread: a session that waits for it is not at rest.
             if mode == "draft" and self.preparing.prepared is what.prepared:
-                rest = max(0.0, what.changed_at + session.settle - monotonic())
+                rest = max(0.0, what.changed_at + hands.pause_s(session.settle) - monotonic())
                 # The draft of a later change may wait already; that goes first.
                 self._redraw(what, "exact", rest, yielding=True)
 

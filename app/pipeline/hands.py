@@ -12,6 +12,9 @@ from weakref import WeakKeyDictionary
 FIRST_MS, EACH_MS = 8, 8
 """Wait before a change is taken over: of the server, and for every hand that moves."""
 
+LONGER_S = 0.03
+"""By so much longer one hand's pauses are for each other that moves: all are drawn in turns."""
+
 RESTS_S = 0.5
 """After this time without a change a hand rests."""
 
@@ -37,6 +40,10 @@ class Hands:
     def wait_ms(self) -> int:
         """How long a control waits for the next value before it takes one over [ms]."""
         return FIRST_MS + EACH_MS * max(1, self.count())
+
+    def pause_s(self, alone: float) -> float:
+        """How long a hand stands still before it rests [s], which for one alone is `alone`."""
+        return alone + LONGER_S * max(0, self.count() - 1)
 
 
 hands = Hands()

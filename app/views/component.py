@@ -35,23 +35,20 @@ class Component(pn.custom.JSComponent):
         """Call `action(message)` for the browser's message `name`, if it holds these fields."""
         self._actions[name] = action, fields
 
-    def _locked(self, action: Callable, message) -> None:
-        """Call `action(message)` with the document's lock, which Panel hears messages without.
-
-        Otherwise one that comes while a picture is being sent could not draw anything.
-        """
-        document = pn.state.curdoc
-        if document is None or document.session_context is None:
-            action(message)
+    def _server_event(self, doc, event):
+        # Panel takes over a message, and before it all values that wait, without the document's
+        # lock: while a picture is being sent nothing could be drawn, and they would be lost.
+        if doc.session_context is None:
+            self._comm_event(doc, event)
         else:
-            document.add_next_tick_callback(partial(action, message))
+            doc.add_next_tick_callback(partial(self._event_coroutine, doc, event))
 
     def _handle_msg(self, message):
         name = message.get("does") if isinstance(message, dict) else None
         action, fields = self._actions.get(name if isinstance(name, str) else "", (None, {}))
         # By type and not by class: True is no number.
         if action is not None and all(type(message.get(f)) is kind for f, kind in fields.items()):
-            self._locked(action, message)
+            action(message)
 
     def _process_property_change(self, props):
         changed = super()._process_property_change(props)

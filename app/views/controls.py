@@ -110,7 +110,7 @@ class Controls(Component):
         name = message.get("press") if isinstance(message, dict) else None
         action = self._pressed.get(name) if isinstance(name, str) else None
         if action is not None:
-            self._locked(lambda message: action(), message)
+            action()
 
     def close(self) -> None:
         """End the tie to the state."""

@@ -19,6 +19,7 @@ from app.drawing.field import Field
 from app.drawing.marks import SECOND, Marks
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
+from app.views.models import looked_through_if_new
 
 BAR_PX = 84
 """Room for the colour bar, whose numbers are as long as "−0.05"."""
@@ -111,7 +112,8 @@ class Picture(Frame):
             self.raster.hold(self.image, self.whole)
             self.source.data = self.raster.columns(MOVING_PX)
         else:
-            self.raster.send(self.image, self.whole)
+            with looked_through_if_new(self.figure.document):
+                self.raster.send(self.image, self.whole)
 
     def set_unit(self, unit: str) -> None:
         """Say what the values are measured in."""

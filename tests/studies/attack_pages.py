@@ -194,9 +194,12 @@ def _map(**entries):
 
 
 class Server:
-    """The server's process, its loop's time and its use of the processor."""
+    """The server's process, its loop's time and its use of the processor.
 
-    def __init__(self):
+    Without `stats` it is the plain command, which writes down nothing.
+    """
+
+    def __init__(self, stats=True):
         self.folder = Path(tempfile.mkdtemp(prefix="livestem-attack-"))
         write_scan(self.folder / "noise.npz", SCAN)
         with socket.socket() as free:
@@ -205,6 +208,9 @@ class Server:
         self._stats = self.folder / "loop.json"
         command = [sys.executable, "-m", "tests.studies.attack_pages"]
         command += ["--serve", str(port), str(self.folder), self._stats]
+        if not stats:
+            command = [sys.executable, "-m", "app.cli", "serve", str(self.folder)]
+            command += ["--port", str(port), "--no-open"]
         environment = os.environ | {"LIVESTEM_CACHE": str(self.folder / "cache")}
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
@@ -307,6 +313,7 @@ async def many_dragged(server, pages, seconds):
         "cores": used / took,
         "computing an image [ms]": 1e3 * used / took / max(sum(rates), 1e-9),
         "loop busy": (after[0] - loop[0]) / took,
+        "loop computing": (after[1] - loop[1]) / took,
     }
 
 

@@ -35,6 +35,19 @@ def test_each_hand_that_moves_adds_to_the_wait_until_it_rests(clock):
     assert moving.wait_ms() == FIRST_MS + EACH_MS
 
 
+def test_a_hand_among_others_rests_later_than_one_alone(clock):
+    moving, pages = Hands(), [Document() for _ in range(8)]
+    assert moving.pause_s(0.15) == 0.15
+    moving.move(pages[0])
+    assert moving.pause_s(0.15) == 0.15
+    for page in pages:
+        moving.move(page)
+    # Each is looked at so seldom then; twice as long is no rest yet.
+    assert moving.pause_s(0.15) > 2e-3 * moving.wait_ms()
+    clock.now += 1.1 * RESTS_S
+    assert moving.pause_s(0.15) == 0.15
+
+
 def test_a_page_that_has_gone_is_not_kept(clock):
     moving = Hands()
     moving.move(Document())

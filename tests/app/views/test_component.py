@@ -1,7 +1,15 @@
 """What the page's scripts may tell a component, and what is left unheard."""
 
+import asyncio
+from weakref import ref
+
 import param
 import pytest
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource
+from bokeh.server.session import ServerSession
+from panel.models.esm import DataEvent
+from tornado.ioloop import IOLoop
 
 from app.state.aberrations import AberrationState
 from app.state.experiment import Experiment
@@ -37,6 +45,74 @@ def test_a_script_sets_what_it_is_said_to_set_and_nothing_else():
     part._process_events({"open": True, "items": ["planted"]})
     assert part.open
     assert part.items == [1]
+
+
+class Browser:
+    """A connection to it, which takes nothing before it has `read`."""
+
+    def __init__(self):
+        self.read = asyncio.Event()
+        self.read.set()
+
+    async def send_patch_document(self, event):
+        await self.read.wait()
+
+
+class Context:
+    """Of a session, as a document refers to it."""
+
+    def __init__(self, session):
+        self.session, self.destroyed = session, False
+
+
+async def heard_while_sending(tell):
+    """Defocus in the state, in a figure and in its control, after each `tell(model)`.
+
+    A picture is on its way to a browser that takes long to read it when the value is due.
+    """
+    document, state, source = Document(), AberrationState(), ColumnDataSource({"x": []})
+    controls = Controls.of(state, ["defocus"])
+    controls.on_press("zero", lambda: setattr(state, "defocus", 5.0))
+    model = controls.get_root(document)
+    document.add_root(model)
+    document.add_root(source)
+    state.param.watch(lambda event: setattr(source, "data", {"x": [event.new]}), "defocus")
+    session, browser = ServerSession("session", document, IOLoop.current()), Browser()
+    context = Context(session)
+    document._session_context = ref(context)
+    session.subscribe(browser)
+    for each in tell:
+        await session.with_document_locked(each, model)
+    browser.read.clear()
+    sending = asyncio.ensure_future(
+        session.with_document_locked(setattr, document, "title", "a picture")
+    )
+    await asyncio.sleep(0.1)  # longer than a value waits
+    browser.read.set()
+    await sending
+    await asyncio.sleep(0.2)
+    return state.defocus, source.data["x"], controls.values["defocus"]
+
+
+def set_defocus(model):
+    model.data.values = {"defocus": 7.0}
+
+
+def press(model):
+    model._trigger_event(DataEvent(model, data={"press": "zero"}))
+
+
+def say_nothing(model):
+    model._trigger_event(DataEvent(model, data={"press": "other"}))
+
+
+@pytest.mark.parametrize(
+    ("tell", "stands"),
+    [([set_defocus], 7.0), ([set_defocus, say_nothing], 7.0), ([set_defocus, press], 5.0)],
+)
+def test_values_and_messages_that_come_while_a_picture_is_sent_are_drawn(tell, stands, caplog):
+    assert asyncio.run(heard_while_sending(tell)) == (stands, [stands], stands)
+    assert [each for each in caplog.records if each.levelname != "DEBUG"] == []
 
 
 class Taking:
