@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from app.pipeline.prepared import preparation
 from app.recall.history import History
 from app.recall.moment import Moment, differences, in_words
 from app.state.filling import FOUND
@@ -13,14 +12,6 @@ from app.views.slot import Slot
 
 TOLD_MS = 150
 """How long the words on what differs wait, so that they can be read in a drag."""
-
-
-def at_rest(pipeline) -> bool:
-    """Whether everything that is set now has been computed."""
-    prepared, request = pipeline.preparing.prepared, pipeline.experiment.request()
-    if prepared is None or preparation(prepared.request) != preparation(request):
-        return False
-    return pipeline.session.service.idle(pipeline.session.key)
 
 
 class Comparing:

@@ -32,6 +32,8 @@ class Address:
         self.experiment = experiment
         self.default = getattr(catalogue, "default", "demo")
         self._after, self._timer, self._ties = after, None, Ties()
+        self.room = ""
+        """What brings the page back into its room; empty while it is in none."""
         self._first = self._last = 0.0  # when changes were made that are not written yet
 
     def restore(self, query) -> list[str]:
@@ -51,7 +53,11 @@ class Address:
             query.pop("dataset", None)
         else:
             query["dataset"] = dataset
-        return query
+        return {"room": self.room} | query if self.room else query
+
+    def again(self) -> None:
+        """Write it soon, whether anything was set or not."""
+        self._changed()
 
     def _changed(self, *events) -> None:
         self._last = monotonic()

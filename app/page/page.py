@@ -339,6 +339,11 @@ class Page:
 
     # ---- for the browser ----
 
+    def told_by_watchers(self) -> list:
+        """Parts whose messages do no more than change how this page looks."""
+        roots = self.roots()
+        return [roots[name] for name in ("guide", "presence", "shell", "notices")]
+
     def roots(self) -> dict:
         """The parts of the page by their names in assets/page.html."""
         parts = {"sheet": self.sheet}

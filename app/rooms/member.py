@@ -27,8 +27,7 @@ PEOPLE, HANDS, POINTERS, STEPS, VIEW, LINKS, END = (
 """What else there may be news of."""
 
 OWN = frozenset(
-    ("display", name)
-    for name in ("view", "theme", "polar", "slot_main", "slot_left", "slot_right")
+    ("display", name) for name in ("view", "theme", "polar", "slot_main", "slot_left", "slot_right")
 )
 """What each page sets for itself."""
 

@@ -1,7 +1,6 @@
 """A room: one experiment with its pipeline and its history, and the pages that share it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
@@ -10,7 +9,9 @@ import param
 from app.pipeline.jobs import Answer
 from app.pipeline.stage import Stage
 from app.recall.history import History
-from app.recall.moment import DATASET, Key, Moment, label_of
+from app.recall.moment import Key, Moment, label_of
+from app.rooms.beginning import Beginning, Shown
+from app.rooms.holds import HOLD_S, Holds
 from app.rooms.member import (
     END,
     HANDS,
@@ -25,15 +26,11 @@ from app.rooms.member import (
     Seat,
 )
 from app.rooms.turns import Turns
-from app.state.display import DisplayState
 from app.state.experiment import Experiment
-from app.state.filling import RESTORED
-from app.state.origin import pins
+from app.state.link import to_query
 from app.state.ties import Ties
 from app.words import clip
 
-HOLD_S = 1.0
-"""For so long after a hand has moved a control, others' hands on that control wait."""
 MOVING_S = 0.14
 """A hand that has not moved for so long rests; less than the pipeline waits for an exact phase."""
 POINTERS_MS = 90
@@ -42,7 +39,7 @@ LONGEST_NAME = 24
 MOST = 40
 """Members of a room."""
 
-COLOURS = "#ffb000 #4cc2ff #ff7ab6 #6ee787 #c49bff #ff8f5a #5ee6d0 #f2e85c".split()
+COLOURS = ["#ffb000", "#4cc2ff", "#ff7ab6", "#6ee787", "#c49bff", "#ff8f5a", "#5ee6d0", "#f2e85c"]
 """Of the members' pointers and names, by their numbers."""
 
 RELAYED = {
@@ -57,44 +54,6 @@ RELAYED = {
 
 class RoomError(ValueError):
     """What cannot be done in a room, in one sentence."""
-
-
-class _Shown(DisplayState):
-    """The room's display: of the pages' slots, all that any of them shows."""
-
-    wanted: frozenset[str] = frozenset()  # no parameter, which would be a setting
-
-    @property
-    def results(self) -> tuple[str, ...]:
-        return tuple(sorted(self.wanted)) or ("phase",)
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """What a room begins with: all that was set, where it came from, and the steps before it."""
-
-    moment: Moment
-    pinned: frozenset[str] = frozenset()
-    past: tuple = ()
-    future: tuple = ()
-    also: frozenset[str] = frozenset()
-    """Results that are wanted beside the slots."""
-
-    @classmethod
-    def of(cls, experiment: Experiment, sources, history=None, also=frozenset()) -> "Beginning":
-        """What is set now; with the steps of a page's history."""
-        scan = experiment.scan
-        pinned = pins(scan) if scan.settled else scan.pinned
-        steps = (tuple(history.past), tuple(history.future)) if history else ((), ())
-        return cls(Moment.of(experiment, sources), frozenset(pinned), *steps, frozenset(also))
-
-
-@dataclass
-class Hold:
-    """A hand on a control."""
-
-    member: Member
-    until: float
 
 
 class Room:
@@ -123,14 +82,14 @@ class Room:
         self.on_empty: Callable[[], None] = lambda: None
         """Called when the last member has left."""
         self._clock, self._after, self.moved_at = clock, after, -1e9
-        self._holds: dict[Key, Hold] = {}
+        self._holds = Holds()
         self._timers: set[str] = set()
         self._numbers = 0
         self.last_change = ""
         """What was changed last and by whom, in words."""
         self.closed = False
-        self.experiment = Experiment(display=_Shown())
-        self._fill(beginning)
+        self.experiment = Experiment(display=Shown())
+        beginning.fill(self.experiment)
         self.pipeline = make_pipeline(self.experiment, post)
         self.history = History(self.experiment, self.pipeline, after, partial(self._tell, STEPS))
         self.history.take_over(beginning.past, beginning.future)
@@ -150,15 +109,9 @@ class Room:
         stages.resting.also = frozenset(beginning.also)
         stages.start()
 
-    def _fill(self, beginning: Beginning) -> None:
-        experiment, values = self.experiment, beginning.moment.values
-        experiment.scan.param.dataset.default = values[DATASET]
-        with experiment.fill(RESTORED):
-            for part, state in experiment.parts().items():
-                names = {n: v for (p, n), v in values.items() if p == part}
-                state.param.update(**{n: list(v) if isinstance(v, list) else v
-                                      for n, v in names.items()})
-        experiment.scan.pinned = beginning.pinned
+    def query(self) -> dict[str, str]:
+        """The same as the entries of an address; from any thread."""
+        return to_query(self.experiment) | {"dataset": self.experiment.scan.dataset}
 
     def values(self):
         """(part, parameter) of all that is set in the room."""
@@ -213,8 +166,7 @@ class Room:
         if member in self.members:
             self.members.remove(member)
         self.turns.drop(member)
-        for key in [key for key, hold in self._holds.items() if hold.member is member]:
-            del self._holds[key]
+        self._holds.drop(member)
         if self.driver is member:
             self.driver = None
         for each in self.members:
@@ -252,8 +204,7 @@ class Room:
         """Set what a member's hand has set, but for what others' hands are on."""
         now, taken = self._clock(), {}
         for name, value in values.items():
-            hold = self._holds.get((part, name))
-            others = hold is not None and hold.member is not member and now < hold.until
+            others = self._holds.holder((part, name), now) not in (None, member)
             if not member.steers or others or self.closed:
                 member.values.add((part, name))  # it is shown again what is set
             else:
@@ -275,36 +226,24 @@ class Room:
             member.wake()
 
     def _hold(self, member, part, taken, now) -> None:
-        news = False
-        for name in taken:
-            hold = self._holds.get((part, name))
-            news = news or hold is None or hold.member is not member or now >= hold.until
-            self._holds[part, name] = Hold(member, now + HOLD_S)
+        news = [self._holds.take((part, name), member, now) for name in taken]
         words = ", ".join(label_of((part, name)) for name in list(taken)[:2])
         self.last_change = f"{member.name} · {words}"
-        if news:
+        if any(news):
             self._tell(HANDS)
         self._wait("holds", 1e3 * HOLD_S, self._let_go)
 
     def _let_go(self) -> None:
         now = self._clock()
-        over = [key for key, hold in self._holds.items() if hold.until <= now + 1e-3]
-        for key in over:
-            del self._holds[key]
-        if over:
+        if self._holds.let_go(now):
             self._tell(HANDS)
-        if self._holds:
-            left = min(hold.until for hold in self._holds.values()) - now
-            self._wait("holds", 1e3 * left, self._let_go)
+        rest = self._holds.next_rest()
+        if rest is not None:
+            self._wait("holds", 1e3 * (rest - now), self._let_go)
 
     def hands(self, member: Member) -> dict[Key, Member]:
         """Which controls others have their hands on, as a member sees it."""
-        now = self._clock()
-        return {
-            key: hold.member
-            for key, hold in self._holds.items()
-            if hold.member is not member and now < hold.until
-        }
+        return self._holds.others(member, self._clock())
 
     def undo(self, member: Member) -> None:
         """Go back by a step."""
@@ -466,3 +405,7 @@ class Room:
         for each in list(self.members):
             each.news = {END}
             each.wake()
+
+    def later(self, milliseconds: float, action: Callable[[], None]) -> None:
+        """Call `action()` once, later, on the room's thread."""
+        self._after(round(milliseconds), action)

@@ -3,8 +3,9 @@
 from collections import deque
 from itertools import count
 
+from app.rooms.beginning import Beginning
 from app.rooms.member import OWN, STEER, Seat
-from app.rooms.room import Beginning, Room
+from app.rooms.room import Room
 from app.state.experiment import Experiment
 from tests.support.pages import StandIn
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from app.pipeline.jobs import Answer, Job
 from app.pipeline.results import PhaseImage
+from app.rooms.holds import HOLD_S
 from app.rooms.member import HANDS, STEER, WATCH
-from app.rooms.room import HOLD_S, MOST, RoomError
+from app.rooms.room import MOST, RoomError
 from app.state.experiment import Experiment
 from tests.support.room_pages import Seated, make_room, quiet, shared
 
