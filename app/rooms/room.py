@@ -25,7 +25,7 @@ from app.rooms.member import (
     Member,
     Seat,
 )
-from app.rooms.turns import Turns
+from app.rooms.turns import Timers, Turns
 from app.state.experiment import Experiment
 from app.state.link import to_query
 from app.state.ties import Ties
@@ -83,7 +83,7 @@ class Room:
         """Called when the last member has left."""
         self._clock, self._after, self.moved_at = clock, after, -1e9
         self._holds = Holds()
-        self._timers: set[str] = set()
+        self._timers = Timers(after)
         self._numbers = 0
         self.last_change = ""
         """What was changed last and by whom, in words."""
@@ -231,7 +231,7 @@ class Room:
         self.last_change = f"{member.name} · {words}"
         if any(news):
             self._tell(HANDS)
-        self._wait("holds", 1e3 * HOLD_S, self._let_go)
+        self._timers.wait("holds", 1e3 * HOLD_S, self._let_go)
 
     def _let_go(self) -> None:
         now = self._clock()
@@ -239,7 +239,7 @@ class Room:
             self._tell(HANDS)
         rest = self._holds.next_rest()
         if rest is not None:
-            self._wait("holds", 1e3 * (rest - now), self._let_go)
+            self._timers.wait("holds", 1e3 * (rest - now), self._let_go)
 
     def hands(self, member: Member) -> dict[Key, Member]:
         """Which controls others have their hands on, as a member sees it."""
@@ -304,7 +304,7 @@ class Room:
 
     def pointed(self, member: Member) -> None:
         """Have a member's pointer told to the others, now and then."""
-        self._wait("pointers", POINTERS_MS, self._tell_pointers)
+        self._timers.wait("pointers", POINTERS_MS, self._tell_pointers)
 
     def _tell_pointers(self) -> None:
         for each in self.members:
@@ -367,28 +367,15 @@ class Room:
             else:
                 each.wake()
         if moving:
-            self._wait("rest", 1e3 * MOVING_S, self._rested)
+            self._timers.wait("rest", 1e3 * MOVING_S, self._rested)
 
     def _rested(self) -> None:
         left = self.moved_at + MOVING_S - self._clock()
         if left > 1e-3:
-            self._wait("rest", 1e3 * left, self._rested)
+            self._timers.wait("rest", 1e3 * left, self._rested)
             return
         for each in self.members:
             each.wake()
-
-    def _wait(self, name: str, milliseconds: float, action: Callable[[], None]) -> None:
-        """Call `action()` later, once however often it is asked for."""
-        if name in self._timers or self.closed:
-            return
-        self._timers.add(name)
-
-        def due():
-            self._timers.discard(name)
-            if not self.closed:
-                action()
-
-        self._after(max(1, round(milliseconds)), due)
 
     # ---- the end ----
 
@@ -402,6 +389,7 @@ class Room:
         self.history.close()
         self.pipeline.close()
         self.turns.close()
+        self._timers.close()
         for each in list(self.members):
             each.news = {END}
             each.wake()

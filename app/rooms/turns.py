@@ -71,3 +71,33 @@ class Turns:
     def close(self) -> None:
         """Wake nobody any more."""
         self._waiting.clear()
+
+
+class Timers:
+    """What is to happen later, each once however often it is asked for.
+
+    Parameters
+    ----------
+    after : callable
+        As `Turns` takes it.
+    """
+
+    def __init__(self, after: Callable):
+        self._after, self._waiting, self._closed = after, set(), False
+
+    def wait(self, name: str, milliseconds: float, action: Callable[[], None]) -> None:
+        """Call `action()` once, later, unless something of that name waits already."""
+        if name in self._waiting or self._closed:
+            return
+        self._waiting.add(name)
+
+        def due():
+            self._waiting.discard(name)
+            if not self._closed:
+                action()
+
+        self._after(max(1, round(milliseconds)), due)
+
+    def close(self) -> None:
+        """Let nothing happen any more."""
+        self._closed = True
