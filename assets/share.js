@@ -68,6 +68,7 @@ export function render({model}) {
       link.placeholder = model.runs_out === "ended" ? "Ended: “New links” makes others" : "…"
       for (const button of [copy, code]) button.disabled = !link.value
     }
+    parts.picture.code.hidden = !model.rooms // who only watches asks the server for nothing
     foot.hidden = !model.rooms
     end.disabled = renew.disabled = !model.runs_out
     end.textContent = armed ? "End it for all?" : "End the room"

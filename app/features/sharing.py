@@ -41,6 +41,8 @@ class Sharing(Feature):
         self._telling = None
         self.pipeline = page.pipeline if isinstance(page.pipeline, Joining) else None
         self.card.rooms = self.pipeline is not None and self.pipeline.role != WATCH
+        if self.pipeline is not None and self.pipeline.role == WATCH:
+            page.notices.offering = False
         self._listen()
         if self.pipeline is not None:
             self.pipeline.fitted = page.fitted

@@ -19,7 +19,8 @@ def only_watching(page):
     Zoom, size of figures, pointer, theme, help, notices put away, frames painted, one's name and
     whom one follows. Nothing of that changes more than the page itself.
     """
-    sources, talkers = set(), set()
+    sources = set()
+    talkers = {part.name for part in page.told_by_watchers()}
 
     def learn():
         # Figures come as they are needed, and none goes.
@@ -29,8 +30,6 @@ def only_watching(page):
         frames += [view for slot in page.slots.values() for view in slot.views]
         for frame in frames:
             sources.update((frame.view.id, frame.pointer.id))
-        for part in page.told_by_watchers():
-            talkers.update(model.id for model, _ in part._models.values())
 
     def allowed(event) -> bool:
         learn()
@@ -50,11 +49,13 @@ def only_watching(page):
     def _may_happen(data) -> bool:
         if data["name"] in HAPPENS:
             return True
-        values = dict(data["values"]["entries"])
-        number = values["model"]["id"]
+        number = dict(data["values"]["entries"])["model"]["id"]
+        model = page.doc.models.get_by_id(number)
         if data["name"] in SEEN:
-            return isinstance(page.doc.models.get_by_id(number), Plot)
-        return data["name"] in ("data_event", "esm_event") and number in talkers
+            return isinstance(model, Plot)
+        # A component of our own is known by the name of its properties.
+        named = getattr(getattr(model, "data", None), "name", None)
+        return data["name"] in ("data_event", "esm_event") and named in talkers
 
     return allowed
 

@@ -15,6 +15,7 @@ REFUSED = "This page only watches: it can change nothing."
 Allowed = Callable[[dict], bool]
 """`allowed(event)` says of an event of a message whether it may be done."""
 
+_looking: set[type] = set()
 _restricted: WeakKeyDictionary[object, Allowed] = WeakKeyDictionary()
 
 
@@ -25,7 +26,7 @@ def restrict(document, allowed: Allowed) -> None:
 
 def look_through_messages() -> None:
     """Put this module before what Bokeh does with a page's messages."""
-    if getattr(ServerSession, "_looks_through", False):
+    if ServerSession in _looking:
         return
     patch, push = ServerSession._handle_patch, ServerSession._handle_push
 
@@ -41,7 +42,7 @@ def look_through_messages() -> None:
         return await push(self, message, connection)
 
     ServerSession._handle_patch, ServerSession._handle_push = handle_patch, handle_push
-    ServerSession._looks_through = True
+    _looking.add(ServerSession)
 
 
 def _may(message, allowed: Allowed) -> bool:

@@ -16,10 +16,13 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
+from app.pipeline.lanes import ComputeService
+from app.pipeline.pipeline import Pipeline
 from recon.io import write_events
 from tests.support.light_pages import light_page
 from tests.support.room_pages import Seated, make_room
 from tests.support.servers import served
+from tests.support.sessions import CALIBRATED, FakeEngine
 from tests.ui.conftest import FLAGS
 from tests.ui.samples import lattice_scan
 
@@ -129,8 +132,13 @@ def memory(rooms: int) -> None:
         gc.collect()
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    engine, service = FakeEngine({"demo": CALIBRATED}), ComputeService()
+
+    def make_pipeline(experiment, post):
+        return Pipeline(experiment, engine, service, post)
+
     def open_and_close():
-        made, time = make_room()
+        made, time = make_room(make_pipeline=make_pipeline)
         pages = [Seated(made, shows=True) for _ in range(3)]
         pages[0].experiment.aberrations.defocus = 5.0
         time.move(1)

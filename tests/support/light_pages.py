@@ -8,6 +8,8 @@ from hashlib import sha256
 from itertools import count
 from time import monotonic
 
+import requests
+
 from tests.support import wire
 
 _numbers = count(1)
@@ -67,7 +69,7 @@ class LightPage:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         for part in ({"msgid": number, "msgtype": kind}, {}, content):
             await self.connection.connection.write_message(json.dumps(part))
-        return await asyncio.wait_for(answer, 120)
+        return await asyncio.wait_for(answer, 300)
 
     async def send(self, *events) -> tuple[str, dict]:
         """Send events; the kind of the answer and its content."""
@@ -124,7 +126,7 @@ class LightPage:
     async def _paint(self, number: int) -> None:
         await self.tell(self._shell, does="painted", number=number)
 
-    async def until(self, condition, seconds: float = 120.0):
+    async def until(self, condition, seconds: float = 300.0):
         """Wait until `condition()` holds, and give what it gave."""
         end = monotonic() + seconds
         while not (found := condition()):
@@ -134,10 +136,16 @@ class LightPage:
         return found
 
 
+def _page(url, cookies) -> str:
+    answer = requests.get(url, cookies=cookies, timeout=600)
+    assert answer.status_code == 200, answer.status_code
+    return answer.text
+
+
 @asynccontextmanager
 async def light_page(url: str, query: str = "", cookies=None):
     """An open page that has begun to work."""
-    html = await asyncio.to_thread(wire.page, f"{url}{query}", cookies)
+    html = await asyncio.to_thread(_page, f"{url}{query}", cookies)
     async with wire.socket(url, wire.token_of(html), cookies) as connection:
         page = LightPage(connection, await connection.begin())
         await page.send(wire.READY)

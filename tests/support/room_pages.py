@@ -68,11 +68,11 @@ def shared(experiment):
     }
 
 
-def make_room(time=None, experiment=None):
-    """A room that computes nothing, and its clock."""
+def make_room(time=None, experiment=None, make_pipeline=StandIn):
+    """A room, and its clock; it computes nothing unless it is given what does."""
     time = time or Time()
     beginning = Beginning.of(experiment or Experiment(), {})
-    return Room(beginning, StandIn, lambda function: function(), time.after, time), time
+    return Room(beginning, make_pipeline, lambda function: function(), time.after, time), time
 
 
 def quiet(time, *pages):

@@ -27,12 +27,7 @@ def test_two_pages_steer_one_room_and_a_telephone_watches(open_page):
     ben = open_page(query(found["steer"]))
     ben.exact()
     telephone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    eve = open_page(
-        query(found["watch"]),
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-    )
+    eve = open_page(query(found["watch"]), **telephone)
     eve.exact()
     for page in (anna, ben):
         page.until(lambda page=page: page.page.locator(".presence .count").inner_text() == "3 here")
