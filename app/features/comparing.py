@@ -14,6 +14,11 @@ TOLD_MS = 150
 """How long the words on what differs wait, so that they can be read in a drag."""
 
 
+def at_rest(pipeline) -> bool:
+    """Whether everything that is set now has been computed."""
+    return pipeline.at_rest
+
+
 class Comparing:
     """Holds a state and its results beside the live ones.
 

@@ -2,7 +2,7 @@
 
 import panel as pn
 
-from app.features.comparing import Comparing
+from app.features.comparing import Comparing, at_rest
 from app.features.feature import Feature
 from app.recall.history import History
 from app.recall.preset_menu import Presetting
@@ -23,7 +23,7 @@ class Recall(Feature):
             self.history,
             live,
             page.link,
-            lambda: page.pipeline.at_rest,
+            lambda: at_rest(page.pipeline),
             page.after,
             self._tell,
         )

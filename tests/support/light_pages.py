@@ -20,7 +20,7 @@ class LightPage:
 
     def __init__(self, connection, document):
         self.connection = connection
-        self.models = {n: dict(m["attributes"]) for n, m in wire.models(document).items()}
+        self.models = {n: dict(m.get("attributes", {})) for n, m in wire.models(document).items()}
         self.kinds = {n: m["name"] for n, m in wire.models(document).items()}
         self.pictures: list[tuple[float, str]] = []  # when, and what the large image became
         self.painted: list[int] = []
@@ -32,10 +32,10 @@ class LightPage:
 
     def _large_image(self, document) -> str:
         for model in wire.models(document).values():
-            attributes = model["attributes"]
+            attributes = model.get("attributes", {})
             if attributes.get("name") == "slot_main image":
                 for renderer in attributes["renderers"]:
-                    source = renderer["attributes"]["data_source"]
+                    source = renderer.get("attributes", {}).get("data_source", {})
                     if "image" in json.dumps(source.get("attributes", {}).get("data", {})):
                         return source["id"]
         raise AssertionError("there is no large image")
@@ -110,7 +110,7 @@ class LightPage:
             if event["kind"] != "ModelChanged":
                 continue
             for number, model in wire.models(event["new"]).items():
-                self.models.setdefault(number, {}).update(model["attributes"])
+                self.models.setdefault(number, {}).update(model.get("attributes", {}))
                 self.kinds[number] = model["name"]
             number, name = event["model"]["id"], event["attr"]
             self.models.setdefault(number, {})[name] = event["new"]
