@@ -59,9 +59,13 @@ export function render({model}) {
   // How often a hand has moved each control, here and as the server knows it: what comes from there
   // before it has heard of the last move is older than what the hand has set, and is passed over.
   const MOVES = "#moves"
-  const moves = {...model.values[MOVES]}
+  const counted = () => {
+    const found = model.values[MOVES]
+    return found instanceof Map ? Object.fromEntries(found) : found ?? {}
+  }
+  const moves = {...counted()}
   const mine = {}
-  const heard = (name) => (model.values[MOVES]?.[name] ?? 0) >= (moves[name] ?? 0)
+  const heard = (name) => (counted()[name] ?? 0) >= (moves[name] ?? 0)
   const current = (name) => name in held ? held[name] : name in mine && !heard(name) ? mine[name] : model.values[name]
 
   // A hand that moves tells no more than the page can show: see `pace` in shell.js.

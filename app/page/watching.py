@@ -1,6 +1,7 @@
 """What the page of somebody who only watches may tell the server: how it looks there, no more."""
 
 from bokeh.models import ColumnDataSource, Plot, Range1d
+from panel.models.browser import BrowserInfo
 from panel.models.location import Location
 
 LOOKS = ("inner_width", "inner_height", "outer_width", "outer_height")
@@ -41,8 +42,8 @@ def only_watching(page):
         model = page.doc.models.get_by_id(number)
         if isinstance(model, ColumnDataSource):
             return number in sources and name == "data" and _plain(event["new"])
-        if isinstance(model, Location):
-            return isinstance(event["new"], str)
+        if isinstance(model, Location | BrowserInfo):  # what they say of the browser
+            return event["new"] is None or isinstance(event["new"], str | bool | int | float)
         of = LOOKS if isinstance(model, Plot) else RANGE if isinstance(model, Range1d) else ()
         return name in of and (event["new"] is None or _number(event["new"]))
 
