@@ -14,6 +14,7 @@ from app.features.lattice import LatticeCalibration
 from app.features.orientations import Orientations
 from app.features.recall import Recall
 from app.features.semiangle import Semiangle
+from app.features.sharing import Sharing
 from app.features.tile_proof import TileProof
 
 FEATURES: tuple[Callable[..., Feature], ...] = (
@@ -29,5 +30,6 @@ FEATURES: tuple[Callable[..., Feature], ...] = (
     Frames,
     NoiseCard,
     Help,
+    Sharing,
 )
 """What makes each feature of a page, in the order in which results reach them."""

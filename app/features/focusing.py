@@ -36,6 +36,7 @@ class Focusing(Feature):
         self.locks = Locks(self.state, groups)
         # A link that says the aberrations is believed; so is what was restored.
         self._fresh = page.experiment.aberrations.value() == Aberrations()
+        self._fresh = self._fresh and not page.pipeline.joined  # who joins has opened nothing
         self._due = False
         scan = page.experiment.scan
         aberrations = page.experiment.aberrations

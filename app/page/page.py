@@ -67,7 +67,7 @@ class Page:
         self.pipeline = make_pipeline(self.experiment, self.post)
         results = self.pipeline.results
         self.saving = Saving(
-            self.pipeline, self.post, self.notices.add, lambda: self.address.query()
+            self.pipeline, self.post, self.notices.add, lambda: self.address.state()
         )
         display = self.experiment.display
 
@@ -340,6 +340,11 @@ class Page:
             self.link.show(extent, self.experiment.display.view)
 
     # ---- for the browser ----
+
+    def told_by_watchers(self) -> list:
+        """Parts whose messages do no more than change how this page looks."""
+        roots = self.roots()
+        return [roots[name] for name in ("guide", "presence", "shell", "notices")]
 
     def roots(self) -> dict:
         """The parts of the page by their names in assets/page.html."""

@@ -13,6 +13,7 @@ from app.pipeline.jobs import Aside
 from app.pipeline.lanes import DERIVED, SLOW, ComputeService
 from app.pipeline.opening import Opening
 from app.pipeline.pointed import Pointed
+from app.pipeline.prepared import preparation
 from app.pipeline.preparing import Preparing
 from app.pipeline.resting import Resting
 from app.pipeline.session import Session
@@ -102,6 +103,17 @@ class Pipeline:
         reading = self.opening.reading
         return reading and reading.dataset, dict(self.opening.sources)
 
+    joined = False
+    """Whether what it shows is made elsewhere."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether everything that is set now has been computed."""
+        prepared, request = self.preparing.prepared, self.experiment.request()
+        if prepared is None or preparation(prepared.request) != preparation(request):
+            return False
+        return self.session.service.idle(self.session.key)
+
     def cancel(self) -> None:
         """Stop the long work under way; what is shown stays."""
         self.session.stop(SLOW, DERIVED)
@@ -109,10 +121,12 @@ class Pipeline:
             part()
         self.opening.fall_back()
 
-    def to_save(self, kind: str, session: str = "") -> Callable:
+    def to_save(self, kind: str, session: str = "", user: str | None = None) -> Callable:
         """What makes a file of all that is set now, computed exactly.
 
         `kind` is one of `app.pipeline.export.KINDS`; `session` is what the file remembers.
+
+        A copy of it is that of `user`; of whose session it is, if not given.
 
         Called on any thread, it takes up to some seconds and gives an `app.pipeline.export.Export`.
 
@@ -127,7 +141,8 @@ class Pipeline:
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
         made_of = prepared, prepared.with_(self.asked.request), dict(self.opening.sources)
-        return partial(export, owner.engine, *made_of, kind, owner.user, session)
+        whose = user or owner.user
+        return partial(export, owner.engine, *made_of, kind, whose, session)
 
     def close(self) -> None:
         """End the session: nothing is told any more, its work stops."""

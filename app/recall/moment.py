@@ -73,6 +73,11 @@ class Difference:
         return f"{label} {' '.join(before)} → {' '.join(after)}".rstrip()
 
 
+def label_of(key: Key) -> str:
+    """What a parameter is called in the middle of a sentence."""
+    return _label(key, Experiment.param[key[0]].class_.param[key[1]])[0]
+
+
 def differences(before: Moment, after: Moment) -> list[Difference]:
     """What was set differently, in the order of the page; what is found anew does not count."""
     passed_over = SILENT | after.found
