@@ -9,8 +9,8 @@ from threading import local
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-FIRST_MS, EACH_MS = 8, 8
-"""Wait before a change is taken over: of the server, and for every hand that moves."""
+EACH_MS = 8
+"""Wait before a change is taken over, for every other hand that moves."""
 
 RESTS_S = 0.5
 """After this time without a change a hand rests."""
@@ -35,8 +35,11 @@ class Hands:
         return len(self._moved)
 
     def wait_ms(self) -> int:
-        """How long a control waits for the next value before it takes one over [ms]."""
-        return FIRST_MS + EACH_MS * max(1, self.count())
+        """How long a control waits for the next value before it takes one over [ms].
+
+        One hand alone waits for nothing: its page tells no more than can be shown.
+        """
+        return EACH_MS * max(0, self.count() - 1)
 
 
 hands = Hands()

@@ -19,6 +19,7 @@ from app.drawing.display import Extent, Limits, to_u8, value_at
 from app.drawing.field import Field
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
+from app.views.moving import moving_source
 
 ENDS = ("x0", "x1", "y0", "y1")
 """Of an outlined part."""
@@ -79,7 +80,7 @@ class Picture(Frame):
         self.raster = raster
         """Not linked: zoom and size come from the frame's own script, which links figures."""
         self.unit, self.axis_unit = unit, axis_unit
-        self.source = self.glyph_plot.handles["source"]
+        self.source = self.moved = self.glyph_plot.handles["source"]
         self.image: np.ndarray | None = None
         self.moving, self._outline = False, None
         self.on_view = self.redraw
@@ -112,7 +113,7 @@ class Picture(Frame):
         self.raster.look(self.visible, self.width, self.height)
         if self.moving:
             self.raster.hold(self.image, self.whole)
-            self.source.data = self.raster.columns(MOVING_PX)
+            self.moved.data = self.raster.columns(MOVING_PX)
         else:
             self.raster.send(self.image, self.whole)
 
@@ -154,7 +155,8 @@ class Picture(Frame):
     def clear(self) -> None:
         """Show nothing."""
         self.image = None
-        self.source.data = {name: [] for name in COLUMNS}
+        for source in {self.source, self.moved}:
+            source.data = {name: [] for name in COLUMNS}
 
     def read(self, x: float | None, y: float | None) -> str:
         """Position and exact value in words; empty beside the image."""
@@ -193,6 +195,7 @@ class ImageView(Picture):
         self.mapper = self.plot.handles["color_mapper"]
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
+        self.moved = moving_source(self.figure, self.source, self.mapper)
         self.limits = Limits()
         self._told_at, self._was_moving = 0.0, False
         self._dress_bars()

@@ -151,7 +151,18 @@ PROBE = """
     }
     return {at, context: canvas.ctx.canvas.getContext("2d")}
   }
+  // The canvas of what moves has the picture's own pixels.
+  const moving = ({canvas, context}) => {
+    const y = Math.floor(canvas.height * 0.004)
+    const row = context.getImageData(0, y, canvas.width, 1).data
+    let number = 0
+    for (let bit = 0; bit < BITS; bit++)
+      if (row[4 * Math.floor(canvas.width * (2 * bit + 1) / (2 * BITS))] > 128) number |= 1 << bit
+    return number - 512
+  }
   window.displayed = () => {
+    const over = plot().model.__moving
+    if (over?.shown) return moving(over)
     const {at, context} = places()
     const [left, right] = [at[0][0], at[BITS - 1][0]]
     const row = context.getImageData(left, at[0][1], right - left + 1, 1).data
