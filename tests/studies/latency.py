@@ -271,9 +271,7 @@ def main():
         return
     from playwright.sync_api import sync_playwright
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tempfile.mkdtemp(prefix="livestem-latency-")
     for size in chosen.scan:
         write_scan(Path(folder) / f"noise{size}.npz", size)
@@ -307,6 +305,13 @@ def main():
         print(f"{name:18}" + "".join(f"{row[key]:15.1f}" for key in names))
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=1))
+
+
+def free_port():
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def wait_for(url, seconds=60):

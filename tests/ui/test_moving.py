@@ -49,8 +49,7 @@ SETTLE = """async () => {
   const moving = [...model.document._all_models.values()].find((m) =>
     m.data?.image && m !== settled && m.tags.includes(settled.id))
   const [image] = settled.data.image
-  const changed = image.map((value) => 255 - value)
-  changed.shape = image.shape
+  const changed = new image.constructor(Uint8Array.from(image, (v) => 255 - v), image.shape)
   moving.setv({data: {...settled.data, image: [changed]}}, {sync: false})
   await new Promise(requestAnimationFrame)
   return [model.__moving.shown, changed[0], changed[77]]
