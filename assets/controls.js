@@ -76,13 +76,18 @@ export function render({model}) {
       rows[name]?.show(value)
     }
     const wait = moving ? told_at + (window.livestem_pace ?? 0) - performance.now() : 0
-    if (wait <= 0) tell()
-    else timer ??= setTimeout(tell, wait)
+    if (wait <= 0) {
+      tell()
+    } else {
+      timer ??= setTimeout(tell, wait)
+      window.livestem_hand = tell
+    }
   }
 
   function tell() {
     clearTimeout(timer)
     timer = null
+    if (window.livestem_hand === tell) window.livestem_hand = null
     if (!Object.keys(held).length) return
     for (const [name, value] of Object.entries(held)) {
       moves[name] = (moves[name] ?? 0) + 1

@@ -141,7 +141,7 @@ class Sharing(Feature):
         room = self.member.room
         if END in news:
             by = f" by {room.ended_by}" if room.ended_by else ""
-            alone = self.page.address.query()
+            alone = self.page.address.state()
             alone.pop("room", None)
             self.page.address.room = ""
             self.presence.param.update(ended=f"The room was ended{by}.", alone=urlencode(alone))

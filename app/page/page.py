@@ -12,6 +12,7 @@ from app.page.address import Address
 from app.page.saving import Saving
 from app.pipeline.jobs import Answer
 from app.recall.presets import Presets
+from app.server.sending import one_message
 from app.server.warming import when_ready
 from app.state.experiment import Experiment
 from app.state.ties import Ties
@@ -151,13 +152,8 @@ class Page:
         def apply():
             if self._closed:
                 return
-            # One message for all of it: the browser then paints once, not for every change.
-            self.doc.hold("combine")
-            try:
-                with set_curdoc(self.doc):
-                    function()
-            finally:
-                self.doc.unhold()
+            with set_curdoc(self.doc), one_message(self.doc):
+                function()
 
         try:
             self.doc.add_next_tick_callback(apply)

@@ -19,7 +19,7 @@ from app.drawing.field import Field
 from app.drawing.marks import SECOND, Marks
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
-from app.views.models import looked_through_if_new
+from app.views.moving import moving_source
 
 BAR_PX = 84
 """Room for the colour bar, whose numbers are as long as "−0.05"."""
@@ -82,7 +82,7 @@ class Picture(Frame):
         self.unit, self.axis_unit = unit, axis_unit
         self.glyph_plot = next(iter(self.plot.subplots.values()))
         """HoloViews' plot of the picture itself."""
-        self.source = self.glyph_plot.handles["source"]
+        self.source = self.moved = self.glyph_plot.handles["source"]
         self.image: np.ndarray | None = None
         self.moving = False
         self.on_view = self.redraw
@@ -110,10 +110,9 @@ class Picture(Frame):
         self.raster.look(self.visible, self.width, self.height)
         if self.moving:
             self.raster.hold(self.image, self.whole)
-            self.source.data = self.raster.columns(MOVING_PX)
+            self.moved.data = self.raster.columns(MOVING_PX)
         else:
-            with looked_through_if_new(self.figure.document):
-                self.raster.send(self.image, self.whole)
+            self.raster.send(self.image, self.whole)
 
     def set_unit(self, unit: str) -> None:
         """Say what the values are measured in."""
@@ -137,7 +136,8 @@ class Picture(Frame):
     def clear(self) -> None:
         """Show nothing."""
         self.image = None
-        self.source.data = {name: [] for name in COLUMNS}
+        for source in {self.source, self.moved}:
+            source.data = {name: [] for name in COLUMNS}
 
     def read(self, x: float | None, y: float | None) -> str:
         """Position and exact value in words; empty beside the image."""
@@ -178,6 +178,7 @@ class ImageView(Picture):
         self.mapper = self.glyph_plot.handles["color_mapper"]
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
+        self.moved = moving_source(self.figure, self.source, self.mapper)
         self.limits = Limits()
         self._told_at, self._was_moving = 0.0, False
         self._dress_bars()
