@@ -14,8 +14,8 @@ class Box:
 
     wavelength: float
     semiangle: float
-    size: int = 48
-    radius: float = 6.3
+    size: int = 32
+    radius: float = 4.2
 
     @property
     def k0(self):

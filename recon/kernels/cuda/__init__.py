@@ -26,6 +26,7 @@ from recon.kernels.cuda.sidebands import gather, hard_power, sum_hard, triple_po
 
 # A launch for one number a row is small on purpose; nobody at the page could do anything about it.
 cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+from recon.kernels.cuda.weighing import weighed_power
 
 __all__ = [
     "add_rows",
@@ -50,5 +51,6 @@ __all__ = [
     "sum_hard",
     "total",
     "triple_power",
+    "weighed_power",
     "widen",
 ]
