@@ -14,6 +14,7 @@ from app.features.lattice import LatticeCalibration
 from app.features.orientations import Orientations
 from app.features.recall import Recall
 from app.features.semiangle import Semiangle
+from app.features.specimen import SpecimenCard
 from app.features.tile_proof import TileProof
 
 FEATURES: tuple[Callable[..., Feature], ...] = (
@@ -23,6 +24,7 @@ FEATURES: tuple[Callable[..., Feature], ...] = (
     LatticeCalibration,
     Semiangle,
     Focusing,
+    SpecimenCard,
     Orientations,
     TileProof,
     FocusCurve,
