@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.pipeline.results import UNWEIGHTED, WIENER
 from recon.optics import Aberrations
-from recon.specimen import Specimen
+from recon.specimen import THIN, Specimen
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Weighting:
     def __init__(self, last=None):
         self._expected = Expected(prior=last)
 
-    def of(self, engine, g, aberrations, moving: bool):
+    def of(self, engine, g, aberrations, moving: bool, specimen: Specimen = THIN):
         """The prior, and what to say of it: two words, and a sentence.
 
         Returns
@@ -39,7 +39,7 @@ class Weighting:
         """
         now = self._expected
         known = now.prior is not None or now.refusal
-        asked = aberrations, g.specimen
+        asked = aberrations, specimen
         if now.made_for != asked and not (moving and known):
             try:
                 now = Expected(asked, engine.prior(g, aberrations))

@@ -94,7 +94,7 @@ def phase_image(
     prior, words, sentence = None, "", ""
     if request.noise.wiener:
         prior, words, sentence = weighting.of(
-            engine, g, request.aberrations, moving or mode == "draft"
+            engine, g, request.aberrations, moving or mode == "draft", request.specimen
         )
     start = perf_counter()
     sideband = usable_sideband(g, request.sideband)

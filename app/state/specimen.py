@@ -46,6 +46,17 @@ class SpecimenState(param.Parameterized):
         tilt = self.tilt_y, self.tilt_x
         return Specimen(10 * self.thickness_nm, tilt, 10 * self.focal_spread_nm)
 
+    def set_from(self, specimen: Specimen) -> None:
+        """Take over a specimen."""
+        # Twelve digits hide the rounding of the change of unit.
+        thickness, spread = (
+            float(f"{length / 10:.12g}") for length in (specimen.thickness, specimen.focal_spread)
+        )
+        tilt_y, tilt_x = specimen.tilt
+        self.param.update(
+            thickness_nm=thickness, tilt_y=tilt_y, tilt_x=tilt_x, focal_spread_nm=spread
+        )
+
     def reset(self) -> None:
         """Take the specimen for thin."""
         self.param.update(thickness_nm=0.0, tilt_y=0.0, tilt_x=0.0, focal_spread_nm=0.0)
