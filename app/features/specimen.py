@@ -2,6 +2,7 @@
 
 from math import atan2, degrees, hypot
 
+from app.features.depth import Depth
 from app.features.feature import Feature
 from app.pipeline.proof import depth_of_focus
 from app.views.controls import Controls
@@ -19,6 +20,8 @@ ENDS = (
 class SpecimenCard(Feature):
     """What stands under "Specimen"."""
 
+    sheets = Depth.sheets
+
     def __init__(self, page):
         super().__init__(page)
         self.state = page.experiment.specimen
@@ -35,7 +38,19 @@ class SpecimenCard(Feature):
             "label": "Thin specimen",
             "doc": "Set thickness, tilt and focal spread to zero",
         }
-        self.controls.specs = [*self.controls.specs, button]
+        depth = {
+            "name": "depth",
+            "kind": "button",
+            "label": "Through depth…",
+            "doc": "Images of slices of the specimen, each in its own focus",
+        }
+        self.controls.specs = [
+            *self.controls.specs,
+            button | {"half": True},
+            depth | {"half": True},
+        ]
+        self.series = Depth(page)
+        self.controls.on_press("depth", self.series.ask)
         self.controls.on_press("thin", self.state.reset)
         self.said = Text(css_classes=["statements"])
         self._ties.tie(self.state, self._say, *changes)
@@ -52,6 +67,7 @@ class SpecimenCard(Feature):
     def close(self) -> None:
         """Let go of everything."""
         super().close()
+        self.series.close()
         self.controls.close()
 
 
