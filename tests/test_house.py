@@ -139,6 +139,7 @@ LARGER = {
     "recon/kernels/cpu/sideband_exact.py _add_part": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py _add_two": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py sum_averaged": REDRAW,
+    "recon/kernels/cpu/sidebands.py _add_run": EVERY_RUN,
     "recon/kernels/cpu/sidebands.py sum_hard": REDRAW,
     "recon/kernels/cpu/weighing.py weighed_power": REDRAW,
     "recon/kernels/cuda/sideband_exact.py _kernel_of_averaged_sums": REDRAW,
