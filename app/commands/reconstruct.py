@@ -114,6 +114,41 @@ def reconstruct(
             rich_help_panel=METHOD,
         ),
     ] = False,
+    thickness_nm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T",
+            parser=options.non_negative,
+            help="Thickness of the specimen; C10 is then that of its middle plane.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    tilt_mrad: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="Y,X",
+            parser=options.tilt,
+            help="Tilt of the specimen's columns along the scan's axes; needs a thickness.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    focal_spread_nm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="D",
+            parser=options.non_negative,
+            help="Focal spread, the 1/e half width of the defocus.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    fit_specimen: Annotated[
+        bool,
+        typer.Option(
+            "--fit-specimen",
+            help="Fit thickness and tilt with the aberrations, from those that are given or 0.",
+            rich_help_panel=METHOD,
+        ),
+    ] = False,
     bright_field_pixels: Annotated[
         int | None,
         typer.Option(

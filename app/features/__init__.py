@@ -15,6 +15,7 @@ from app.features.orientations import Orientations
 from app.features.recall import Recall
 from app.features.semiangle import Semiangle
 from app.features.sharing import Sharing
+from app.features.specimen import SpecimenCard
 from app.features.tile_proof import TileProof
 
 FEATURES: tuple[Callable[..., Feature], ...] = (
@@ -24,6 +25,7 @@ FEATURES: tuple[Callable[..., Feature], ...] = (
     LatticeCalibration,
     Semiangle,
     Focusing,
+    SpecimenCard,
     Orientations,
     TileProof,
     FocusCurve,

@@ -28,7 +28,7 @@ class Focusing(Feature):
         self.series = Series(page)
         self.sheets = self.series.sheets
         self.controls = Controls(self._specs())
-        self.controls.bind(self.state, ["orders", "rotation", "on_opening"])
+        self.controls.bind(self.state, ["orders", "rotation", "specimen", "on_opening"])
         self.controls.on_press("focus", self.focus)
         self.controls.on_press("series", self.series.ask)
         panels = page.panels
@@ -64,6 +64,7 @@ class Focusing(Feature):
             },
             spec(state, "orders"),
             spec(state, "rotation") | {"half": True, "label": "Rotation too"},
+            spec(state, "specimen") | {"label": "Thickness and tilt too"},
             spec(state, "on_opening") | {"half": True, "label": "On opening"},
         ]
 
@@ -104,7 +105,7 @@ class Focusing(Feature):
         found, experiment = self.answer.result, self.page.experiment
         if found is None:
             return
-        stale, action = not found.is_set(experiment.aberrations), ""
+        stale, action = not found.is_set(experiment), ""
         if stale:
             action = "Set these values"
         elif found.better_full and experiment.detector.sideband != "full":

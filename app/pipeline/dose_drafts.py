@@ -115,6 +115,7 @@ class Dosing(Stage):
         pixels = coarse(request, calibration)
         full = request.sideband == "full"
         g = engine.sidebands(scan, calibration, pixels, full, meter.begin(f"Drafting {share}"))
+        g = g.through(request.specimen)
         image = work.phase_image(engine, g, request, "exact", weighting, sampling, moving=True)
         # What a slider has passed by is not kept: a scan is large.
         key = g_key(scan.key, calibration, pixels, full)

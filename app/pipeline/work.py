@@ -94,7 +94,7 @@ def phase_image(
     prior, words, sentence = None, "", ""
     if request.noise.wiener:
         prior, words, sentence = weighting.of(
-            engine, g, request.aberrations, moving or mode == "draft"
+            engine, g, request.aberrations, moving or mode == "draft", request.specimen
         )
     start = perf_counter()
     sideband = usable_sideband(g, request.sideband)
@@ -120,7 +120,7 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Re
 
     Whoever moves a slider sees what is live; the rest comes with the exact phase.
     """
-    g, aberrations = prepared.sidebands, request.aberrations
+    g, aberrations = prepared.g_of(request), request.aberrations
     phase = phase_image(engine, g, request, mode, prepared.weighting, prepared.scan_sampling)
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)

@@ -18,7 +18,7 @@ SILENT = frozenset(
         ("display", name)
         for name in ("theme", "view", "polar", "slot_main", "slot_left", "slot_right")
     ]
-    + [("fit", name) for name in ("orders", "rotation", "on_opening", "locked")]
+    + [("fit", name) for name in ("orders", "rotation", "specimen", "on_opening", "locked")]
 )
 """Where one looks, not what one does: never a step to be undone, never part of a preset."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from recon.batch.choices import DEFAULTS
 from recon.batch.settings import Annulus, Dpc, Geometry, Region, Treatment
 from recon.optics import Aberrations
+from recon.specimen import THIN, Specimen
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Request:
     geometry: Geometry = field(default_factory=Geometry)
     bright_field_pixels: int = DEFAULTS.pixels_across
     aberrations: Aberrations = field(default_factory=Aberrations)
+    specimen: Specimen = THIN
     sideband: str = DEFAULTS.sideband
     band_limit: float = DEFAULTS.band_limit
     """Share of 2 k0 up to which frequencies are shown."""

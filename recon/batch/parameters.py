@@ -95,6 +95,7 @@ def parameters(used: Used) -> dict[str, Any]:
         },
         "orientation": _orientation(found, used.refined),
         "aberrations": asdict(used.aberrations),
+        "specimen": asdict(g.specimen),
         "fit": used.fit,
         "bright_field_pixels": used.pixels_across,
         "bright_field_bin": g.bright_field.bin,

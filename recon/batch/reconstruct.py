@@ -25,6 +25,7 @@ from recon.orientation.by_curl import find_orientation
 from recon.orientation.eight_ways import beside_curl
 from recon.quality.health import faulty_pixels
 from recon.scan.kinds import ScanData, checked, electrons, on_device
+from recon.specimen import THIN
 from recon.ssb.build import build_g, fitting_in
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.sums import centre_of_mass, pacbed
@@ -153,6 +154,7 @@ def _reconstruct(events, choices, device, report):
     deflection = centre_of_mass(treated.scan)
     report("Summing frames", 1.0)
     aberrations = _aberrations(sources, choices)
+    sources.origin["specimen"] = DEFAULT if choices.specimen == THIN else COMMAND
 
     # A fit wants the triple overlap: out of focus it holds much of what there is.
     full = choices.sideband == "full" or choices.fit
@@ -161,7 +163,8 @@ def _reconstruct(events, choices, device, report):
 
     def build(calibration):
         told = lambda part: report("Transforming", part)  # noqa: E731
-        return build_g(scan, calibration, pixels, device, full=full, progress=told)
+        g = build_g(scan, calibration, pixels, device, full=full, progress=told)
+        return g.through(choices.specimen)
 
     fit, refined = None, None
     if choices.fit:
@@ -304,9 +307,12 @@ def _fitted(build, found: Found, aberrations, choices, sources, report) -> Fitte
         locked=choices.aberrations,
         rotation_error=found.sheet and float(found.sheet.rotation_error),
         semiangle=choices.fit_semiangle,
+        specimen=choices.fit_specimen,
         progress=lambda part: report("Fitting aberrations", part),
     )
     sources.origin.update(dict.fromkeys(fit.names, FIT))
+    if fit.record.get("specimen", {}).get("errors"):
+        sources.origin["specimen"] = FIT
     if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
         sources.origin["semiangle_cutoff"] = FIT
     return fit

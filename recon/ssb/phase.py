@@ -13,6 +13,9 @@ sum
     The plain sum of Pelz et al. (2021), Eq. 3, with all electrons at DC: their published images.
     Not quantitative: it shows the phase times its transfer, compressed by the angle.
 
+γ's terms carry the weights of the specimen that G is taken through, `Sidebands.through`: those of
+`recon.specimen`, at the pixels' centres.
+
 The right and the left sideband hold the same phase, so `sideband` "right", "left" and "both"
 give one and the same phase image, from both; they differ in the amplitude. "full" adds the
 triple overlap.
@@ -87,6 +90,7 @@ def _fill(g, work: Workspace, mode: str, part: str, band_limit: float, out, prio
             work.slopes_mirrored,
             fixed.q_y,
             fixed.q_x,
+            g.depth,
             KINDS[part],
             last,
             LEAST,
@@ -106,7 +110,7 @@ def fill_hard(g: Sidebands, work: Workspace, norm, sides: int, out):
     """Fill `out` with -i norm Σ γ* G over hard masks."""
     fixed = constants(g)
     chi = norms.chi_arguments(g, work)
-    g.device.kernels.sum_hard(*fixed.entries, *fixed.hard, *chi, norm, sides, out)
+    g.device.kernels.sum_hard(*fixed.entries, *fixed.hard, *chi, g.depth, norm, sides, out)
 
 
 @contextmanager

@@ -7,7 +7,9 @@ import numpy as np
 
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device, guarded, on_host
+from recon.kernels.arguments import Depth
 from recon.kernels.cpu.simd import LANES
+from recon.specimen import THIN, Specimen
 from recon.ssb.bright_field import BrightField
 from recon.sums.current import BeamCurrent
 
@@ -67,6 +69,29 @@ class Sidebands:
     """Power of two by which entries in half precision were multiplied to fit its range."""
     rows: np.ndarray | None = None
     """(Sy,) bool: rows of the scan that G holds, while it is made; None for all of them."""
+    specimen: Specimen = THIN
+    """What it is taken to be a scan of: see `through`."""
+
+    def through(self, specimen: Specimen) -> "Sidebands":
+        """The same G as that of a specimen so thick and tilted, with a focus so spread.
+
+        What is made of it then has γ with that specimen's weights: phases, tiles, flatness. The
+        arrays are the same ones; what is thin stays as it is.
+        """
+        specimen = specimen.effective()
+        # Not a copy of what is remembered: its keys say the specimen where it matters.
+        return self if specimen == self.specimen else replace(self, specimen=specimen)
+
+    @property
+    def depth(self) -> Depth | None:
+        """The specimen as kernels take it, in units of k0; None for a thin one."""
+        if self.specimen.thin:
+            return None
+        s, k0 = self.specimen, self.calibration.k0
+        half = self.calibration.wavelength * k0**2 / 2
+        lean_y, lean_x = (s.thickness * k0 * 1e-3 * tilt for tilt in s.tilt)
+        numbers = s.thickness * half, lean_y, lean_x, s.focal_spread * half
+        return Depth(*map(np.float32, numbers))
 
     @guarded
     def to_device(self, device: Device) -> "Sidebands":

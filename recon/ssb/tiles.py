@@ -93,6 +93,8 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
 def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.ndarray:
     """conj(γ) G at some object frequencies: of one flat phase iff the aberrations are right.
 
+    And the specimen, whose weights are real: they turn no phase, but where they are negative.
+
     Parameters
     ----------
     g : Sidebands
@@ -132,6 +134,7 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
 
     ky, kx = g.k
     at_pixel = chi(ky, kx)
+    weigh = None if g.specimen.thin else g.specimen.weights
     inside = g.bright_field.planes >= 0
     tiles = np.zeros((len(wanted), *g.bright_field.shape), np.complex64)
     found = entries_at(g, [(row % rows, column) for row, column in wanted.tolist()])
@@ -139,8 +142,12 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
         q_y, q_x = g.q_y[row % rows], g.q_x[column]
         right, left = sides == geometry.RIGHT, sides == geometry.LEFT
         triple = (sides == geometry.TRIPLE) & g.full
-        gamma = np.where(right | triple, np.exp(1j * (at_pixel - chi(ky - q_y, kx - q_x))), 0)
-        gamma -= np.where(left | triple, np.exp(1j * (chi(ky + q_y, kx + q_x) - at_pixel)), 0)
+        first = np.where(right | triple, np.exp(1j * (at_pixel - chi(ky - q_y, kx - q_x))), 0)
+        second = np.where(left | triple, np.exp(1j * (chi(ky + q_y, kx + q_x) - at_pixel)), 0)
+        if weigh:
+            plus, minus = weigh((ky, kx), (q_y, q_x), g.calibration.wavelength)
+            first, second = first * plus, second * minus
+        gamma = first - second
         kept = np.where(right | left | triple, values * gamma.conj(), 0)
         tile[inside] = kept[g.bright_field.planes[inside]]
     return tiles

@@ -96,7 +96,7 @@ class FakeEngine:
 
     def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         self._call("sidebands", pixels, progress=progress)
-        return SimpleNamespace(
+        g = SimpleNamespace(
             entries=123,
             scan_shape=(2, 3),
             calibration=calibration,
@@ -104,6 +104,8 @@ class FakeEngine:
             device=CPU,
             current=None,
         )
+        g.through = lambda specimen: g
+        return g
 
     def announcement(self, scan, calibration, pixels, full=False):
         return "G 1 MB on the CPU"
