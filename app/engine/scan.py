@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.engine.treatment import Step
-from app.state.request import Region, Treatment
+from app.state.request import Reading, Region, Treatment
 from recon.scan.kinds import ScanData
 
 NOTHING = Treatment()
@@ -29,5 +29,7 @@ class Scan:
     treatment: Treatment = NOTHING
     steps: tuple[Step, ...] = ()
     """What was done to the electrons."""
+    reading: Reading | None = None
+    """The file, where nothing was done to what it holds."""
     kept: object = None
     """What the store finds again for as long as this scan is held."""

@@ -42,4 +42,3 @@ def entries_of_rows(calibration: Calibration, scan_shape, full: bool) -> np.ndar
         s = np.hypot(y, q_x) / (2 * calibration.k0)
         weights[row] = (2 * overlap(s) - (1 if full else 2) * overlap(2 * s)).sum()
     return weights
-

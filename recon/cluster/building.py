@@ -9,8 +9,8 @@ they go first. Dask moves the parts from worker to worker; none passes here.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -288,5 +288,3 @@ def read_rows(cluster: Cluster, source, borders, addresses) -> list[Placed]:
 
 def _there(scan):
     return scan.scan_shape
-
-

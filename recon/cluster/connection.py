@@ -10,13 +10,10 @@ from platform import python_version
 from threading import Lock
 from time import monotonic
 
+from recon.cluster.address import LOCAL, check_address, is_local
 from recon.cluster.failure import ClusterError, WorkerLost
 from recon.device.backend import CPU, Device, choose
 from recon.kernels import use_threads
-
-LOCAL = "local"
-SCHEMES = ("tls", "tcp", "ucx", "wss", "ws")
-"""How an address of a scheduler may begin."""
 
 PATIENCE_S = 0.5
 """Time between two looks at whether a worker that is waited for is still there."""
@@ -45,24 +42,6 @@ CONFIGURATION = {
 _log = logging.getLogger(__name__)
 
 
-def check_address(text: str) -> str:
-    """The text if it says a cluster: local, local:N or the address of a scheduler.
-
-    Raises
-    ------
-    ValueError
-    """
-    kind, _, rest = text.partition(":")
-    if kind == LOCAL and (not rest and text == LOCAL or rest.isdecimal() and int(rest) > 0):
-        return text
-    if kind in SCHEMES and rest.startswith("//") and rest[2:].rpartition(":")[2].isdecimal():
-        return text
-    raise ValueError(
-        f"A cluster is local, local:N with N workers of this machine, or the address of a Dask "
-        f"scheduler such as tls://name:8786, not {text!r}."
-    )
-
-
 @dataclass(frozen=True)
 class ClusterState:
     """How many workers there are, and how full they are [bytes]."""
@@ -73,14 +52,19 @@ class ClusterState:
     total: int
 
     @property
-    def line(self) -> str:
-        """Such as "4 workers, 3 GPUs, 61 of 380 GB"."""
+    def name(self) -> str:
+        """Such as "4 workers, 3 GPUs"."""
         said = [_number(self.workers, "worker")]
         if self.gpus:
             said.append(_number(self.gpus, "GPU"))
+        return ", ".join(said)
+
+    @property
+    def line(self) -> str:
+        """Such as "4 workers, 3 GPUs, 61 of 380 GB"."""
         total = self.total / 1e9
         digits = 0 if total >= 10 else 1
-        return f"{', '.join(said)}, {self.used / 1e9:.{digits}f} of {total:.{digits}f} GB"
+        return f"{self.name}, {self.used / 1e9:.{digits}f} of {total:.{digits}f} GB"
 
 
 def _number(count: int, word: str) -> str:
@@ -125,7 +109,7 @@ class Cluster:
             raise ClusterError(
                 "A cluster needs Dask's distributed: run `pip install '.[cluster]'`."
             ) from error
-        local = self.address.partition(":")[0] == LOCAL
+        local = is_local(self.address)
         with dask.config.set(CONFIGURATION):
             try:
                 if local:
@@ -201,11 +185,16 @@ class Cluster:
         if self.client is None or self.client.status != "running":
             return False
         try:
-            self.client.sync(self.client.scheduler.identity, n_workers=0, callback_timeout=ANSWERING_S)
+            self._identity(0)
         except Exception:
             _log.debug("The scheduler does not answer.", exc_info=True)
             return False
         return True
+
+    def _identity(self, workers: int) -> dict:
+        """What the scheduler tells of itself and so many workers, -1 for all of them."""
+        ask = self.client.scheduler.identity
+        return self.client.sync(ask, n_workers=workers, callback_timeout=ANSWERING_S)
 
     def close(self) -> None:
         """Let the workers go; those of this machine end."""
@@ -244,7 +233,7 @@ class Cluster:
         if client is None or client.status != "running":
             raise self.gone()
         try:
-            found = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWERING_S)
+            found = self._identity(-1)
         except Exception as error:  # whatever a connection that breaks raises
             raise self.gone() from error
         workers = found["workers"]
@@ -279,9 +268,7 @@ class Cluster:
         if monotonic() - self._read_at > READ_EVERY_S:
             workers = self.alive().values()
             gpus = sum(worker.gpu for worker in workers)
-            used, total = (
-                sum(getattr(w, name) for w in workers) for name in ("used", "total")
-            )
+            used, total = (sum(getattr(w, name) for w in workers) for name in ("used", "total"))
             self._state, self._read_at = ClusterState(len(workers), gpus, used, total), monotonic()
         return self._state
 

@@ -120,7 +120,7 @@ def require(wanted: ClusterPlan, workers, scan_shape, pixels_across: int) -> Non
     shared = (wanted.rows + wanted.g + wanted.redraw) * wanted.workers
     left = worst - wanted.building
     more = f"about {-(-shared // left)} workers as large" if left > shared // 1000 else ""
-    ways = [way for way in (more, "workers with more memory", "fewer pixels across the disc") if way]
+    ways = [*filter(None, [more]), "workers with more memory", "fewer pixels across the disc"]
     raise ClusterFull(
         f"This scan of {rows} × {columns} positions at {pixels_across} pixels across needs "
         f"{amount(wanted.peak)} on each of {wanted.workers} workers (G {amount(wanted.g)}, its "

@@ -10,7 +10,7 @@ import numpy as np
 from recon.calibration import Calibration
 from recon.cluster import held, planning
 from recon.cluster.borders import balanced_borders, entries_of_rows, even_borders
-from recon.cluster.building import Building, Placed, answers, called, read_rows
+from recon.cluster.building import Building, Placed, answers, read_rows
 from recon.cluster.connection import Cluster
 from recon.cluster.failure import ClusterError, WorkerLost
 from recon.cluster.held import Job
@@ -198,10 +198,9 @@ class Slabs(Plane):
         rows = np.array([row for row, _ in places], int).reshape(-1)
         begins = np.array([begin for begin, _ in self.job.lines])
         owners = np.searchsorted(begins, rows, side="right") - 1
-        wanted = [
-            [(row - begin, column) for (row, column), n in zip(places, owners, strict=True) if n == s]
-            for s, begin in enumerate(begins.tolist())
-        ]
+        wanted: list[list] = [[] for _ in begins]
+        for (row, column), owner in zip(places, owners, strict=True):
+            wanted[owner].append((row - self.job.lines[owner][0], column))
         found = self._each(lambda s: (held.rows_of, function, (wanted[s],)))
         together = [np.concatenate(parts) for parts in zip(*found, strict=True)]
         order = np.argsort(np.argsort(owners, kind="stable"), kind="stable")
@@ -213,10 +212,10 @@ class Slabs(Plane):
         return self._each(lambda number: (function, *arguments))
 
     def _each(self, of: Callable[[int], tuple]) -> list:
-        """What each slab answers to the question `of` its number; slabs that are lost are remade."""
+        """What each slab answers to the question `of` its number; those lost are remade."""
 
         def work():
-            placed = self._whole()
+            placed = list(self.placed)
             asked = []
             for number, each in enumerate(placed):
                 try:
@@ -248,8 +247,11 @@ class Slabs(Plane):
             self._remake(lost)
             raise
 
-    def _whole(self) -> list[Placed]:
-        return list(self.placed)
+    def take_notices(self) -> list[str]:
+        """What has happened since this was last asked, in sentences."""
+        with self._lock:
+            told, self.notices[:] = list(self.notices), []
+        return told
 
     def _remake(self, numbers) -> None:
         """Make slabs again, of the file, on workers that there are."""

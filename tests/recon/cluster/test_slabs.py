@@ -10,11 +10,11 @@ from recon.focus.flatness import flatness, tile_flatness
 from recon.optics import Aberrations
 from recon.ssb.build import build_g
 from recon.ssb.noise import counting_noise
+from recon.ssb.norms import SIDES
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.ssb.prior import Prior
 from recon.ssb.prior_fit import _told
-from recon.ssb.norms import SIDES
 from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 from tests.support.clusters import CALIBRATION, random_events, random_frames, sent, threads
 
