@@ -78,7 +78,7 @@ def answers(cluster: Cluster, placed, function: Callable, *arguments) -> list:
             raise WorkerLost(f"The worker at {each.address} is gone.") from error
     found = []
     for each, future in zip(placed, asked, strict=True):
-        good, value = cluster.result(future, each.address)
+        good, value = cluster.answer(future, each.address)
         if not good:
             raise value
         found.append(value)
@@ -93,7 +93,7 @@ def called(cluster: Cluster, placed: Placed, method: str, *arguments):
     WorkerLost
         If it is gone.
     """
-    return cluster.result(getattr(placed.actor, method)(*arguments), placed.address)
+    return cluster.answer(getattr(placed.actor, method)(*arguments), placed.address)
 
 
 class Building:
@@ -113,9 +113,10 @@ class Building:
 
     def __init__(self, cluster: Cluster, job: Job, rows: list[Placed], batch: int, tell: Callable):
         self.cluster, self.job, self.rows, self.batch, self.tell = cluster, job, rows, batch, tell
-        # Sent once to each worker, and not with each batch.
-        (self.disc,) = cluster.client.scatter([job.disc], broadcast=True)
         self.key = held.new_name("planes")
+        for each in rows:
+            # Once, and not with each batch.
+            called(cluster, each, "know", self.key, job.disc)
 
     def slab(self, address: str, number: int) -> Placed:
         """The slab of that number, empty, on the worker at `address`."""
@@ -149,8 +150,7 @@ class Building:
     def binned(self) -> list:
         """What `recon.cluster.held.ScanRows.bin` gives on each worker."""
         futures = [
-            self._submit(rows.address, held.binned, rows.name, self.disc, self.key)
-            for rows in self.rows
+            self._submit(rows.address, held.binned, rows.name, self.key) for rows in self.rows
         ]
         return [self.cluster.result(each, *self.addresses(())) for each in futures]
 
@@ -170,7 +170,7 @@ class Building:
     def counts(self, start: int, stop: int) -> list:
         """Futures of the counts of some planes, of each worker's rows."""
         return [
-            self._submit(rows.address, held.counted, rows.name, self.disc, self.key, start, stop)
+            self._submit(rows.address, held.counted, rows.name, self.key, start, stop)
             for rows in self.rows
         ]
 
@@ -188,22 +188,33 @@ class Building:
         last: dict[str, Any] = {}
         order: dict[str, list] = {}
         needed, sums = self.addresses(()), np.empty(self.job.disc.size)
-        (there,) = self.cluster.client.scatter([current], broadcast=True)
+        for each in self.rows:
+            called(self.cluster, each, "know", self.key, self.job.disc, current)
         for number, (start, stop) in enumerate(self.ranges()):
-            where = self.rows[number % len(self.rows)].address
+            rows = self.rows[number % len(self.rows)]
+            where = rows.address
             part = [wave[start:stop] for wave in waves]
-            task = held.shifted, self.job.scan_shape, part, upsample, there, last.get(where)
+            task = (
+                held.shifted,
+                rows.name,
+                self.key,
+                self.job.scan_shape,
+                part,
+                upsample,
+                last.get(where),
+            )
             last[where] = self._submit(where, *task, *self.counts(start, stop))
             order.setdefault(where, []).append(slice(start, stop))
             if number % (IN_FLIGHT * len(self.rows)) == 0:
-                wait_for = last[where]
-                self.cluster.settled(wait_for, *needed)
+                self.cluster.settled(last[where], *needed)
                 self.tell(stop / self.job.disc.size)
         total = None
         for where, future in last.items():
             part, found = self.cluster.result(future, *needed)
             total = part if total is None else total + part
             sums[np.concatenate([np.arange(s.start, s.stop) for s in order[where]])] = found
+        for each in self.rows:
+            called(self.cluster, each, "let_go", self.key)
         return total, sums
 
     def fill(self, slabs: list[Placed], wanted=None) -> np.ndarray:
@@ -235,7 +246,7 @@ class Building:
         while under_way:
             self._finished(under_way.pop(0), slabs, sums)
         for rows in self.rows:
-            called(self.cluster, rows, "let_go")
+            called(self.cluster, rows, "let_go", self.key)
         return sums.astype(np.float64)
 
     def _finished(self, one, slabs, sums) -> None:

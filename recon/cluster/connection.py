@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
-from threading import Lock
+from threading import Event, Lock
 from time import monotonic
 
 from recon.cluster.address import LOCAL, check_address, is_local
@@ -30,13 +30,14 @@ READ_EVERY_S = 1.0
 PACKAGES = ("livestem", "distributed", "numpy")
 """Whose versions have to be the same everywhere."""
 
+
 CONFIGURATION = {
     # Actors cannot be spilled; a worker that is stopped at 80 % would stop for good.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": 0.95,
     "distributed.worker.memory.terminate": 0.98,
-    "distributed.comm.timeouts.connect": CONNECTING_S,
+    "distributed.comm.timeouts.connect": ANSWERING_S,
 }
 
 _log = logging.getLogger(__name__)
@@ -275,44 +276,47 @@ class Cluster:
     # ---- waiting ----
 
     def result(self, future, *addresses: str):
-        """The result of an actor's or a task's future, for which the workers there are needed.
+        """The result of a task, for which the workers there are needed.
 
         Raises
         ------
         WorkerLost
-            If one of them is gone.
+            If one of them is gone, or what the task is made of.
         ClusterError
             If the scheduler is.
         Exception
             Whatever the task raised.
         """
         # `distributed` is an extra: who needs no cluster need not have it.
-        from distributed import CancelledError, KilledWorker
+        from distributed import KilledWorker
 
+        self.settled(future, *addresses)
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise WorkerLost(f"A worker was lost with its work ({error}).") from error
+
+    def settled(self, future, *addresses: str) -> None:
+        """Wait until a task is done, without its result; raises as `result`."""
+        done = Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(PATIENCE_S):
+            self.check(*addresses)
+        if future.status not in ("finished", "error"):
+            self.check(*addresses)
+            raise WorkerLost("Work on a worker was lost.")
+
+    def answer(self, future, address: str):
+        """The answer of an actor on the worker at `address`; raises as `result`."""
         while True:
             try:
                 return future.result(timeout=PATIENCE_S)
             except TimeoutError:
-                self.check(*addresses)
-            except (CancelledError, KilledWorker) as error:
-                self.check(*addresses)
-                raise WorkerLost(f"The worker at {addresses[0]} has lost its work.") from error
-            except Exception:
-                self.check(*addresses)
-                raise
-
-    def settled(self, future, *addresses: str) -> None:
-        """Wait until a task is done, without its result; raises as `result`."""
-        # `distributed` is an extra: who needs no cluster need not have it.
-        from distributed import wait
-
-        while True:
-            try:
-                wait(future, timeout=PATIENCE_S)
-            except TimeoutError:
-                self.check(*addresses)
-            else:
-                return
+                self.check(address)
+            except (OSError, RuntimeError) as error:
+                # What is wrong with the question comes as an answer: this is the connection.
+                self.check(address)
+                raise WorkerLost(f"The worker at {address} does not answer.") from error
 
     def check(self, *addresses: str) -> None:
         """Raise `WorkerLost` where a worker is gone."""

@@ -75,7 +75,8 @@ class ScanRows(Answers):
 
     def __init__(self, name: str, read: Callable[[], ScanData], device: str = "auto"):
         self.name, self._scan, self._failed = name, None, None
-        self._binned: tuple = (None, None)
+        self._known: dict[str, tuple] = {}
+        self._binned: dict[str, np.ndarray] = {}
         _held[name] = self
         try:
             self._scan = on_device(read(), choose(device))
@@ -92,28 +93,39 @@ class ScanRows(Answers):
         """The rows."""
         return self._subject()
 
-    def bin(self, disc: BrightField, key: str):
-        """Of frames: both halves of the disc and the total, all planes being kept for `key`.
+    def know(self, key: str, disc: BrightField, current: BeamCurrent | None = None) -> None:
+        """Say what the planes are that will be asked for under a key, and what to take out."""
+        self._known[key] = disc, current
+
+    def current(self, key: str) -> BeamCurrent | None:
+        """What is to be taken out of the transforms."""
+        return self._known[key][1]
+
+    def bin(self, key: str):
+        """Of frames: both halves of the disc and the total; all planes are kept.
 
         Of events: how many electrons there are at each position, and in all.
         """
         if electrons(self.scan) is not None:
             return self.scan.counts, self.scan.electrons
+        disc, _ = self._known[key]
         planes, total = binned_planes(self.scan, disc.lookup, disc.size)
-        self._binned, middle = (key, planes), disc.size // 2
+        self._binned[key], middle = planes, disc.size // 2
         return planes[:middle].sum(axis=0), planes[middle:].sum(axis=0), total
 
-    def counts(self, disc: BrightField, key: str, start: int, stop: int) -> np.ndarray:
+    def counts(self, key: str, start: int, stop: int) -> np.ndarray:
         """(stop - start, rows, Sx) counts of some planes."""
         if electrons(self.scan) is not None:
-            return on_host(plane_counts(self.scan, disc.lookup, start, stop))
-        if self._binned[0] != key:
-            self.bin(disc, key)
-        return self._binned[1][start:stop]
+            lookup = self._known[key][0].lookup
+            return on_host(plane_counts(self.scan, lookup, start, stop))
+        if key not in self._binned:
+            self.bin(key)
+        return self._binned[key][start:stop]
 
-    def let_go(self) -> None:
-        """Keep no planes."""
-        self._binned = (None, None)
+    def let_go(self, key: str) -> None:
+        """Keep no planes, nor what they are."""
+        self._binned.pop(key, None)
+        self._known.pop(key, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,14 +241,14 @@ class Slab(Answers):
 # ---- tasks, on the worker that holds what they name ----
 
 
-def binned(rows: str, disc: BrightField, key: str):
+def binned(rows: str, key: str):
     """What `ScanRows.bin` gives."""
-    return _held[rows].bin(disc, key)
+    return _held[rows].bin(key)
 
 
-def counted(rows: str, disc: BrightField, key: str, start: int, stop: int):
+def counted(rows: str, key: str, start: int, stop: int):
     """What `ScanRows.counts` gives."""
-    return _held[rows].counts(disc, key, start, stop)
+    return _held[rows].counts(key, start, stop)
 
 
 def transformed(slab: str, start: int, *counts):
@@ -245,9 +257,10 @@ def transformed(slab: str, start: int, *counts):
     return _held[slab].transform(whole, start)
 
 
-def shifted(scan_shape, waves, upsample, current, before, *counts):
+def shifted(rows: str, key: str, scan_shape, waves, upsample: int, before, *counts):
     """`recon.ssb.parallax.shifted_sum` of some planes, added to that of the planes `before`."""
     whole = counts[0] if len(counts) == 1 else np.concatenate(counts, axis=1)
+    current = _held[rows].current(key)
     planes = BinnedPlanes(lambda a, b: whole[a:b], scan_shape, None, CPU, current)
     total, sums = shifted_sum(planes, waves, upsample)
     if before is not None:

@@ -222,7 +222,7 @@ class Slabs(Plane):
                     asked.append(each.actor.ask(*of(number)))
                 except RuntimeError as error:  # Dask's word for a worker that is gone
                     raise WorkerLost(f"The worker at {each.address} is gone.") from error
-            found = [self.cluster.result(f, p.address) for f, p in zip(asked, placed, strict=True)]
+            found = [self.cluster.answer(f, p.address) for f, p in zip(asked, placed, strict=True)]
             for good, value in found:
                 if not good:
                     raise value
