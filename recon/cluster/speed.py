@@ -182,7 +182,9 @@ def text(figures: dict[str, Any]) -> str:
         f"{traffic['received'] / 1e6:.1f} MB from all of them."
     )
     lines.append(
-        f"Memory of a worker: {peak['measured'] / 1e6:,.0f} MB, planned {peak['planned'] / 1e6:,.0f}."
+        "Memory of a worker: {measured:,.0f} MB, planned {planned:,.0f}.".format(
+            **{name: size / 1e6 for name, size in peak.items()}
+        )
     )
     foreseen = figures["foreseen_ms"]
     if foreseen:
