@@ -70,9 +70,9 @@ def left_on(cluster):
     return len(held._held)
 
 
-def test_without_a_scheduler_there_is_one_sentence(unused_port=9):
+def test_without_a_scheduler_there_is_one_sentence():
     with pytest.raises(ClusterError, match=r"at tcp://127\.0\.0\.1:9 does not answer: check"):
-        Cluster(f"tcp://127.0.0.1:{unused_port}")
+        Cluster("tcp://127.0.0.1:9")
 
 
 def test_a_scheduler_that_goes_is_said_and_the_next_change_connects_again():
@@ -89,16 +89,12 @@ def test_a_scheduler_that_goes_is_said_and_the_next_change_connects_again():
 
 
 def test_versions_that_differ_are_named(monkeypatch):
-    told = iter([{"Python": "3.11", "livestem": "1"}])
     versions = connection._versions
-    mine = versions() | {"numpy": "9.9.9"}
+    told = iter([versions() | {"numpy": "9.9.9"}])
     monkeypatch.setattr(connection, "_versions", lambda: next(told, None) or versions())
-    told = iter([mine])
-    with pytest.raises(
-        ClusterError, match=r"The worker at \S+ has numpy \S+, this machine 9\.9\.9"
-    ):
-        with threads(1):
-            pass
+    said = r"The worker at \S+ has numpy \S+, this machine 9\.9\.9"
+    with pytest.raises(ClusterError, match=said), threads(1):
+        pass
 
 
 def test_too_little_memory_is_refused_before_any_is_taken(monkeypatch):
