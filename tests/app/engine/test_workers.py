@@ -47,9 +47,9 @@ def engines(folder, cluster):
         engine.store.close()
 
 
-def made(engine, region=Region(), treatment=Treatment()):
+def made(engine, treatment):
     """All that a page shows of the scan."""
-    scan = engine.scan(READING, region, treatment)
+    scan = engine.scan(READING, Region(), treatment)
     found = engine.find(scan, GEOMETRY)
     g = engine.sidebands(scan, found.calibration, 10, full=True)
     frequencies = engine.frequencies(g, TileChoice())
@@ -68,7 +68,7 @@ def made(engine, region=Region(), treatment=Treatment()):
 
 @pytest.mark.parametrize("dose", [1.0, 0.5])
 def test_results_are_those_of_one_process(engines, dose):
-    found, expected = (made(each, treatment=Treatment(dose_share=dose)) for each in engines)
+    found, expected = (made(each, Treatment(dose_share=dose)) for each in engines)
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, atol=1e-6 * abs(array).max(), err_msg=name)
