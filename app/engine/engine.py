@@ -253,8 +253,8 @@ class Engine:
         key = g_key(scan.key, calibration, pixels, full)
         if self.workers is not None:
             options = {"full": full, "half": self._half, "progress": progress}
-            there = self._on_workers(scan)
-            return self.workers.sidebands(key, there, calibration, pixels, **options)
+            how = self._on_workers(scan), calibration, pixels, let_go
+            return self.workers.sidebands(key, *how, **options)
         compute = building(self, scan, calibration, pixels, full, self._half)
         return self.placed.get(key, compute, progress, let_go)
 

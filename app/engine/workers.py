@@ -12,6 +12,7 @@ from app.engine.catalogue import DEMO, Catalogue
 from app.engine.scan import Scan
 from recon.calibration import Calibration
 from recon.cluster.connection import Cluster
+from recon.cluster.failure import ClusterFull
 from recon.cluster.slabs import OnCluster, Slabs, build_slabs, on_cluster
 from recon.cluster.sources import FileRows, file_rows
 
@@ -46,16 +47,24 @@ class Workers:
             return there
 
     def sidebands(
-        self, key: tuple, scan: OnCluster, calibration: Calibration, pixels: int, **options
+        self, key: tuple, scan: OnCluster, calibration: Calibration, pixels: int, let_go, **options
     ) -> Slabs:
         """G of a scan, once for all sessions that look at it at the same time.
 
-        Parameters and what is raised are those of `recon.cluster.slabs.build_slabs`.
+        Where the workers are full, `let_go()` is called for the G that this one replaces. Other
+        parameters, and what is raised, are those of `recon.cluster.slabs.build_slabs`.
         """
         with self._alone(key):
             found = self._slabs.get(key)
             if found is None:
-                found = self._slabs[key] = build_slabs(scan, calibration, pixels, **options)
+                try:
+                    found = build_slabs(scan, calibration, pixels, **options)
+                except ClusterFull:
+                    if let_go is None:
+                        raise
+                    let_go()
+                    found = build_slabs(scan, calibration, pixels, **options)
+                self._slabs[key] = found
             return found
 
     def holds(self, key: tuple) -> bool:

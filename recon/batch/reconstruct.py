@@ -232,10 +232,7 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None):
         fit=fit and fit.record,
         refined=refined,
     )
-    said = parameters(used) | labels
-    if cluster is not None:
-        said["device"] = {"used": "cluster", "name": cluster.state().line}
-    return results | besides, said
+    return results | besides, parameters(used) | labels
 
 
 def _geometry(sources: Sources, choices: Choices) -> Geometry:

@@ -181,6 +181,11 @@ class Slabs(Plane):
         """Where it lies."""
         return self.scan.cluster
 
+    @property
+    def made_on(self) -> dict[str, str]:
+        """That it is a cluster, and how large."""
+        return {"used": "cluster", "name": self.cluster.state().name}
+
     # ---- what stands where Sidebands' own stand ----
 
     def by_rows(self, function: Callable, *arguments):

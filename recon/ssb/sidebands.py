@@ -7,7 +7,7 @@ from math import frexp
 import numpy as np
 
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device, guarded, on_host
+from recon.device.backend import CPU, Device, guarded, model, on_host
 from recon.kernels.cpu.simd import LANES
 from recon.ssb.bright_field import BrightField
 from recon.sums.current import BeamCurrent
@@ -25,6 +25,13 @@ class Plane:
     pacbed: np.ndarray
     rows: np.ndarray | None = None
     lines: tuple[int, int] | None = None
+
+    device: Device = CPU
+
+    @property
+    def made_on(self) -> dict[str, str]:
+        """Which kind of device holds it, "used", and its "name"."""
+        return {"used": self.device.name, "name": model(self.device)}
 
     @property
     def scanned(self) -> float:
