@@ -9,6 +9,7 @@ they go first. Dask moves the parts from worker to worker; none passes here.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from recon.cluster import held
 from recon.cluster.connection import Cluster
-from recon.cluster.failure import WorkerLost
+from recon.cluster.failure import ClusterError, WorkerLost
 from recon.cluster.held import Job, ScanRows, Slab
 from recon.cluster.planning import IN_FLIGHT
 from recon.ssb.gfunction import no_electrons
@@ -225,8 +226,17 @@ class Building:
         (K,) float64 array
             The planes' sums.
         """
-        planes = self.job.disc.size
         wanted = range(len(slabs)) if wanted is None else wanted
+        try:
+            return self._filled(slabs, wanted)
+        finally:
+            # Also where it was stopped.
+            with suppress(ClusterError):
+                for rows in self.rows:
+                    called(self.cluster, rows, "let_go", self.key)
+
+    def _filled(self, slabs, wanted):
+        planes = self.job.disc.size
         last: dict[int, Any] = {}
         under_way: list = []
         sums = np.empty(planes, np.float32)
@@ -245,8 +255,6 @@ class Building:
                 self._finished(under_way.pop(0), slabs, sums)
         while under_way:
             self._finished(under_way.pop(0), slabs, sums)
-        for rows in self.rows:
-            called(self.cluster, rows, "let_go", self.key)
         return sums.astype(np.float64)
 
     def _finished(self, one, slabs, sums) -> None:

@@ -320,13 +320,14 @@ def build_slabs(
 
     def make():
         cluster, alive = scan.cluster, scan.cluster.alive()
-        rows = scan.placed()
-        number = len(rows)
         how = calibration, disc, scan.scan_shape, full
-        nbytes = 0 if scan.rows else scan.nbytes
-        wanted = planning.plan(*how, number, nbytes, scan.dense)
-        there = [alive[each.address] for each in rows if each.address in alive]
+        # Rows that are read already are among what is taken there.
+        where = [each.address for each in scan.rows] or list(alive)[: scan.scan_shape[0]]
+        number = len(where)
+        wanted = planning.plan(*how, number, 0 if scan.rows else scan.nbytes, scan.dense)
+        there = [alive[address] for address in where if address in alive]
         planning.require(wanted, there, scan.scan_shape, pixels_across)
+        rows = scan.placed()
         lines = balanced_borders(entries_of_rows(calibration, scan.scan_shape, full), number)
         job = Job(*how, half, lines, cluster.device)
         building = Building(cluster, job, rows, wanted.batch, tell)
