@@ -29,7 +29,7 @@ class Scan:
     treatment: Treatment = NOTHING
     steps: tuple[Step, ...] = ()
     """What was done to the electrons."""
-    reading: Reading | None = None
-    """The file, where nothing was done to what it holds."""
     kept: object = None
     """What the store finds again for as long as this scan is held."""
+    reading: Reading | None = None
+    """The file, where nothing was done to what it holds."""
