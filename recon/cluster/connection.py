@@ -138,7 +138,8 @@ class Cluster:
             "n_workers": workers,
             "threads_per_worker": 1,
             "processes": self._processes,
-            "dashboard_address": ":0",
+            "dashboard_address": "127.0.0.1:0",
+            "worker_dashboard_address": "127.0.0.1:0",
             "silence_logs": logging.ERROR,
         }
         if self._processes:
