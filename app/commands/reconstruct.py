@@ -7,6 +7,7 @@ import typer
 
 from app.commands import experiment, options
 from app.commands.chosen import chosen
+from app.commands.clusters import Workers, cluster_at
 from app.commands.console import progress
 from app.commands.told import sentences
 
@@ -266,6 +267,7 @@ def reconstruct(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    cluster: Workers = None,
 ):
     """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
 
@@ -278,13 +280,9 @@ def reconstruct(
     choices, reading = chosen(asked)
     from recon.batch.reconstruct import reconstruct_file
 
-    with progress() as report:
+    with cluster_at(cluster, choices.device) as workers, progress() as report:
         parameters = reconstruct_file(
-            file,
-            output,
-            choices,
-            reading=reading,
-            report=report,
+            file, output, choices, reading=reading, report=report, cluster=workers
         )
     for sentence in sentences(parameters):
         typer.echo(sentence)

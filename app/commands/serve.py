@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.commands import options
+from app.commands.clusters import Workers
 
 LAB = "In a lab"
 
@@ -48,6 +49,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    cluster: Workers = None,
     address: Annotated[
         str,
         typer.Option(
@@ -111,6 +113,8 @@ def serve(
         os.environ["LIVESTEM_DATA"] = str(data.resolve())
     if device is not None:
         os.environ["LIVESTEM_DEVICE"] = device
+    if cluster is not None:
+        os.environ["LIVESTEM_CLUSTER"] = cluster
     settings = settings_from(os.environ)
     if settings.device == "gpu":
         _check_gpu()

@@ -54,6 +54,8 @@ class Engine:
         Why it is the CPU, where a GPU would have been taken.
     half : bool
         Whether G lies in half precision on a GPU.
+    cluster : recon.cluster.connection.Cluster, optional
+        Whose workers sum scans and hold G.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Engine:
         strict: bool = False,
         why_cpu: str | None = None,
         half: bool = False,
+        cluster=None,
     ):
         self.catalogue = catalogue
         self.results = results
         self.store = Store(memory, room_on(device), released_by(device))
         self.placed = Placement(self.store, device, strict, why_cpu)
-        self.gauge = Gauge(self.placed)
+        self.workers = None if cluster is None else _workers(cluster)
+        self.gauge = Gauge(self.placed, cluster)
         self._demo_cache, self._half = demo_cache, half
 
     def warm_up(self, progress: Report | None = None) -> None:
@@ -116,7 +120,7 @@ class Engine:
         """
         whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
         if (region, treatment) == (Region(), NOTHING):
-            return Scan(key, whole, whole, region)
+            return Scan(key, whole, whole, region, reading=reading)
 
         def make(report):
             return Treated(*treated(self, reading, region, treatment, report))
@@ -158,21 +162,25 @@ class Engine:
 
     def pacbed(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(Ky, Kx) counts of all positions in use."""
-        from recon.sums import pacbed
-
-        return self._summed(("pacbed", scan.key), scan, pacbed, progress)
+        return self._summed(("pacbed", scan.key), scan, "pacbed", progress)
 
     def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
-        from recon.sums import centre_of_mass
+        return self._summed(("com", scan.key), scan, "centre_of_mass", progress)
 
-        return self._summed(("com", scan.key), scan, centre_of_mass, progress)
-
-    def _summed(self, key, scan, make, progress):
-        """What `make(events, progress=)` gives, in the host's memory."""
+    def _summed(self, key, scan, name, progress, *arguments):
+        """What the function of `recon.sums` of that name gives, in the host's memory."""
 
         def compute(device, report):
-            return brought_home(make(self.events_on(scan, device, report), progress=report))
+            if self.workers is not None:
+                from recon.cluster import sums as by_workers
+
+                there = self._on_workers(scan)
+                return getattr(by_workers, name)(there, *arguments, progress=report)
+            from recon import sums
+
+            events = self.events_on(scan, device, report)
+            return brought_home(getattr(sums, name)(events, *arguments, progress=report))
 
         return self.placed.get(key, compute, progress)
 
@@ -219,25 +227,13 @@ class Engine:
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
     ) -> dict[str, np.ndarray]:
         """Virtual images by name; only "sum" while no disc is known."""
-        from recon.sums import annuli, intensity, presets
-
         if found.centre is None or not found.radius:
-            return {"sum": self._summed(("sum", scan.key), scan, intensity, progress)}
-        centre, radius = found.centre, found.radius
-        usual = self._summed(
-            ("virtual", scan.key, centre, radius),
-            scan,
-            lambda events, progress: presets(events, centre, radius, progress),
-            progress,
-        )
-        radii = {"annulus": (annulus.inner * radius, annulus.outer * radius)}
-        chosen = self._summed(
-            ("annulus", scan.key, centre, radius, annulus),
-            scan,
-            lambda events, progress: annuli(events, centre, radii, progress),
-            progress,
-        )
-        return usual | chosen
+            return {"sum": self._summed(("sum", scan.key), scan, "intensity", progress)}
+        disc = found.centre, found.radius
+        usual = self._summed(("virtual", scan.key, *disc), scan, "presets", progress, *disc)
+        radii = {"annulus": (annulus.inner * found.radius, annulus.outer * found.radius)}
+        key = "annulus", scan.key, *disc, annulus
+        return usual | self._summed(key, scan, "annuli", progress, found.centre, radii)
 
     # ---- single sideband ----
 
@@ -254,9 +250,17 @@ class Engine:
 
         Where the device is full, `let_go()` is called for the G that this one replaces.
         """
-        compute = building(self, scan, calibration, pixels, full, self._half)
         key = g_key(scan.key, calibration, pixels, full)
+        if self.workers is not None:
+            options = {"full": full, "half": self._half, "progress": progress}
+            how = self._on_workers(scan), calibration, pixels, let_go
+            return self.workers.sidebands(key, *how, **options)
+        compute = building(self, scan, calibration, pixels, full, self._half)
         return self.placed.get(key, compute, progress, let_go)
+
+    def _on_workers(self, scan: Scan):
+        """The scan on the cluster: read from the file there, or sent as it was treated."""
+        return self.workers.scan(scan, self.catalogue)
 
     def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
         """What a scan and its G need of the device's memory, a `recon.ssb.planning.Plan`."""
@@ -267,6 +271,8 @@ class Engine:
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
+        if self.workers is not None:
+            return f"G on {self.gauge.state().name}"
         device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
         try:
             size = self.plan(scan, calibration, pixels, full).g
@@ -362,9 +368,22 @@ class Engine:
         used = dpc if dpc.method == "iterative" else Dpc("direct", dpc.highpass, dpc.lowpass)
         return self.placed.get(("dpc", scan.key, calibration, used), compute, progress)
 
+    def holds_g(self, scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> bool:
+        """Whether such a G is there already."""
+        key = g_key(scan_key, calibration, pixels, full)
+        return (self.workers or self.placed).holds(key)
+
     def close(self) -> None:
         """Stop everything under way."""
         self.store.close()
+        if self.workers is not None:
+            self.workers.close()
+
+
+def _workers(cluster):
+    from app.engine.workers import Workers  # with Dask's, which others need not have
+
+    return Workers(cluster)
 
 
 def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:

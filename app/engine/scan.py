@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.engine.treatment import Step
-from app.state.request import Region, Treatment
+from app.state.request import Reading, Region, Treatment
 from recon.scan.kinds import ScanData
 
 NOTHING = Treatment()
@@ -31,3 +31,5 @@ class Scan:
     """What was done to the electrons."""
     kept: object = None
     """What the store finds again for as long as this scan is held."""
+    reading: Reading | None = None
+    """The file, where nothing was done to what it holds."""

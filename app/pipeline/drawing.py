@@ -101,6 +101,8 @@ class Drawing(Made):
                 return
             numbered = self._numbered(results)
             session.later(lambda: self._show(numbered))
+            for sentence in work.notices(what.prepared):
+                session.later(lambda said=sentence: session.told.param.update(notice=said))
             # At once, not on the session's thread: a session that waits for it is not at rest.
             if mode == "draft" and self.preparing.prepared is what.prepared:
                 rest = max(0.0, what.changed_at + hands.pause_s(session.settle) - monotonic())

@@ -87,6 +87,11 @@ def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
     return engine.placed.give_up(g_key(prepared.scan.key, calibration, pixels, full), error)
 
 
+def notices(prepared: Prepared) -> list[str]:
+    """What has happened to a G that lies on a cluster, and was not told yet."""
+    return getattr(prepared.sidebands, "take_notices", list)()
+
+
 def phase_image(
     engine, g, request: Request, mode: str, weighting: Weighting, sampling, moving=False
 ) -> PhaseImage:

@@ -10,6 +10,7 @@
 | LIVESTEM_DEVICE        | "cpu", "gpu", or "auto": the GPU where there is one; default: auto     |
 | LIVESTEM_GPU_MEMORY_GB | most of the GPU's memory that is used; default: what is free           |
 | LIVESTEM_GPU_HALF      | "on" keeps G on the GPU in half precision; default: off                |
+| LIVESTEM_CLUSTER       | workers that compute: local, local:N or a Dask scheduler; default: none |
 | LIVESTEM_UPLOAD_GB     | most that uploaded files take together; 0: no uploads; default: 4      |
 | LIVESTEM_HOST          | names by which browsers call the server, with commas between them      |
 | LIVESTEM_PORT          | port to listen on; default: 5006                                       |
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from recon.cluster.address import check_address
 from recon.device.backend import CPU, DEVICES, Device, limit_memory
 from recon.device.backend import memory as machine_memory
 from recon.kernels import threads, use_threads
@@ -54,6 +56,8 @@ class Settings:
     """Whether G lies in half precision on the GPU."""
     upload: int = 4 * 10**9
     """Most that uploads take together [bytes]."""
+    cluster: str | None = None
+    """Whose workers do the work; None for this process."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -88,6 +92,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         gpu_memory=_bytes(gpu_memory),
         gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
         upload=4 * 10**9 if upload is None else int(upload * 1e9),
+        cluster=_cluster(environment.get("LIVESTEM_CLUSTER", "").strip()),
     )
 
 
@@ -127,6 +132,15 @@ def limit_gpu(device: Device, environment: Mapping[str, str] = os.environ) -> No
 def settings() -> Settings:
     """The settings of this process, read once."""
     return settings_from(os.environ)
+
+
+def _cluster(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        return check_address(text)
+    except ValueError as error:
+        raise ValueError(f"LIVESTEM_CLUSTER: {error}") from error
 
 
 def _bytes(giga: float | None) -> int | None:

@@ -61,8 +61,18 @@ def build(chosen: Settings) -> Shared:
         strict=chosen.device == "gpu",
         why_cpu=why_cpu,
         half=chosen.gpu_half,
+        cluster=_cluster(chosen),
     )
     return Shared(chosen, catalogue, engine, ComputeService())
+
+
+def _cluster(chosen: Settings):
+    """The cluster that the settings name, or none."""
+    if chosen.cluster is None:
+        return None
+    from recon.cluster.connection import Cluster  # Dask's, which others need not have
+
+    return Cluster(chosen.cluster, device=chosen.device)
 
 
 @cache

@@ -33,19 +33,24 @@ def power_spectrum(g: Sidebands) -> np.ndarray:
         object, so that noise lies about 1; DC in the middle, 0 where there is no sideband.
         The scan's half plane is completed by Friedel's symmetry.
     """
-    xp = g.device.xp
-    both = xp.empty((2, *g.q_shape), np.float32)
-    pacbed = xp.asarray(g.pacbed.astype(np.float32))
-    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, both[0], both[1])
-    power, noise = on_host(both)
-    expected = noise * np.float32(g.scanned * g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
-    half = np.divide(power, expected, out=np.zeros_like(power), where=noise > 0)
+    half = g.by_rows(_relative_power)
     rows, columns = g.scan_shape
     full = np.empty(g.scan_shape, np.float32)
     full[:, : half.shape[1]] = half
     mirror = half[-np.arange(rows) % rows, 1 : columns - half.shape[1] + 1][:, ::-1]
     full[:, half.shape[1] :] = mirror
     return np.fft.fftshift(full)
+
+
+def _relative_power(g):
+    """(rows, Qx) float32 power of the half plane, on the host."""
+    xp = g.device.xp
+    both = xp.empty((2, *g.q_shape), np.float32)
+    pacbed = xp.asarray(g.pacbed.astype(np.float32))
+    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, both[0], both[1])
+    power, noise = on_host(both)
+    expected = noise * np.float32(g.scanned * g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
+    return np.divide(power, expected, out=np.zeros_like(power), where=noise > 0)
 
 
 @guarded
@@ -172,6 +177,11 @@ def entries_at(g: Sidebands, places):
     Both are on the host, and come from a device together: a transfer takes longer than the
     entries of one frequency.
     """
+    return g.gathered(_entries, places)
+
+
+def _entries(g, places):
+    """`entries_at` of what lies on one device; of a slab, rows are counted from its first."""
     count, planes = len(places), g.k.shape[1]
     size = count * planes
     buffer = g.device.xp.zeros(9 * size, np.uint8)
