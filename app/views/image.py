@@ -20,6 +20,9 @@ from app.drawing.field import Field
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
 
+PAPER = {"dark": "#1b1f24", "light": "#e6e9ed"}
+"""Under what is hatched."""
+
 ENDS = ("x0", "x1", "y0", "y1")
 """Of an outlined part."""
 
@@ -82,6 +85,7 @@ class Picture(Frame):
         self.source = self.glyph_plot.handles["source"]
         self.image: np.ndarray | None = None
         self.moving, self._outline = False, None
+        self._hatched = self._hatching = None
         self.on_view = self.redraw
 
     @property
@@ -151,9 +155,39 @@ class Picture(Frame):
             )
         self._outline.data = {name: [ends[name]] if ends else [] for name in ENDS}
 
+    def hatch(self, parts) -> None:
+        """Hatch the parts of the picture, `Extent`s, of which nothing is known yet."""
+        if self._hatched is None:
+            if not parts:
+                return
+            self._hatched = ColumnDataSource({name: [] for name in ENDS})
+            self._hatching = self.figure.quad(
+                left="x0",
+                right="x1",
+                top="y0",
+                bottom="y1",
+                source=self._hatched,
+                line_color=None,
+                fill_color=PAPER[self.theme],
+                hatch_pattern="right_diagonal_line",
+                hatch_color="#8a929c",
+                hatch_alpha=0.35,
+                hatch_scale=14,
+            )
+        data = {name: [getattr(part, name) for part in parts] for name in ENDS}
+        if data != self._hatched.data:
+            self._hatched.data = data
+
+    def set_theme(self, theme: str) -> None:
+        """Dress the figure for a "dark" or a "light" page."""
+        super().set_theme(theme)
+        if self._hatching is not None:
+            self._hatching.glyph.fill_color = PAPER[theme]
+
     def clear(self) -> None:
         """Show nothing."""
         self.image = None
+        self.hatch(())
         self.source.data = {name: [] for name in COLUMNS}
 
     def read(self, x: float | None, y: float | None) -> str:
@@ -167,6 +201,8 @@ class Picture(Frame):
 
     def in_words(self, value) -> str:
         """A pixel's value with its unit."""
+        if np.isnan(value):
+            return "not scanned yet"
         return f"{value:.4g} {self.unit}".rstrip()
 
 
