@@ -28,6 +28,9 @@ LIVE = "live:"
 TELL_S = 0.1
 """How often sessions are told of rows."""
 
+DELIVERED_S = 3.0
+"""Until what was sent has been received."""
+
 LAST = 12
 """Scans that one can go back to."""
 
@@ -253,7 +256,7 @@ class Microscope:
         self._news.set()
 
     def beside(self, work: Callable[[Callable[[], bool]], None]) -> None:
-        """Have `work(stopped)` done on a thread while this source is listened to."""
+        """Have `work(stopped)` done on a thread; when it is done, nothing is received any more."""
         self._begin(self._guarded, work, self._stop, name="livestem-player")
 
     def stop(self) -> None:
@@ -310,6 +313,10 @@ class Microscope:
             _log.info("Nothing is received any more.", exc_info=True)
             self._say(str(error), STOPPED)
         stop.set()
+        with self._lock:
+            if self._stop in (None, stop):
+                self._state = replace(self._state, state=STOPPED)
+        self._news.set()
 
     def _hear(self, news, title):
         with self._lock:
@@ -347,9 +354,11 @@ class Microscope:
     def _guarded(self, work, stop):
         try:
             work(stop.is_set)
+            sleep(DELIVERED_S)
         except Exception as error:
             _log.info("The demonstration has ended.", exc_info=True)
             self._say(str(error), STOPPED)
+        stop.set()
 
     def _tell(self):
         while not self._closed:

@@ -24,13 +24,13 @@ class Watching(Stage):
         super().__init__(session, **before)
 
     @property
-    def _live(self):
+    def live(self):
         """The server's `Microscope`; None where there is no catalogue."""
         return getattr(self._session.engine, "live", None)
 
     def start(self) -> None:
         """Hear of the microscope from now on."""
-        live = self._live
+        live = self.live
         if live is None:
             return
         live.watch(self, lambda: self._session.later(self._hear))
@@ -60,7 +60,7 @@ class Watching(Stage):
             self.following = False
 
     def _hear(self) -> None:
-        state = self.microscope = self._live.state
+        state = self.microscope = self.live.state
         newest = next((scan for scan in state.scans if scan.electrons), None)
         if self.following and newest is not None and newest.number > self._newest:
             self._newest = newest.number
@@ -79,6 +79,6 @@ class Watching(Stage):
 
     def close(self) -> None:
         """Hear no more."""
-        if self._live is not None:
-            self._live.leave(self)
+        if self.live is not None:
+            self.live.leave(self)
         super().close()

@@ -17,8 +17,8 @@ class GrowingScan:
     """Electrons of the rows that have come; to be used from any thread.
 
     Whatever is made of a scan can be made of `events()` at any time: rows that are missing are
-    empty frames there, and what takes out empty frames puts the mean pattern in their place. To look
-    costs no copy of the electrons while rows come in their order.
+    empty frames there, and what takes out empty frames puts the mean pattern in their place. A look
+    copies no electrons while rows come in their order.
 
     Parameters
     ----------
