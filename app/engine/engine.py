@@ -17,12 +17,13 @@ from dataclasses import replace
 import numpy as np
 
 from app.engine.building_g import building, there
-from app.engine.catalogue import DEMO, Catalogue
+from app.engine.catalogue import Catalogue
 from app.engine.finding import find
 from app.engine.gauge import Gauge
 from app.engine.growing import growing, grown_g, quiet
 from app.engine.growth import provisional
 from app.engine.placement import Placement, brought_home, released_by, room_on
+from app.engine.reading import reader
 from app.engine.scan import NOTHING, Scan, Treated
 from app.engine.store import Report, Store
 from app.engine.treatment import treated
@@ -80,7 +81,7 @@ class Engine:
         # What is made of rows that more follow is soon of no use to anybody.
         self.passing = Placement(Store(PASSING), device, strict, why_cpu)
         self.gauge = Gauge(self.placed)
-        self._demo_cache, self._half = demo_cache, half
+        self.demo_cache, self._half = demo_cache, half
 
     def warm_up(self, progress: Report | None = None) -> None:
         """Compile what a session will run, once a process; fast where that was done before."""
@@ -108,7 +109,7 @@ class Engine:
         growth = self.live.growing(reading.dataset)
         if growth is not None:
             return growth.scan.events()
-        return self.store.get(self._events_key(reading), self._reader(reading), progress)
+        return self.store.get(self._events_key(reading), reader(self, reading), progress)
 
     def scan(
         self,
@@ -153,22 +154,6 @@ class Engine:
     def _events_key(self, reading):
         stamp = self.catalogue.stamp(reading.dataset)
         return ("events", replace(reading, dataset=""), stamp)
-
-    def _reader(self, reading):
-        if reading.dataset == DEMO:
-            from recon.simulate.demo import demo_events
-
-            options = {} if self._demo_cache is None else {"cache": self._demo_cache}
-            return lambda report: demo_events(progress=report, **options)
-        live = self.live.scan(reading.dataset)
-        if live is not None and live.path is None:
-            return lambda report: live.scan.events()
-        from recon.io import open_scan
-
-        # The look at what the file would open takes its time, too: once for all who wait for it.
-        return lambda report: open_scan(
-            self.catalogue.path(reading.dataset), progress=report, **reading.options()
-        )
 
     # ---- sums and calibration ----
 

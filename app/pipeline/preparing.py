@@ -26,6 +26,10 @@ LOOK_S = 0.2
 """Seconds from one look at a scan that grows to the next, at least."""
 
 
+RENEW = 1.1
+"""How many times as many rows choose the tiles' frequencies anew."""
+
+
 class Looks:
     """When a scan that grows is looked at again: never before the last look is over."""
 
@@ -48,6 +52,21 @@ class Looks:
     def end(self) -> None:
         """Note that it is over."""
         self._under_way = False
+
+
+def with_picks_of(last: Prepared | None, prepared: Prepared) -> Prepared:
+    """`prepared` with the frequencies of the last look, until there are a tenth more rows.
+
+    While a scan grows its tiles would else jump from frequency to frequency.
+    """
+    if last is None or not (last.scan.growing and prepared.scan.growing):
+        return prepared
+    same = last.request == prepared.request and last.found.calibration == prepared.found.calibration
+    picked, now = last.picks.rows, int(prepared.scan.rows.sum())
+    if same and now < RENEW * picked:
+        return replace(prepared, picks=last.picks)
+    prepared.picks.rows = now
+    return prepared
 
 
 class Preparing(Stage):
@@ -122,9 +141,18 @@ class Preparing(Stage):
         delay = delay if look is None else look
         session.submit(SLOW, prepare, done, delay=delay)
 
-    def _publish_some(self, pacbed=None, **rest) -> None:
-        """Of one more look at a scan that grows, what changes with it."""
-        self.publish(pacbed=pacbed)
+    def _publish_some(self, pacbed, **rest) -> None:
+        """Of one more look at a scan that grows, what is news; on a worker's thread."""
+
+        def publish():
+            known, scan = self.scan, rest["scan"]
+            same = known is not None and (known.dataset, known.missing) == (
+                scan.dataset,
+                scan.missing,
+            )
+            self.param.update(pacbed=pacbed, **({} if same else rest))
+
+        self._session.later(publish)
 
     def _taken(self, prepared: Prepared | None, request: Request, meter) -> None:
         if prepared is not None:
@@ -154,6 +182,7 @@ class Preparing(Stage):
             done = replace(request, treatment=prepared.scan.treatment)
             summary.take_over(experiment.scan, done, prepared.found)
         opening.sources = summary.settled_sources(opening.sources, prepared.found)
+        prepared = with_picks_of(self.prepared, prepared)
         self.prepared = prepared
         self.asked.ask()
         self.advise(prepared)
