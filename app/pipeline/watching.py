@@ -37,7 +37,7 @@ class Watching(Stage):
         state = live.state
         chosen = self.asked.experiment.scan.dataset
         # Whoever was sent to a scan by a link wants to see that one.
-        plain = chosen == DEMO or chosen.startswith(LIVE)
+        plain = chosen in (DEMO, self._session.engine.catalogue.default) or chosen.startswith(LIVE)
         listens = state.state != STOPPED and not state.demonstration
         self.following = self.following or (listens and plain)
         self._hear()
