@@ -49,6 +49,7 @@ class Live(Feature):
         self._ties.show(stages.drawing.param.phase, self._drawn)
         self._ties.tie_whole(page.experiment.aberrations, self._correct)
         self._ties.tie(page.experiment.display, self._correct, "convention")
+        self._ties.tie(page.experiment.scan, self._correct, "dataset", "rotation_deg", "transpose")
 
     # ---- what is shown ----
 

@@ -99,5 +99,32 @@ def test_pictures_grow_and_end_as_those_of_the_file(lab, events):
     np.testing.assert_array_equal(stages.preparing.pacbed.array, events_pacbed(events))
 
 
+def test_a_hand_that_chooses_another_scan_ends_following(lab, events):
+    live, source, session = lab
+    seen = following(session.like_stored())
+    source.whole(events)
+    over(live, 1)
+    seen.until(lambda: seen.pipeline.opening.reading.dataset == "live:/1")
+    assert seen.pipeline.watching.following
+    seen.experiment.scan.dataset = "stored.npz"
+    assert not seen.pipeline.watching.following
+
+
+def test_what_is_held_stays_while_the_next_is_recorded_behind_it(lab, events):
+    live, source, session = lab
+    seen = following(session.like_stored())
+    source.whole(events)
+    over(live, 1)
+    seen.until(lambda: seen.pipeline.preparing.dataset == "live:/1")
+    seen.pipeline.watching.follow(False)
+    source.whole(events)
+    over(live, 2)
+    seen.until(lambda: len(seen.pipeline.watching.microscope.scans) == 2)
+    assert seen.experiment.scan.dataset == "live:/1"
+    seen.pipeline.watching.follow()
+    seen.until(lambda: seen.pipeline.preparing.dataset == "live:/2")
+    assert seen.experiment.scan.energy_kev == 80
+
+
 def events_pacbed(events):
     return np.bincount(events.pixels, minlength=40 * 40).reshape(40, 40)
