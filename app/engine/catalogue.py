@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from app.engine.jail import Outside, check_contents, resolve_inside
-from app.engine.microscope import LIVE, Microscope
+from app.engine.live_scan import LIVE
+from app.engine.microscope import Microscope
 from app.engine.uploads import Refused, Upload, Uploads, short_name
 from app.words import clip
 from recon.listing import readable, scans_below, suffixes

@@ -7,7 +7,7 @@ import numpy as np
 from app.drawing.png import picture
 from app.engine.demonstration import play
 from app.engine.growing import coarser
-from app.engine.microscope import LIVE, STOPPED, MicroscopeState, ScanState
+from app.engine.live_scan import LIVE, STOPPED, MicroscopeState, ScanState
 from app.features.feature import Feature
 from app.pipeline.results import short_count
 from app.state.conventions import CONVENTIONS, to_change

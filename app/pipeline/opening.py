@@ -6,7 +6,7 @@ import param
 
 from app import words
 from app.engine.catalogue import DEMO
-from app.engine.microscope import LIVE
+from app.engine.live_scan import LIVE
 from app.pipeline.asked import Asked
 from app.pipeline.lanes import SLOW
 from app.pipeline.stage import Stage

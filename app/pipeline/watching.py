@@ -3,7 +3,7 @@
 import param
 
 from app.engine.catalogue import DEMO
-from app.engine.microscope import LIVE, STOPPED, MicroscopeState, ScanState
+from app.engine.live_scan import LIVE, STOPPED, MicroscopeState, ScanState
 from app.pipeline.asked import Asked
 from app.pipeline.opening import Opening
 from app.pipeline.stage import Stage

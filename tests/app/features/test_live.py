@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app.engine.microscope import MicroscopeState, ScanState
+from app.engine.live_scan import MicroscopeState, ScanState
 from app.pipeline.results import PhaseImage
 from tests.support.pages import instrument  # noqa: F401 - a fixture
 
