@@ -17,20 +17,26 @@ from dataclasses import replace
 import numpy as np
 
 from app.engine.building_g import building, there
-from app.engine.catalogue import DEMO, Catalogue
+from app.engine.catalogue import Catalogue
 from app.engine.finding import find
 from app.engine.gauge import Gauge
+from app.engine.growing import growing, grown_g, quiet
+from app.engine.growth import provisional
 from app.engine.placement import Placement, brought_home, released_by, room_on
+from app.engine.reading import reader
 from app.engine.scan import NOTHING, Scan, Treated
 from app.engine.store import Report, Store
 from app.engine.treatment import treated
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
 from recon.batch.geometry import Found
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device, amount
+from recon.device.backend import CPU, Device, amount, on_host
 from recon.optics import Aberrations
 from recon.scan.kinds import ScanData, copied_to
 from recon.ssb.build import planned
+
+PASSING = 64 << 20
+"""Bytes of results to keep of scans that grow."""
 
 
 class Engine:
@@ -71,13 +77,15 @@ class Engine:
         half: bool = False,
         cluster=None,
     ):
-        self.catalogue = catalogue
+        self.catalogue, self.live = catalogue, catalogue.live
         self.results = results
         self.store = Store(memory, room_on(device), released_by(device))
         self.placed = Placement(self.store, device, strict, why_cpu)
         self.workers = None if cluster is None else _workers(cluster)
         self.gauge = Gauge(self.placed, cluster)
-        self._demo_cache, self._half = demo_cache, half
+        # What is made of rows that more follow is soon of no use to anybody.
+        self.passing = Placement(Store(PASSING), device, strict, why_cpu)
+        self.demo_cache, self._half = demo_cache, half
 
     def warm_up(self, progress: Report | None = None) -> None:
         """Compile what a session will run, once a process; fast where that was done before."""
@@ -102,7 +110,10 @@ class Engine:
         ValueError
             If it cannot be read, in one sentence.
         """
-        return self.store.get(self._events_key(reading), self._reader(reading), progress)
+        growth = self.live.growing(reading.dataset)
+        if growth is not None:
+            return growth.scan.events()
+        return self.store.get(self._events_key(reading), reader(self, reading), progress)
 
     def scan(
         self,
@@ -118,6 +129,9 @@ class Engine:
         ValueError
             If nothing is left, a treatment is not possible, or it cannot be read.
         """
+        growth = self.live.growing(reading.dataset)
+        if growth is not None:
+            return growing(self, growth, reading, region, treatment, progress or quiet)
         whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
         if (region, treatment) == (Region(), NOTHING):
             return Scan(key, whole, whole, region, reading=reading)
@@ -145,27 +159,18 @@ class Engine:
         stamp = self.catalogue.stamp(reading.dataset)
         return ("events", replace(reading, dataset=""), stamp)
 
-    def _reader(self, reading):
-        if reading.dataset == DEMO:
-            from recon.simulate.demo import demo_events
-
-            options = {} if self._demo_cache is None else {"cache": self._demo_cache}
-            return lambda report: demo_events(progress=report, **options)
-        from recon.io import open_scan
-
-        # The look at what the file would open takes its time, too: once for all who wait for it.
-        return lambda report: open_scan(
-            self.catalogue.path(reading.dataset), progress=report, **reading.options()
-        )
-
     # ---- sums and calibration ----
 
     def pacbed(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(Ky, Kx) counts of all positions in use."""
+        if scan.growth is not None:
+            return on_host(scan.growth.sums().pacbed())
         return self._summed(("pacbed", scan.key), scan, "pacbed", progress)
 
     def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
+        if scan.growth is not None:
+            return on_host(scan.growth.sums().centre_of_mass())
         return self._summed(("com", scan.key), scan, "centre_of_mass", progress)
 
     def _summed(self, key, scan, name, progress, *arguments):
@@ -182,7 +187,11 @@ class Engine:
             events = self.events_on(scan, device, report)
             return brought_home(getattr(sums, name)(events, *arguments, progress=report))
 
-        return self.placed.get(key, compute, progress)
+        return self.place(scan).get(key, compute, progress)
+
+    def place(self, scan: Scan) -> Placement:
+        """Where what is made of a scan is made, and kept."""
+        return self.passing if scan.growing else self.placed
 
     def events_on(self, scan: Scan, device: Device, report: Report, copy: bool = True):
         """The events where the passes over them are made; not to be held longer than a pass.
@@ -192,9 +201,9 @@ class Engine:
         if not copied_to(scan.events, device):
             return scan.events
         if not copy:
-            self.store.forget(there(scan, device))
+            self.place(scan).store.forget(there(scan, device))
             return scan.events.to_device(device, copy=False)
-        return self.store.get(
+        return self.place(scan).store.get(
             there(scan, device),
             # Only asks whether to stop: the fraction is that of what follows.
             lambda ask: scan.events.to_device(device, lambda fraction: ask(0.0)),
@@ -209,7 +218,13 @@ class Engine:
         ValueError
             If a value makes no sense. What cannot be found, or is missing, is told in the result.
         """
-        return find(self, scan, geometry, progress)
+        if not scan.growing:
+            return find(self, scan, geometry, progress)
+        known = replace(geometry, auto_orientation=False)
+        if scan.growth is None:
+            return provisional(find(self, scan, known, progress), geometry)
+        found = scan.growth.found(known, lambda: find(self, scan, known, progress))
+        return provisional(found, geometry)
 
     def fitted_disc(self, scan: Scan, progress: Report | None = None):
         """The disc of the mean pattern, a `recon.geometry.disc.Disc`.
@@ -221,7 +236,8 @@ class Engine:
         from recon.geometry.disc import fit_disc
 
         pattern = self.pacbed(scan, progress)
-        return self.store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
+        store = self.place(scan).store
+        return store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
 
     def virtual(
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
@@ -230,6 +246,8 @@ class Engine:
         if found.centre is None or not found.radius:
             return {"sum": self._summed(("sum", scan.key), scan, "intensity", progress)}
         disc = found.centre, found.radius
+        if scan.growth is not None:
+            return brought_home(scan.growth.detectors(*disc, annulus).images())
         usual = self._summed(("virtual", scan.key, *disc), scan, "presets", progress, *disc)
         radii = {"annulus": (annulus.inner * found.radius, annulus.outer * found.radius)}
         key = "annulus", scan.key, *disc, annulus
@@ -250,13 +268,15 @@ class Engine:
 
         Where the device is full, `let_go()` is called for the G that this one replaces.
         """
+        if scan.growth is not None:
+            return grown_g(self, scan, calibration, pixels, full)
         key = g_key(scan.key, calibration, pixels, full)
         if self.workers is not None:
             options = {"full": full, "half": self._half, "progress": progress}
             how = self._on_workers(scan), calibration, pixels, let_go
             return self.workers.sidebands(key, *how, **options)
         compute = building(self, scan, calibration, pixels, full, self._half)
-        return self.placed.get(key, compute, progress, let_go)
+        return self.place(scan).get(key, compute, progress, let_go)
 
     def _on_workers(self, scan: Scan):
         """The scan on the cluster: read from the file there, or sent as it was treated."""
@@ -271,6 +291,8 @@ class Engine:
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
+        if scan.growing:
+            return ""
         if self.workers is not None:
             return f"G on {self.gauge.state().name}"
         device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
@@ -351,7 +373,7 @@ class Engine:
         from recon.sums.com import scan_deflection
 
         com = self.com(scan)
-        return self.store.get(
+        return self.place(scan).store.get(
             ("deflection", scan.key, calibration), lambda report: scan_deflection(com, calibration)
         )
 
@@ -366,7 +388,7 @@ class Engine:
 
         # What the direct solution does not read must not make it stale.
         used = dpc if dpc.method == "iterative" else Dpc("direct", dpc.highpass, dpc.lowpass)
-        return self.placed.get(("dpc", scan.key, calibration, used), compute, progress)
+        return self.place(scan).get(("dpc", scan.key, calibration, used), compute, progress)
 
     def holds_g(self, scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> bool:
         """Whether such a G is there already."""
@@ -375,6 +397,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop everything under way."""
+        self.passing.store.close()
         self.store.close()
         if self.workers is not None:
             self.workers.close()

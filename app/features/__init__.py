@@ -11,6 +11,7 @@ from app.features.frames import Frames
 from app.features.health import Checking
 from app.features.help import Help
 from app.features.lattice import LatticeCalibration
+from app.features.live import Live
 from app.features.orientations import Orientations
 from app.features.recall import Recall
 from app.features.semiangle import Semiangle
@@ -20,6 +21,7 @@ from app.features.tile_proof import TileProof
 
 FEATURES: tuple[Callable[..., Feature], ...] = (
     Recall,
+    Live,
     Checking,
     Correcting,
     LatticeCalibration,

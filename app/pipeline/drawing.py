@@ -70,10 +70,14 @@ class Drawing(Made):
             return
         wanted = drawing(request, work.beside(self.asked.shown))
         if wanted != self._wanted:
-            mode = "exact" if self._wanted is None else "draft"
+            mode = "exact" if self._wanted is None and not self._hand_moves(prepared) else "draft"
             self._wanted = wanted
             what = Redraw(prepared, request, self.asked.shown, self.asked.changed_at)
             self._redraw(what, mode)
+
+    def _hand_moves(self, prepared) -> bool:
+        """Whether a hand moves while the scan grows: its drafts go first."""
+        return prepared.scan.growing and monotonic() < self.asked.changed_at + self._session.settle
 
     @param.depends("dosing.draft", watch=True)
     def _draft(self) -> None:

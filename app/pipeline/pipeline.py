@@ -17,6 +17,7 @@ from app.pipeline.prepared import preparation
 from app.pipeline.preparing import Preparing
 from app.pipeline.resting import Resting
 from app.pipeline.session import Session
+from app.pipeline.watching import Watching
 from app.state.contrasts import drawn_results
 from app.state.experiment import Experiment
 
@@ -45,7 +46,7 @@ class Pipeline:
     ----------
     told : Told
         Progress, errors and notices.
-    asked, opening, preparing, drawing, deriving, resting, aside : Stage
+    asked, opening, watching, preparing, drawing, deriving, resting, aside : Stage
 
     Notes
     -----
@@ -76,14 +77,17 @@ class Pipeline:
         asked = self.asked = Asked(session, experiment=experiment)
         opening = self.opening = Opening(session, asked=asked)
         dosing = self.dosing = Dosing(session)
-        preparing = self.preparing = Preparing(session, asked=asked, opening=opening, dosing=dosing)
+        watching = self.watching = Watching(session, asked=asked, opening=opening)
+        preparing = self.preparing = Preparing(
+            session, asked=asked, opening=opening, watching=watching, dosing=dosing
+        )
         before = {"asked": asked, "preparing": preparing}
         self.drawing = Drawing(session, window, patience, dosing=dosing, **before)
         self.deriving = Deriving(session, **before)
         self.resting = Resting(session, **before)
         self.aside = Aside(session, **before)
         self.pointed = Pointed(session, preparing=preparing)
-        self.stages = (asked, opening, dosing, preparing)
+        self.stages = (asked, opening, dosing, watching, preparing)
         self.stages += (self.drawing, self.deriving, self.resting, self.aside, self.pointed)
 
     @property
@@ -96,6 +100,7 @@ class Pipeline:
         """Follow the state and open its dataset."""
         self.preparing.device = self.session.engine.gauge.state()
         self.asked.start()
+        self.watching.start()
 
     @property
     def origin(self) -> tuple[str | None, dict[str, str]]:
@@ -140,6 +145,11 @@ class Pipeline:
         prepared, owner = self.preparing.prepared, self.session
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
+        if prepared.scan.growing:
+            raise ValueError(
+                "The scan is not complete yet: its electrons are kept as they come, and its images "
+                "can be saved when the last row is there."
+            )
         made_of = prepared, prepared.with_(self.asked.request), dict(self.opening.sources)
         whose = user or owner.user
         return partial(export, owner.engine, *made_of, kind, whose, session)

@@ -64,6 +64,8 @@ class Picks:
 
     def __init__(self):
         self._lock = Lock()
+        self.rows = 0
+        """Of a scan that grows, when they were made."""
         self._choice, self._found, self._told, self._power = None, None, None, None
 
     def of(self, engine, g, choice) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import (
     BasicTicker,
     BasicTickFormatter,
+    ColumnDataSource,
     LinearColorMapper,
     ScaleBar,
 )
@@ -20,6 +21,12 @@ from app.drawing.marks import SECOND, Marks
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
 from app.views.moving import moving_source
+
+PAPER = {"dark": "#1b1f24", "light": "#e6e9ed"}
+"""Under what is hatched."""
+
+ENDS = ("x0", "x1", "y0", "y1")
+"""Of a hatched part."""
 
 BAR_PX = 84
 """Room for the colour bar, whose numbers are as long as "−0.05"."""
@@ -75,6 +82,7 @@ class Picture(Frame):
     def __init__(
         self, raster: Raster, plot, unit: str, axis_unit: str, link: Link | None = None, marks=()
     ):
+        self._hatched = self._hatching = None
         self.outlined = Marks(hv.Path([], axes(axis_unit)).opts(color=SECOND, line_width=1.8))
         super().__init__(plot, [*marks, self.outlined], link)
         self.raster = raster
@@ -133,9 +141,39 @@ class Picture(Frame):
         """Draw a frame around a part of the picture; None takes it away."""
         self.outlined.show([] if part is None else [part.outline()])
 
+    def hatch(self, parts) -> None:
+        """Hatch the parts of the picture, `Extent`s, of which nothing is known yet."""
+        if self._hatched is None:
+            if not parts:
+                return
+            self._hatched = ColumnDataSource({name: [] for name in ENDS})
+            self._hatching = self.figure.quad(
+                left="x0",
+                right="x1",
+                top="y0",
+                bottom="y1",
+                source=self._hatched,
+                line_color=None,
+                fill_color=PAPER[self.theme],
+                hatch_pattern="right_diagonal_line",
+                hatch_color="#8a929c",
+                hatch_alpha=0.35,
+                hatch_scale=14,
+            )
+        data = {name: [getattr(part, name) for part in parts] for name in ENDS}
+        if data != self._hatched.data:
+            self._hatched.data = data
+
+    def set_theme(self, theme: str) -> None:
+        """Dress the figure for a "dark" or a "light" page."""
+        super().set_theme(theme)
+        if self._hatching is not None:
+            self._hatching.glyph.fill_color = PAPER[theme]
+
     def clear(self) -> None:
         """Show nothing."""
         self.image = None
+        self.hatch(())
         for source in {self.source, self.moved}:
             source.data = {name: [] for name in COLUMNS}
 
@@ -150,6 +188,8 @@ class Picture(Frame):
 
     def in_words(self, value) -> str:
         """A pixel's value with its unit."""
+        if np.isnan(value):
+            return "not scanned yet"
         return f"{value:.4g} {self.unit}".rstrip()
 
 

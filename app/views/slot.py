@@ -270,6 +270,7 @@ class Slot(pn.viewable.Viewer):
             view.set_unit(image.unit)
             view.set_axis_unit(image.axis_unit)
             view.show(image.array, image.extent, moving)
+            view.hatch(image.unscanned)
             if self._outline is not None:
                 self._draw_outline()
         return True
