@@ -11,10 +11,11 @@ from app.views.text import Text
 THIN = "Taken for thin."
 
 ENDS = (
-    "Of a slice's own scattering this is exact; where a slice scatters again what another has "
+    "Of 10 nm that lean by 5 mrad, at 18 pixels across the disc, the exact phase is within 1.5 % "
+    "at 1.6 depths of focus and 8 % off at 4.6. Where a slice scatters again what another has "
     "scattered, in crystals of more than some nanometres on a zone axis, phases stay too low."
 )
-"""Where the theory of `recon.specimen` ends."""
+"""How far off `recon.ssb.phase` is, and where the theory of `recon.specimen` ends."""
 
 
 class SpecimenCard(Feature):

@@ -269,8 +269,9 @@ def _transform(planes, packing, scale, tell):
         counts = device.xp.asarray(counted(start, stop))
         for plane in range(start, stop, batch):
             size = min(batch, stop - plane)
-            part = counts[plane - start : plane - start + size]
-            transform = transforms(part, plane, sums[plane : plane + size])
+            at = slice(plane - start, plane - start + size)
+            # No name for this part: it would keep the slab beside the next one.
+            transform = transforms(counts[at], plane, sums[plane : plane + size])
             packing(transform, plane)
             # Not while the next one is made: that would hold two.
             del transform

@@ -14,7 +14,10 @@ sum
     Not quantitative: it shows the phase times its transfer, compressed by the angle.
 
 γ's terms carry the weights of the specimen that G is taken through, `Sidebands.through`: those of
-`recon.specimen`, at the pixels' centres.
+`recon.specimen`, at the pixels' centres, in exact mode as well: there their change across a pixel
+is left out. With 18 pixels across the disc, the exact phase of 10 nm that lean by 5 mrad is off by
+0.5 % (rms) at 80 kV and 25 mrad, by 1.2 to 1.5 % at 200 kV and 20 mrad, where that is 1.6 depths of
+focus (λ/α²), and by 8 %, too low by 5 %, at 300 kV and 30 mrad, where it is 4.6.
 
 The right and the left sideband hold the same phase, so `sideband` "right", "left" and "both"
 give one and the same phase image, from both; they differ in the amplitude. "full" adds the

@@ -205,7 +205,7 @@ def sum_averaged(
     slopes, slopes_mirrored : (2, 6, 6) float32
         The same for the slopes.
     depth : Depth or None
-        Its weights are those of the pixels' centres.
+        Its weights are those of the pixels' centres: `recon.ssb.phase` says how far that is off.
     wanted : int
         Kinds of runs to sum, a bit each: 1 << RIGHT | 1 << RIGHT_PART | ...
     last : (Sy,) int32

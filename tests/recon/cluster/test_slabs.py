@@ -8,6 +8,7 @@ import pytest
 from recon.cluster.slabs import build_slabs
 from recon.focus.flatness import flatness, tile_flatness
 from recon.optics import Aberrations
+from recon.specimen import THIN, Specimen
 from recon.ssb.build import build_g
 from recon.ssb.noise import counting_noise
 from recon.ssb.norms import SIDES
@@ -54,6 +55,20 @@ def test_phases_are_those_of_one_machine(both, mode, sideband):
     for image in (single_sideband, object_transmission):
         expected = image(whole, *how)
         np.testing.assert_allclose(image(slabs, *how), expected, atol=1e-6 * abs(expected).max())
+
+
+@pytest.mark.parametrize("mode", ["draft", "exact"])
+def test_through_a_specimen_the_phase_is_that_of_one_machine(both, mode):
+    slabs, whole = both
+    specimen = Specimen(120, (4, -5), 40)
+    found, expected = (
+        single_sideband(g.through(specimen), ABERRATIONS, mode) for g in (slabs, whole)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-6 * abs(expected).max())
+    thin = single_sideband(slabs, ABERRATIONS, mode)
+    assert abs(found - thin).max() > 0.05 * abs(thin).max()
+    again = slabs.through(specimen).through(THIN)
+    np.testing.assert_array_equal(single_sideband(again, ABERRATIONS, mode), thin)
 
 
 @pytest.mark.parametrize("mode", ["exact", "draft"])
