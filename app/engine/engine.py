@@ -295,10 +295,8 @@ class Engine:
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
-        if scan.growing:
-            return ""
-        if self.workers is not None:
-            return f"G on {self.gauge.state().name}"
+        if scan.growing or self.workers is not None:
+            return "" if scan.growing else f"G on {self.gauge.state().name}"
         device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
         try:
             size = self.plan(scan, calibration, pixels, full).g
