@@ -12,9 +12,23 @@ const FRAMES = 4 // after which Bokeh has painted
 
 const own = fig.__moving ??= {shown: false, turn: 0}
 
-function ready() {
+function found() {
   if (!own.view?.el?.isConnected) own.view = Bokeh.index.find_one_by_id(fig.id)
-  const below = own.view?.canvas_view?.primary.el
+  return own.view?.el?.isConnected
+}
+
+// Above this canvas Bokeh clips to the frame only what is an annotation.
+function clip_marks() {
+  if (!found()) return
+  for (const renderer of fig.renderers) {
+    const view = renderer.level === "overlay" && own.view.renderer_views.get(renderer)
+    if (view && !view.needs_clip) Object.defineProperty(view, "needs_clip", {value: true})
+  }
+}
+
+function ready() {
+  if (!found()) return false
+  const below = own.view.canvas_view?.primary.el
   if (!below?.isConnected) return false
   if (!own.box) {
     own.box = document.createElement("div")
@@ -94,6 +108,7 @@ own.settle = () => {
   if (own.shown && own.drawn === moving.data) settled.setv({data: {...moving.data}}, {sync: false})
 }
 
+clip_marks()
 if (cb_obj === moving) {
   own.turn += 1
   clearTimeout(own.timer)

@@ -81,7 +81,11 @@ class Engine:
         self.results = results
         self.store = Store(memory, room_on(device), released_by(device))
         self.placed = Placement(self.store, device, strict, why_cpu)
-        self.workers = None if cluster is None else _workers(cluster)
+        self.workers = None
+        if cluster is not None:
+            from app.engine.workers import Workers  # with Dask's, which others need not have
+
+            self.workers = Workers(cluster)
         self.gauge = Gauge(self.placed, cluster)
         # What is made of rows that more follow is soon of no use to anybody.
         self.passing = Placement(Store(PASSING), device, strict, why_cpu)
@@ -135,11 +139,11 @@ class Engine:
         whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
         if (region, treatment) == (Region(), NOTHING):
             return Scan(key, whole, whole, region, reading=reading)
-
-        def make(report):
-            return Treated(*treated(self, reading, region, treatment, report))
-
-        kept = self.store.get(key, make, progress)
+        kept = self.store.get(
+            key,
+            lambda report: Treated(*treated(self, reading, region, treatment, report)),
+            progress,
+        )
         return Scan(key, kept.events, whole, region, treatment, kept.steps, kept)
 
     def scan_key(self, reading: Reading, region: Region, treatment: Treatment) -> tuple:
@@ -180,8 +184,9 @@ class Engine:
             if self.workers is not None:
                 from recon.cluster import sums as by_workers
 
-                there = self._on_workers(scan)
-                return getattr(by_workers, name)(there, *arguments, progress=report)
+                return getattr(by_workers, name)(
+                    self._on_workers(scan), *arguments, progress=report
+                )
             from recon import sums
 
             events = self.events_on(scan, device, report)
@@ -235,8 +240,7 @@ class Engine:
         """
         from recon.geometry.disc import fit_disc
 
-        pattern = self.pacbed(scan, progress)
-        store = self.place(scan).store
+        pattern, store = self.pacbed(scan, progress), self.place(scan).store
         return store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
 
     def virtual(
@@ -291,10 +295,8 @@ class Engine:
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
-        if scan.growing:
-            return ""
-        if self.workers is not None:
-            return f"G on {self.gauge.state().name}"
+        if scan.growing or self.workers is not None:
+            return "" if scan.growing else f"G on {self.gauge.state().name}"
         device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
         try:
             size = self.plan(scan, calibration, pixels, full).g
@@ -308,9 +310,8 @@ class Engine:
         """(Sy, Sx) float32 phase [rad]; a redraw, so nothing is remembered."""
         from recon.ssb.phase import single_sideband
 
-        return self.placed.redraw(
-            g, lambda: single_sideband(g, aberrations, mode, sideband, band_limit, prior)
-        )
+        how = aberrations, mode, sideband, band_limit, prior
+        return self.placed.redraw(g, lambda: single_sideband(g, *how))
 
     def prior(self, g, aberrations: Aberrations):
         """The `recon.ssb.prior.Prior` under which the phase is likeliest."""
@@ -322,9 +323,8 @@ class Engine:
         """(Sy, Sx) float32 image of even noise, in units of the noise."""
         from recon.ssb.optimum import optimum_bright_field
 
-        return self.placed.redraw(
-            g, lambda: optimum_bright_field(g, aberrations, sideband, band_limit)
-        )
+        how = aberrations, sideband, band_limit
+        return self.placed.redraw(g, lambda: optimum_bright_field(g, *how))
 
     def transmission(
         self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
@@ -332,9 +332,8 @@ class Engine:
         """(Sy, Sx) complex64 transmission of the object."""
         from recon.ssb.phase import object_transmission
 
-        return self.placed.redraw(
-            g, lambda: object_transmission(g, aberrations, mode, sideband, band_limit)
-        )
+        how = aberrations, mode, sideband, band_limit
+        return self.placed.redraw(g, lambda: object_transmission(g, *how))
 
     def frequencies(self, g, choice: TileChoice) -> np.ndarray:
         """(n, 2) int (row, column) of the tiles' object frequencies from DC.
@@ -343,16 +342,10 @@ class Engine:
         """
         from recon.ssb.tiles import strongest_frequencies
 
-        height, width = g.scan_shape
-        picked = [
-            (row, column)
-            for row, column in choice.frequencies[: choice.count]
-            if abs(row) <= height // 2 and abs(column) <= width // 2 and (row, column) != (0, 0)
-        ]
-        if picked:
-            return np.array(picked, dtype=int)
-        strongest = self.placed.redraw(g, lambda: strongest_frequencies(g, choice.count))
-        return np.asarray(strongest, dtype=int)
+        chosen = choice.within(g.scan_shape)
+        if not chosen:
+            chosen = self.placed.redraw(g, lambda: strongest_frequencies(g, choice.count))
+        return np.asarray(chosen, dtype=int)
 
     def tiles(self, g, aberrations: Aberrations, frequencies: np.ndarray) -> np.ndarray:
         """(n, By, Bx) complex64 conj(gamma) G."""
@@ -373,9 +366,8 @@ class Engine:
         from recon.sums.com import scan_deflection
 
         com = self.com(scan)
-        return self.place(scan).store.get(
-            ("deflection", scan.key, calibration), lambda report: scan_deflection(com, calibration)
-        )
+        key, store = ("deflection", scan.key, calibration), self.place(scan).store
+        return store.get(key, lambda report: scan_deflection(com, calibration))
 
     def dpc(self, scan: Scan, calibration: Calibration, dpc: Dpc, progress: Report | None = None):
         """The phase integrated from the centre of mass, a `recon.dpc.integrate.DpcResult`."""
@@ -392,8 +384,7 @@ class Engine:
 
     def holds_g(self, scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> bool:
         """Whether such a G is there already."""
-        key = g_key(scan_key, calibration, pixels, full)
-        return (self.workers or self.placed).holds(key)
+        return (self.workers or self.placed).holds(g_key(scan_key, calibration, pixels, full))
 
     def close(self) -> None:
         """Stop everything under way."""
@@ -401,12 +392,6 @@ class Engine:
         self.store.close()
         if self.workers is not None:
             self.workers.close()
-
-
-def _workers(cluster):
-    from app.engine.workers import Workers  # with Dask's, which others need not have
-
-    return Workers(cluster)
 
 
 def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:

@@ -58,6 +58,15 @@ class TileChoice:
     count: int = 9
     frequencies: tuple[tuple[int, int], ...] = ()
 
+    def within(self, scan_shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """Those (row, column) from DC that a scan has, and that are not DC."""
+        last_row, last_column = (size // 2 for size in scan_shape)
+        return [
+            (row, column)
+            for row, column in self.frequencies[: self.count]
+            if abs(row) <= last_row and abs(column) <= last_column and (row, column) != (0, 0)
+        ]
+
 
 @dataclass(frozen=True)
 class Request:

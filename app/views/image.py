@@ -153,6 +153,7 @@ class Picture(Frame):
                 top="y0",
                 bottom="y1",
                 source=self._hatched,
+                level="overlay",  # as all marks: see `moving_source`
                 line_color=None,
                 fill_color=PAPER[self.theme],
                 hatch_pattern="right_diagonal_line",

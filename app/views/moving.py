@@ -16,7 +16,7 @@ def moving_source(fig, settled: ColumnDataSource, mapper) -> ColumnDataSource:
     Parameters
     ----------
     fig : bokeh figure
-        Its marks lie on the level "overlay".
+        Its image is its first renderer. Marks and scale bars are put above the moving picture.
     settled : ColumnDataSource
         Of the figure's image.
     mapper : LinearColorMapper
@@ -38,6 +38,6 @@ def moving_source(fig, settled: ColumnDataSource, mapper) -> ColumnDataSource:
     for axis in (fig.x_range, fig.y_range):
         axis.js_on_change("start", script)
         axis.js_on_change("end", script)
-    for bar in fig.select(type=ScaleBar):
-        bar.level = "overlay"
+    for above in [*fig.renderers[1:], *fig.select(type=ScaleBar)]:
+        above.level = "overlay"
     return source

@@ -85,3 +85,39 @@ def test_where_no_exact_picture_follows_the_figure_takes_the_last(open_page):
     instrument.until(lambda: instrument.page.evaluate(SHOWN) == [False, "none"])
     taken = instrument.picture()["values"]
     assert [taken[0], taken[77]] == values
+
+
+OVER = """async () => {
+  await new Promise(requestAnimationFrame)
+  const has = ({model}) => model.name === "slot_right pattern"
+  const plot = [...Bokeh.index.all_views()].find((v) => has(v) && v.frame)
+  const {canvas} = plot.canvas_view.overlays
+  const {width, height} = canvas
+  const {data} = canvas.getContext("2d").getImageData(0, 0, width, height)
+  const ratio = width / plot.bbox.width
+  const {x0, x1, y0, y1} = plot.frame.bbox
+  const drawn = {inside: 0, outside: 0}
+  for (let n = 0; n < width * height; n++) {
+    if (!data[4 * n + 3]) continue
+    const x = n % width / ratio, y = Math.floor(n / width) / ratio
+    const inside = x > x0 - 1 && x < x1 + 1 && y > y0 - 1 && y < y1 + 1
+    drawn[inside ? "inside" : "outside"] += 1
+  }
+  const [ring] = plot.model.renderers.slice(1).filter((r) => r.data_source.data.xs?.length)
+  const reach = Math.max(...ring.data_source.data.xs[0])
+  return {...drawn, beyond: reach > plot.model.x_range.end}
+}"""
+
+
+def test_marks_lie_above_it_and_end_with_the_frame(open_page):
+    instrument = open_page()
+    instrument.exact()
+    seen = instrument.until(lambda: (s := instrument.page.evaluate(OVER)) and s["inside"] and s)
+    assert seen["outside"] == 0
+    assert not seen["beyond"]
+    box = instrument.box("right")
+    instrument.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    instrument.page.mouse.wheel(0, -500)
+    instrument.until(lambda: (s := instrument.page.evaluate(OVER))["beyond"] and s)
+    instrument.settled()
+    assert instrument.page.evaluate(OVER)["outside"] == 0
