@@ -26,19 +26,21 @@ class LightPage:
         self.painted: list[int] = []
         self._telling: set = set()
         self._answers: dict[str, asyncio.Future] = {}
-        self._image = self._large_image(document)
+        self._images = self._large_image(document)
         self._shell = self.component("Shell")
         self._following = asyncio.ensure_future(self._follow())
 
-    def _large_image(self, document) -> str:
-        for model in wire.models(document).values():
-            attributes = model.get("attributes", {})
-            if attributes.get("name") == "slot_main image":
-                for renderer in attributes["renderers"]:
-                    source = renderer.get("attributes", {}).get("data_source", {})
-                    if "image" in json.dumps(source.get("attributes", {}).get("data", {})):
-                        return source["id"]
-        raise AssertionError("there is no large image")
+    def _large_image(self, document) -> set[str]:
+        """Ids of the sources of the large image: at rest, and while a hand moves."""
+        models = wire.models(document)
+        figures = [model.get("attributes", {}) for model in models.values()]
+        figure = next(each for each in figures if each.get("name") == "slot_main image")
+        drawn = [each["attributes"] for each in figure["renderers"] if "attributes" in each]
+        images = [each for each in drawn if each["glyph"].get("name") == "Image"]
+        settled = {each["data_source"]["id"] for each in images}
+        assert len(settled) == 1, "there is no large image"
+        tags = {number: model.get("attributes", {}).get("tags") for number, model in models.items()}
+        return settled | {number for number, told in tags.items() if told == list(settled)}
 
     def component(self, name: str, holding: str | None = None) -> str:
         """Id of a component of our own; with `holding`, of the group that has that control."""
@@ -114,7 +116,7 @@ class LightPage:
                 self.kinds[number] = model["name"]
             number, name = event["model"]["id"], event["attr"]
             self.models.setdefault(number, {})[name] = event["new"]
-            if number == self._image and name == "data":
+            if number in self._images and name == "data":
                 said = sha256()
                 for found in re.findall(r'"id": "([^"]+)"', json.dumps(event["new"])):
                     said.update(buffers.get(found, b""))
