@@ -109,21 +109,22 @@ class LightPage:
         if asked in self._answers:
             self._answers.pop(asked).set_result((header["msgtype"], content))
         for event in content.get("events", []) if header["msgtype"] == "PATCH-DOC" else []:
-            if event["kind"] != "ModelChanged":
+            if event["kind"] not in ("ModelChanged", "ColumnDataChanged"):
                 continue
-            for number, model in wire.models(event["new"]).items():
+            new = event["new"] if event["kind"] == "ModelChanged" else event["data"]
+            for number, model in wire.models(new).items():
                 self.models.setdefault(number, {}).update(model.get("attributes", {}))
                 self.kinds[number] = model["name"]
             number, name = event["model"]["id"], event["attr"]
-            self.models.setdefault(number, {})[name] = event["new"]
+            self.models.setdefault(number, {})[name] = new
             if number in self._images and name == "data":
                 said = sha256()
-                for found in re.findall(r'"id": "([^"]+)"', json.dumps(event["new"])):
+                for found in re.findall(r'"id": "([^"]+)"', json.dumps(new)):
                     said.update(buffers.get(found, b""))
                 self.pictures.append((monotonic(), said.hexdigest()))
-            if name == "frame" and isinstance(event["new"], int):
-                self.painted.append(event["new"])
-                self._telling.add(asyncio.ensure_future(self._paint(event["new"])))
+            if name == "frame" and isinstance(new, int):
+                self.painted.append(new)
+                self._telling.add(asyncio.ensure_future(self._paint(new)))
 
     async def _paint(self, number: int) -> None:
         await self.tell(self._shell, does="painted", number=number)

@@ -32,6 +32,8 @@ class FakeEngine:
         self.fail = {}
         self.placed = SimpleNamespace(statements=lambda scan_key: ())
         self.gauge = SimpleNamespace(state=lambda prepared=None: STATE)
+        # No microscope sends: no scan grows.
+        self.live = SimpleNamespace(growing=lambda dataset: None, scan=lambda dataset: None)
 
     def _call(self, name, *details, progress=None):
         self.calls.append((name, *details))
