@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from app.engine.engine import Scan
 from app.engine.catalogue import Catalogue
+from app.engine.engine import Scan
 from app.engine.gauge import DeviceState
 from app.pipeline.jobs import Answer
 from app.pipeline.pipeline import Pipeline
