@@ -76,7 +76,12 @@ class Member:
         self.painted = 0
         """Number of the last frame that the page has said to have painted."""
         self.values = {key for key in room.values() if key not in OWN}
-        self.results = set(room.results())
+        # What the room has not made yet would take away what the page shows meanwhile.
+        self.results = {
+            (group, name)
+            for group, name in room.results()
+            if getattr(room.sources[group], name) is not None
+        }
         self.said: deque[Callable[[], None]] = deque(maxlen=200)
         self.news = {PEOPLE, HANDS, STEPS, LINKS}
         self._posted = False

@@ -26,19 +26,21 @@ class LightPage:
         self.painted: list[int] = []
         self._telling: set = set()
         self._answers: dict[str, asyncio.Future] = {}
-        self._image = self._large_image(document)
+        self._images = self._large_image(document)
         self._shell = self.component("Shell")
         self._following = asyncio.ensure_future(self._follow())
 
-    def _large_image(self, document) -> str:
-        for model in wire.models(document).values():
-            attributes = model.get("attributes", {})
-            if attributes.get("name") == "slot_main image":
-                for renderer in attributes["renderers"]:
-                    source = renderer.get("attributes", {}).get("data_source", {})
-                    if "image" in json.dumps(source.get("attributes", {}).get("data", {})):
-                        return source["id"]
-        raise AssertionError("there is no large image")
+    def _large_image(self, document) -> set[str]:
+        """Ids of the sources of the large image: at rest, and while a hand moves."""
+        models = wire.models(document)
+        figures = [model.get("attributes", {}) for model in models.values()]
+        figure = next(each for each in figures if each.get("name") == "slot_main image")
+        drawn = [each["attributes"] for each in figure["renderers"] if "attributes" in each]
+        images = [each for each in drawn if each["glyph"].get("name") == "Image"]
+        settled = {each["data_source"]["id"] for each in images}
+        assert len(settled) == 1, "there is no large image"
+        tags = {number: model.get("attributes", {}).get("tags") for number, model in models.items()}
+        return settled | {number for number, told in tags.items() if told == list(settled)}
 
     def component(self, name: str, holding: str | None = None) -> str:
         """Id of a component of our own; with `holding`, of the group that has that control."""
@@ -107,21 +109,22 @@ class LightPage:
         if asked in self._answers:
             self._answers.pop(asked).set_result((header["msgtype"], content))
         for event in content.get("events", []) if header["msgtype"] == "PATCH-DOC" else []:
-            if event["kind"] != "ModelChanged":
+            if event["kind"] not in ("ModelChanged", "ColumnDataChanged"):
                 continue
-            for number, model in wire.models(event["new"]).items():
+            new = event["new"] if event["kind"] == "ModelChanged" else event["data"]
+            for number, model in wire.models(new).items():
                 self.models.setdefault(number, {}).update(model.get("attributes", {}))
                 self.kinds[number] = model["name"]
             number, name = event["model"]["id"], event["attr"]
-            self.models.setdefault(number, {})[name] = event["new"]
-            if number == self._image and name == "data":
+            self.models.setdefault(number, {})[name] = new
+            if number in self._images and name == "data":
                 said = sha256()
-                for found in re.findall(r'"id": "([^"]+)"', json.dumps(event["new"])):
+                for found in re.findall(r'"id": "([^"]+)"', json.dumps(new)):
                     said.update(buffers.get(found, b""))
                 self.pictures.append((monotonic(), said.hexdigest()))
-            if name == "frame" and isinstance(event["new"], int):
-                self.painted.append(event["new"])
-                self._telling.add(asyncio.ensure_future(self._paint(event["new"])))
+            if name == "frame" and isinstance(new, int):
+                self.painted.append(new)
+                self._telling.add(asyncio.ensure_future(self._paint(new)))
 
     async def _paint(self, number: int) -> None:
         await self.tell(self._shell, does="painted", number=number)
