@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from app.engine.catalogue import DEMO
 from app.engine.engine import Scan
 from app.engine.gauge import DeviceState
+from app.engine.microscope import Microscope
 from app.pipeline.jobs import Answer
 from app.pipeline.pipeline import Pipeline
 from app.state.experiment import Experiment
@@ -31,6 +33,7 @@ class FakeEngine:
         self.hold = {}
         self.fail = {}
         self.placed = SimpleNamespace(statements=lambda scan_key: ())
+        self.live, self.catalogue = Microscope(), SimpleNamespace(default=DEMO)
         self.gauge = SimpleNamespace(state=lambda prepared=None: STATE)
 
     def _call(self, name, *details, progress=None):
