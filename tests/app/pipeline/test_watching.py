@@ -104,7 +104,7 @@ def test_a_hand_that_chooses_another_scan_ends_following(lab, events):
     seen = following(session.like_stored())
     source.whole(events)
     over(live, 1)
-    seen.until(lambda: seen.pipeline.opening.reading.dataset == "live:/1")
+    seen.until(lambda: getattr(seen.pipeline.opening.reading, "dataset", "") == "live:/1")
     assert seen.pipeline.watching.following
     seen.experiment.scan.dataset = "stored.npz"
     assert not seen.pipeline.watching.following
