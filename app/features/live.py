@@ -127,6 +127,7 @@ class Live(Feature):
 
     def _drawn(self, phase) -> None:
         """Keep a small picture of a scan, when all of it is there."""
+        self._say_provisional()
         dataset = self.page.pipeline.preparing.dataset
         live = self.page.pipeline.watching.live
         if phase is None or live is None or not (dataset or "").startswith(LIVE):

@@ -76,7 +76,8 @@ def test_the_image_grows_sliders_work_and_the_end_is_that_of_the_file(lab, camer
     assert not grown[-16:].any()  # under the hatching
     page.enter("defocus", "40")
     page.until(lambda: "exact" in page.words("main .mode"))
-    assert page.page.locator(".live .provisional").inner_text().startswith("Not scanned yet")
+    provisional = page.page.locator(".live .provisional")
+    page.until(lambda: provisional.inner_text().startswith("Not scanned yet"))
 
     camera(SCAN[0] + 1)
     page.until(lambda: "complete" in card.inner_text())
