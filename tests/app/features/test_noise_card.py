@@ -88,7 +88,7 @@ def test_a_picture_of_fewer_electrons_has_them_in_its_name():
     handed = []
     for share, name in ((1.0, "demo-phase.png"), (0.125, "demo-12.5-percent-dose-phase.png")):
         results = Results(scan=ScanSummary(**FACTS, dose_share=share))
-        saving = Saving(SimpleNamespace(preparing=results), None, None)
+        saving = Saving(SimpleNamespace(preparing=results), None, None, dict)
         saving.saver.hand_over_figure = lambda filename, figure, session: handed.append(filename)
         saving.save("png", None, "phase")
         assert handed.pop() == name
