@@ -17,9 +17,17 @@ PROBE = ["--aberration", "C10=60", "--aberration", "C12a=25"]
 
 def reconstruct(path, output, *options):
     assert main(["reconstruct", str(path), "--output", str(output), *options]) == 0
-    with h5py.File(output) as file:
-        results = {}
-        file.visititems(
-            lambda name, item: results.update({name: item[()]}) if hasattr(item, "shape") else None
-        )
+    return contents(output)
+
+
+def contents(path):
+    """Arrays by name, and the parameters, of a file of results; not the copies in "images"."""
+    results = {}
+
+    def keep(name, item):
+        if hasattr(item, "shape") and not name.startswith("images/"):
+            results[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(keep)
         return results, json.loads(file.attrs["parameters"])

@@ -1,13 +1,11 @@
 """The page's file, the command line's and Python's results are the same, bit for bit."""
 
-import json
 import re
 from dataclasses import asdict
 from io import BytesIO
 from shlex import split
 from types import SimpleNamespace
 
-import h5py
 import numpy as np
 import pytest
 from typer.main import get_command
@@ -27,6 +25,7 @@ from recon.batch.sources import Sources
 from recon.io import open_scan
 from recon.optics import Aberrations
 from recon.scan.events import from_frames
+from tests.support.reconstructed import contents
 from tests.support.scans import CALIBRATION, FRAME_SHAPE, SCAN_SHAPE, weak_events, write_4dcamera
 from tests.support.sessions import Session
 
@@ -107,16 +106,6 @@ def service():
     service = ComputeService()
     yield service
     service.close()
-
-
-def contents(file):
-    """Arrays by name, and the parameters, of an HDF5 file of results."""
-    with h5py.File(file) as opened:
-        arrays = {}
-        opened.visititems(
-            lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "shape") else None
-        )
-        return arrays, json.loads(opened.attrs["parameters"])
 
 
 def saved_by_the_page(path, service, settings):
