@@ -13,9 +13,9 @@ WORKDIR /opt/livestem
 COPY pyproject.toml .ci/constraints.txt ./
 RUN mkdir app recon && touch README.md app/__init__.py recon/__init__.py
 RUN case "$CUDA" in \
-        12) extras=gpu,login ;; \
-        13) extras=gpu13,login ;; \
-        none) extras=login ;; \
+        12) extras=gpu,login,cluster ;; \
+        13) extras=gpu13,login,cluster ;; \
+        none) extras=login,cluster ;; \
         *) echo "CUDA is 12, 13 or none, not $CUDA" >&2; exit 1 ;; \
     esac \
     && python -m venv /opt/venv \

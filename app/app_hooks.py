@@ -1,8 +1,10 @@
 """What Bokeh calls when it begins to serve this folder."""
 
 from app.page.admission import make_pages_aside, refuse_crowds
+from app.server.restricted import look_through_messages
 
 refuse_crowds()
+look_through_messages()
 
 
 def on_server_loaded(server_context):

@@ -51,6 +51,19 @@
     if (key) changed.set(key, [text, Date.now()])
   }
 
+  window.livestem_copy = async (link) => {
+    try {
+      await navigator.clipboard.writeText(link)
+    } catch {
+      // Without https a browser keeps its clipboard; a selection can still be copied.
+      const box = document.body.appendChild(document.createElement("textarea"))
+      box.value = link
+      box.select()
+      document.execCommand("copy")
+      box.remove()
+    }
+  }
+
   function hear() {
     greeted = true
     heard_at = Date.now()
@@ -169,7 +182,7 @@
       <nav><button type="button" class="now">Try now</button><button type="button" class="copy">Copy link</button></nav></div>`
     made.querySelector(".now").addEventListener("click", () => lost.how === "refused" ? load_again() : lost.now?.())
     made.querySelector(".copy").addEventListener("click", ({target}) => {
-      document.getElementById("share")?.click()
+      window.livestem_copy(location.href)
       target.textContent = "Link copied"
       setTimeout(() => { target.textContent = "Copy link" }, 1500)
     })
@@ -232,7 +245,7 @@
         const words = document.createElement("p")
         words.className = "found"
         words.setAttribute("role", "status")
-        words.textContent = `The connection was lost for ${seconds} s. The page is back with your settings; undo steps and found results are lost.`
+        words.textContent = `The connection was lost for ${seconds} s. The page is back with your settings${new URLSearchParams(location.search).has("room") ? "." : "; undo steps and found results are lost."}`
         document.querySelector(".notice-area")?.prepend(words)
         setTimeout(() => words.remove(), 12000)
       }

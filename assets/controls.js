@@ -49,13 +49,24 @@ function parsed(text) {
 
 export function render({model}) {
   const root = element("div", {class: "controls"})
+  const live = document.documentElement.dataset.role !== "watch"
   let rows = {}
   let locks = []
 
   let held = {} // set by a hand, and not told the server yet
   let timer = null
   let told_at = 0
-  const current = (name) => name in held ? held[name] : model.values[name]
+  // How often a hand has moved each control, here and as the server knows it: what comes from there
+  // before it has heard of the last move is older than what the hand has set, and is passed over.
+  const MOVES = "#moves"
+  const counted = () => {
+    const found = model.values[MOVES]
+    return found instanceof Map ? Object.fromEntries(found) : found ?? {}
+  }
+  const moves = {...counted()}
+  const mine = {}
+  const heard = (name) => (counted()[name] ?? 0) >= (moves[name] ?? 0)
+  const current = (name) => name in held ? held[name] : name in mine && !heard(name) ? mine[name] : model.values[name]
 
   // A hand that moves tells no more than the page can show: see `pace` in shell.js.
   function set(name, value, moving = false) {
@@ -65,15 +76,24 @@ export function render({model}) {
       rows[name]?.show(value)
     }
     const wait = moving ? told_at + (window.livestem_pace ?? 0) - performance.now() : 0
-    if (wait <= 0) tell()
-    else timer ??= setTimeout(tell, wait)
+    if (wait <= 0) {
+      tell()
+    } else {
+      timer ??= setTimeout(tell, wait)
+      window.livestem_hand = tell
+    }
   }
 
   function tell() {
     clearTimeout(timer)
     timer = null
+    if (window.livestem_hand === tell) window.livestem_hand = null
     if (!Object.keys(held).length) return
-    const values = {...model.values, ...held}
+    for (const [name, value] of Object.entries(held)) {
+      moves[name] = (moves[name] ?? 0) + 1
+      mine[name] = value
+    }
+    const values = {...model.values, ...held, [MOVES]: {...moves}}
     held = {}
     told_at = performance.now()
     model.values = values
@@ -285,18 +305,32 @@ export function render({model}) {
     show_locks()
   }
 
+  // Whose hand is on a control: it moves there, and waits here.
+  function mark(row, other) {
+    let said = row.querySelector(":scope > .hand-of")
+    if (!other) return said?.remove()
+    if (!said) {
+      said = element("span", {class: "hand-of", role: "status"})
+      row.append(said)
+    }
+    const label = row.querySelector(".label")?.childNodes[0]?.textContent ?? row.querySelector("[aria-label]")?.getAttribute("aria-label") ?? ""
+    said.textContent = `${other} is dragging ${label.toLowerCase()}`.trim()
+  }
+
   function refresh() {
     for (const [name, row] of Object.entries(rows)) {
       row.show(current(name))
       row.note(model.notes[name])
-      row.able(!model.disabled.includes(name))
+      const other = model.hands[name]
+      row.able(live && !other && !model.disabled.includes(name))
+      mark(row.row, other)
       row.row.hidden = model.hidden.includes(name) || (row.row.matches("p") && !current(name))
     }
   }
 
   model.on("specs", build)
   model.on("locked", show_locks)
-  for (const name of ["values", "notes", "disabled", "hidden"]) model.on(name, refresh)
+  for (const name of ["values", "notes", "disabled", "hidden", "hands"]) model.on(name, refresh)
   build()
   return root
 }

@@ -55,6 +55,7 @@ function hand_over(blob, name) {
 
 async function picture({id, filename, session}) {
   const view = Bokeh.index.find_one_by_id(id)
+  view.model.__moving?.settle()
   const drawn = await createImageBitmap(await view.export("auto", true).to_blob())
   const canvas = document.createElement("canvas")
   canvas.width = drawn.width

@@ -22,12 +22,14 @@ export function render({model}) {
   const painted = () => {
     const number = model.frame
     pace()
+    // Where the hand is now: the server begins with that while this frame is painted.
+    window.livestem_hand?.()
     let told = false
     const tell = () => {
       if (!told) { told = true; model.send_msg({does: "painted", number}) }
     }
-    // The second frame begins after the first has been painted; hidden tabs paint nothing.
-    requestAnimationFrame(() => requestAnimationFrame(tell))
+    // What waits for its turn in a frame has it after that was painted; hidden tabs paint nothing.
+    requestAnimationFrame(() => setTimeout(tell))
     setTimeout(tell, 300)
   }
   const open = (name) => {

@@ -21,6 +21,7 @@ All at once
 
 Experiment
     Calibration            energy, semi-angle, scan step, disc, rotation
+    Specimen               thickness, tilt and focal spread; `g.through(specimen)` takes G so
     Aberrations            the 25 coefficients to fifth order
     fit_disc               the bright-field disc in a PACBED
     orientations           rotation and transpose of scan against detector
@@ -37,6 +38,7 @@ Images by sums
 Ptychography
     build_g                the scan's transform on its sidebands
     fit_aberrations        the aberrations that make its tiles flat
+    fit_specimen           thickness and tilt, by the weights they leave
     flatness               how flat they are, 0 to 1
     single_sideband        (Sy, Sx) phase of the object [rad]
     object_transmission    (Sy, Sx) complex transmission of the object
@@ -57,6 +59,7 @@ _HOMES = {
     "Choices": "recon.batch.choices",
     "DenseFrames": "recon.scan.frames",
     "ElectronEvents": "recon.scan.events",
+    "Specimen": "recon.specimen",
     "UnreadableFile": "recon.errors",
     "annuli": "recon.sums",
     "build_g": "recon.ssb.build",
@@ -64,6 +67,7 @@ _HOMES = {
     "demo_events": "recon.simulate.demo",
     "fit_aberrations": "recon.focus.fit",
     "fit_disc": "recon.geometry.disc",
+    "fit_specimen": "recon.focus.specimen",
     "flatness": "recon.focus.flatness",
     "from_frames": "recon.scan.events",
     "gfunction_tiles": "recon.ssb.tiles",

@@ -22,6 +22,7 @@ from recon.optics import Aberrations
 from recon.orientation.by_sidebands import sideband_orientations
 from recon.quality.health import health
 from recon.scan.events import from_frames
+from recon.specimen import Specimen
 from recon.ssb.bright_field import bright_field, plane_counts
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import MODES, object_transmission, single_sideband
@@ -81,6 +82,8 @@ def warm_up(progress=None, device: Device = CPU, half: bool = False) -> None:
         single_sideband(g, Aberrations(), mode, "full")
         object_transmission(g, Aberrations(), mode)
     single_sideband(g, Aberrations(), "draft")
+    for mode in ("draft", "exact"):
+        single_sideband(g.through(Specimen(50)), Aberrations(), mode, "full")
     power_spectrum(g)
     gfunction_tiles(g, Aberrations(), strongest_frequencies(g, 1))
     overlaps = strongest_overlaps(g)

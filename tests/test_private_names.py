@@ -21,6 +21,14 @@ PINNED = {
         "app/page/admission.py",
         "self message connection",
     ),
+    ("bokeh.server.session", "ServerSession._handle_patch"): (
+        "app/server/restricted.py",
+        "self message connection",
+    ),
+    ("bokeh.server.session", "ServerSession._handle_push"): (
+        "app/server/restricted.py",
+        "self message connection",
+    ),
     ("panel.io.application", "Application._set_session_prefix"): (
         "app/page/admission.py",
         "self doc",

@@ -9,6 +9,7 @@ import typer
 
 from app.commands import options
 from app.commands.chosen import chosen
+from app.commands.clusters import cluster_at
 from app.commands.console import progress
 from app.commands.reconstruct import reconstruct
 
@@ -98,13 +99,14 @@ def batch(
     options.output_file(output / CSV)
     root = next((each for each in sources if each.is_dir()), scans[0].parent)
     done: list = []
-    with progress() as report:
+    with cluster_at(asked["cluster"], choices.device) as workers, progress() as report:
 
         def told(task: str, fraction: float) -> None:
             report(f"{len(done) + 1} of {len(scans)} scans", (len(done) + fraction) / len(scans))
 
         try:
-            for each in reconstruct_many(scans, output, choices, reading=reading, report=told):
+            how = {"reading": reading, "report": told, "cluster": workers}
+            for each in reconstruct_many(scans, output, choices, **how):
                 done.append(each)
                 typer.echo(_said(each))
         finally:

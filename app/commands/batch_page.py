@@ -21,6 +21,7 @@ from recon.batch.many import Done
 from recon.batch.table import row
 from recon.io.files.atomic import replacing
 from recon.optics import Aberrations
+from recon.specimen import Specimen
 
 THUMBNAIL = 192
 """Longest side of a picture [px], twice what is shown."""
@@ -150,6 +151,7 @@ def link_of(done: Done, root: Path) -> dict[str, str]:
     )
     experiment.scan.settled = True
     experiment.aberrations.set_from(Aberrations(**known["aberrations"]))
+    experiment.specimen.set_from(Specimen(**known.get("specimen", {})))
     return to_query(experiment)
 
 

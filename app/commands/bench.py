@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.commands import options
+from app.commands.clusters import Workers, cluster_at
 from app.commands.console import one_task, progress
 
 
@@ -44,6 +45,7 @@ def bench(
         bool,
         typer.Option("--live", help="How fast a camera may be whose scan is shown as it comes."),
     ] = False,
+    cluster: Workers = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Keep the figures in it, as JSON."),
@@ -77,6 +79,14 @@ def bench(
         with progress() as report:
             figures = run_live(**size, device=where, progress=one_task(report, "Playing"))
         _shown(figures, keep, as_json, _live_table)
+        return
+    if cluster is not None:
+        from recon.cluster.speed import run as run_cluster
+        from recon.cluster.speed import text
+
+        with cluster_at(cluster, device) as workers, progress() as report:
+            figures = run_cluster(workers, **size, progress=one_task(report, "Measuring"))
+        _shown(figures, keep, as_json, lambda found: typer.echo(text(found)))
         return
     if where is not CPU:
         report = run_device(

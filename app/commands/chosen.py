@@ -26,9 +26,14 @@ def chosen(asked: Mapping[str, Any]) -> "tuple[Choices, dict[str, Any]]":
     """
     coefficients = options.aberrations(asked["aberration"])
     fit, orders = asked["aberrations"] is not None, asked["orders"]
-    if not fit and (orders is not None or asked["fit_semiangle"]):
-        option = "--orders" if orders is not None else "--fit-semiangle"
+    about = {"--orders": orders is not None, "--fit-semiangle": asked["fit_semiangle"]}
+    about["--fit-specimen"] = asked["fit_specimen"]
+    if not fit and any(about.values()):
+        option = next(name for name, given in about.items() if given)
         raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
+    specimen = options.specimen(
+        asked["thickness_nm"], asked["tilt_mrad"], asked["focal_spread_nm"], asked["fit_specimen"]
+    )
     reading = {
         "keep_flyback": True if asked["keep_flyback"] else None,
         "scan_shape": asked["scan_shape"],
@@ -52,6 +57,7 @@ def chosen(asked: Mapping[str, Any]) -> "tuple[Choices, dict[str, Any]]":
         "radius": asked["disc_radius"],
         "aberrations": coefficients,
         "fit": fit,
+        "specimen": specimen,
         "pixels_across": asked["bright_field_pixels"],
         "dpc": _given(dpc),
         "contrasts": Contrasts(
@@ -72,6 +78,7 @@ SAME = (
     "transpose",
     "orders",
     "fit_semiangle",
+    "fit_specimen",
     "mode",
     "sideband",
     "band_limit",

@@ -162,6 +162,42 @@ def subpixel(text: str) -> int | str:
     return name if name == "auto" else int(name)
 
 
+def tilt(text: str) -> tuple[float, float]:
+    """Tilt (y, x) [mrad] from `Y,X`."""
+    if not isinstance(text, str):
+        return text
+    parts = text.split(",")
+    try:
+        values = tuple(float(part) for part in parts)
+    except ValueError:
+        values = ()
+    if len(values) != 2 or not all(abs(value) < float("inf") for value in values):
+        raise typer.BadParameter(f"{text!r} is not Y,X in mrad, such as 4,-2.5.")
+    return values
+
+
+def specimen(thickness_nm, tilt_mrad, focal_spread_nm, fitted: bool = False):
+    """A `recon.specimen.Specimen` of what was typed; None where nothing was.
+
+    Raises
+    ------
+    ValueError
+        If one is larger than makes sense, or there is a tilt of a specimen without thickness.
+    """
+    if thickness_nm is None and tilt_mrad is None and focal_spread_nm is None:
+        return None
+    if tilt_mrad is not None and not thickness_nm and not fitted:
+        raise ValueError(
+            "A tilt changes nothing of a thin specimen: give its thickness with --thickness-nm, "
+            "have it found with --fit-specimen, or leave --tilt-mrad out."
+        )
+    from recon.specimen import Specimen
+
+    return Specimen(
+        10 * (thickness_nm or 0.0), tilt_mrad or (0.0, 0.0), 10 * (focal_spread_nm or 0.0)
+    )
+
+
 def automatic(text: str) -> str:
     """The word `auto`."""
     if text.strip().lower() != "auto":

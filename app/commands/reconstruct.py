@@ -7,6 +7,7 @@ import typer
 
 from app.commands import experiment, options
 from app.commands.chosen import chosen
+from app.commands.clusters import Workers, cluster_at
 from app.commands.console import progress
 from app.commands.told import sentences
 
@@ -111,6 +112,41 @@ def reconstruct(
         typer.Option(
             "--fit-semiangle",
             help="Fit the semi-angle with the aberrations, from the one that is known.",
+            rich_help_panel=METHOD,
+        ),
+    ] = False,
+    thickness_nm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T",
+            parser=options.non_negative,
+            help="Thickness of the specimen; C10 is then that of its middle plane.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    tilt_mrad: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="Y,X",
+            parser=options.tilt,
+            help="Tilt of the specimen's columns along the scan's axes; needs a thickness.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    focal_spread_nm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="D",
+            parser=options.non_negative,
+            help="Focal spread, the 1/e half width of the defocus.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    fit_specimen: Annotated[
+        bool,
+        typer.Option(
+            "--fit-specimen",
+            help="Fit thickness and tilt with the aberrations, from those that are given or 0.",
             rich_help_panel=METHOD,
         ),
     ] = False,
@@ -231,6 +267,7 @@ def reconstruct(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    cluster: Workers = None,
 ):
     """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
 
@@ -243,13 +280,9 @@ def reconstruct(
     choices, reading = chosen(asked)
     from recon.batch.reconstruct import reconstruct_file
 
-    with progress() as report:
+    with cluster_at(cluster, choices.device) as workers, progress() as report:
         parameters = reconstruct_file(
-            file,
-            output,
-            choices,
-            reading=reading,
-            report=report,
+            file, output, choices, reading=reading, report=report, cluster=workers
         )
     for sentence in sentences(parameters):
         typer.echo(sentence)

@@ -1,5 +1,6 @@
 """`livestem serve`: the page, on this machine or for a lab."""
 
+import json
 import os
 import socket
 import sys
@@ -10,8 +11,10 @@ from typing import Annotated, Literal
 import typer
 
 from app.commands import options
+from app.commands.clusters import Workers
 
 LAB = "In a lab"
+MICROSCOPE = "At the microscope"
 
 
 def serve(
@@ -22,6 +25,37 @@ def serve(
             help="Scan to show, or folder of scans to choose from; "
             "left out, there is the built-in demonstration.",
             show_default=False,
+        ),
+    ] = None,
+    live: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:ADDRESS",
+            envvar="LIVESTEM_LIVE",
+            help="Show scans as a microscope makes them, such as `interactem:tcp://host:5000`; "
+            "the kinds are those of `livestem receive`.",
+            show_default=False,
+            rich_help_panel=MICROSCOPE,
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            envvar="LIVESTEM_KEEP",
+            help="Where its scans are kept, row by row.  [default: LIVESTEM_RESULTS, or the cache]",
+            show_default=False,
+            rich_help_panel=MICROSCOPE,
+        ),
+    ] = None,
+    scan_shape: Annotated[
+        str | None,
+        typer.Option(
+            "--scan-shape",
+            parser=options.size,
+            metavar="Y,X",
+            help="Scan positions, for streams that do not say.",
+            rich_help_panel=MICROSCOPE,
         ),
     ] = None,
     port: Annotated[
@@ -48,6 +82,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    cluster: Workers = None,
     address: Annotated[
         str,
         typer.Option(
@@ -111,6 +146,10 @@ def serve(
         os.environ["LIVESTEM_DATA"] = str(data.resolve())
     if device is not None:
         os.environ["LIVESTEM_DEVICE"] = device
+    if cluster is not None:
+        os.environ["LIVESTEM_CLUSTER"] = cluster
+    if live is not None:
+        _listen(live, keep, {} if scan_shape is None else {"scan_shape": scan_shape})
     settings = settings_from(os.environ)
     if settings.device == "gpu":
         _check_gpu()
@@ -134,6 +173,20 @@ def _check_scan(path: Path) -> None:
 
     if not is_scan(path):
         raise ValueError(f"{path} is no scan in a known format: `livestem info {path}` says more.")
+
+
+def _listen(source: str, keep: Path | None, told: dict) -> None:
+    """Have the server listen to a microscope, in whichever of its processes."""
+    from recon.live.kinds import check_source
+
+    check_source(source, **told)
+    os.environ["LIVESTEM_LIVE"] = source
+    if told:
+        os.environ["LIVESTEM_LIVE_OPTIONS"] = json.dumps(told)
+    if keep is not None:
+        if keep.exists() and not keep.is_dir():
+            raise ValueError(f"{keep} is no folder: scans are kept in one.")
+        os.environ["LIVESTEM_KEEP"] = str(keep.resolve())
 
 
 def _check_gpu() -> None:

@@ -21,6 +21,8 @@ def sentences(parameters: Mapping[str, Any]) -> Iterator[str]:
     fit = parameters["fit"] or {}
     if "semiangle" in fit:
         yield fit["semiangle"]["statement"]
+    if "specimen" in fit:
+        yield fit["specimen"]["statement"]
     if errors := fit.get("errors"):
         yield _fitted(parameters["aberrations"], errors)
 

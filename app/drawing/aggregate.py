@@ -6,9 +6,7 @@ is sent as means over the areas that its frame's own pixels cover, for the part 
 
 from math import ceil
 
-import datashader as ds
 import numpy as np
-import xarray as xr
 from datashader import resampling
 
 from app.drawing.display import Extent, crop
@@ -27,7 +25,7 @@ for _loop in COMPILED.values():
 
 
 def aggregate(image, shape, how: str = "mean") -> np.ndarray:
-    """An image on a coarser grid over the same rectangle, by `datashader.Canvas.raster`.
+    """An image on a coarser grid over the same rectangle, as `datashader.Canvas.raster` has it.
 
     Parameters
     ----------
@@ -71,15 +69,11 @@ def aggregate(image, shape, how: str = "mean") -> np.ndarray:
     if image.ndim == 3:
         planes = [aggregate(image[..., n], (height, width), how) for n in range(image.shape[2])]
         return np.stack(planes, axis=-1)
-    for axis in (0, 1):
-        if image.shape[axis] == 1:  # one line has no step by which Datashader could place it
-            image = np.repeat(image, 2, axis=axis)
     image = np.ascontiguousarray(image, np.float32)
-    rows, columns = (np.arange(size) + 0.5 for size in image.shape)
-    source = xr.DataArray(image, coords=[("y", rows), ("x", columns)])
-    canvas = ds.Canvas(width, height, (0, image.shape[1]), (0, image.shape[0]))
+    # What `Canvas.raster` does with an image, without the coordinates that it makes of each: they
+    # take longer than the means.
     with beside_kernels():
-        return canvas.raster(source, agg=how).values
+        return resampling.resample_2d(image, width, height, ds_method=how, fill_value=np.nan)
 
 
 def within(shape, most: int) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from app.engine.jail import Outside, check_contents, resolve_inside
+from app.engine.live_scan import LIVE
+from app.engine.microscope import Microscope
 from app.engine.uploads import Refused, Upload, Uploads, short_name
 from app.words import clip
 from recon.listing import readable, scans_below, suffixes
@@ -40,11 +42,20 @@ class Catalogue:
         Folder with scans, looked through four levels deep, or one file.
     upload_limit : int
         Bytes of uploads, see `app.engine.uploads`. 0 takes none.
+    live : Microscope, optional
+        Whose scans are offered as well.
     """
 
-    def __init__(self, root: Path | None = None, *, upload_limit: int = 4 << 30):
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        upload_limit: int = 4 << 30,
+        live: Microscope | None = None,
+    ):
         self._root = None if root is None else Path(root).resolve(strict=True)
         self.uploads = Uploads(upload_limit)
+        self.live = live or Microscope()
         self._checked: dict[Path, tuple] = {}
 
     @property
@@ -60,6 +71,10 @@ class Catalogue:
         elif self._root is not None:
             files = self._walk()
         found = [Entry(DEMO, "Demonstration scan", None)]
+        found += [
+            Entry(scan.name, f"Live, {self.title(scan.name)}", None)
+            for scan in self.live.state.scans
+        ]
         for name, path in files:
             try:
                 found.append(Entry(name, name, path.stat().st_size))
@@ -87,6 +102,11 @@ class Catalogue:
         """The file of that name, and the folder that it lies in."""
         refusal = ValueError(f"“{clip(name)}” is not among the scans that this server offers.")
         first, _, rest = name.partition("/")
+        if first == LIVE:
+            scan = self.live.scan(name)
+            if scan is None or scan.path is None:
+                raise refusal
+            return scan.path, scan.path.parent
         if first == UPLOAD and self.uploads.folder is not None:
             base, name = self.uploads.folder, rest
         elif first == UPLOAD or self._root is None:
@@ -107,10 +127,16 @@ class Catalogue:
 
     def title(self, name: str) -> str:
         """Short name for the head of the page."""
+        scan = self.live.scan(name)
+        if scan is not None:
+            return f"scan {scan.number} of {scan.at:%H:%M:%S}"
         return "demonstration" if name == DEMO else PurePosixPath(name).stem
 
     def stamp(self, name: str):
         """What changes when the file behind `name` is another one; keys what was read from it."""
+        scan = self.live.scan(name)
+        if scan is not None and scan.path is None:
+            return scan.state.version
         return DEMO if name == DEMO else _stamp(self._inside(name)[0])
 
     def begin_upload(self, filename: str, size: int = 0) -> Upload:
@@ -138,7 +164,8 @@ class Catalogue:
         return self.end_upload(upload)
 
     def close(self) -> None:
-        """Delete what was uploaded."""
+        """Delete what was uploaded, and receive no more."""
+        self.live.close()
         self.uploads.close()
 
     def _walk(self) -> list[tuple[str, Path]]:

@@ -17,20 +17,26 @@ from dataclasses import replace
 import numpy as np
 
 from app.engine.building_g import building, there
-from app.engine.catalogue import DEMO, Catalogue
+from app.engine.catalogue import Catalogue
 from app.engine.finding import find
 from app.engine.gauge import Gauge
+from app.engine.growing import growing, grown_g, quiet
+from app.engine.growth import provisional
 from app.engine.placement import Placement, brought_home, released_by, room_on
+from app.engine.reading import reader
 from app.engine.scan import NOTHING, Scan, Treated
 from app.engine.store import Report, Store
 from app.engine.treatment import treated
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice, Treatment
 from recon.batch.geometry import Found
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device, amount
+from recon.device.backend import CPU, Device, amount, on_host
 from recon.optics import Aberrations
 from recon.scan.kinds import ScanData, copied_to
 from recon.ssb.build import planned
+
+PASSING = 64 << 20
+"""Bytes of results to keep of scans that grow."""
 
 
 class Engine:
@@ -54,6 +60,8 @@ class Engine:
         Why it is the CPU, where a GPU would have been taken.
     half : bool
         Whether G lies in half precision on a GPU.
+    cluster : recon.cluster.connection.Cluster, optional
+        Whose workers sum scans and hold G.
     """
 
     def __init__(
@@ -67,13 +75,21 @@ class Engine:
         strict: bool = False,
         why_cpu: str | None = None,
         half: bool = False,
+        cluster=None,
     ):
-        self.catalogue = catalogue
+        self.catalogue, self.live = catalogue, catalogue.live
         self.results = results
         self.store = Store(memory, room_on(device), released_by(device))
         self.placed = Placement(self.store, device, strict, why_cpu)
-        self.gauge = Gauge(self.placed)
-        self._demo_cache, self._half = demo_cache, half
+        self.workers = None
+        if cluster is not None:
+            from app.engine.workers import Workers  # with Dask's, which others need not have
+
+            self.workers = Workers(cluster)
+        self.gauge = Gauge(self.placed, cluster)
+        # What is made of rows that more follow is soon of no use to anybody.
+        self.passing = Placement(Store(PASSING), device, strict, why_cpu)
+        self.demo_cache, self._half = demo_cache, half
 
     def warm_up(self, progress: Report | None = None) -> None:
         """Compile what a session will run, once a process; fast where that was done before."""
@@ -98,7 +114,10 @@ class Engine:
         ValueError
             If it cannot be read, in one sentence.
         """
-        return self.store.get(self._events_key(reading), self._reader(reading), progress)
+        growth = self.live.growing(reading.dataset)
+        if growth is not None:
+            return growth.scan.events()
+        return self.store.get(self._events_key(reading), reader(self, reading), progress)
 
     def scan(
         self,
@@ -114,14 +133,17 @@ class Engine:
         ValueError
             If nothing is left, a treatment is not possible, or it cannot be read.
         """
+        growth = self.live.growing(reading.dataset)
+        if growth is not None:
+            return growing(self, growth, reading, region, treatment, progress or quiet)
         whole, key = self.events(reading, progress), self.scan_key(reading, region, treatment)
         if (region, treatment) == (Region(), NOTHING):
-            return Scan(key, whole, whole, region)
-
-        def make(report):
-            return Treated(*treated(self, reading, region, treatment, report))
-
-        kept = self.store.get(key, make, progress)
+            return Scan(key, whole, whole, region, reading=reading)
+        kept = self.store.get(
+            key,
+            lambda report: Treated(*treated(self, reading, region, treatment, report)),
+            progress,
+        )
         return Scan(key, kept.events, whole, region, treatment, kept.steps, kept)
 
     def scan_key(self, reading: Reading, region: Region, treatment: Treatment) -> tuple:
@@ -141,40 +163,40 @@ class Engine:
         stamp = self.catalogue.stamp(reading.dataset)
         return ("events", replace(reading, dataset=""), stamp)
 
-    def _reader(self, reading):
-        if reading.dataset == DEMO:
-            from recon.simulate.demo import demo_events
-
-            options = {} if self._demo_cache is None else {"cache": self._demo_cache}
-            return lambda report: demo_events(progress=report, **options)
-        from recon.io import open_scan
-
-        # The look at what the file would open takes its time, too: once for all who wait for it.
-        return lambda report: open_scan(
-            self.catalogue.path(reading.dataset), progress=report, **reading.options()
-        )
-
     # ---- sums and calibration ----
 
     def pacbed(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(Ky, Kx) counts of all positions in use."""
-        from recon.sums import pacbed
-
-        return self._summed(("pacbed", scan.key), scan, pacbed, progress)
+        if scan.growth is not None:
+            return on_host(scan.growth.sums().pacbed())
+        return self._summed(("pacbed", scan.key), scan, "pacbed", progress)
 
     def com(self, scan: Scan, progress: Report | None = None) -> np.ndarray:
         """(2, Sy, Sx) float32 centre of mass (y, x) [detector px]."""
-        from recon.sums import centre_of_mass
+        if scan.growth is not None:
+            return on_host(scan.growth.sums().centre_of_mass())
+        return self._summed(("com", scan.key), scan, "centre_of_mass", progress)
 
-        return self._summed(("com", scan.key), scan, centre_of_mass, progress)
-
-    def _summed(self, key, scan, make, progress):
-        """What `make(events, progress=)` gives, in the host's memory."""
+    def _summed(self, key, scan, name, progress, *arguments):
+        """What the function of `recon.sums` of that name gives, in the host's memory."""
 
         def compute(device, report):
-            return brought_home(make(self.events_on(scan, device, report), progress=report))
+            if self.workers is not None:
+                from recon.cluster import sums as by_workers
 
-        return self.placed.get(key, compute, progress)
+                return getattr(by_workers, name)(
+                    self._on_workers(scan), *arguments, progress=report
+                )
+            from recon import sums
+
+            events = self.events_on(scan, device, report)
+            return brought_home(getattr(sums, name)(events, *arguments, progress=report))
+
+        return self.place(scan).get(key, compute, progress)
+
+    def place(self, scan: Scan) -> Placement:
+        """Where what is made of a scan is made, and kept."""
+        return self.passing if scan.growing else self.placed
 
     def events_on(self, scan: Scan, device: Device, report: Report, copy: bool = True):
         """The events where the passes over them are made; not to be held longer than a pass.
@@ -184,9 +206,9 @@ class Engine:
         if not copied_to(scan.events, device):
             return scan.events
         if not copy:
-            self.store.forget(there(scan, device))
+            self.place(scan).store.forget(there(scan, device))
             return scan.events.to_device(device, copy=False)
-        return self.store.get(
+        return self.place(scan).store.get(
             there(scan, device),
             # Only asks whether to stop: the fraction is that of what follows.
             lambda ask: scan.events.to_device(device, lambda fraction: ask(0.0)),
@@ -201,7 +223,13 @@ class Engine:
         ValueError
             If a value makes no sense. What cannot be found, or is missing, is told in the result.
         """
-        return find(self, scan, geometry, progress)
+        if not scan.growing:
+            return find(self, scan, geometry, progress)
+        known = replace(geometry, auto_orientation=False)
+        if scan.growth is None:
+            return provisional(find(self, scan, known, progress), geometry)
+        found = scan.growth.found(known, lambda: find(self, scan, known, progress))
+        return provisional(found, geometry)
 
     def fitted_disc(self, scan: Scan, progress: Report | None = None):
         """The disc of the mean pattern, a `recon.geometry.disc.Disc`.
@@ -212,32 +240,22 @@ class Engine:
         """
         from recon.geometry.disc import fit_disc
 
-        pattern = self.pacbed(scan, progress)
-        return self.store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
+        pattern, store = self.pacbed(scan, progress), self.place(scan).store
+        return store.get(("disc", scan.key), lambda report: fit_disc(pattern), progress)
 
     def virtual(
         self, scan: Scan, found: Found, annulus: Annulus, progress: Report | None = None
     ) -> dict[str, np.ndarray]:
         """Virtual images by name; only "sum" while no disc is known."""
-        from recon.sums import annuli, intensity, presets
-
         if found.centre is None or not found.radius:
-            return {"sum": self._summed(("sum", scan.key), scan, intensity, progress)}
-        centre, radius = found.centre, found.radius
-        usual = self._summed(
-            ("virtual", scan.key, centre, radius),
-            scan,
-            lambda events, progress: presets(events, centre, radius, progress),
-            progress,
-        )
-        radii = {"annulus": (annulus.inner * radius, annulus.outer * radius)}
-        chosen = self._summed(
-            ("annulus", scan.key, centre, radius, annulus),
-            scan,
-            lambda events, progress: annuli(events, centre, radii, progress),
-            progress,
-        )
-        return usual | chosen
+            return {"sum": self._summed(("sum", scan.key), scan, "intensity", progress)}
+        disc = found.centre, found.radius
+        if scan.growth is not None:
+            return brought_home(scan.growth.detectors(*disc, annulus).images())
+        usual = self._summed(("virtual", scan.key, *disc), scan, "presets", progress, *disc)
+        radii = {"annulus": (annulus.inner * found.radius, annulus.outer * found.radius)}
+        key = "annulus", scan.key, *disc, annulus
+        return usual | self._summed(key, scan, "annuli", progress, found.centre, radii)
 
     # ---- single sideband ----
 
@@ -254,9 +272,19 @@ class Engine:
 
         Where the device is full, `let_go()` is called for the G that this one replaces.
         """
-        compute = building(self, scan, calibration, pixels, full, self._half)
+        if scan.growth is not None:
+            return grown_g(self, scan, calibration, pixels, full)
         key = g_key(scan.key, calibration, pixels, full)
-        return self.placed.get(key, compute, progress, let_go)
+        if self.workers is not None:
+            options = {"full": full, "half": self._half, "progress": progress}
+            how = self._on_workers(scan), calibration, pixels, let_go
+            return self.workers.sidebands(key, *how, **options)
+        compute = building(self, scan, calibration, pixels, full, self._half)
+        return self.place(scan).get(key, compute, progress, let_go)
+
+    def _on_workers(self, scan: Scan):
+        """The scan on the cluster: read from the file there, or sent as it was treated."""
+        return self.workers.scan(scan, self.catalogue)
 
     def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
         """What a scan and its G need of the device's memory, a `recon.ssb.planning.Plan`."""
@@ -267,6 +295,8 @@ class Engine:
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
+        if scan.growing or self.workers is not None:
+            return "" if scan.growing else f"G on {self.gauge.state().name}"
         device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
         try:
             size = self.plan(scan, calibration, pixels, full).g
@@ -280,9 +310,8 @@ class Engine:
         """(Sy, Sx) float32 phase [rad]; a redraw, so nothing is remembered."""
         from recon.ssb.phase import single_sideband
 
-        return self.placed.redraw(
-            g, lambda: single_sideband(g, aberrations, mode, sideband, band_limit, prior)
-        )
+        how = aberrations, mode, sideband, band_limit, prior
+        return self.placed.redraw(g, lambda: single_sideband(g, *how))
 
     def prior(self, g, aberrations: Aberrations):
         """The `recon.ssb.prior.Prior` under which the phase is likeliest."""
@@ -294,9 +323,8 @@ class Engine:
         """(Sy, Sx) float32 image of even noise, in units of the noise."""
         from recon.ssb.optimum import optimum_bright_field
 
-        return self.placed.redraw(
-            g, lambda: optimum_bright_field(g, aberrations, sideband, band_limit)
-        )
+        how = aberrations, sideband, band_limit
+        return self.placed.redraw(g, lambda: optimum_bright_field(g, *how))
 
     def transmission(
         self, g, aberrations: Aberrations, mode: str, sideband: str, band_limit: float = 1.0
@@ -304,9 +332,8 @@ class Engine:
         """(Sy, Sx) complex64 transmission of the object."""
         from recon.ssb.phase import object_transmission
 
-        return self.placed.redraw(
-            g, lambda: object_transmission(g, aberrations, mode, sideband, band_limit)
-        )
+        how = aberrations, mode, sideband, band_limit
+        return self.placed.redraw(g, lambda: object_transmission(g, *how))
 
     def frequencies(self, g, choice: TileChoice) -> np.ndarray:
         """(n, 2) int (row, column) of the tiles' object frequencies from DC.
@@ -315,16 +342,10 @@ class Engine:
         """
         from recon.ssb.tiles import strongest_frequencies
 
-        height, width = g.scan_shape
-        picked = [
-            (row, column)
-            for row, column in choice.frequencies[: choice.count]
-            if abs(row) <= height // 2 and abs(column) <= width // 2 and (row, column) != (0, 0)
-        ]
-        if picked:
-            return np.array(picked, dtype=int)
-        strongest = self.placed.redraw(g, lambda: strongest_frequencies(g, choice.count))
-        return np.asarray(strongest, dtype=int)
+        chosen = choice.within(g.scan_shape)
+        if not chosen:
+            chosen = self.placed.redraw(g, lambda: strongest_frequencies(g, choice.count))
+        return np.asarray(chosen, dtype=int)
 
     def tiles(self, g, aberrations: Aberrations, frequencies: np.ndarray) -> np.ndarray:
         """(n, By, Bx) complex64 conj(gamma) G."""
@@ -345,9 +366,8 @@ class Engine:
         from recon.sums.com import scan_deflection
 
         com = self.com(scan)
-        return self.store.get(
-            ("deflection", scan.key, calibration), lambda report: scan_deflection(com, calibration)
-        )
+        key, store = ("deflection", scan.key, calibration), self.place(scan).store
+        return store.get(key, lambda report: scan_deflection(com, calibration))
 
     def dpc(self, scan: Scan, calibration: Calibration, dpc: Dpc, progress: Report | None = None):
         """The phase integrated from the centre of mass, a `recon.dpc.integrate.DpcResult`."""
@@ -360,11 +380,18 @@ class Engine:
 
         # What the direct solution does not read must not make it stale.
         used = dpc if dpc.method == "iterative" else Dpc("direct", dpc.highpass, dpc.lowpass)
-        return self.placed.get(("dpc", scan.key, calibration, used), compute, progress)
+        return self.place(scan).get(("dpc", scan.key, calibration, used), compute, progress)
+
+    def holds_g(self, scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> bool:
+        """Whether such a G is there already."""
+        return (self.workers or self.placed).holds(g_key(scan_key, calibration, pixels, full))
 
     def close(self) -> None:
         """Stop everything under way."""
+        self.passing.store.close()
         self.store.close()
+        if self.workers is not None:
+            self.workers.close()
 
 
 def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:

@@ -49,10 +49,12 @@ class Gauge:
     Parameters
     ----------
     placed : Placement
+    cluster : recon.cluster.connection.Cluster, optional
+        Whose workers do the work, where there is one.
     """
 
-    def __init__(self, placed):
-        self._placed = placed
+    def __init__(self, placed, cluster=None):
+        self._placed, self._cluster, self._there = placed, cluster, None
         self._lock = Lock()
         self._read_at, self._device, self._name, self._room = 0.0, None, "", None
         self._states: WeakKeyDictionary = WeakKeyDictionary()
@@ -78,13 +80,35 @@ class Gauge:
             self._device, self._name = device, model(device)
         self._read_at = now
         self._states.clear()
+        self._read_cluster()
         try:
             self._room = memory(device)
         except Exception:  # a driver that fails is told of by the work that fails with it
             _log.debug("The device does not report its memory use.", exc_info=True)
             self._room = None
 
+    def _read_cluster(self) -> None:
+        if self._cluster is None:
+            return
+        try:
+            self._there = self._cluster.state()
+        except Exception:  # said by the work that fails with it
+            _log.debug("The cluster does not say how it is.", exc_info=True)
+            self._there = None
+
     def _state(self, prepared) -> DeviceState:
+        if self._cluster is None:
+            return self._of_device(prepared)
+        lines = [f"Cluster at {self._cluster.address}"]
+        if prepared is not None and prepared.sidebands is not None:
+            g = prepared.sidebands
+            lines.append(f"G in {len(g.placed)} parts: {amount(g.stored)}, {g.entries:,} entries")
+        there = self._there
+        if there is None:
+            return DeviceState("no cluster", None, None, tuple(lines))
+        return DeviceState(there.name, there.used, there.total, tuple(lines))
+
+    def _of_device(self, prepared) -> DeviceState:
         room, lines = self._room, []
         on_gpu = self._device is not CPU
         if prepared is not None:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from app.engine.growth import Growth
 from app.engine.treatment import Step
-from app.state.request import Region, Treatment
+from app.state.request import Reading, Region, Treatment
 from recon.scan.kinds import ScanData
 
 NOTHING = Treatment()
@@ -31,3 +34,14 @@ class Scan:
     """What was done to the electrons."""
     kept: object = None
     """What the store finds again for as long as this scan is held."""
+    reading: Reading | None = None
+    """The file, where nothing was done to what it holds."""
+    growth: Growth | None = None
+    """Of a scan that is being made: what follows its rows, where it is used as it comes."""
+    rows: np.ndarray | None = None
+    """(Sy,) bool: rows in use that have come, while the scan is made; None for all of them."""
+
+    @property
+    def growing(self) -> bool:
+        """Whether more rows are to come."""
+        return self.rows is not None

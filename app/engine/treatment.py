@@ -21,6 +21,8 @@ def settled(engine, request: Request, progress: Report | None = None) -> Treatme
     """
     if request.treatment.refine != AUTO:
         return request.treatment
+    if engine.live.growing(request.reading.dataset) is not None:
+        return replace(request.treatment, refine=1)  # as it comes, and finer when it is there
     if not tells_places(engine.events(request.reading, progress)):
         return replace(request.treatment, refine=1)
     whole = replace(request.treatment.at_full_dose(), refine=1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from app.pipeline.prepared import preparation
 from app.recall.history import History
 from app.recall.moment import Moment, differences, in_words
 from app.state.filling import FOUND
@@ -17,10 +16,7 @@ TOLD_MS = 150
 
 def at_rest(pipeline) -> bool:
     """Whether everything that is set now has been computed."""
-    prepared, request = pipeline.preparing.prepared, pipeline.experiment.request()
-    if prepared is None or preparation(prepared.request) != preparation(request):
-        return False
-    return pipeline.session.service.idle(pipeline.session.key)
+    return pipeline.at_rest
 
 
 class Comparing:

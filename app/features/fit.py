@@ -18,6 +18,40 @@ WORTH_SHOWING = 0.1
 
 
 @dataclass(frozen=True)
+class SpecimenFound:
+    """Fitted thickness and tilt by `SpecimenState`'s names, with errors, and what stays open."""
+
+    values: dict[str, float]
+    errors: dict[str, float]
+    undetermined: str
+
+    UNITS = {"thickness_nm": ("Thickness", "nm"), "tilt_y": ("Tilt y", "mrad")} | {
+        "tilt_x": ("Tilt x", "mrad")
+    }
+
+    @classmethod
+    def of(cls, fit):
+        """Of a `recon.focus.specimen.SpecimenFit`."""
+        s, values, errors = fit.specimen, {}, {}
+        given = {"thickness": s.thickness / 10, "tilt_y": s.tilt[0], "tilt_x": s.tilt[1]}
+        for name, error in fit.errors.items():
+            key, per = ("thickness_nm", 10) if name == "thickness" else (name, 1)
+            errors[key] = error / per
+            values[key] = round(given[name], _decimals(errors[key])) + 0.0
+        names = sorted({name.partition("_")[0] for name in fit.undetermined})
+        said = f"Not determined by this scan, left as set: {', '.join(names)}." if names else ""
+        return cls(values, errors, said)
+
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(name, value ± standard error, unit) of each."""
+        return [
+            (self.UNITS[name][0], *measured(value, self.errors[name], self.UNITS[name][1]))
+            for name, value in self.values.items()
+        ]
+
+
+@dataclass(frozen=True)
 class FitFound:
     """Fitted coefficients as the page sets and shows them.
 
@@ -57,10 +91,11 @@ class FitFound:
     misfit: float
     frequencies: int
     remarks: tuple[str, ...] = ()
+    specimen: SpecimenFound | None = None
 
     @classmethod
-    def of(cls, fit, before: Aberrations, flat: tuple[float, float, float]):
-        """Of a `recon.focus.fit.AberrationFit`."""
+    def of(cls, fit, before: Aberrations, flat: tuple[float, float, float], specimen=None):
+        """Of a `recon.focus.fit.AberrationFit`, and a `recon.focus.specimen.SpecimenFit`."""
         values, errors = {}, {}
         for coefficient, error in fit.errors.items():
             name = "defocus" if coefficient == "C10" else coefficient
@@ -82,6 +117,7 @@ class FitFound:
             fit.misfit,
             fit.frequencies,
             fit.remarks,
+            specimen and SpecimenFound.of(specimen),
         )
 
     @property
@@ -109,12 +145,16 @@ class FitFound:
         ]
         if self.rotation_deg is not None:
             rows.append(("Rotation", *measured(self.rotation_deg, self.rotation_error, "°")))
+        if self.specimen is not None:
+            rows += self.specimen.rows
         return rows
 
     @property
     def remark(self) -> str:
         """What is wrong with the fit, which coefficients stay open, and what is not shown."""
         said = list(self.remarks)
+        if self.specimen is not None and self.specimen.undetermined:
+            said.append(self.specimen.undetermined)
         if self.undetermined:
             names = ", ".join("defocus" if n == "C10" else n for n in self.undetermined)
             said.append(f"Not determined by this scan, left as set: {names}.")
@@ -127,9 +167,16 @@ class FitFound:
             )
         return " ".join(said)
 
-    def is_set(self, aberrations: AberrationState) -> bool:
+    def is_set(self, experiment) -> bool:
         """Whether these values are the ones that are set."""
-        return all(getattr(aberrations, name) == value for name, value in self.values.items())
+        pairs = [(experiment.aberrations, self.values)]
+        if self.specimen is not None:
+            pairs.append((experiment.specimen, self.specimen.values))
+        return all(
+            getattr(state, name) == value
+            for state, values in pairs
+            for name, value in values.items()
+        )
 
 
 def fit_job(state: FitState) -> Job:
@@ -139,30 +186,36 @@ def fit_job(state: FitState) -> Job:
     one that is shown stays as it is.
     """
     orders, rotation, locked = state.orders, state.rotation, tuple(state.locked)
+    thick = state.specimen
 
     def run(context: Context) -> FitFound:
         from recon.focus.fit import fit_aberrations
         from recon.focus.flatness import flatness
+        from recon.focus.specimen import fit_in_turn
 
         shown, start, meter = context.g, context.request.aberrations, context.meter
         g = full_g(context)
         meter.begin(TITLE)
 
         def work():
-            fit = fit_aberrations(
-                g, start, orders, locked=locked, rotation=rotation, progress=meter
-            )
-            after = (flatness(each, fit.aberrations, fit.rotation_deg) for each in (shown, g))
-            return fit, (flatness(shown, start), *after)
+            how = {"locked": locked, "rotation": rotation, "progress": meter}
+            found, both = None, (shown, g)
+            if thick:
+                fit, found = fit_in_turn(g, start, orders, **how)
+                both = tuple(each.through(found.specimen) for each in both)
+            else:
+                fit = fit_aberrations(g, start, orders, **how)
+            after = (flatness(each, fit.aberrations, fit.rotation_deg) for each in both)
+            return fit, (flatness(shown, start), *after), found
 
-        fit, flat = on_device(context, g, work)
-        return FitFound.of(fit, start, flat)
+        fit, flat, found = on_device(context, g, work)
+        return FitFound.of(fit, start, flat, found)
 
     return Job(
         TITLE,
         run,
         adopt,
-        lambda request: (request.aberrations, request.geometry),
+        lambda request: (request.aberrations, request.specimen, request.geometry),
         "the aberrations",
     )
 
@@ -180,14 +233,17 @@ def full_g(context: Context):
         return g
     context.meter.begin("Transforming the scan for the fit")
     pixels = context.request.bright_field_pixels
-    return context.engine.sidebands(
+    g = context.engine.sidebands(
         prepared.scan, prepared.found.calibration, pixels, full=True, progress=context.meter
     )
+    return g.through(context.request.specimen)
 
 
 def adopt(experiment, found: FitFound) -> None:
     """Set what was found, and nothing else."""
     experiment.aberrations.param.update(**found.values)
+    if found.specimen is not None:
+        experiment.specimen.param.update(**found.specimen.values)
     if found.rotation_deg is not None:
         experiment.scan.rotation_deg = found.rotation_deg
 

@@ -28,7 +28,7 @@ class Focusing(Feature):
         self.series = Series(page)
         self.sheets = self.series.sheets
         self.controls = Controls(self._specs())
-        self.controls.bind(self.state, ["orders", "rotation", "on_opening"])
+        self.controls.bind(self.state, ["orders", "rotation", "specimen", "on_opening"])
         self.controls.on_press("focus", self.focus)
         self.controls.on_press("series", self.series.ask)
         panels = page.panels
@@ -36,6 +36,7 @@ class Focusing(Feature):
         self.locks = Locks(self.state, groups)
         # A link that says the aberrations is believed; so is what was restored.
         self._fresh = page.experiment.aberrations.value() == Aberrations()
+        self._fresh = self._fresh and not page.pipeline.joined  # who joins has opened nothing
         self._due = False
         scan = page.experiment.scan
         aberrations = page.experiment.aberrations
@@ -63,6 +64,7 @@ class Focusing(Feature):
             },
             spec(state, "orders"),
             spec(state, "rotation") | {"half": True, "label": "Rotation too"},
+            spec(state, "specimen") | {"label": "Thickness and tilt too"},
             spec(state, "on_opening") | {"half": True, "label": "On opening"},
         ]
 
@@ -103,7 +105,7 @@ class Focusing(Feature):
         found, experiment = self.answer.result, self.page.experiment
         if found is None:
             return
-        stale, action = not found.is_set(experiment.aberrations), ""
+        stale, action = not found.is_set(experiment), ""
         if stale:
             action = "Set these values"
         elif found.better_full and experiment.detector.sideband != "full":

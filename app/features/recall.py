@@ -37,8 +37,8 @@ class Recall(Feature):
         )
         self._connect_menu()
         for name, action in (
-            ("undo", self.history.undo),
-            ("redo", self.history.redo),
+            ("undo", lambda: self.history.undo()),  # it may become that of a room
+            ("redo", lambda: self.history.redo()),
             ("compare", self.compare),
         ):
             self._on(self.tools, name, action)
@@ -82,6 +82,15 @@ class Recall(Feature):
             ("scale", comparing.change_scale),
         ):
             self._on(head, name, action)
+
+    def join(self, history: History) -> None:
+        """Take the steps of a room in place of the page's own."""
+        self.history.close()
+        self.history = self.comparing.history = self.presetting.history = history
+
+    def tell(self) -> None:
+        """Show what can be undone, and whether two pictures are compared."""
+        self._tell()
 
     def _tell(self) -> None:
         held = self.comparing.held

@@ -101,8 +101,8 @@ class TileProof(Feature):
 
     def _offer(self, *found) -> None:
         """Offer the tiles before the fit while its values are set."""
-        found, state = self.page.fitted.result, self.page.experiment.aberrations
-        offered = found is not None and found.is_set(state)
+        found = self.page.fitted.result
+        offered = found is not None and found.is_set(self.page.experiment)
         self.switch.hidden = [] if offered else ["which"]
         if not offered and self.earlier:
             self.switch.values = {"which": "after"}

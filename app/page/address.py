@@ -32,6 +32,8 @@ class Address:
         self.experiment = experiment
         self.default = getattr(catalogue, "default", "demo")
         self._after, self._timer, self._ties = after, None, Ties()
+        self.room = ""
+        """What brings the page back into its room; empty while it is in none."""
         self._first = self._last = 0.0  # when changes were made that are not written yet
 
     def restore(self, query) -> list[str]:
@@ -45,6 +47,11 @@ class Address:
 
     def query(self) -> dict[str, str]:
         """The entries of the address."""
+        query = self.state()
+        return {"room": self.room} | query if self.room else query
+
+    def state(self) -> dict[str, str]:
+        """The same without the room: what a link to the picture, and a saved file, carry."""
         query = to_query(self.experiment)
         dataset = self.experiment.scan.dataset
         if dataset == self.default:
@@ -52,6 +59,10 @@ class Address:
         else:
             query["dataset"] = dataset
         return query
+
+    def again(self) -> None:
+        """Write it soon, whether anything was set or not."""
+        self._changed()
 
     def _changed(self, *events) -> None:
         self._last = monotonic()

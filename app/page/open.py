@@ -11,10 +11,15 @@ from bokeh.themes import Theme
 from app.drawing.wheel import data_url, picture_of_wheel
 from app.page.made import is_made
 from app.page.page import Page
+from app.page.watching import only_watching
 from app.pipeline.hands import give_way
-from app.pipeline.pipeline import Pipeline
 from app.recall.presets import Presets
+from app.rooms.doors import doors
+from app.rooms.joining import Joining
+from app.rooms.member import OWN, WATCH
 from app.server.process import shared
+from app.server.restricted import restrict
+from app.state.link import parameters
 from app.views.assets import asset
 from recon.device.backend import DeviceError
 
@@ -55,12 +60,28 @@ def open_page() -> Page | None:
         refusal(str(error)).servable(title="livestem")
         return None
 
+    asked = query()
+    token = asked.pop("room", "")
+    through = doors.find(token) if token else None
+    if token and through is None and not asked:
+        refusal(ENDED).servable(title="livestem")
+        return None
+    if through is not None:
+        asked = coming_in(through[0], asked)
+
     def make_pipeline(experiment, post):
-        return Pipeline(experiment, parts.engine, parts.service, post, user=pn.state.user)
+        how = {"user": pn.state.user, "doors": doors, "through": through}
+        return Joining(experiment, parts.engine, parts.service, post, **how)
 
     cache = parts.settings.cache
     presets = Presets(cache and cache / "presets", pn.state.user)
-    page = Page(make_pipeline, parts.catalogue, query(), presets=presets)
+    page = Page(make_pipeline, parts.catalogue, asked, presets=presets)
+    if token and through is None:
+        page.notices.add(f"{ENDED} This is a page of your own, with what was set there.", "notice")
+    if through is not None:
+        page.address.room = token
+        if through[1] == WATCH:
+            restrict(pn.state.curdoc, only_watching(page))
     pn.state.on_session_destroyed(page.close)
     # Bokeh goes through a document's models whenever a part is added: once for all is enough.
     pn.state.curdoc.theme = THEME
@@ -68,6 +89,24 @@ def open_page() -> Page | None:
         template(page).servable(title="livestem")
     pn.state.onload(page.start)
     return page
+
+
+ENDED = "The room of this link has ended, or the link has run out: ask for another one."
+
+
+def coming_in(door, asked) -> dict[str, str]:
+    """What a page begins with that comes into a room: what is set there, and its own of the rest.
+
+    Parameters
+    ----------
+    door : Door
+    asked : mapping of str to str
+        Of the page's address.
+    """
+    own = {key for key, where in parameters().items() if where in OWN}
+    room = door.room
+    there = {} if room is None else room.query()
+    return there | {key: text for key, text in asked.items() if key in own}
 
 
 def refusal(sentence: str) -> pn.pane.HTML:
@@ -104,6 +143,7 @@ def template(page: Page) -> pn.Template:
     made.add_variable("livestem_icon", data_url("image/svg+xml", asset("favicon.svg").encode()))
     made.add_variable("livestem_wheel", picture_of_wheel())
     made.add_variable("livestem_theme", page.experiment.display.theme)
+    made.add_variable("livestem_role", getattr(page.pipeline, "role", ""))
     made.add_variable("app_favicon", "")
     made.add_variable("apple_icon", "")
     return made

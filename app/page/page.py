@@ -12,6 +12,7 @@ from app.page.address import Address
 from app.page.saving import Saving
 from app.pipeline.jobs import Answer
 from app.recall.presets import Presets
+from app.server.sending import one_message
 from app.server.warming import when_ready
 from app.state.experiment import Experiment
 from app.state.ties import Ties
@@ -67,7 +68,7 @@ class Page:
         self.pipeline = make_pipeline(self.experiment, self.post)
         results = self.pipeline.results
         self.saving = Saving(
-            self.pipeline, self.post, self.notices.add, lambda: self.address.query()
+            self.pipeline, self.post, self.notices.add, lambda: self.address.state()
         )
         display = self.experiment.display
 
@@ -151,13 +152,8 @@ class Page:
         def apply():
             if self._closed:
                 return
-            # One message for all of it: the browser then paints once, not for every change.
-            self.doc.hold("combine")
-            try:
-                with set_curdoc(self.doc):
-                    function()
-            finally:
-                self.doc.unhold()
+            with set_curdoc(self.doc), one_message(self.doc):
+                function()
 
         try:
             self.doc.add_next_tick_callback(apply)
@@ -340,6 +336,11 @@ class Page:
             self.link.show(extent, self.experiment.display.view)
 
     # ---- for the browser ----
+
+    def told_by_watchers(self) -> list:
+        """Parts whose messages do no more than change how this page looks."""
+        roots = self.roots()
+        return [roots[name] for name in ("guide", "presence", "shell", "notices")]
 
     def roots(self) -> dict:
         """The parts of the page by their names in assets/page.html."""

@@ -5,7 +5,8 @@
     Asked      <-  (every part of the `Experiment`)                 request, shown, hand
     Opening    <-  asked.request, asked.hand                        reading, question
     Dosing     <-  (another dose, where Preparing follows it)       draft
-    Preparing  <-  asked.request, opening.reading                   scan, dataset, pacbed, device,
+    Watching   <-  asked.hand, (the microscope)                     microscope, grown, following
+    Preparing  <-  asked.request, opening.reading, watching.grown   scan, dataset, pacbed, device,
                                                                     prepared
     Drawing    <-  asked.request, asked.shown, dosing.draft,        phase, tiles, spectrum, status,
                    preparing.scan, preparing.prepared               device, amplitude, obf

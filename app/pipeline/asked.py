@@ -49,7 +49,11 @@ class Asked(Stage):
             asked["shown"] = shown
         self.param.update(**asked)
 
+    def rest(self) -> None:
+        """Follow the state no more."""
+        self._ties.untie()
+
     def close(self) -> None:
         """Follow no more."""
-        self._ties.untie()
+        self.rest()
         super().close()

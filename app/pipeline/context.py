@@ -24,7 +24,7 @@ class Context:
 
     @property
     def g(self):
-        """G on its sidebands.
+        """G on its sidebands, taken through the request's specimen.
 
         Raises
         ------
@@ -35,7 +35,7 @@ class Context:
             raise ValueError(
                 f"There is no phase yet. Enter first: {', '.join(self.prepared.found.missing)}."
             )
-        return self.prepared.sidebands
+        return self.prepared.g_of(self.request)
 
     @property
     def sideband(self) -> str:

@@ -22,12 +22,16 @@ class Deriving(Made):
 
     def __init__(self, session, **before):
         self._wanted: object = None
+        self._under_way: object = None
         # What each was made of; belongs to the lane, which runs one job at a time.
         self._made: dict[str, object] = {}
         super().__init__(session, **before)
 
     @param.depends("preparing.prepared", watch=True)
     def _begin(self) -> None:
+        prepared = self.preparing.prepared
+        if prepared is not None and prepared.scan.growing and self._under_way:
+            return  # looked at again when this is done
         self._wanted = None
         self._follow()
 
@@ -42,6 +46,7 @@ class Deriving(Made):
     def _derive(self, prepared, request) -> None:
         session = self._session
         meter = session.begin(DERIVED)
+        self._under_way = prepared
 
         def derive():
             work.derive(session.engine, prepared, request, self._made, meter, self.publish)
@@ -50,7 +55,15 @@ class Deriving(Made):
             meter.end()
             if error is not None:
                 session.fail(error)
-            else:
-                session.later(lambda: self.preparing.advise(prepared))
+            session.later(lambda: self._done(prepared, error))
 
         session.submit(DERIVED, derive, done)
+
+    def _done(self, prepared, error) -> None:
+        if error is None:
+            self.preparing.advise(prepared)
+        if self._under_way is not prepared:
+            return
+        self._under_way = None
+        if prepared.scan.growing and self.preparing.prepared is not prepared:
+            self._begin()

@@ -105,7 +105,7 @@ class Dosing(Stage):
         """Whether the fine G is there already, and needs no draft."""
         engine, full = self._session.engine, request.sideband == "full"
         scan = engine.scan_key(request.reading, request.region, request.treatment)
-        return engine.placed.holds(g_key(scan, calibration, request.bright_field_pixels, full))
+        return engine.holds_g(scan, calibration, request.bright_field_pixels, full)
 
     def _draw(self, request, meter, calibration, weighting, sampling, shown) -> work.Results:
         engine = self._session.engine
@@ -115,6 +115,7 @@ class Dosing(Stage):
         pixels = coarse(request, calibration)
         full = request.sideband == "full"
         g = engine.sidebands(scan, calibration, pixels, full, meter.begin(f"Drafting {share}"))
+        g = g.through(request.specimen)
         image = work.phase_image(engine, g, request, "exact", weighting, sampling, moving=True)
         # What a slider has passed by is not kept: a scan is large.
         key = g_key(scan.key, calibration, pixels, full)

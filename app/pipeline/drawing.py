@@ -70,10 +70,14 @@ class Drawing(Made):
             return
         wanted = drawing(request, work.beside(self.asked.shown))
         if wanted != self._wanted:
-            mode = "exact" if self._wanted is None else "draft"
+            mode = "exact" if self._wanted is None and not self._hand_moves(prepared) else "draft"
             self._wanted = wanted
             what = Redraw(prepared, request, self.asked.shown, self.asked.changed_at)
             self._redraw(what, mode)
+
+    def _hand_moves(self, prepared) -> bool:
+        """Whether a hand moves while the scan grows: its drafts go first."""
+        return prepared.scan.growing and monotonic() < self.asked.changed_at + self._session.settle
 
     @param.depends("dosing.draft", watch=True)
     def _draft(self) -> None:
@@ -101,6 +105,8 @@ class Drawing(Made):
                 return
             numbered = self._numbered(results)
             session.later(lambda: self._show(numbered))
+            for sentence in work.notices(what.prepared):
+                session.later(lambda said=sentence: session.told.param.update(notice=said))
             # At once, not on the session's thread: a session that waits for it is not at rest.
             if mode == "draft" and self.preparing.prepared is what.prepared:
                 rest = max(0.0, what.changed_at + hands.pause_s(session.settle) - monotonic())

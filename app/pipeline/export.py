@@ -10,15 +10,17 @@ from typing import Any
 from app.engine.uploads import EXPORTS
 from app.pipeline.copies import keep
 from app.pipeline.prepared import Prepared, usable_sideband
-from app.pipeline.summary import aberration_sources, calibration_sources
+from app.pipeline.summary import PAGE, aberration_sources, calibration_sources
 from app.state.request import Request
 from recon.batch.parameters import Used
 from recon.batch.parameters import parameters as recorded
 from recon.batch.results import named
+from recon.batch.sources import DEFAULT
 from recon.device.backend import on_host
 from recon.handover.folder import PROGRAMS, zipped
 from recon.handover.start import of_parameters
 from recon.io.results import plain, write_results, write_tiff
+from recon.specimen import THIN
 
 KINDS = {
     "tiff": ("_phase.tiff", "image/tiff"),
@@ -112,7 +114,7 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
     made = {
         "ssb/phase": _phase(engine, prepared, request),
         "ssb/object": engine.transmission(
-            prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
+            prepared.g_of(request), request.aberrations, "exact", sideband, request.band_limit
         ),
         "dpc/phase": engine.dpc(scan, calibration, request.dpc).phase,
         "com": engine.deflection(scan, calibration),
@@ -137,7 +139,7 @@ def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -
             treatment=scan.treatment,
             geometry=request.geometry,
             found=found,
-            g=prepared.sidebands,
+            g=prepared.g_of(request),
             aberrations=request.aberrations,
             pixels_across=request.bright_field_pixels,
             mode="exact",
@@ -146,7 +148,8 @@ def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -
             annulus=request.annulus,
             dpc=request.dpc,
             sources=calibration_sources(sources, found)
-            | aberration_sources(request.aberrations, scan.whole.metadata),
+            | aberration_sources(request.aberrations, scan.whole.metadata)
+            | {"specimen": DEFAULT if request.specimen == THIN else PAGE},
         )
     )
 
@@ -160,5 +163,5 @@ def _dose(request: Request) -> str:
 def _phase(engine, prepared, request):
     sideband = usable_sideband(prepared.sidebands, request.sideband)
     return engine.phase(
-        prepared.sidebands, request.aberrations, "exact", sideband, request.band_limit
+        prepared.g_of(request), request.aberrations, "exact", sideband, request.band_limit
     )

@@ -9,8 +9,8 @@ from threading import local
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-FIRST_MS, EACH_MS = 8, 8
-"""Wait before a change is taken over: of the server, and for every hand that moves."""
+EACH_MS = 8
+"""Wait before a change is taken over, for every other hand that moves."""
 
 LONGER_S = 0.03
 """By so much longer one hand's pauses are for each other that moves: all are drawn in turns."""
@@ -38,8 +38,11 @@ class Hands:
         return len(self._moved)
 
     def wait_ms(self) -> int:
-        """How long a control waits for the next value before it takes one over [ms]."""
-        return FIRST_MS + EACH_MS * max(1, self.count())
+        """How long a control waits for the next value before it takes one over [ms].
+
+        One hand alone waits for nothing: its page tells no more than can be shown.
+        """
+        return EACH_MS * max(0, self.count() - 1)
 
     def pause_s(self, alone: float) -> float:
         """How long a hand stands still before it rests [s], which for one alone is `alone`."""

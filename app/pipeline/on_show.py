@@ -64,4 +64,4 @@ def with_phase(make: Make) -> Make:
 
 def phase_key(request: Request) -> tuple:
     """What a phase, and all that is made like it, depends on besides G."""
-    return request.aberrations, request.sideband, request.band_limit
+    return request.aberrations, request.specimen, request.sideband, request.band_limit

@@ -6,11 +6,12 @@ import param
 
 from app import words
 from app.engine.catalogue import DEMO
+from app.engine.live_scan import LIVE
 from app.pipeline.asked import Asked
 from app.pipeline.lanes import SLOW
 from app.pipeline.stage import Stage
 from app.state import following, origin, question
-from app.state.filling import FOUND
+from app.state.filling import FOLLOWS, FOUND
 from app.state.request import Reading
 from recon.errors import Cancelled
 
@@ -27,6 +28,7 @@ class Opening(Stage):
         """Where each calibration value comes from."""
         self._wanted: Reading | None = None  # being read, or open
         self._chosen = False  # whether the scan alone was changed last, not by a link
+        self._goes_on = False  # whether what is opened is one more scan of the same microscope
         super().__init__(session, **before)
 
     @param.depends("asked.hand", watch=True)
@@ -34,15 +36,25 @@ class Opening(Stage):
         """Note what a hand has changed of the scan."""
         scan, names = self.asked.experiment.scan, {event.name for event in self.asked.hand}
         if "dataset" in names:
-            self._chosen = len(names) == 1
+            self._chosen, self._goes_on = len(names) == 1, False
         else:
             entered = dict.fromkeys(names.intersection(scan.CALIBRATION), scan.source)
             self.sources = self.sources | entered
 
     def restore(self, sources) -> None:
         """Open what was restored, with calibration from `sources`: nothing follows from it."""
-        self.sources, self._chosen = dict(sources), False
+        self.sources, self._chosen, self._goes_on = dict(sources), False, False
         self.asked.changed_at = monotonic()
+        self.asked.ask()
+
+    def go_on(self, dataset: str) -> None:
+        """Open another scan of the same microscope: all that is set goes on."""
+        experiment = self.asked.experiment
+        if dataset == experiment.scan.dataset:
+            return
+        with experiment.fill(FOLLOWS):
+            experiment.scan.dataset = dataset
+        self._chosen, self._goes_on = False, True
         self.asked.ask()
 
     @param.depends("asked.request", watch=True)
@@ -88,7 +100,9 @@ class Opening(Stage):
             with experiment.fill(FOUND):
                 if self._chosen:
                     following.forget_region(experiment)
-                self.sources = origin.fill(experiment.scan, events.metadata, self.sources)
+                before = self.reading.dataset if self.reading and self._goes_on else ""
+                fill = origin.carry if before.startswith(LIVE) else origin.fill
+                self.sources = fill(experiment.scan, events.metadata, self.sources)
         self.asked.ask()
         self.reading = reading
 

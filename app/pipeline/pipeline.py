@@ -13,9 +13,11 @@ from app.pipeline.jobs import Aside
 from app.pipeline.lanes import DERIVED, SLOW, ComputeService
 from app.pipeline.opening import Opening
 from app.pipeline.pointed import Pointed
+from app.pipeline.prepared import preparation
 from app.pipeline.preparing import Preparing
 from app.pipeline.resting import Resting
 from app.pipeline.session import Session
+from app.pipeline.watching import Watching
 from app.state.contrasts import drawn_results
 from app.state.experiment import Experiment
 
@@ -44,7 +46,7 @@ class Pipeline:
     ----------
     told : Told
         Progress, errors and notices.
-    asked, opening, preparing, drawing, deriving, resting, aside : Stage
+    asked, opening, watching, preparing, drawing, deriving, resting, aside : Stage
 
     Notes
     -----
@@ -75,14 +77,17 @@ class Pipeline:
         asked = self.asked = Asked(session, experiment=experiment)
         opening = self.opening = Opening(session, asked=asked)
         dosing = self.dosing = Dosing(session)
-        preparing = self.preparing = Preparing(session, asked=asked, opening=opening, dosing=dosing)
+        watching = self.watching = Watching(session, asked=asked, opening=opening)
+        preparing = self.preparing = Preparing(
+            session, asked=asked, opening=opening, watching=watching, dosing=dosing
+        )
         before = {"asked": asked, "preparing": preparing}
         self.drawing = Drawing(session, window, patience, dosing=dosing, **before)
         self.deriving = Deriving(session, **before)
         self.resting = Resting(session, **before)
         self.aside = Aside(session, **before)
         self.pointed = Pointed(session, preparing=preparing)
-        self.stages = (asked, opening, dosing, preparing)
+        self.stages = (asked, opening, dosing, watching, preparing)
         self.stages += (self.drawing, self.deriving, self.resting, self.aside, self.pointed)
 
     @property
@@ -95,12 +100,24 @@ class Pipeline:
         """Follow the state and open its dataset."""
         self.preparing.device = self.session.engine.gauge.state()
         self.asked.start()
+        self.watching.start()
 
     @property
     def origin(self) -> tuple[str | None, dict[str, str]]:
         """The open scan's name, and where each calibration value comes from."""
         reading = self.opening.reading
         return reading and reading.dataset, dict(self.opening.sources)
+
+    joined = False
+    """Whether what it shows is made elsewhere."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether everything that is set now has been computed."""
+        prepared, request = self.preparing.prepared, self.experiment.request()
+        if prepared is None or preparation(prepared.request) != preparation(request):
+            return False
+        return self.session.service.idle(self.session.key)
 
     def cancel(self) -> None:
         """Stop the long work under way; what is shown stays."""
@@ -109,10 +126,12 @@ class Pipeline:
             part()
         self.opening.fall_back()
 
-    def to_save(self, kind: str, session: str = "") -> Callable:
+    def to_save(self, kind: str, session: str = "", user: str | None = None) -> Callable:
         """What makes a file of all that is set now, computed exactly.
 
         `kind` is one of `app.pipeline.export.KINDS`; `session` is what the file remembers.
+
+        A copy of it is that of `user`; of whose session it is, if not given.
 
         Called on any thread, it takes up to some seconds and gives an `app.pipeline.export.Export`.
 
@@ -126,8 +145,14 @@ class Pipeline:
         prepared, owner = self.preparing.prepared, self.session
         if prepared is None or prepared.sidebands is None:
             raise ValueError("There is nothing to save yet: the phase has not been computed.")
+        if prepared.scan.growing:
+            raise ValueError(
+                "The scan is not complete yet: its electrons are kept as they come, and its images "
+                "can be saved when the last row is there."
+            )
         made_of = prepared, prepared.with_(self.asked.request), dict(self.opening.sources)
-        return partial(export, owner.engine, *made_of, kind, owner.user, session)
+        whose = user or owner.user
+        return partial(export, owner.engine, *made_of, kind, whose, session)
 
     def close(self) -> None:
         """End the session: nothing is told any more, its work stops."""

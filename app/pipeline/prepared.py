@@ -26,6 +26,10 @@ class Prepared:
     picks: "Picks"
     weighting: Weighting = field(default_factory=Weighting)
 
+    def g_of(self, request: Request):
+        """G, taken through the request's specimen."""
+        return self.sidebands.through(request.specimen)
+
     def with_(self, request: Request) -> Request:
         """`request` as far as it can be met with what is prepared."""
         mine = self.request
@@ -60,6 +64,8 @@ class Picks:
 
     def __init__(self):
         self._lock = Lock()
+        self.rows = 0
+        """Of a scan that grows, when they were made."""
         self._choice, self._found, self._told, self._power = None, None, None, None
 
     def of(self, engine, g, choice) -> np.ndarray:
@@ -99,6 +105,7 @@ def drawing(request: Request, beside: frozenset[str]) -> tuple:
     """The parts of a request that a redraw depends on besides G, and what it makes `beside`."""
     return (
         request.aberrations,
+        request.specimen,
         request.sideband,
         request.band_limit,
         request.tiles,

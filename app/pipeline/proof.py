@@ -50,7 +50,7 @@ def on_device(context: Context, g, work: Callable[[], object]):
 
 def flatness_key(request: Request) -> tuple:
     """What the tiles' flatness depends on besides G."""
-    return request.aberrations, request.tiles
+    return request.aberrations, request.specimen, request.tiles
 
 
 @at_rest("Judging the tiles", flatness_key)
@@ -82,7 +82,8 @@ def curve_middle(request: Request) -> float:
 
 def curve_key(request: Request) -> object:
     """What the figures against defocus depend on."""
-    return replace(request.aberrations, C10=0.0), curve_middle(request), request.sideband
+    still = replace(request.aberrations, C10=0.0), request.specimen
+    return *still, curve_middle(request), request.sideband
 
 
 @at_rest("Focus curve", curve_key)

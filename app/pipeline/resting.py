@@ -13,7 +13,7 @@ from app.pipeline.lanes import EXTRA
 from app.pipeline.makers import EXTRAS
 from app.pipeline.on_show import Extra
 from app.pipeline.preparing import Made
-from app.pipeline.results import Refused
+from app.pipeline.results import Refused, over_scan
 from recon.errors import Cancelled
 
 
@@ -56,11 +56,17 @@ class Resting(Made):
             if self._made.get(name) != key:
                 stale[name] = key
         waits = {n: key for n, key in self._under_way.items() if self._made.get(n) != key}
-        if stale and stale == waits:
+        if stale and (stale == waits or self._goes_on(prepared, stale)):
             return
         self.stop()
         if stale:
             self._make(prepared, request, stale)
+
+    def _goes_on(self, prepared, stale) -> bool:
+        """Whether what is made of fewer rows is to be finished first: more always follow."""
+        asked = {name: key[1] for name, key in stale.items()}
+        made = {name: key[1] for name, key in self._under_way.items()}
+        return prepared.scan.growing and bool(made) and asked.items() >= made.items()
 
     def _make(self, prepared, request, stale: dict[str, object]) -> None:
         self._under_way, session = stale, self._session
@@ -78,14 +84,23 @@ class Resting(Made):
                 except Exception as error:
                     # One that fails keeps none of the others back, and says why once.
                     result = Refused(words.sentence(error))
+                result = over_scan(result, prepared.scan.rows)
                 session.later(partial(self._take, name, key, result))
 
         def done(result, error, seconds):
             meter.end()
             if error is not None:
                 session.fail(error)
+            if prepared.scan.growing:
+                session.later(partial(self._look_again, stale))
 
         session.submit(EXTRA, run, done, delay=session.settle)
+
+    def _look_again(self, done) -> None:
+        """Go on with the rows that have come meanwhile."""
+        if self._under_way is done:
+            self._under_way = {}
+            self._follow()
 
     def _take(self, name: str, key, result) -> None:
         """Note what a result was made of, and set it."""

@@ -4,7 +4,7 @@ Arrays are C-contiguous, read by the views and never written. `scan_sampling` is
 array's own pixels, or None where the step is unknown (draw in scan positions then).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,27 @@ class Refused:
 
     sentence: str
     """Why."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OverScan:
+    """Something over the scan."""
+
+    rows: np.ndarray | None = None
+    """(n,) bool: rows that have been scanned, while a scan is made; None for all of them."""
+
+    @property
+    def came(self) -> str:
+        """How many these are, in words; empty for all."""
+        rows = self.rows
+        return "" if rows is None else f"{int(rows.sum())} of {rows.size} rows"
+
+
+def over_scan(result, rows):
+    """The same result with the `rows` that it is made of; itself, if it lies over no scan."""
+    if rows is None or not isinstance(result, OverScan):
+        return result
+    return replace(result, rows=rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +123,7 @@ class Pacbed:
 
 
 @dataclass(frozen=True, eq=False)
-class PhaseImage:
+class PhaseImage(OverScan):
     """Single-sideband phase."""
 
     array: np.ndarray
@@ -123,7 +144,7 @@ class PhaseImage:
     @property
     def label(self) -> str:
         """What the picture is, in two words."""
-        return " · ".join(filter(None, [self.weighting, self.mode]))
+        return " · ".join(filter(None, [self.weighting, self.mode, self.came]))
 
     @property
     def unit(self) -> str:
@@ -132,7 +153,7 @@ class PhaseImage:
 
 
 @dataclass(frozen=True, eq=False)
-class AmplitudeImage:
+class AmplitudeImage(OverScan):
     """Modulus of the object's transmission."""
 
     array: np.ndarray
@@ -141,7 +162,7 @@ class AmplitudeImage:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledImage:
+class LabelledImage(OverScan):
     """An image over the scan that is no plain phase, and says what it is."""
 
     array: np.ndarray
@@ -194,7 +215,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True, eq=False)
-class ComField:
+class ComField(OverScan):
     """Centre of mass of the frames."""
 
     array: np.ndarray
@@ -208,7 +229,7 @@ class ComField:
 
 
 @dataclass(frozen=True, eq=False)
-class DpcImage:
+class DpcImage(OverScan):
     """Phase integrated from the centre of mass."""
 
     array: np.ndarray
@@ -229,7 +250,7 @@ class DpcImage:
 
 
 @dataclass(frozen=True, eq=False)
-class VirtualImages:
+class VirtualImages(OverScan):
     """Counts on virtual detectors."""
 
     images: dict[str, np.ndarray]

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from app.pipeline.results import UNWEIGHTED, WIENER
 from recon.optics import Aberrations
+from recon.specimen import THIN, Specimen
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
     """What one estimate has told; it stays as it is."""
 
-    made_for: Aberrations | None = None
+    made_for: tuple[Aberrations, Specimen] | None = None
     prior: object | None = None
     """A `recon.ssb.prior.Prior`, None where there is none."""
     refusal: str = ""
@@ -27,7 +28,7 @@ class Weighting:
     def __init__(self, last=None):
         self._expected = Expected(prior=last)
 
-    def of(self, engine, g, aberrations, moving: bool):
+    def of(self, engine, g, aberrations, moving: bool, specimen: Specimen = THIN):
         """The prior, and what to say of it: two words, and a sentence.
 
         Returns
@@ -38,11 +39,12 @@ class Weighting:
         """
         now = self._expected
         known = now.prior is not None or now.refusal
-        if now.made_for != aberrations and not (moving and known):
+        asked = aberrations, specimen
+        if now.made_for != asked and not (moving and known):
             try:
-                now = Expected(aberrations, engine.prior(g, aberrations))
+                now = Expected(asked, engine.prior(g, aberrations))
             except ValueError as error:
-                now = Expected(aberrations, None, str(error))
+                now = Expected(asked, None, str(error))
             self._expected = now
         if now.prior is None:
             return None, UNWEIGHTED, now.refusal

@@ -20,6 +20,7 @@ from app.pipeline.results import (
     Status,
     Tiles,
     VirtualImages,
+    over_scan,
 )
 from app.pipeline.wiener import Weighting
 from app.state.contrasts import LIVE, drawn_results
@@ -87,6 +88,11 @@ def move_to_cpu(engine, prepared: Prepared, error: BaseException) -> bool:
     return engine.placed.give_up(g_key(prepared.scan.key, calibration, pixels, full), error)
 
 
+def notices(prepared: Prepared) -> list[str]:
+    """What has happened to a G that lies on a cluster, and was not told yet."""
+    return getattr(prepared.sidebands, "take_notices", list)()
+
+
 def phase_image(
     engine, g, request: Request, mode: str, weighting: Weighting, sampling, moving=False
 ) -> PhaseImage:
@@ -94,7 +100,7 @@ def phase_image(
     prior, words, sentence = None, "", ""
     if request.noise.wiener:
         prior, words, sentence = weighting.of(
-            engine, g, request.aberrations, moving or mode == "draft"
+            engine, g, request.aberrations, moving or mode == "draft", request.specimen
         )
     start = perf_counter()
     sideband = usable_sideband(g, request.sideband)
@@ -120,8 +126,12 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Re
 
     Whoever moves a slider sees what is live; the rest comes with the exact phase.
     """
-    g, aberrations = prepared.sidebands, request.aberrations
-    phase = phase_image(engine, g, request, mode, prepared.weighting, prepared.scan_sampling)
+    g, aberrations = prepared.g_of(request), request.aberrations
+    moving = prepared.scan.growing  # as when a hand moves, what is expected stays
+    how = prepared.weighting, prepared.scan_sampling, moving
+    phase = phase_image(engine, g, request, mode, *how)
+    rows = prepared.scan.rows
+    phase = over_scan(phase, rows)
     frequencies = prepared.picks.of(engine, g, request.tiles)
     tiles = engine.tiles(g, aberrations, frequencies)
     calibration, sampling = prepared.found.calibration, prepared.scan_sampling
@@ -143,7 +153,8 @@ def redraw(engine, prepared: Prepared, request: Request, mode: str, shown) -> Re
         made["spectrum"] = Spectrum(power, steps, frequencies, 2 * calibration.k0)
     wanted = beside(shown) if mode == "exact" else beside(shown) & drawn_results(LIVE)
     context = Context(engine, prepared, request)
-    return made | {name: make(context) for name, make in WITH_PHASE.items() if name in wanted}
+    makes = {name: make for name, make in WITH_PHASE.items() if name in wanted}
+    return made | {name: over_scan(make(context), rows) for name, make in makes.items()}
 
 
 def derive(
@@ -152,7 +163,7 @@ def derive(
     """Virtual images, faulty pixels, COM and DPC, as far as they are not `made` of this already."""
     for name, (made_of, make) in derived(engine, prepared, request, meter).items():
         if made.get(name) != made_of:
-            publish(**{name: make()})
+            publish(**{name: over_scan(make(), prepared.scan.rows)})
             made[name] = made_of
 
 
@@ -180,7 +191,7 @@ def derived(engine, prepared: Prepared, request: Request, meter: Meter) -> dict[
         made = engine.dpc(scan, calibration, request.dpc, meter.begin(task))
         return DpcImage(made.phase, made.errors, made.spectrum, request.dpc.method, sampling)
 
-    return {
+    made = {
         "virtual": ((scan.key, found.centre, found.radius, annulus), virtual),
         "faults": (
             reading,
@@ -190,6 +201,9 @@ def derived(engine, prepared: Prepared, request: Request, meter: Meter) -> dict[
         "com": ((scan.key, calibration), com),
         "dpc": ((scan.key, calibration, request.dpc), dpc),
     }
+    if scan.growing:  # of some of its rows there is nothing to be said of its faults
+        del made["faults"], made["current"]
+    return made
 
 
 def com_field(engine, scan, calibration, com, sampling) -> ComField:

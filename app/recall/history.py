@@ -57,6 +57,9 @@ class History:
         self._present = self.now()
         self._touched: set[Key] = set()  # since the last step
         self._touched_at = 0.0
+        self.hand = ""
+        """Whose hand it is that changes something, where there are several."""
+        self._touched_by = ""
         self._timer = None
         self._solid: tuple | None = None  # where to return if a scan cannot be opened again
         self._closed = False
@@ -76,6 +79,20 @@ class History:
     def redoable(self) -> str:
         """The step that would be redone, in words; empty where there is none."""
         return self._future[-1][0] if self._future else ""
+
+    @property
+    def past(self) -> list[tuple[str, Moment]]:
+        """The steps that can be undone: what each did, and what was set before it."""
+        return list(self._past)
+
+    @property
+    def future(self) -> list[tuple[str, Moment]]:
+        """The same of the steps that can be redone."""
+        return list(self._future)
+
+    def take_over(self, past, future) -> None:
+        """Begin with the steps of another history."""
+        self._past, self._future = list(past)[-MOST:], list(future)
 
     def now(self) -> Moment:
         """What is set now."""
@@ -104,7 +121,7 @@ class History:
         self.settle()
         if not differences(self._present, moment):
             return False
-        self._go(moment, [*self._past, (name, self.now())], [])
+        self._go(moment, [*self._past, (self._signed(name, self.hand), self.now())], [])
         return True
 
     def set(self, values: dict[Key, object], name: str) -> bool:
@@ -145,6 +162,7 @@ class History:
     def _touch(self, old: dict[Key, object]) -> None:
         now, keys = monotonic(), set(old) - SILENT
         apart = now - self._touched_at > TOGETHER_S and not keys & self._touched
+        apart = apart or self.hand != self._touched_by
         if self._touched and apart and not self._opening():
             before = self.now()
             before.values.update(old)
@@ -154,7 +172,7 @@ class History:
             if not self._opening():
                 self._solid = None
         self._touched |= keys
-        self._touched_at = now
+        self._touched_at, self._touched_by = now, self.hand
         self._wait(REST_S)
 
     def _wait(self, seconds: float) -> None:
@@ -176,11 +194,15 @@ class History:
             return
         self._touched = set()
         if changed := differences(self._present, now):
-            self._past.append((in_words(changed), self._present))
+            self._past.append((self._signed(in_words(changed), self._touched_by), self._present))
             self._past = self._past[-MOST:]
             self._future.clear()
         self._present = now
         self._told()
+
+    @staticmethod
+    def _signed(name: str, hand: str) -> str:
+        return f"{hand}: {name}" if hand else name
 
     def _opening(self) -> bool:
         """Whether the scan that is chosen is not open yet."""

@@ -18,7 +18,7 @@ SILENT = frozenset(
         ("display", name)
         for name in ("theme", "view", "polar", "slot_main", "slot_left", "slot_right")
     ]
-    + [("fit", name) for name in ("orders", "rotation", "on_opening", "locked")]
+    + [("fit", name) for name in ("orders", "rotation", "specimen", "on_opening", "locked")]
 )
 """Where one looks, not what one does: never a step to be undone, never part of a preset."""
 
@@ -71,6 +71,11 @@ class Difference:
         if before[1] == after[1] or not before[1]:
             return f"{label} {before[0]} → {' '.join(after)}".rstrip()
         return f"{label} {' '.join(before)} → {' '.join(after)}".rstrip()
+
+
+def label_of(key: Key) -> str:
+    """What a parameter is called in the middle of a sentence."""
+    return _label(key, Experiment.param[key[0]].class_.param[key[1]])[0]
 
 
 def differences(before: Moment, after: Moment) -> list[Difference]:

@@ -4,12 +4,16 @@
 |------------------------|------------------------------------------------------------------------|
 | LIVESTEM_DATA          | folder whose scans are offered, or one file                            |
 | LIVESTEM_RESULTS       | folder that keeps a copy of every TIFF and HDF5 saved in a page        |
+| LIVESTEM_LIVE          | microscope to listen to, such as interactem:tcp://host:5000            |
+| LIVESTEM_LIVE_OPTIONS  | what its stream does not say, as JSON: {"scan_shape": [512, 512]}      |
+| LIVESTEM_KEEP          | folder for its scans; default: that of LIVESTEM_RESULTS, or the cache  |
 | LIVESTEM_CACHE         | folder for what is kept; default: the user's cache folder              |
 | LIVESTEM_MEMORY_GB     | memory for scans and G that sessions share; default: half of it        |
 | LIVESTEM_THREADS       | threads of the reconstruction; default: all cores                      |
 | LIVESTEM_DEVICE        | "cpu", "gpu", or "auto": the GPU where there is one; default: auto     |
 | LIVESTEM_GPU_MEMORY_GB | most of the GPU's memory that is used; default: what is free           |
 | LIVESTEM_GPU_HALF      | "on" keeps G on the GPU in half precision; default: off                |
+| LIVESTEM_CLUSTER       | workers that compute: local, local:N or a Dask scheduler; default: none |
 | LIVESTEM_UPLOAD_GB     | most that uploaded files take together; 0: no uploads; default: 4      |
 | LIVESTEM_HOST          | names by which browsers call the server, with commas between them      |
 | LIVESTEM_PORT          | port to listen on; default: 5006                                       |
@@ -18,15 +22,17 @@
 | LIVESTEM_DEBUG         | "1" shows where the error of a command came from                       |
 """
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from recon.cluster.address import check_address
 from recon.device.backend import CPU, DEVICES, Device, limit_memory
 from recon.device.backend import memory as machine_memory
 from recon.kernels import threads, use_threads
@@ -42,6 +48,11 @@ class Settings:
     """Folder or file; None offers the demonstration only."""
     results: Path | None = None
     cache: Path | None = None
+    live: str | None = None
+    """Source of scans, as `recon.live.kinds.open_source` takes it."""
+    live_options: dict = field(default_factory=dict)
+    keep: Path | None = None
+    """Folder for what is received."""
     memory: int = 4 << 30
     """[bytes]"""
     threads: int | None = None
@@ -54,6 +65,8 @@ class Settings:
     """Whether G lies in half precision on the GPU."""
     upload: int = 4 * 10**9
     """Most that uploads take together [bytes]."""
+    cluster: str | None = None
+    """Whose workers do the work; None for this process."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -78,16 +91,21 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         raise ValueError(f"LIVESTEM_DEVICE is one of {', '.join(DEVICES)}, not “{device}”.")
     gpu_memory = _number(environment, "LIVESTEM_GPU_MEMORY_GB")
     upload = _number(environment, "LIVESTEM_UPLOAD_GB", zero=True)
+    cache = path("LIVESTEM_CACHE") or user_cache_path("livestem")
     return Settings(
         data=data,
         results=path("LIVESTEM_RESULTS"),
-        cache=path("LIVESTEM_CACHE") or user_cache_path("livestem"),
+        cache=cache,
+        live=environment.get("LIVESTEM_LIVE", "").strip() or None,
+        live_options=_options(environment, "LIVESTEM_LIVE_OPTIONS"),
+        keep=path("LIVESTEM_KEEP") or path("LIVESTEM_RESULTS") or cache / "live",
         memory=int(memory * 1e9) if memory is not None else machine_memory(CPU).total // 2,
         threads=threads_from(environment),
         device=device,
         gpu_memory=_bytes(gpu_memory),
         gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
         upload=4 * 10**9 if upload is None else int(upload * 1e9),
+        cluster=_cluster(environment.get("LIVESTEM_CLUSTER", "").strip()),
     )
 
 
@@ -129,6 +147,15 @@ def settings() -> Settings:
     return settings_from(os.environ)
 
 
+def _cluster(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        return check_address(text)
+    except ValueError as error:
+        raise ValueError(f"LIVESTEM_CLUSTER: {error}") from error
+
+
 def _bytes(giga: float | None) -> int | None:
     return None if giga is None else int(giga * 1e9)
 
@@ -145,6 +172,17 @@ def _number(environment: Mapping[str, str], name: str, *, zero: bool = False) ->
         least = "a number from 0" if zero else "a positive number"
         raise ValueError(f"{name} must be {least}, not “{text}”.")
     return value
+
+
+def _options(environment: Mapping[str, str], name: str) -> dict:
+    text = environment.get(name, "").strip() or "{}"
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f'{name} must be JSON such as {{"scan_shape": [512, 512]}}, not “{text}”.')
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
 
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:

@@ -8,11 +8,13 @@ from functools import cache
 
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
+from app.engine.microscope import Microscope
 from app.engine.uploads import remove_leftovers
 from app.pipeline.lanes import ComputeService
 from app.server.config import Settings, limit_threads, settings
 from recon.device.backend import CPU, choose, limit_memory, why_not_gpu
 from recon.io.files import atomic
+from recon.live.kinds import open_source
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def build(chosen: Settings) -> Shared:
     remove_leftovers()
     for folder in filter(None, (chosen.results, chosen.cache)):
         atomic.remove_leftovers(folder)
-    catalogue = Catalogue(chosen.data, upload_limit=chosen.upload)
+    live = Microscope(device)
+    catalogue = Catalogue(chosen.data, upload_limit=chosen.upload, live=live)
     engine = Engine(
         catalogue,
         memory=chosen.memory,
@@ -61,8 +64,21 @@ def build(chosen: Settings) -> Shared:
         strict=chosen.device == "gpu",
         why_cpu=why_cpu,
         half=chosen.gpu_half,
+        cluster=_cluster(chosen),
     )
+    if chosen.live:
+        kind = chosen.live.partition(":")[0].strip()
+        live.listen(kind, lambda: open_source(chosen.live, **chosen.live_options), chosen.keep)
     return Shared(chosen, catalogue, engine, ComputeService())
+
+
+def _cluster(chosen: Settings):
+    """The cluster that the settings name, or none."""
+    if chosen.cluster is None:
+        return None
+    from recon.cluster.connection import Cluster  # Dask's, which others need not have
+
+    return Cluster(chosen.cluster, device=chosen.device)
 
 
 @cache

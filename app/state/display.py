@@ -3,6 +3,7 @@
 import param
 
 from app.state.contrasts import CONTRASTS
+from app.state.conventions import CONVENTIONS
 
 COLOUR_MAPS = ("grey", "cividis", "viridis", "inferno", "fire", "coolwarm", "cyclic")
 
@@ -38,6 +39,12 @@ class DisplayState(param.Parameterized):
         allow_None=True,
         label="Zoom",
         doc="(x0, x1, y0, y1) [nm] of the visible part of the scan; None: all of it.",
+    )
+    convention = param.Selector(
+        default=next(iter(CONVENTIONS)),
+        objects=list(CONVENTIONS),
+        label="Signs",
+        doc="Of defocus and astigmatism in the microscope's interface.",
     )
     theme = param.Selector(default="dark", objects=["dark", "light"], label="Theme")
 

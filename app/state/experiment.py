@@ -7,6 +7,7 @@ nothing. `Experiment.request()` is the frozen snapshot that everything else work
     ├── scan          which file, its calibration, its region
     ├── treatment     what is done to the electrons before they are summed
     ├── aberrations   the 25 coefficients, defocus first
+    ├── specimen      thickness, tilt, focal spread
     ├── fit           what a fit of them may change
     ├── detector      sampling of the bright field, sidebands, annulus
     ├── dpc           regularisation
@@ -26,6 +27,7 @@ from app.state.noise import NoiseState
 from app.state.question import reading_of
 from app.state.request import Annulus, Dpc, Region, Request, TileChoice
 from app.state.scan import ScanState
+from app.state.specimen import SpecimenState
 from app.state.treatment import TreatmentState
 
 
@@ -41,19 +43,31 @@ class Experiment(Filling, param.Parameterized):
     scan = param.ClassSelector(class_=ScanState, constant=True)
     treatment = param.ClassSelector(class_=TreatmentState, constant=True)
     aberrations = param.ClassSelector(class_=AberrationState, constant=True)
+    specimen = param.ClassSelector(class_=SpecimenState, constant=True)
     fit = param.ClassSelector(class_=FitState, constant=True)
     detector = param.ClassSelector(class_=DetectorState, constant=True)
     dpc = param.ClassSelector(class_=DpcState, constant=True)
     noise = param.ClassSelector(class_=NoiseState, constant=True)
     display = param.ClassSelector(class_=DisplayState, constant=True)
 
-    PARTS = ("scan", "treatment", "aberrations", "fit", "detector", "dpc", "noise", "display")
+    PARTS = (
+        "scan",
+        "treatment",
+        "aberrations",
+        "specimen",
+        "fit",
+        "detector",
+        "dpc",
+        "noise",
+        "display",
+    )
 
     def __init__(self, dataset: str = "demo", **params):
         kinds = {
             "scan": ScanState,
             "treatment": TreatmentState,
             "aberrations": AberrationState,
+            "specimen": SpecimenState,
             "fit": FitState,
             "detector": DetectorState,
             "dpc": DpcState,
@@ -88,6 +102,7 @@ class Experiment(Filling, param.Parameterized):
             geometry=geometry,
             bright_field_pixels=detector.bright_field_pixels,
             aberrations=self.aberrations.value(),
+            specimen=self.specimen.value(),
             sideband=detector.sideband,
             band_limit=detector.band_limit,
             annulus=Annulus(detector.annulus_inner, detector.annulus_outer),

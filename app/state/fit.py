@@ -18,6 +18,11 @@ class FitState(param.Parameterized):
     rotation = param.Boolean(
         False, label="Rotation too", doc="Refines the scan rotation along with them."
     )
+    specimen = param.Boolean(
+        False,
+        label="Thickness and tilt too",
+        doc="Fits the specimen's thickness and tilt in turn with the aberrations.",
+    )
     on_opening = param.Boolean(
         False,
         label="Every scan I open",

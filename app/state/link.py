@@ -36,6 +36,8 @@ SHORT = {
     "percentile_low": "low",
     "percentile_high": "high",
     "tile_count": "tiles",
+    "thickness_nm": "thickness",
+    "focal_spread_nm": "focal_spread",
     "dose_percent": "dose",
     "dose_draw": "draw",
     "denoise_method": "denoise",

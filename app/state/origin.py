@@ -9,6 +9,9 @@ from app.state.scan import ScanState
 FILE, LINK, ENTERED = "file", "link", "entered"
 
 
+CARRIED = "the scan before"
+
+
 FIT, ESTIMATED, UNKNOWN = "fit", "estimated from the data", "unknown"
 
 
@@ -68,6 +71,23 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
         values["auto_orientation"] = found["rotation_deg"] == UNKNOWN
     scan.param.update(**values)
     scan.pinned, scan.settled = frozenset(), True
+    return found
+
+
+def carry(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str]) -> dict:
+    """Keep the calibration for the next scan of the same microscope; return where it comes from.
+
+    What the scan itself says counts. A rotation that was found in the one before stands: it
+    belongs to the microscope.
+    """
+    known, found = from_metadata(metadata), dict(sources)
+    found |= dict.fromkeys(known, FILE)
+    if scan.auto_orientation and found.get("rotation_deg") == ESTIMATED:
+        found |= dict.fromkeys(ORIENTATION, CARRIED)
+        known["auto_orientation"] = False
+    elif "rotation_deg" in known:
+        known["auto_orientation"] = False
+    scan.param.update(**known)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from recon.batch.choices import DEFAULTS
 from recon.batch.settings import Annulus, Dpc, Geometry, Region, Treatment
 from recon.optics import Aberrations
+from recon.specimen import THIN, Specimen
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ class TileChoice:
     count: int = 9
     frequencies: tuple[tuple[int, int], ...] = ()
 
+    def within(self, scan_shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """Those (row, column) from DC that a scan has, and that are not DC."""
+        last_row, last_column = (size // 2 for size in scan_shape)
+        return [
+            (row, column)
+            for row, column in self.frequencies[: self.count]
+            if abs(row) <= last_row and abs(column) <= last_column and (row, column) != (0, 0)
+        ]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -68,6 +78,7 @@ class Request:
     geometry: Geometry = field(default_factory=Geometry)
     bright_field_pixels: int = DEFAULTS.pixels_across
     aberrations: Aberrations = field(default_factory=Aberrations)
+    specimen: Specimen = THIN
     sideband: str = DEFAULTS.sideband
     band_limit: float = DEFAULTS.band_limit
     """Share of 2 k0 up to which frequencies are shown."""

@@ -17,6 +17,20 @@ class ScanImage:
     unit: str
     sampling: tuple[float, float] | None
     """(y, x) [Å]; None where the step is unknown."""
+    rows: np.ndarray | None = None
+    """(Sy,) bool: those that have been scanned; None for all."""
+
+    @property
+    def unscanned(self) -> list[Extent]:
+        """Where nothing has been scanned yet, in `axis_unit`."""
+        if self.rows is None:
+            return []
+        edges = np.flatnonzero(np.diff(np.r_[True, self.rows, True]))
+        whole, shape = self.extent, self.array.shape
+        return [
+            whole.part((tuple(map(int, ends)), (0, shape[1])), shape)
+            for ends in edges.reshape(-1, 2)
+        ]
 
     @property
     def axis_unit(self) -> str:
@@ -36,7 +50,14 @@ def scan_image(contrast: Contrast, result) -> ScanImage | None:
     if array is None:
         return None
     unit = result.unit if contrast.unit is None else contrast.unit
-    return ScanImage(array, unit, result.scan_sampling)
+    rows = getattr(result, "rows", None)
+    if rows is None:
+        return ScanImage(array, unit, result.scan_sampling)
+    rows = np.repeat(rows, max(1, len(array) // rows.size))  # of a finer picture
+    if contrast.kind == "image":
+        # What is not there decides no limits, and is read off as such.
+        array = np.where(rows[:, None], array.astype(np.float32, copy=False), np.float32(np.nan))
+    return ScanImage(array, unit, result.scan_sampling, rows)
 
 
 def label(contrast: Contrast, result) -> str:

@@ -11,6 +11,9 @@ from app.state.ties import Ties
 from app.views.assets import asset
 from app.views.component import Component, finite
 
+MOVES = "#moves"
+"""Entry among a group's values: how often a hand has moved each of its controls."""
+
 
 class Controls(Component):
     """A group of controls, drawn by one script from descriptions.
@@ -26,6 +29,7 @@ class Controls(Component):
     disabled = param.List([], doc="Names of the controls that cannot be used now.")
     hidden = param.List([], doc="Names of the controls that are not shown now.")
     locked = param.List([], doc="Names that are locked, among those that a control's `lock` lists.")
+    hands = param.Dict({}, doc="Name -> who else has a hand on the control, which waits for it.")
     layout = param.Selector(default="stack", objects=["stack", "line"])
 
     heard = ("values", "locked")
@@ -49,6 +53,7 @@ class Controls(Component):
         self._states: dict[str, param.Parameterized] = {}
         self._ties = Ties()
         self._pressed: dict[str, Callable[[], None]] = {}
+        self._moves: dict[str, int] = {}
         self.param.watch(self._to_state, "values")
 
     @classmethod
@@ -74,6 +79,10 @@ class Controls(Component):
         self.values = self.values | {name: getattr(state, name) for name in names}
         self._ties.tie(state, self._from_state, *names)
 
+    def parameters(self) -> dict[str, tuple[param.Parameterized, tuple[str, ...]]]:
+        """Name of each control -> the state that it sets, and which of its parameters."""
+        return {name: (state, (name,)) for name, state in self._states.items()}
+
     def add_button(self, after: str, described: dict, action: Callable[[], None]) -> None:
         """Put a button below the control `after`, with the name, label and doc of `described`."""
         at = 1 + [each["name"] for each in self.specs].index(after)
@@ -89,9 +98,37 @@ class Controls(Component):
         if any(self.values.get(name) != value for name, value in news.items()):
             self.values = self.values | news
 
+    def _moved(self, event) -> set[str] | None:
+        """Which controls a hand has moved; None where nothing counts that."""
+        moves = event.new.get(MOVES)
+        if not isinstance(moves, dict):
+            return None
+        moved = {name for name, count in moves.items() if self._moves.get(name) != count}
+        self._moves = dict(moves)
+        return moved
+
+    def _of_hand(self, event) -> dict:
+        """What a hand has set; the browser counts how often, for each control.
+
+        What stands beside that in its message may be older than what others have set meanwhile:
+        it is shown again as it is.
+        """
+        moved = self._moved(event)
+        if moved is None:
+            return event.new
+        stale = {
+            name: getattr(state, name)
+            for name, state in self._states.items()
+            if name not in moved and event.new.get(name) != getattr(state, name)
+        }
+        if stale:
+            self.values = event.new | stale
+        return {name: value for name, value in event.new.items() if name in moved}
+
     def _to_state(self, event):
+        new = self._of_hand(event)
         for state in set(self._states.values()):
-            of_it = {n: value for n, value in event.new.items() if self._states.get(n) is state}
+            of_it = {n: value for n, value in new.items() if self._states.get(n) is state}
             try:
                 changed = {n: value for n, value in of_it.items() if getattr(state, n) != value}
                 for name, value in changed.items():

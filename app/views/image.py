@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import (
     BasicTicker,
     BasicTickFormatter,
+    ColumnDataSource,
     LinearColorMapper,
     ScaleBar,
 )
@@ -19,7 +20,13 @@ from app.drawing.field import Field
 from app.drawing.marks import SECOND, Marks
 from app.drawing.raster import COLUMNS, MOVING_PX, Raster
 from app.views.frame import Frame, Link
-from app.views.models import looked_through_if_new
+from app.views.moving import moving_source
+
+PAPER = {"dark": "#1b1f24", "light": "#e6e9ed"}
+"""Under what is hatched."""
+
+ENDS = ("x0", "x1", "y0", "y1")
+"""Of a hatched part."""
 
 BAR_PX = 84
 """Room for the colour bar, whose numbers are as long as "−0.05"."""
@@ -75,6 +82,7 @@ class Picture(Frame):
     def __init__(
         self, raster: Raster, plot, unit: str, axis_unit: str, link: Link | None = None, marks=()
     ):
+        self._hatched = self._hatching = None
         self.outlined = Marks(hv.Path([], axes(axis_unit)).opts(color=SECOND, line_width=1.8))
         super().__init__(plot, [*marks, self.outlined], link)
         self.raster = raster
@@ -82,7 +90,7 @@ class Picture(Frame):
         self.unit, self.axis_unit = unit, axis_unit
         self.glyph_plot = next(iter(self.plot.subplots.values()))
         """HoloViews' plot of the picture itself."""
-        self.source = self.glyph_plot.handles["source"]
+        self.source = self.moved = self.glyph_plot.handles["source"]
         self.image: np.ndarray | None = None
         self.moving = False
         self.on_view = self.redraw
@@ -110,10 +118,9 @@ class Picture(Frame):
         self.raster.look(self.visible, self.width, self.height)
         if self.moving:
             self.raster.hold(self.image, self.whole)
-            self.source.data = self.raster.columns(MOVING_PX)
+            self.moved.data = self.raster.columns(MOVING_PX)
         else:
-            with looked_through_if_new(self.figure.document):
-                self.raster.send(self.image, self.whole)
+            self.raster.send(self.image, self.whole)
 
     def set_unit(self, unit: str) -> None:
         """Say what the values are measured in."""
@@ -134,10 +141,42 @@ class Picture(Frame):
         """Draw a frame around a part of the picture; None takes it away."""
         self.outlined.show([] if part is None else [part.outline()])
 
+    def hatch(self, parts) -> None:
+        """Hatch the parts of the picture, `Extent`s, of which nothing is known yet."""
+        if self._hatched is None:
+            if not parts:
+                return
+            self._hatched = ColumnDataSource({name: [] for name in ENDS})
+            self._hatching = self.figure.quad(
+                left="x0",
+                right="x1",
+                top="y0",
+                bottom="y1",
+                source=self._hatched,
+                level="overlay",  # as all marks: see `moving_source`
+                line_color=None,
+                fill_color=PAPER[self.theme],
+                hatch_pattern="right_diagonal_line",
+                hatch_color="#8a929c",
+                hatch_alpha=0.35,
+                hatch_scale=14,
+            )
+        data = {name: [getattr(part, name) for part in parts] for name in ENDS}
+        if data != self._hatched.data:
+            self._hatched.data = data
+
+    def set_theme(self, theme: str) -> None:
+        """Dress the figure for a "dark" or a "light" page."""
+        super().set_theme(theme)
+        if self._hatching is not None:
+            self._hatching.glyph.fill_color = PAPER[theme]
+
     def clear(self) -> None:
         """Show nothing."""
         self.image = None
-        self.source.data = {name: [] for name in COLUMNS}
+        self.hatch(())
+        for source in {self.source, self.moved}:
+            source.data = {name: [] for name in COLUMNS}
 
     def read(self, x: float | None, y: float | None) -> str:
         """Position and exact value in words; empty beside the image."""
@@ -150,6 +189,8 @@ class Picture(Frame):
 
     def in_words(self, value) -> str:
         """A pixel's value with its unit."""
+        if np.isnan(value):
+            return "not scanned yet"
         return f"{value:.4g} {self.unit}".rstrip()
 
 
@@ -178,6 +219,7 @@ class ImageView(Picture):
         self.mapper = self.glyph_plot.handles["color_mapper"]
         self.scale = LinearColorMapper(palette=self.mapper.palette, low=0, high=1)
         """Of the colour bar: the same colours on the values' own scale."""
+        self.moved = moving_source(self.figure, self.source, self.mapper)
         self.limits = Limits()
         self._told_at, self._was_moving = 0.0, False
         self._dress_bars()

@@ -62,6 +62,12 @@ class PolarControls(Controls):
         controls._tie(state, terms)
         return controls
 
+    def parameters(self):
+        """Name of each control -> the state that it sets, and which of its parameters."""
+        names = {term.name: term.coefficients for term in self._terms}
+        names |= {f"phi{term.n}{term.m}": term.coefficients for term in self._terms if term.m}
+        return {name: (self._aberrations, tuple(each)) for name, each in names.items()}
+
     def _tie(self, state, terms):
         self._aberrations, self._terms = state, terms
         names = [name for term in terms for name in term.coefficients]
@@ -87,8 +93,11 @@ class PolarControls(Controls):
     def _to_state(self, event):
         if self._following:  # rounded, and not to be set
             return
+        moved = self._moved(event)
         for term in getattr(self, "_terms", ()):
             phi = f"phi{term.n}{term.m}"
+            if moved is not None and not moved & {term.name, phi}:
+                continue
             if any(event.old.get(n) != event.new.get(n) for n in (term.name, phi)):
                 size = finite(event.new.get(term.name))
                 angle = finite(event.new.get(phi, 0.0))
@@ -102,6 +111,8 @@ class PolarControls(Controls):
                         self._aberrations.set_polar(term.name, size, angle)
                     except ValueError:  # beyond what it may be
                         self._read()
+        if moved is not None:
+            self._read()  # what was not moved may be older than what others have set
 
 
 def _rounded(value: float) -> float:

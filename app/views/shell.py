@@ -88,6 +88,8 @@ class Notices(_Part):
     def __init__(self, **params):
         super().__init__(**params)
         self._count = 0
+        self.offering = True
+        """Whether offers can be accepted."""
         self._offers: dict[int, Callable[[], None]] = {}
         self.on("dismiss", lambda message: self.dismiss(message["number"]), number=int)
         self.on("accept", lambda message: self._accept(message["number"]), number=int)
@@ -105,7 +107,7 @@ class Notices(_Part):
             Words of a button, and what it does.
         """
         self._count += 1
-        label, action = offer or ("", None)
+        label, action = (self.offering and offer) or ("", None)
         if action is not None:
             self._offers[self._count] = action
         kept = [item for item in self.items if item[2] != sentence]

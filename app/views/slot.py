@@ -61,6 +61,8 @@ class Slot(pn.viewable.Viewer):
         """Called with the place under the pointer in what is drawn over the scan, or None twice."""
         self.on_pick: Callable[[float, float, bool], None] | None = None
         """Called with the place of a click in it, and whether the shift key was down."""
+        self.on_look: Callable[[Slot, float | None, float | None], None] | None = None
+        """Called with this slot and the place under the pointer, whatever is drawn."""
         self._outline = None
         self._views = {}
         self.references = dict(results or {})
@@ -124,6 +126,11 @@ class Slot(pn.viewable.Viewer):
         return "-".join([self.contrast, *weighting.lower().split()])
 
     @property
+    def views(self) -> list:
+        """Those that were needed so far."""
+        return list(self._views.values())
+
+    @property
     def view(self):
         """The view that draws it."""
         return self._view(self.entry.kind)
@@ -149,6 +156,8 @@ class Slot(pn.viewable.Viewer):
 
     def _pointed(self, view, x, y) -> None:
         self._tell(view.read(x, y))
+        if self.on_look:
+            self.on_look(self, x, y)
         if self.on_place and self.entry.kind in OVER_SCAN:
             self.on_place(x, y)
 
@@ -261,6 +270,7 @@ class Slot(pn.viewable.Viewer):
             view.set_unit(image.unit)
             view.set_axis_unit(image.axis_unit)
             view.show(image.array, image.extent, moving)
+            view.hatch(image.unscanned)
             if self._outline is not None:
                 self._draw_outline()
         return True
@@ -293,7 +303,7 @@ class Slot(pn.viewable.Viewer):
 
     def close(self) -> None:
         """Let go of the state and of the figures."""
-        self.on_place = self.on_pick = None
+        self.on_place = self.on_pick = self.on_look = None
         self._ties.untie()
         self.controls.close()
         for view in self._views.values():

@@ -9,7 +9,6 @@ from app.drawing.marks import Marks
 from app.drawing.raster import COLUMNS, Raster
 from app.views.component import number
 from app.views.frame import Frame
-from app.views.models import looked_through_if_new
 
 INK = "#b9c3cf"
 """Of the labels: the tiles lie on black in both themes."""
@@ -102,8 +101,7 @@ class TilesView(Frame):
             self.raster.hold(self._picture, self._whole)
             self.source.data = self.raster.columns()
         else:
-            with looked_through_if_new(self.figure.document):
-                self.raster.send(self._picture, self._whole)
+            self.raster.send(self._picture, self._whole)
 
     def _write(self) -> None:
         height, width = self._tiles.shape[1:]

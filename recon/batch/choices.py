@@ -11,6 +11,7 @@ from typing import Any
 from recon.batch.contrasts import Contrasts
 from recon.batch.distortions import Straightening
 from recon.batch.settings import AUTO, BAND_LIMIT, USUAL_DPC, Annulus, Dpc, Region, Treatment
+from recon.specimen import THIN, Specimen
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Choices:
     """Whether the aberrations that are not given are fitted."""
     orders: int = 2
     """Highest order that is fitted, 1 to 5."""
+    specimen: Specimen = THIN
+    """Thickness, tilt and focal spread."""
+    fit_specimen: bool = False
+    """Whether thickness and tilt are fitted with the aberrations."""
     fit_semiangle: bool = False
     """Whether the semi-angle is fitted with them."""
     pixels_across: int = 18

@@ -10,7 +10,6 @@ from recon.quality.halves import split_half
 from recon.quality.ring_correlation import CRITERIA
 from recon.result import Result
 from recon.scan.kinds import ScanData, electrons
-from recon.ssb.build import tilt_corrected
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import single_sideband
 from recon.ssb.prior_fit import estimate_prior
@@ -52,7 +51,7 @@ def make(
     calibration,
     aberrations,
     choices,
-    device,
+    work,
     report: Callable[[str, float], None],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Results by their names in the file, and what there is to say of each.
@@ -62,7 +61,8 @@ def make(
     g : Sidebands
     choices : Choices
         Of `recon.batch.choices`.
-    device : Device
+    work
+        Of `recon.batch.places`.
 
     Returns
     -------
@@ -84,12 +84,10 @@ def make(
         how = "counting noise", g.calibration.scan_sampling
         results["ssb/obf"] = Result(on_host(image), *how, title=labels["ssb/obf"])
     if asked.parallax:
-        image = tilt_corrected(
-            scan,
+        image = work.tilt_corrected(
             calibration,
             aberrations,
             choices.pixels_across,
-            device,
             upsample=asked.upsample,
             band_limit=choices.band_limit,
             progress=lambda part: report("Shifting images", part),

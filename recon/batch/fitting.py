@@ -10,6 +10,7 @@ from recon.errors import Unfitted
 from recon.focus.fit import coefficients_to, fit_aberrations
 from recon.focus.flatness import flatness
 from recon.focus.semiangle import ROUNDS, STANDS, fit_semiangle, rescaled
+from recon.focus.specimen import fit_in_turn
 from recon.optics import Aberrations
 from recon.orientation.sheet import OrientationSheet
 from recon.ssb.gfunction import Sidebands
@@ -94,6 +95,7 @@ def fit_to_data(
     locked=(),
     rotation_error: float | None = None,
     semiangle: bool = False,
+    specimen: bool = False,
     progress=None,
 ) -> Fitted:
     """Aberrations fitted to G, and rotation and semi-angle if wanted, for which G is built again.
@@ -111,6 +113,8 @@ def fit_to_data(
         Standard error of the calibration's angle [deg], where that is to be refined.
     semiangle : bool
         Whether the semi-angle is to be fitted, from the calibration's.
+    specimen : bool
+        Whether thickness and tilt are to be fitted in turn with the aberrations.
     progress : callable, optional
 
     Returns
@@ -140,6 +144,17 @@ def fit_to_data(
             g, fit, record["semiangle"] = _with_semiangle(
                 build, g, fit, fitted, lambda part: tell(0.6 + 0.4 * part)
             )
+        if specimen:
+            fit, thick = fit_in_turn(g, fit.aberrations, orders, locked=locked)
+            g = g.through(thick.specimen)
+            record["specimen"] = {
+                **asdict(thick.specimen),
+                "errors": thick.errors,
+                "undetermined": list(thick.undetermined),
+                "misfit_before": thick.misfit_before,
+                "misfit": thick.misfit,
+                "statement": thick.statement,
+            }
     except Unfitted as refusal:
         record |= {"statement": str(refusal), "flatness_after": record["flatness_before"]}
         return Fitted(first, start, (), record)

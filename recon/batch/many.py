@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -20,6 +20,7 @@ from recon.batch import unchanged
 from recon.batch.choices import Choices
 from recon.batch.reconstruct import reconstruct
 from recon.batch.versions import versions
+from recon.cluster.failure import WorkerLost
 from recon.device.backend import DeviceError, choose
 from recon.io import open_scan
 from recon.io.results import write_results
@@ -118,6 +119,7 @@ def reconstruct_many(
     *,
     reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
+    cluster=None,
 ) -> Iterator[Done]:
     """Reconstruct scan after scan into `folder`, and tell of each what became of it.
 
@@ -132,6 +134,9 @@ def reconstruct_many(
         What `recon.io.open_scan` is told besides, such as `scan_shape`.
     report : callable
         Called as `report(task, fraction)` now and then.
+    cluster : recon.cluster.connection.Cluster, optional
+        Whose workers each take a scan at a time: they read it and write its results, so that both
+        have to lie where all of them see them.
 
     Yields
     ------
@@ -148,22 +153,47 @@ def reconstruct_many(
     folder.mkdir(parents=True, exist_ok=True)
     told = {"choices": asdict(choices), "reading": dict(reading or {}), "versions": versions()}
     settings = unchanged.key(told)
-    for scan, name in names_of(scans).items():
-        results = folder / f"{name}.h5"
-        try:
-            known = parameters_of(results)
-            if unchanged.is_unchanged(scan, known.get("batch"), settings):
-                done = Done(scan, results, "unchanged", known)
-            else:
-                parameters = _one(scan, results, choices, settings, reading, report)
-                done = Done(scan, results, "done", parameters)
-        except Exception as error:
-            # Whatever it is, the next scan may be better.
-            logging.getLogger(__name__).debug("%s failed.", scan, exc_info=True)
-            foreseen = isinstance(error, ValueError | OSError | DeviceError) and str(error)
-            sentence = str(error) if foreseen else f"{type(error).__name__}: {error}"
-            done = Done(scan, results, "failed", {}, sentence)
-        yield done
+    wanted = [(scan, folder / f"{name}.h5") for scan, name in names_of(scans).items()]
+    how = choices, settings, reading
+    if cluster is not None:
+        yield from _by_workers(cluster, wanted, how)
+        return
+    for scan, results in wanted:
+        yield _become(scan, results, how, report)
+
+
+def _by_workers(cluster, wanted, how) -> Iterator[Done]:
+    """What became of each scan, as the workers get done, in the order of the scans."""
+    tasks = [
+        cluster.client.submit(_become, *(path.resolve() for path in each), how, pure=False)
+        for each in wanted
+    ]
+    try:
+        for (scan, results), task in zip(wanted, tasks, strict=True):
+            try:
+                yield replace(cluster.result(task), scan=scan, results=results)
+            except WorkerLost as error:
+                yield Done(scan, results, "failed", {}, f"{error} Is its memory large enough?")
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _become(scan, results, how, report: Report = lambda task, fraction: None) -> Done:
+    """Reconstruct a scan unless that was done already; whatever fails is told, not raised."""
+    choices, settings, reading = how
+    try:
+        known = parameters_of(results)
+        if unchanged.is_unchanged(scan, known.get("batch"), settings):
+            return Done(scan, results, "unchanged", known)
+        parameters = _one(scan, results, choices, settings, reading, report)
+        return Done(scan, results, "done", parameters)
+    except Exception as error:
+        # Whatever it is, the next scan may be better.
+        logging.getLogger(__name__).debug("%s failed.", scan, exc_info=True)
+        foreseen = isinstance(error, ValueError | OSError | DeviceError) and str(error)
+        sentence = str(error) if foreseen else f"{type(error).__name__}: {error}"
+        return Done(scan, results, "failed", {}, sentence)
 
 
 def _one(scan, results, choices, settings, reading, report) -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ from recon.batch.geometry import Found
 from recon.batch.settings import Annulus, Dpc, Geometry, Region, Treatment
 from recon.batch.treatment import Step, left_in
 from recon.batch.versions import versions
-from recon.device.backend import model
 from recon.io import statement
 from recon.optics import Aberrations
 from recon.scan.kinds import ScanData, electrons
@@ -95,6 +94,7 @@ def parameters(used: Used) -> dict[str, Any]:
         },
         "orientation": _orientation(found, used.refined),
         "aberrations": asdict(used.aberrations),
+        "specimen": asdict(g.specimen),
         "fit": used.fit,
         "bright_field_pixels": used.pixels_across,
         "bright_field_bin": g.bright_field.bin,
@@ -105,7 +105,7 @@ def parameters(used: Used) -> dict[str, Any]:
         "dpc": asdict(used.dpc),
         "labels": {},
         "sources": dict(used.sources),
-        "device": {"used": g.device.name, "name": model(g.device)},
+        "device": g.made_on,
         "versions": versions(),
     }
 

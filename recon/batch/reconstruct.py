@@ -11,7 +11,8 @@ from recon.batch.distortions import put_straight
 from recon.batch.fitting import Fitted, fit_to_data
 from recon.batch.geometry import Found, settle_disc, settle_orientation, useful_refinement
 from recon.batch.parameters import Used, parameters
-from recon.batch.results import integrated, named, virtual_images
+from recon.batch.places import Here, OnWorkers
+from recon.batch.results import integrated, named
 from recon.batch.settings import AUTO, Geometry, Treatment
 from recon.batch.sources import COMMAND, DEFAULT, ESTIMATE, FILE, FIT, Sources
 from recon.batch.treatment import Step, in_use, without_faults
@@ -25,9 +26,9 @@ from recon.orientation.by_curl import find_orientation
 from recon.orientation.eight_ways import beside_curl
 from recon.quality.health import faulty_pixels
 from recon.scan.kinds import ScanData, checked, electrons, on_device
-from recon.ssb.build import build_g, fitting_in
+from recon.specimen import THIN
 from recon.ssb.phase import object_transmission, single_sideband
-from recon.sums import centre_of_mass, pacbed
+from recon.sums import pacbed
 from recon.sums.com import scan_deflection
 
 Report = Callable[[str, float], None]
@@ -40,6 +41,7 @@ def reconstruct_file(
     *,
     reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
+    cluster=None,
 ) -> dict[str, Any]:
     """Reconstruct the scan in `path` and write every result to the HDF5 file `output`.
 
@@ -54,6 +56,8 @@ def reconstruct_file(
         What `recon.io.open_scan` is told besides, such as `scan_shape`.
     report : callable
         Called as `report(task, fraction)` now and then.
+    cluster : recon.cluster.connection.Cluster, optional
+        Whose workers sum the scan and hold G.
 
     Returns
     -------
@@ -71,13 +75,24 @@ def reconstruct_file(
     events = open_scan(
         path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
     )
-    results, parameters = reconstruct(events, choices, report=report)
+    source = None
+    if cluster is not None:
+        from recon.cluster.sources import file_rows  # with Dask's, which others need not have
+
+        source = file_rows(path, **(reading or {}))
+    how = {"report": report, "cluster": cluster, "source": source}
+    results, parameters = reconstruct(events, choices, **how)
     write_results(output, results, parameters)
     return parameters
 
 
 def reconstruct(
-    events: ScanData, choices: Choices, *, report: Report = lambda task, fraction: None
+    events: ScanData,
+    choices: Choices,
+    *,
+    report: Report = lambda task, fraction: None,
+    cluster=None,
+    source=None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """All results of a scan by their names in the HDF5 file, and the parameters used.
 
@@ -91,6 +106,10 @@ def reconstruct(
         What is asked for; what is left out is the file's or the default.
     report : callable
         Called as `report(task, fraction)` now and then.
+    cluster : recon.cluster.connection.Cluster, optional
+        Whose workers sum the scan and hold G.
+    source : recon.cluster.sources.FileRows, optional
+        The file that the scan is of, where its workers read it.
 
     Returns
     -------
@@ -113,6 +132,9 @@ def reconstruct(
             "nothing can be reconstructed.".format(*events.scan_shape)
         )
     choices.contrasts.check(events, choices.mode)
+    if cluster is not None:
+        # What the workers have is theirs; the rest is small.
+        return _reconstruct(events, choices, CPU, report, cluster, source)
     device, failure = choose(choices.device), None
     try:
         return _reconstruct(events, choices, device, report)
@@ -142,26 +164,33 @@ class Treated:
     """(Ky, Kx) bool masks of the faulty pixels of the scan as read."""
 
 
-def _reconstruct(events, choices, device, report):
+def _reconstruct(events, choices, device, report, cluster=None, source=None):
     """`reconstruct` on one device; the results are in the host's memory."""
     sources = Sources(events.metadata)
     geometry = _geometry(sources, choices)
     report("Summing frames", 0.0)
-    treated = _treated(on_device(checked(events), device), choices, geometry, report)
+    read = on_device(checked(events), device)
+    treated = _treated(read, choices, geometry, report)
     found = _found(treated, choices, geometry, events.metadata, report)
     _settle_sources(sources, geometry, found)
-    deflection = centre_of_mass(treated.scan)
+    if cluster is None:
+        work = Here(treated.scan, device)
+    else:
+        work = OnWorkers(treated.scan, cluster, source if treated.scan is read else None)
+    deflection = work.centre_of_mass()
     report("Summing frames", 1.0)
     aberrations = _aberrations(sources, choices)
+    sources.origin["specimen"] = DEFAULT if choices.specimen == THIN else COMMAND
 
     # A fit wants the triple overlap: out of focus it holds much of what there is.
     full = choices.sideband == "full" or choices.fit
     pixels = choices.pixels_across
-    scan = fitting_in(treated.scan, found.calibration, pixels, full, device)
+    made_of = work.builder(found.calibration, pixels, full)
+    scan = work.scan
 
     def build(calibration):
         told = lambda part: report("Transforming", part)  # noqa: E731
-        return build_g(scan, calibration, pixels, device, full=full, progress=told)
+        return made_of(calibration, progress=told).through(choices.specimen)
 
     fit, refined = None, None
     if choices.fit:
@@ -179,11 +208,11 @@ def _reconstruct(events, choices, device, report):
     calibration, dpc = found.calibration, choices.integration()
     com = scan_deflection(device.xp.asarray(deflection), calibration)
     dpc_phase = integrated(com, calibration, dpc, lambda part: report("Integrating", part)).phase
-    images = virtual_images(scan, calibration, choices.annulus)
+    images = work.virtual_images(calibration, choices.annulus)
     made = {"ssb/phase": phase, "ssb/object": transmission, "dpc/phase": dpc_phase, "com": com}
     made |= {"pacbed": treated.pattern, **{f"virtual/{n}": image for n, image in images.items()}}
     results = named(scan, calibration, made, choices.annulus)
-    besides, labels = contrasts.make(scan, g, calibration, aberrations, choices, device, report)
+    besides, labels = contrasts.make(scan, g, calibration, aberrations, choices, work, report)
     used = Used(
         scan=scan,
         metadata=events.metadata,
@@ -304,9 +333,12 @@ def _fitted(build, found: Found, aberrations, choices, sources, report) -> Fitte
         locked=choices.aberrations,
         rotation_error=found.sheet and float(found.sheet.rotation_error),
         semiangle=choices.fit_semiangle,
+        specimen=choices.fit_specimen,
         progress=lambda part: report("Fitting aberrations", part),
     )
     sources.origin.update(dict.fromkeys(fit.names, FIT))
+    if fit.record.get("specimen", {}).get("errors"):
+        sources.origin["specimen"] = FIT
     if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
         sources.origin["semiangle_cutoff"] = FIT
     return fit

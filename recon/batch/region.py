@@ -1,5 +1,7 @@
 """The part of a scan in use: margins left out, positions binned."""
 
+import numpy as np
+
 from recon.batch.settings import Geometry, Region
 from recon.scan.kinds import ScanData
 from recon.treatment.either import bin_scan, crop_detector, crop_scan
@@ -46,3 +48,17 @@ def binned_sampling(geometry: Geometry, region: Region):
     return tuple(
         None if step is None else step * region.scan_bin for step in geometry.scan_sampling
     )
+
+
+def rows_in_use(rows: np.ndarray, region: Region) -> np.ndarray:
+    """(rows in use,) bool: which of them are whole, if only the `rows` of the scan have come.
+
+    Parameters
+    ----------
+    rows : (Sy,) bool array
+    region : Region
+    """
+    top, bottom, _, _ = region.scan
+    kept = rows[top : rows.size - bottom]
+    number = kept.size // region.scan_bin
+    return kept[: number * region.scan_bin].reshape(number, region.scan_bin).all(axis=1)

@@ -25,10 +25,10 @@ def _measure(path: str, pixels: int) -> int:
     g = build_sidebands(events, reference_calibration(pixels), pixels)
     for mode in ("draft", "exact"):
         single_sideband(g, ABERRATIONS, mode)
-    return _highest_resident() - events.nbytes
+    return highest_resident() - events.nbytes
 
 
-def _highest_resident() -> int:
+def highest_resident() -> int:
     """Most bytes this process ever had in memory."""
     status = Path("/proc/self/status")
     if status.exists():

@@ -12,6 +12,7 @@ import numpy as np
 from recon.focus.overlaps import Overlaps, margin, overlaps_at, strongest_overlaps
 from recon.focus.phase_model import flat_sums
 from recon.optics import Aberrations
+from recon.specimen import THIN
 from recon.ssb.sidebands import Sidebands
 from recon.ssb.workspace import remembered
 
@@ -72,7 +73,11 @@ def flatness(g: Sidebands, aberrations: Aberrations, rotation_deg: float | None 
     The first call reads the entries of the strongest frequencies; the following ones take less
     than a draft redraw.
     """
-    overlaps = remembered(g, ("overlaps",), lambda: strongest_overlaps(g, FREQUENCIES))
+    found = remembered(g, ("overlaps",), lambda: strongest_overlaps(g.through(THIN), FREQUENCIES))
+    overlaps = found
+    if not g.specimen.thin:
+        key = "weighed overlaps", g.specimen
+        overlaps = remembered(g, key, lambda: found.through(g.specimen))
     return flatness_of(overlaps, aberrations, rotation_deg)
 
 

@@ -6,10 +6,11 @@ number for each q, aberrations alone. The triple overlap is dark in focus; at a 
 holds most of what there is.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from recon.specimen import Specimen
 from recon.ssb.bright_field import OFFSETS
 from recon.ssb.sidebands import Sidebands
 from recon.ssb.tiles import entries_at, power_spectrum
@@ -33,7 +34,7 @@ class Overlaps:
         Scattering vector (ky, kx) of each entry in the detector's frame [1/Å].
     right, left : (E,) float64 arrays
         1 where the first and where the second term of γ is there, 0 elsewhere; the share of a
-        pixel that an edge cuts.
+        pixel that an edge cuts; times the weights of a specimen, if `through` one.
     weights : (E,) float64 array
         Variance of each entry for independent electrons, N P(k).
     starts : (M + 1,) int64 array
@@ -89,6 +90,28 @@ class Overlaps:
             [np.sin(angle) * x + np.cos(angle) * y, np.cos(angle) * x - np.sin(angle) * y]
         )
         return turned[::-1] if self.transpose else turned
+
+    def through(self, specimen: Specimen) -> "Overlaps":
+        """The same with the weights of a specimen in `right` and `left`."""
+        if specimen.thin:
+            return self
+        plus, minus = self.weights_of(specimen)
+        return replace(self, right=self.right * plus, left=self.left * minus, tables={})
+
+    def weights_of(self, specimen: Specimen, rotation_deg: float | None = None):
+        """(2, E) weights that a specimen gives to both terms of the entries."""
+        along, square, lean = self.depths(rotation_deg)
+        v = np.stack([along, -along]) - square
+        lean = (lean.T @ specimen.tilt) * 1e-3 * np.array([[1], [-1]])
+        focus = np.exp(-((np.pi * specimen.focal_spread * v) ** 2))
+        return np.sinc(specimen.thickness * (v - lean)) * focus
+
+    def depths(self, rotation_deg: float | None = None):
+        """λ k·q and λ q² / 2 [1/Å] of each entry, (E,), and its q along the scan's axes, (2, E)."""
+        counts = np.diff(self.starts)
+        q = np.repeat(self.q_on_detector(rotation_deg), counts, axis=1)
+        along = self.wavelength * (self.k * q).sum(axis=0)
+        return along, self.wavelength / 2 * (q**2).sum(axis=0), np.repeat(self.q, counts, axis=1)
 
     def chosen(self, frequencies) -> "Overlaps":
         """The same for some frequencies only, given as (M,) bool or as indices in order."""
@@ -195,7 +218,7 @@ def overlaps_at(g: Sidebands, frequencies, distance: float) -> Overlaps:
         calibration.wavelength,
         calibration.rotation_deg,
         calibration.transpose,
-    )
+    ).through(g.specimen)
 
 
 def terms_at(k, q, k0: float, distance: float):

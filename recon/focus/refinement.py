@@ -86,7 +86,7 @@ class Refinement:
         self.power = np.maximum(o.add_up(np.abs(o.values) ** 2 / o.weights), TINY)
         # What the entries' power above noise lets one expect of a and b, per unit of weight.
         signal = np.maximum(self.power - self.counts, 1.0)
-        lit = o.add_up(o.weights * (o.right + o.left))
+        lit = o.add_up(o.weights * (abs(o.right) + abs(o.left)))
         self._ridge = np.maximum(lit, TINY + 1e-6 * o.add_up(o.weights)) / signal
 
     def run(self, stages):

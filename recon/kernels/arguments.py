@@ -57,6 +57,23 @@ class Geometry(NamedTuple):
     triple: bool
 
 
+class Depth(NamedTuple):
+    """What thickness, tilt and focal spread make of a term of gamma; None where that is nothing.
+
+    The weight of the first term is sinc(U) exp(-(πV)²), with U = curve (|k|² - |k - q|²) - lean·q
+    and V = spread (|k|² - |k - q|²); k and q are in units of k0. See `recon.specimen`.
+
+    Attributes
+    ----------
+    curve, lean_y, lean_x, spread : float32
+    """
+
+    curve: Any
+    lean_y: Any
+    lean_x: Any
+    spread: Any
+
+
 class Tables(NamedTuple):
     """Which entries of G are kept; empty where they are only counted.
 

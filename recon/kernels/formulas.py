@@ -29,6 +29,25 @@ C0, C1, C2, C3, C4, C5, C6 = (
 )
 
 
+PI = np.float32(np.pi)
+SHARE = np.float32(np.pi**2 / 16)
+NEARLY_NONE = np.float32(1e-12)
+
+# A Chebyshev fit of exp(-y) on 0 <= y <= 1, to 1e-7.
+E0, E1, E2, E3, E4, E5, E6 = (
+    np.float32(value)
+    for value in (
+        1.0,
+        -0.99999845,
+        0.4999751,
+        -0.16651517,
+        0.041223317,
+        -0.0076543251,
+        0.00084900786,
+    )
+)
+
+
 @njit
 def sine_turns(turns):
     """sin(2π r) for |r| <= 1/2, to 6e-7; a turn is a full circle."""
@@ -47,6 +66,48 @@ def cosine_turns(turns):
 def nearest_turn(turns):
     """The same angle within half a turn of zero."""
     return turns - np.floor(turns + HALF)
+
+
+@njit
+def depth_line(depth, sign, k_y, k_x, q_y):
+    """Coefficients of a term's depth along a run, in x = k_x - q_x for the first term of gamma.
+
+    For the second, `sign` is -1 and x = -k_x - q_x: it is the first of a mirrored specimen. The
+    five are those of U = u0 + u1 x + u2 x² and V = v0 + v2 x² of `recon.kernels.arguments.Depth`.
+    """
+    y, x = sign * k_y, sign * k_x
+    level = x * x + q_y * (y + y - q_y)
+    curve, lean_y, lean_x, spread = depth
+    lean = sign * (lean_y * q_y + lean_x * x)
+    return curve * level - lean, sign * lean_x, -curve, spread * level, -spread
+
+
+@njit
+def parabola(x, c0, c1, c2):
+    """Horner's scheme to the second power."""
+    return c0 + x * (c1 + x * c2)
+
+
+@njit
+def to_the_sixteenth(y):
+    """exp(-16 y) for 0 <= y <= 1, to 6e-7."""
+    e = E0 + y * (E1 + y * (E2 + y * (E3 + y * (E4 + y * (E5 + y * E6)))))
+    e = e * e
+    e = e * e
+    e = e * e
+    return e * e
+
+
+@njit
+def weight_at(x, u0, u1, u2, v0, v2):
+    """Weight of a term at one place of its run, from what `depth_line` gives."""
+    # So little that it only keeps 0 / 0 away.
+    depth = parabola(x, u0, u1, u2) + NEARLY_NONE
+    weight = sine_turns(near_turn(HALF * depth)) / (PI * depth)
+    if v2 != ZERO:
+        spread = v0 + v2 * x * x
+        weight *= to_the_sixteenth(smaller(SHARE * spread * spread, ONE))
+    return weight
 
 
 @njit

@@ -123,6 +123,18 @@ def open_source(text: str, **told) -> LiveSource:
     LiveError
         If the kind is unknown, something is missing that it needs, or the address is no good.
     """
+    make, rest, told = check_source(text, **told)
+    return make(rest, **told)
+
+
+def check_source(text: str, **told) -> tuple:
+    """What makes the source that a text names, without a look at whether it can be opened.
+
+    Raises
+    ------
+    LiveError
+        If the kind is unknown, or one of the options is not of this kind.
+    """
     kind, mark, rest = text.partition(":")
     if not mark or kind.strip().lower() not in SOURCES:
         raise LiveError(
@@ -133,7 +145,7 @@ def open_source(text: str, **told) -> LiveSource:
     told = {name: value for name, value in told.items() if value is not None}
     if unknown := sorted(set(told) - options):
         raise LiveError(f"{kind} knows no option {', '.join(unknown)}.")
-    return make(rest, **told)
+    return make, rest, told
 
 
 def open_sender(

@@ -9,12 +9,16 @@ from recon.live.rows import ScanRows
 from recon.scan import spill
 from recon.scan.events import ElectronEvents, Source
 
+LEAST = 1 << 16
+"""Electrons for which room is made at first."""
+
 
 class GrowingScan:
     """Electrons of the rows that have come; to be used from any thread.
 
     Whatever is made of a scan can be made of `events()` at any time: rows that are missing are
-    empty frames there, and what takes out empty frames puts the mean pattern in their place.
+    empty frames there, and what takes out empty frames puts the mean pattern in their place. A look
+    copies no electrons while rows come in their order.
 
     Parameters
     ----------
@@ -33,7 +37,11 @@ class GrowingScan:
         self.metadata = metadata or {}
         self.source = source or Source("live", "electrons as they come")
         self._counts = np.zeros(self.rows.scan_shape, np.int64)
-        self._blocks: dict[int, tuple] = {}
+        # (first row, first electron, the one after the last) of each block, as they came.
+        self._parts: list[tuple[int, int, int]] = []
+        self._pixels = np.empty(0, np.uint32)
+        self._places: np.ndarray | None = None
+        self._filled, self._ordered = 0, True
         self._whole: ElectronEvents | None = None
         self._excluded = None
         self._lock = Lock()
@@ -50,16 +58,21 @@ class GrowingScan:
         with self._lock:
             block = self.rows.place(first_row, events)
             self._counts[block] = events.counts
-            self._blocks[first_row] = events.pixels, events.subpixel
+            self._append(first_row, events)
             self._excluded = events.excluded
             self._whole = None
             self.rows.came(block)
 
     @property
+    def excluded(self):
+        """(Ky, Kx) bool array of pixels that hold no electrons, or None."""
+        return self._excluded
+
+    @property
     def electrons(self) -> int:
         """Electrons that have come."""
         with self._lock:
-            return int(self._counts.sum())
+            return self._filled
 
     def events(self) -> ElectronEvents:
         """The scan of all rows that have come; frames of the others are empty.
@@ -72,18 +85,25 @@ class GrowingScan:
                 self._whole = self._joined()
             return self._whole
 
-    def blocks(self, most: int = 32) -> Iterator[tuple[int, ElectronEvents]]:
-        """(first row, events) of all rows that have come, as a source gives them, in their order.
+    def blocks(
+        self, most: int = 32, but: np.ndarray | None = None
+    ) -> Iterator[tuple[int, ElectronEvents]]:
+        """(first row, events) of rows that have come, as a source gives them, in their order.
 
-        For what is begun anew while a scan is made: other detectors, another disc.
+        For what follows the scan at its own pace, or is begun anew while it is made: other
+        detectors, another disc.
 
         Parameters
         ----------
         most : int
             Rows of a block, at most.
+        but : (Sy,) bool array, optional
+            Rows that are not wanted.
         """
         with self._lock:
             scanned = self.rows.scanned.copy()
+        if but is not None:
+            scanned &= ~but
         events, columns = self.events(), self.rows.scan_shape[1]
         row = 0
         while row < scanned.size:
@@ -107,21 +127,49 @@ class GrowingScan:
             )
             row = stop
 
+    def _append(self, first_row, events):
+        start, stop = self._filled, self._filled + events.pixels.size
+        if start == 0 and events.subpixel is not None:
+            self._places = np.empty(0, np.uint8)
+        if events.subpixel is None:
+            self._places = None
+        if stop > self._pixels.size:
+            # Twice as much as there is; who holds what there was keeps it.
+            self._pixels = self._longer(self._pixels, stop, np.uint32)
+            if self._places is not None:
+                self._places = self._longer(self._places, stop, np.uint8)
+        self._pixels[start:stop] = events.pixels
+        if self._places is not None:
+            self._places[start:stop] = events.subpixel
+        self._ordered &= not self._parts or first_row > self._parts[-1][0]
+        self._parts.append((first_row, start, stop))
+        self._filled = stop
+
+    def _longer(self, array, wanted, kind):
+        longer = spill.array(max(wanted, 2 * array.size, LEAST), kind)
+        longer[: self._filled] = array[: self._filled]
+        return longer
+
+    def _put_in_order(self):
+        pixels = spill.array(self._pixels.size)
+        places = None if self._places is None else spill.array(pixels.size, np.uint8)
+        parts, filled = [], 0
+        for row, start, stop in sorted(self._parts):
+            end = filled + stop - start
+            pixels[filled:end] = self._pixels[start:stop]
+            if places is not None:
+                places[filled:end] = self._places[start:stop]
+            parts.append((row, filled, end))
+            filled = end
+        self._pixels, self._places, self._parts, self._ordered = pixels, places, parts, True
+
     def _joined(self):
+        if not self._ordered:
+            self._put_in_order()
         offsets = np.zeros(self._counts.size + 1, np.int64)
         np.cumsum(self._counts.ravel(), out=offsets[1:])
-        blocks = sorted(self._blocks.items())
-        pixels = spill.array(int(offsets[-1]))
-        located = bool(blocks) and all(places is not None for _, (_, places) in blocks)
-        subpixel = spill.array(pixels.size, np.uint8) if located else None
-        for row, (part, places) in blocks:
-            start = offsets[row * self.rows.scan_shape[1]]
-            stop = start + part.size
-            pixels[start:stop] = part
-            if located:
-                subpixel[start:stop] = places
-            # The parts' own memory can go.
-            self._blocks[row] = pixels[start:stop], subpixel[start:stop] if located else None
+        pixels = self._pixels[: self._filled]
+        subpixel = None if self._places is None else self._places[: self._filled]
         return ElectronEvents(
             pixels,
             offsets,

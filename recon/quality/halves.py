@@ -15,6 +15,7 @@ from recon.quality.ring_correlation import (
     ring_width,
 )
 from recon.scan.events import ElectronEvents
+from recon.specimen import THIN
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import single_sideband
 from recon.ssb.sidebands import Sidebands
@@ -104,7 +105,8 @@ def split_half(
         G of all the electrons, where it is at hand: then one half is transformed alone, in about
         half the time, and the other's phase follows, since G is linear in the counts. To rounding
         in exact mode; in draft mode but for the halves' chance differences of the mean pattern.
-        Not used where noise of the beam's current is taken out.
+        Not used where noise of the beam's current is taken out. Its specimen is the halves' too;
+        without it they are taken for thin.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
 
@@ -129,6 +131,7 @@ def split_half(
         _check_whole(whole, events, calibration, mode)
     tell = progress or (lambda fraction: None)
     how = aberrations, mode, sideband, band_limit
+    specimen = THIN if whole is None else whole.specimen
     current = beam_current(events.counts, calibration) if whole is None else whole.current
     if current is not None and (current.noise or current.rows):
         # Of the halves more of it is taken out than of the whole: they do not add up.
@@ -148,7 +151,7 @@ def split_half(
             full=sideband == "full",
             whole=current,
             progress=step(0.2, 0.95),
-        )
+        ).through(specimen)
         phases.append(on_host(single_sideband(g, *how)))
         means.append(g.mean_counts)
         del half, g

@@ -144,10 +144,9 @@ def sidebands_of_planes(
     if tables is None:
         tables = find_tables(calibration, disc, scan_shape, full, device)
     tell(0.05)
-    entries = tables.counts.entries + 2 * LANES
-    re, im = (device.xp.zeros(entries, np.float16 if half else np.float32) for _ in range(2))
+    packing = Packing(tables, device, half)
     scale = half_scale(total / disc.kept.min()) if half else 1.0
-    sums = _transform(planes, tables, (re, im), scale, tell)
+    sums = _transform(planes, packing, scale, tell)
     if not sums.any():
         raise no_electrons(calibration)
     if half and (sums * disc.kept).max() > 1.001 * total:
@@ -160,8 +159,7 @@ def sidebands_of_planes(
         disc,
         tuple(scan_shape),
         full,
-        re,
-        im,
+        *packing.entries,
         tables.first,
         tables.runs,
         tables.hard,
@@ -194,35 +192,87 @@ def planes_at_a_time(device: Device, positions: int, planes: int) -> tuple[int, 
     return slab, ceil(slab / ceil(slab / batch)), 1
 
 
-def _transform(planes, tables, entries, scale, tell):
+class Transforms:
+    """Makes planes of counts their transforms, a batch at a time.
+
+    Parameters
+    ----------
+    planes : BinnedPlanes
+        What they are; its `counts` are not asked for.
+    batch : int
+        Most planes at a time.
+    scale : float
+        What the transforms are multiplied by, a power of two.
+    """
+
+    def __init__(self, planes: BinnedPlanes, batch: int, scale: float = 1.0):
+        _, self._shape, self._disc, self._device, current = planes
+        self._real = self._device.xp.empty((batch, *self._shape), np.float32)
+        self._added = current and current.added(self._device.xp)
+        self._scale, self._options = scale, {}
+
+    def __call__(self, counts, plane: int, sums):
+        """(n, Sy, Qx) complex64 of the counts of the planes from `plane` on; `sums` (n,) filled."""
+        device, size = self._device, len(counts)
+        part = self._real[:size]
+        if size not in self._options:
+            self._options[size] = planned(device, part, self._shape, "R2C")
+        device.kernels.widen(counts, part)
+        transform = device.fft.rfft2(part, **self._options[size])
+        take_out(transform, self._added)
+        if (shares := self._disc.kept[plane : plane + size]).min() < 1:
+            shares = device.xp.asarray((1 / shares).astype(np.float32))
+            transform *= shares[:, None, None]
+        # At q = 0 the transform is the sum.
+        sums[:] = transform[:, 0, 0].real
+        if self._scale != 1:
+            transform *= np.float32(self._scale)
+        return transform
+
+
+class Packing:
+    """Puts transforms of planes, in their order, where the tables say.
+
+    Parameters
+    ----------
+    tables : SidebandTables
+    device : Device
+    half : bool
+        Whether entries are kept in half precision.
+
+    Attributes
+    ----------
+    entries : ((E + 32,), (E + 32,)) arrays
+        Real and imaginary parts.
+    """
+
+    def __init__(self, tables: SidebandTables, device: Device, half: bool = False):
+        first, size = tables.first, tables.counts.entries + 2 * LANES
+        kind = np.float16 if half else np.float32
+        self.entries = tuple(device.xp.zeros(size, kind) for _ in range(2))
+        self._tables = tables.runs, first, first[0, :-1].copy(), first[2, :-1].copy()
+        self._pack = device.kernels.pack
+
+    def __call__(self, transform, plane: int) -> None:
+        """Take the transforms of the planes from `plane` on."""
+        self._pack(transform, plane, *self._tables, *self.entries)
+
+
+def _transform(planes, packing, scale, tell):
     """Fill the entries, slab by slab of planes; the planes' sums, float64 on the host."""
-    counted, scan_shape, disc, device, current = planes
-    xp, kernels = device.xp, device.kernels
+    counted, scan_shape, disc, device, _ = planes
     slab, batch, wait = planes_at_a_time(device, scan_shape[0] * scan_shape[1], disc.size)
-    first, runs = tables.first, tables.runs
-    real = xp.empty((batch, *scan_shape), np.float32)
-    sums = xp.empty(disc.size, np.float32)
-    next_run, next_entry = first[0, :-1].copy(), first[2, :-1].copy()
-    added = current and current.added(xp)
-    options, queued = {}, 0
+    transforms, sums = Transforms(planes, batch, scale), device.xp.empty(disc.size, np.float32)
+    queued = 0
     for start in range(0, disc.size, slab):
         stop = min(start + slab, disc.size)
-        counts = xp.asarray(counted(start, stop))
+        counts = device.xp.asarray(counted(start, stop))
         for plane in range(start, stop, batch):
-            part = real[: min(batch, stop - plane)]
-            size = len(part)
-            if size not in options:
-                options[size] = planned(device, part, scan_shape, "R2C")
-            kernels.widen(counts[plane - start : plane - start + size], part)
-            transform = device.fft.rfft2(part, **options[size])
-            take_out(transform, added)
-            if (shares := disc.kept[plane : plane + size]).min() < 1:
-                transform *= xp.asarray((1 / shares).astype(np.float32))[:, None, None]
-            # At q = 0 the transform is the sum.
-            sums[plane : plane + size] = transform[:, 0, 0].real
-            if scale != 1:
-                transform *= np.float32(scale)
-            kernels.pack(transform, plane, runs, first, next_run, next_entry, *entries)
+            size = min(batch, stop - plane)
+            at = slice(plane - start, plane - start + size)
+            # No name for this part: it would keep the slab beside the next one.
+            transform = transforms(counts[at], plane, sums[plane : plane + size])
+            packing(transform, plane)
             # Not while the next one is made: that would hold two.
             del transform
             queued += 1

@@ -6,9 +6,10 @@ from recon.device.backend import guarded, on_host
 from recon.optics import Aberrations
 from recon.ssb import norms
 from recon.ssb.norms import SIDES
-from recon.ssb.phase import check, prepared
+from recon.ssb.phase import check, prepare
 from recon.ssb.prior import Prior
 from recon.ssb.sidebands import Sidebands
+from recon.ssb.workspace import workspace
 
 
 @guarded
@@ -29,12 +30,18 @@ def counting_noise(
     """
     check(g, "draft", sideband, band_limit, prior)
     sides = SIDES["full" if sideband == "full" else "both"]
-    with prepared(g, aberrations, "draft") as work:
+    power = g.by_rows(_noise_power, aberrations, sides, band_limit, prior)
+    # Of ±q the half plane holds one, but both in the column at DC and in that at Nyquist.
+    power[:, 1 : (g.scan_shape[1] + 1) // 2] *= 2
+    return sqrt(power.sum())
+
+
+def _noise_power(g, aberrations, sides, band_limit, prior):
+    """(rows, Qx) float64 power of each coefficient's noise, on the host."""
+    with workspace(g) as work:
+        prepare(g, work, aberrations, "draft")
         information = norms.information(g, work, sides) * norms.within(g, band_limit)
         weights = 1.0 if prior is None else on_host(norms.wiener(g, work, sides, prior))
         information = on_host(information).astype(float)
     kept = information > 0
-    power = (weights * kept) ** 2 / (information + ~kept)
-    # Of ±q the half plane holds one, but both in the column at DC and in that at Nyquist.
-    power[:, 1 : (g.scan_shape[1] + 1) // 2] *= 2
-    return sqrt(power.sum())
+    return (weights * kept) ** 2 / (information + ~kept)

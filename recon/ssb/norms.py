@@ -35,7 +35,7 @@ def within(g: Sidebands, band_limit: float):
 
 
 def chi_arguments(g: Sidebands, work: Workspace):
-    """What the hard-mask kernels take between their tables and their weights."""
+    """What the hard-mask kernels take between their tables and what is wanted of them."""
     fixed = constants(g)
     return fixed.k, work.chi, work.powers, work.mirrored, fixed.q_y, fixed.q_x
 
@@ -45,6 +45,11 @@ def _power(g: Sidebands, work: Workspace, sides: int):
     xp, kernels = g.device.xp, g.device.kernels
     pixels, power = (xp.empty(g.q_shape, np.float32) for _ in range(2))
     pacbed = xp.asarray(g.pacbed.astype(np.float32))
+    depth = g.depth
+    if depth is not None:
+        chi = chi_arguments(g, work)
+        kernels.weighed_power(g.first, g.hard, *chi, depth, pacbed, sides, pixels, power)
+        return xp.where(pixels > LEAST_OVERLAP, power, np.float32(0))
     kernels.hard_power(g.first, g.hard, xp.ones_like(pacbed), sides & BOTH_SIDES, pixels)
     kernels.hard_power(g.first, g.hard, pacbed, sides & BOTH_SIDES, power)
     if sides >> geometry.TRIPLE & 1:
@@ -61,8 +66,8 @@ def _over(xp, numerator, divisor, wanted):
 
 def _kept(g: Sidebands, key: tuple, sides: int, make):
     """What `make` gives, remembered where no aberration changes it."""
-    # In the triple overlap |γ| changes with the aberrations; elsewhere it is one.
-    return make() if sides >> geometry.TRIPLE & 1 else remembered(g, key, make)
+    # In the triple overlap |γ| changes with the aberrations; elsewhere with the specimen alone.
+    return make() if sides >> geometry.TRIPLE & 1 else remembered(g, (*key, g.specimen), make)
 
 
 def least_squares(

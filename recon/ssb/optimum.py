@@ -6,8 +6,9 @@ from recon.device.backend import guarded
 from recon.optics import Aberrations
 from recon.ssb import norms
 from recon.ssb.norms import SIDES
-from recon.ssb.phase import check, fill_hard, prepared
+from recon.ssb.phase import check, fill_hard, prepare
 from recon.ssb.sidebands import Sidebands
+from recon.ssb.workspace import workspace
 
 
 @guarded
@@ -42,7 +43,12 @@ def optimum_bright_field(
     """
     check(g, "draft", sideband, band_limit)
     sides = SIDES["full" if sideband == "full" else "both"]
-    with prepared(g, aberrations, "draft") as work:
-        norm = norms.unit_noise(g, work, sides, band_limit)
-        fill_hard(g, work, norm, sides, work.out)
+    with workspace(g) as work:
+        g.fill(work, _fill_even, aberrations, sides, band_limit)
         return work.image(work.spectrum)
+
+
+def _fill_even(g, work, aberrations, sides, band_limit):
+    """Fill the spectrum with each frequency in units of its noise."""
+    prepare(g, work, aberrations, "draft")
+    fill_hard(g, work, norms.unit_noise(g, work, sides, band_limit), sides, work.out)

@@ -132,10 +132,12 @@ def tilt_corrected_planes(
     flip: bool = True,
     band_limit: float = 1.0,
     progress=None,
+    summed=None,
 ) -> TiltCorrected:
     """Tilt-corrected bright field of binned planes.
 
-    Parameters, and what is raised, are those of `tilt_corrected`.
+    Parameters, and what is raised, are those of `tilt_corrected`; `summed` takes the place of
+    `shifted_sum`, where the planes are elsewhere.
     """
     _, scan_shape, disc, device, _ = planes
     check_scan(scan_shape)
@@ -154,7 +156,7 @@ def tilt_corrected_planes(
     waves = [np.exp(-1j * np.outer(s, q)) for s, q in zip(slopes, (q_y, q_x), strict=True)]
     # What is left of a pixel that was excluded in part stands for the whole.
     waves[1] /= disc.kept[:, None]
-    total, weights = _sum(planes, waves, upsample, progress)
+    total, weights = (summed or shifted_sum)(planes, waves, upsample, progress)
     weights /= disc.kept
     if not weights.any():
         raise no_electrons(calibration)
@@ -203,7 +205,7 @@ def _leakage(slopes, weights, calibration):
     return float(max(shares) / weights.sum())
 
 
-def _sum(planes, waves, upsample, progress):
+def shifted_sum(planes: BinnedPlanes, waves, upsample: int, progress=None):
     """The shifted planes' sum on the half plane of the finer lattice; the planes' own sums."""
     counted, scan_shape, _, device, current = planes
     xp = device.xp

@@ -13,12 +13,16 @@ sum
     The plain sum of Pelz et al. (2021), Eq. 3, with all electrons at DC: their published images.
     Not quantitative: it shows the phase times its transfer, compressed by the angle.
 
+γ's terms carry the weights of the specimen that G is taken through, `Sidebands.through`: those of
+`recon.specimen`, at the pixels' centres, in exact mode as well: there their change across a pixel
+is left out. With 18 pixels across the disc, the exact phase of 10 nm that lean by 5 mrad is off by
+0.5 % (rms) at 80 kV and 25 mrad, by 1.2 to 1.5 % at 200 kV and 20 mrad, where that is 1.6 depths of
+focus (λ/α²), and by 8 %, too low by 5 %, at 300 kV and 30 mrad, where it is 4.6.
+
 The right and the left sideband hold the same phase, so `sideband` "right", "left" and "both"
 give one and the same phase image, from both; they differ in the amplitude. "full" adds the
 triple overlap.
 """
-
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -87,6 +91,7 @@ def _fill(g, work: Workspace, mode: str, part: str, band_limit: float, out, prio
             work.slopes_mirrored,
             fixed.q_y,
             fixed.q_x,
+            g.depth,
             KINDS[part],
             last,
             LEAST,
@@ -106,16 +111,24 @@ def fill_hard(g: Sidebands, work: Workspace, norm, sides: int, out):
     """Fill `out` with -i norm Σ γ* G over hard masks."""
     fixed = constants(g)
     chi = norms.chi_arguments(g, work)
-    g.device.kernels.sum_hard(*fixed.entries, *fixed.hard, *chi, norm, sides, out)
+    g.device.kernels.sum_hard(*fixed.entries, *fixed.hard, *chi, g.depth, norm, sides, out)
 
 
-@contextmanager
-def prepared(g: Sidebands, aberrations: Aberrations, mode: str):
-    """A workspace that knows the aberrations."""
-    with workspace(g) as work:
-        fixed = constants(g)
-        work.prepare(fixed.averaged if mode == "exact" else fixed.centred, aberrations)
-        yield work
+def prepare(g: Sidebands, work: Workspace, aberrations: Aberrations, mode: str) -> None:
+    """Have a workspace know the aberrations."""
+    fixed = constants(g)
+    work.prepare(fixed.averaged if mode == "exact" else fixed.centred, aberrations)
+
+
+def fill_phase(g, work: Workspace, aberrations, mode: str, part: str, band_limit, prior=None):
+    """Fill the spectrum with Φ on the half plane from one `part`: right, left, both or full."""
+    prepare(g, work, aberrations, mode)
+    # Phase and amplitude have one weight, that of both sides.
+    in_norm = prior is not None and mode == "draft" and part in ("both", "full")
+    _fill(g, work, mode, part, band_limit, work.out, prior if in_norm else None)
+    if prior is not None and not in_norm:
+        sides = SIDES["full" if part == "full" else "both"]
+        work.spectrum *= norms.wiener(g, work, sides, prior)
 
 
 @guarded
@@ -170,12 +183,9 @@ def single_sideband(
     xp = g.device.xp
     if mode == "sum" and sideband in ("left", "right"):
         return xp.angle(object_transmission(g, aberrations, mode, sideband, band_limit))
-    with prepared(g, aberrations, mode) as work:
-        part = "full" if sideband == "full" else "both"
-        draft = mode == "draft"
-        _fill(g, work, mode, part, band_limit, work.out, prior if draft else None)
-        if prior is not None and not draft:
-            work.spectrum *= norms.wiener(g, work, SIDES[part], prior)
+    part = "full" if sideband == "full" else "both"
+    with workspace(g) as work:
+        g.fill(work, fill_phase, aberrations, mode, part, band_limit, prior)
         image = work.image(work.spectrum)
     if mode == "sum":
         # Both sidebands' amplitudes cancel: what is left is 1 + i times the image.
@@ -221,16 +231,11 @@ def object_transmission(
     check(g, mode, sideband, band_limit, prior)
     xp = g.device.xp
     one_side = sideband in ("right", "left")
-    with prepared(g, aberrations, mode) as work:
+    with workspace(g) as work:
 
         def filled(part):
-            spectrum = xp.empty(g.q_shape, np.complex64)
-            _fill(g, work, mode, part, band_limit, spectrum)
-            if prior is not None:
-                # One weight for phase and amplitude: both come from both sides.
-                both = SIDES["full" if part == "full" else "both"]
-                spectrum *= norms.wiener(g, work, both, prior)
-            return spectrum
+            g.fill(work, fill_phase, aberrations, mode, part, band_limit, prior)
+            return work.spectrum.copy()
 
         if mode == "sum" and not one_side:
             # The original adds both sidebands, whose amplitudes cancel.

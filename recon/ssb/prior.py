@@ -64,7 +64,8 @@ class Prior:
         if self.peaks:
             *q, power = np.transpose(self.peaks)
             row, column = np.rint(np.multiply(q, extent[:, None])).astype(int)
+            line = row % g.scan_shape[0] - (g.lines or (0,))[0]
             there = (abs(row) <= g.scan_shape[0] // 2) & (column < expected.shape[1])
-            at = row[there] % g.scan_shape[0], column[there]
-            np.maximum.at(expected, at, power[there])
+            there &= (line >= 0) & (line < expected.shape[0])
+            np.maximum.at(expected, (line[there], column[there]), power[there])
         return expected

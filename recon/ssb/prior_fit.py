@@ -9,9 +9,10 @@ from recon.device.backend import guarded, on_host
 from recon.optics import Aberrations
 from recon.ssb import norms
 from recon.ssb.norms import SIDES
-from recon.ssb.phase import fill_hard, prepared
+from recon.ssb.phase import fill_hard, prepare
 from recon.ssb.prior import Prior
 from recon.ssb.sidebands import Sidebands
+from recon.ssb.workspace import workspace
 
 BEGINNINGS = (0.1, 0.5, 2.0)
 """Corners from which the search begins, in units of k0."""
@@ -69,13 +70,7 @@ def estimate_prior(g: Sidebands, aberrations: Aberrations) -> Prior:
     the scan's noise and its flyback live there; a peak has to stand out of that.
     """
     sides = SIDES["both"]
-    with prepared(g, aberrations, "draft") as work:
-        norm = norms.least_squares(g, work, sides, 1.0)
-        fill_hard(g, work, norm, sides, work.out)
-        # The spectrum has the transform's share in it: these are Fourier coefficients.
-        # As of a whole scan, whose part has that share of the power, of object and of noise.
-        power = on_host(abs(work.spectrum) ** 2) / np.float32(g.scanned)
-        information = on_host(norms.information(g, work, sides))
+    power, information = g.by_rows(_told, aberrations, sides)
     radius = np.hypot(g.q_y[:, None], g.q_x)
     told = information > 0
     told[0, 0] = False
@@ -105,6 +100,17 @@ def estimate_prior(g: Sidebands, aberrations: Aberrations) -> Prior:
     strongest = np.argsort(-excess, kind="stable")[:MOST_PEAKS]
     listed = np.stack([g.q_y[row], g.q_x[column], excess])[:, strongest].T
     return replace(found, peaks=tuple(map(tuple, listed.tolist())))
+
+
+def _told(g, aberrations, sides):
+    """(2, rows, Qx) float32 power of the draft phase's coefficients and information, on host."""
+    with workspace(g) as work:
+        prepare(g, work, aberrations, "draft")
+        fill_hard(g, work, norms.least_squares(g, work, sides, 1.0), sides, work.out)
+        # The spectrum has the transform's share in it: these are Fourier coefficients.
+        # As of a whole scan, whose part has that share of the power, of object and of noise.
+        power = on_host(abs(work.spectrum) ** 2) / np.float32(g.scanned)
+        return np.stack([power, on_host(norms.information(g, work, sides))])
 
 
 def _peaks(power, expected, told):

@@ -91,9 +91,9 @@ def _arguments(calibration, disc, q_y, columns, step, full, device):
     return Geometry(*single, calibration.k0, step, columns, full)
 
 
-def _scan_arguments(calibration, disc, scan_shape, full, device):
-    """The same for every frequency of a scan."""
-    q_y = np.fft.fftfreq(scan_shape[0], calibration.scan_sampling[0])
+def _scan_arguments(calibration, disc, scan_shape, full, device, lines=None):
+    """The same for every frequency of a scan, or some rows of them."""
+    q_y = np.fft.fftfreq(scan_shape[0], calibration.scan_sampling[0])[slice(*(lines or (None,)))]
     step = 1 / (scan_shape[1] * calibration.scan_sampling[1])
     return _arguments(calibration, disc, q_y, scan_shape[1] // 2 + 1, step, full, device)
 
@@ -154,8 +154,9 @@ def find_tables(
     scan_shape: tuple[int, int],
     full: bool,
     device: Device,
+    lines: tuple[int, int] | None = None,
 ) -> SidebandTables:
-    """Count, then fill, the tables of runs on a device.
+    """Count, then fill, the tables of runs on a device; of a slab, for its rows of q alone.
 
     Raises
     ------
@@ -164,11 +165,12 @@ def find_tables(
     """
     check_scan(scan_shape)
     xp = device.xp
-    arguments = _scan_arguments(calibration, disc, scan_shape, full, device)
+    arguments = _scan_arguments(calibration, disc, scan_shape, full, device, lines)
+    height = arguments.q_y.size
     # The numbers of a few thousand rows are added up on the host, which needs the totals anyway.
-    first = np.cumsum(_counted(device, arguments, scan_shape[0]), axis=1)
-    counts = EntryCounts(*map(int, first[:, -1]), scan_shape[0])
-    if not counts.hard:
+    first = np.cumsum(_counted(device, arguments, height), axis=1)
+    counts = EntryCounts(*map(int, first[:, -1]), height)
+    if not counts.hard and lines is None:
         rows, columns = scan_shape
         raise ValueError(
             f"An aperture of {calibration.semiangle_cutoff:g} mrad resolves nothing in a field of "

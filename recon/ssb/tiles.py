@@ -33,19 +33,24 @@ def power_spectrum(g: Sidebands) -> np.ndarray:
         object, so that noise lies about 1; DC in the middle, 0 where there is no sideband.
         The scan's half plane is completed by Friedel's symmetry.
     """
-    xp = g.device.xp
-    both = xp.empty((2, *g.q_shape), np.float32)
-    pacbed = xp.asarray(g.pacbed.astype(np.float32))
-    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, both[0], both[1])
-    power, noise = on_host(both)
-    expected = noise * np.float32(g.scanned * g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
-    half = np.divide(power, expected, out=np.zeros_like(power), where=noise > 0)
+    half = g.by_rows(_relative_power)
     rows, columns = g.scan_shape
     full = np.empty(g.scan_shape, np.float32)
     full[:, : half.shape[1]] = half
     mirror = half[-np.arange(rows) % rows, 1 : columns - half.shape[1] + 1][:, ::-1]
     full[:, half.shape[1] :] = mirror
     return np.fft.fftshift(full)
+
+
+def _relative_power(g):
+    """(rows, Qx) float32 power of the half plane, on the host."""
+    xp = g.device.xp
+    both = xp.empty((2, *g.q_shape), np.float32)
+    pacbed = xp.asarray(g.pacbed.astype(np.float32))
+    g.device.kernels.entry_power(g.re, g.im, g.first, g.runs, pacbed, both[0], both[1])
+    power, noise = on_host(both)
+    expected = noise * np.float32(g.scanned * g.scan_shape[0] * g.scan_shape[1] * g.scale**2)
+    return np.divide(power, expected, out=np.zeros_like(power), where=noise > 0)
 
 
 @guarded
@@ -93,6 +98,8 @@ def strongest_frequencies(g: Sidebands, count: int = 9) -> np.ndarray:
 def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.ndarray:
     """conj(γ) G at some object frequencies: of one flat phase iff the aberrations are right.
 
+    And the specimen, whose weights are real: they turn no phase, but where they are negative.
+
     Parameters
     ----------
     g : Sidebands
@@ -132,6 +139,7 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
 
     ky, kx = g.k
     at_pixel = chi(ky, kx)
+    weigh = None if g.specimen.thin else g.specimen.weights
     inside = g.bright_field.planes >= 0
     tiles = np.zeros((len(wanted), *g.bright_field.shape), np.complex64)
     found = entries_at(g, [(row % rows, column) for row, column in wanted.tolist()])
@@ -139,8 +147,12 @@ def gfunction_tiles(g: Sidebands, aberrations: Aberrations, frequencies) -> np.n
         q_y, q_x = g.q_y[row % rows], g.q_x[column]
         right, left = sides == geometry.RIGHT, sides == geometry.LEFT
         triple = (sides == geometry.TRIPLE) & g.full
-        gamma = np.where(right | triple, np.exp(1j * (at_pixel - chi(ky - q_y, kx - q_x))), 0)
-        gamma -= np.where(left | triple, np.exp(1j * (chi(ky + q_y, kx + q_x) - at_pixel)), 0)
+        first = np.where(right | triple, np.exp(1j * (at_pixel - chi(ky - q_y, kx - q_x))), 0)
+        second = np.where(left | triple, np.exp(1j * (chi(ky + q_y, kx + q_x) - at_pixel)), 0)
+        if weigh:
+            plus, minus = weigh((ky, kx), (q_y, q_x), g.calibration.wavelength)
+            first, second = first * plus, second * minus
+        gamma = first - second
         kept = np.where(right | left | triple, values * gamma.conj(), 0)
         tile[inside] = kept[g.bright_field.planes[inside]]
     return tiles
@@ -165,6 +177,11 @@ def entries_at(g: Sidebands, places):
     Both are on the host, and come from a device together: a transfer takes longer than the
     entries of one frequency.
     """
+    return g.gathered(_entries, places)
+
+
+def _entries(g, places):
+    """`entries_at` of what lies on one device; of a slab, rows are counted from its first."""
     count, planes = len(places), g.k.shape[1]
     size = count * planes
     buffer = g.device.xp.zeros(9 * size, np.uint8)

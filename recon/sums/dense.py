@@ -106,6 +106,14 @@ def centre_of_mass(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
     ValueError
         If the mask's shape is not the detector's.
     """
+    return filled(frame_centres(frames, mask, progress), frames)
+
+
+def frame_centres(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
+    """(2, F) float64 centre of mass (y, x) of each frame, NaN where its sum is not positive.
+
+    Parameters, and what is raised, are those of `centre_of_mass`.
+    """
     height, width = frames.frame_shape
     keep = (
         np.ones(height * width, bool)
@@ -115,7 +123,7 @@ def centre_of_mass(frames: DenseFrames, mask=None, progress=None) -> np.ndarray:
     field = np.empty((2, frames.positions))
     for first, slab in _flat(frames, progress):
         kernels.centres(slab, keep, width, field[:, first : first + len(slab)])
-    return _filled(field, frames)
+    return field
 
 
 def sums_and_centres(frames: DenseFrames, mask, progress=None):
@@ -147,10 +155,10 @@ def sums_and_centres(frames: DenseFrames, mask, progress=None):
         part = slice(first, first + len(slab))
         kernels.sum_runs(slab, runs, sums[:, part])
         kernels.centres(slab, keep, frames.frame_shape[1], field[:, part])
-    return sums[1].reshape(frames.scan_shape), _filled(field, frames)
+    return sums[1].reshape(frames.scan_shape), filled(field, frames)
 
 
-def _filled(field, frames):
+def filled(field, frames):
     """(2, Sy, Sx) float32 of (2, F) centres, with a value for frames that have none."""
     empty = np.isnan(field[0])
     if empty.all():

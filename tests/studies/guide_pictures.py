@@ -70,6 +70,42 @@ def picture(browser, address, query, area, before=None):
     return shot
 
 
+GROWN = 0.25, 0.6, 1.0
+"""Shares of the demonstration's rows at which it is looked at while it grows."""
+
+GROWN_PX = 330
+"""Side of each of these pictures."""
+
+
+def growing(browser, address):
+    """PNG of the phase at three moments while the demonstration is made, side by side."""
+    context = browser.new_context(viewport=SIZE)
+    context.set_default_timeout(1000 * PATIENCE_S)
+    entries = "&".join(f"{name}={value:g}" for name, value in FOCUSED.items())
+    instrument = Instrument(context.new_page(), f"{address}?{entries}")
+    instrument.exact()
+    page = instrument.page
+    page.locator("#live > summary").click()
+    page.get_by_role("button", name="Play the demonstration scan").click()
+    shots = []
+    for share in GROWN:
+        instrument.until(
+            lambda share=share: (page.locator(".live progress").evaluate("p => p.value")) >= share
+        )
+        if share == 1:
+            instrument.exact()
+        page.wait_for_timeout(1000)  # what was drawn last is of rows that came a moment ago
+        shots.append(Image.open(io.BytesIO(page.locator("section.main").screenshot())))
+    context.close()
+    sheet = Image.new("RGB", (len(shots) * (GROWN_PX + 6) - 6, GROWN_PX), (18, 20, 23))
+    for number, shot in enumerate(shots):
+        shot.thumbnail((GROWN_PX, GROWN_PX), Image.Resampling.LANCZOS)
+        sheet.paste(shot, (number * (GROWN_PX + 6), 0))
+    made = io.BytesIO()
+    sheet.save(made, "PNG")
+    return made.getvalue()
+
+
 def focus(instrument):
     """Have the page focus, and say what it found."""
     instrument.page.get_by_role("button", name="Focus for me").click()
@@ -115,6 +151,8 @@ def main():
                 area = "section.tiles, section.main" if name in PAGES else "section.tiles"
                 shot = picture(browser, ready[0], query, area)
                 keep(shot, given.folder / f"{name}.png")
+        if not given.names or "growing" in given.names:
+            keep(growing(browser, ready[0]), given.folder / "growing.png")
         if given.page:
             keep(picture(browser, ready[0], {}, "body", focus), given.page, LARGEST_PAGE)
         browser.close()

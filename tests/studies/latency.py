@@ -151,7 +151,18 @@ PROBE = """
     }
     return {at, context: canvas.ctx.canvas.getContext("2d")}
   }
+  // The canvas of what moves has the picture's own pixels.
+  const moving = ({canvas, context}) => {
+    const y = Math.floor(canvas.height * 0.004)
+    const row = context.getImageData(0, y, canvas.width, 1).data
+    let number = 0
+    for (let bit = 0; bit < BITS; bit++)
+      if (row[4 * Math.floor(canvas.width * (2 * bit + 1) / (2 * BITS))] > 128) number |= 1 << bit
+    return number - 512
+  }
   window.displayed = () => {
+    const over = plot().model.__moving
+    if (over?.shown) return moving(over)
     const {at, context} = places()
     const [left, right] = [at[0][0], at[BITS - 1][0]]
     const row = context.getImageData(left, at[0][1], right - left + 1, 1).data
@@ -260,9 +271,7 @@ def main():
         return
     from playwright.sync_api import sync_playwright
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tempfile.mkdtemp(prefix="livestem-latency-")
     for size in chosen.scan:
         write_scan(Path(folder) / f"noise{size}.npz", size)
@@ -296,6 +305,13 @@ def main():
         print(f"{name:18}" + "".join(f"{row[key]:15.1f}" for key in names))
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=1))
+
+
+def free_port():
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def wait_for(url, seconds=60):

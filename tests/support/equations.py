@@ -47,13 +47,39 @@ def terms(calibration, aberrations, ky, kx, scan_shape):
     return right, left
 
 
+def specimen_weights(specimen, calibration, ky, kx, scan_shape):
+    """sinc and Gaussian of both terms (physics.md, section 12), shapes as in `terms`.
+
+    k and K meet in the detector's frame; the tilt lies along the scan's axes.
+    """
+    q_y, q_x = (
+        np.fft.fftfreq(n, s) for n, s in zip(scan_shape, calibration.scan_sampling, strict=True)
+    )
+    shape = (*scan_shape, *np.ones(np.ndim(ky), int))
+    grid = [f.reshape(shape) for f in np.meshgrid(q_y, q_x, indexing="ij")]
+    big_y, big_x = detector_frequency(*grid, calibration)
+    lean = 1e-3 * (grid[0] * specimen.tilt[0] + grid[1] * specimen.tilt[1])
+    weights = []
+    for sign in (1, -1):
+        passed = (ky - sign * big_y) ** 2 + (kx - sign * big_x) ** 2
+        v = calibration.wavelength * (ky**2 + kx**2 - passed) / 2
+        x = np.pi * specimen.thickness * (v - sign * lean)
+        sinc = np.where(x == 0, 1, np.sin(x) / np.where(x == 0, 1, x))
+        weights.append(sinc * np.exp(-((np.pi * specimen.focal_spread * v) ** 2)))
+    return weights
+
+
 def transform(counts):
     """(K, Sy, Sx) complex128 G of (K, Sy, Sx) counts."""
     return np.fft.fft2(counts)
 
 
-def averaged_phase(counts, disc, calibration, aberrations, full=False, least=0.2):
+def averaged_phase(
+    counts, disc, calibration, aberrations, full=False, least=0.2, specimen=None, at_centres=False
+):
     """Least-squares phase with gamma averaged over 4 × 4 sub-points of each pixel.
+
+    The weights of a specimen are those of the sub-points, or of the pixels' centres.
 
     Pixels of one q take part if the two terms cover different sub-points, or the pixel's centre
     lies in a sideband; all that either term covers if `full`.
@@ -65,7 +91,12 @@ def averaged_phase(counts, disc, calibration, aberrations, full=False, least=0.2
     numerator, power = np.zeros(shape, complex), np.zeros(shape)
     for n in range(disc.size):
         right, left = terms(calibration, aberrations, ky[n] + sub_y, kx[n] + sub_x, shape)
-        gamma = (right - left).mean(-1)
+        if specimen is not None:
+            at = (ky[n, None], kx[n, None]) if at_centres else (ky[n] + sub_y, kx[n] + sub_x)
+            plus, minus = specimen_weights(specimen, calibration, *at, shape)
+            gamma = (right * plus - left * minus).mean(-1)
+        else:
+            gamma = (right - left).mean(-1)
         centre = terms(calibration, aberrations, ky[n], kx[n], shape)
         hard = (centre[0] != 0) != (centre[1] != 0)
         kept = ((right != 0) != (left != 0)).any(-1) | hard
@@ -79,7 +110,7 @@ def averaged_phase(counts, disc, calibration, aberrations, full=False, least=0.2
     return np.fft.ifft2(spectrum).real
 
 
-def hard_sums(counts, disc, calibration, aberrations, full=False):
+def hard_sums(counts, disc, calibration, aberrations, full=False, specimen=None):
     """-i Σ gamma* G, Σ |gamma|² P and Σ |gamma|², with gamma at the pixels' centres."""
     shape = counts.shape[1:]
     g = transform(counts)
@@ -87,8 +118,11 @@ def hard_sums(counts, disc, calibration, aberrations, full=False):
     numerator, power, pixels = np.zeros(shape, complex), np.zeros(shape), np.zeros(shape)
     for n in range(disc.size):
         right, left = terms(calibration, aberrations, *disc.k[:, n], shape)
-        gamma = right - left
         kept = (right != 0) | (left != 0) if full else (right != 0) != (left != 0)
+        if specimen is not None:
+            plus, minus = specimen_weights(specimen, calibration, *disc.k[:, n], shape)
+            right, left = right * plus, left * minus
+        gamma = right - left
         kept[0, 0] = False
         numerator += np.where(kept, gamma.conj() * g[n], 0)
         power += np.where(kept, abs(gamma) ** 2 * mean[n], 0)
@@ -96,9 +130,9 @@ def hard_sums(counts, disc, calibration, aberrations, full=False):
     return -1j * numerator, power, pixels
 
 
-def hard_phase(counts, disc, calibration, aberrations, full=False):
+def hard_phase(counts, disc, calibration, aberrations, full=False, specimen=None):
     """Least-squares phase with gamma at the pixels' centres: -i Σ gamma* G / Σ |gamma|² P."""
-    numerator, power, pixels = hard_sums(counts, disc, calibration, aberrations, full)
+    numerator, power, pixels = hard_sums(counts, disc, calibration, aberrations, full, specimen)
     enough = (pixels > 0.2) & (power > 0)
     spectrum = np.where(enough, numerator / np.where(enough, power, 1), 0)
     return np.fft.ifft2(spectrum).real

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from app.engine.catalogue import Catalogue
 from app.engine.engine import Scan
 from app.engine.gauge import DeviceState
 from app.pipeline.jobs import Answer
@@ -32,6 +33,8 @@ class FakeEngine:
         self.fail = {}
         self.placed = SimpleNamespace(statements=lambda scan_key: ())
         self.gauge = SimpleNamespace(state=lambda prepared=None: STATE)
+        self.catalogue = Catalogue()
+        self.live = self.catalogue.live  # nothing is received there
 
     def _call(self, name, *details, progress=None):
         self.calls.append((name, *details))
@@ -96,7 +99,7 @@ class FakeEngine:
 
     def sidebands(self, scan, calibration, pixels, full=False, progress=None, let_go=None):
         self._call("sidebands", pixels, progress=progress)
-        return SimpleNamespace(
+        g = SimpleNamespace(
             entries=123,
             scan_shape=(2, 3),
             calibration=calibration,
@@ -104,6 +107,8 @@ class FakeEngine:
             device=CPU,
             current=None,
         )
+        g.through = lambda specimen: g
+        return g
 
     def announcement(self, scan, calibration, pixels, full=False):
         return "G 1 MB on the CPU"

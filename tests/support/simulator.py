@@ -9,7 +9,15 @@ from numba import config, cuda
 
 import recon.kernels.cpu
 import recon.kernels.cuda
-from recon.kernels.cpu import densify, dpc, events, growing, sideband_exact, sidebands
+from recon.kernels.cpu import (
+    densify,
+    dpc,
+    events,
+    growing,
+    sideband_exact,
+    sidebands,
+    weighing,
+)
 from recon.kernels.cuda import dpc as cuda_dpc
 from recon.kernels.cuda import events as cuda_events
 from recon.kernels.cuda import growing as cuda_growing
@@ -17,12 +25,14 @@ from recon.kernels.cuda import reference as cuda_reference
 from recon.kernels.cuda import sideband_exact as cuda_entries
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
 from recon.kernels.cuda import sidebands as cuda_sidebands
+from recon.kernels.cuda import weighing as cuda_weighing
 
-OWNERS = (recon.kernels.cpu, densify, dpc, events, growing, sideband_exact, sidebands)
+OWNERS = (recon.kernels.cpu, densify, dpc, events, growing, sideband_exact, sidebands, weighing)
 NAMES = recon.kernels.cuda.__all__
 SMALL = {
     cuda_sidebands: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 8},
     cuda_entries: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 16},
+    cuda_weighing: {"TILE": 8},
     cuda_events: {"LANES": 2, "FRAMES": 4, "THREADS": 8, "LABELS": 16, "STRIDE": 5, "COUNTS": 80}
     | {"BINS": 64, "MOST_BLOCKS": 3},
     cuda_dpc: {"THREADS": 4},

@@ -12,7 +12,8 @@ PICTURE = """(name) => {
   for (const view of Bokeh.index.all_views()) {
     if (view.model.name !== name || !view.frame) continue
     const source = view.model.renderers.find((r) => r.data_source.data.image).data_source
-    const {image, x, y, dw, dh} = source.data
+    const over = view.model.__moving // what is shown over it while a hand moves
+    const {image, x, y, dw, dh} = over?.shown ? over.drawn : source.data
     if (!image?.length) return null
     const {start, end} = view.model.x_range
     const values = [...image[0]]
@@ -149,7 +150,7 @@ class Instrument:
         return lambda: mode.evaluate("mode => mode.noted")
 
     def picture(self, name="slot_main image"):
-        """What a figure's source holds."""
+        """What a figure shows."""
         return self.page.evaluate(PICTURE, name)
 
     def typed(self, name):

@@ -93,6 +93,9 @@ FAST = """async (range) => {
   const model = [...Bokeh.documents[0]._all_models.values()].find(has)
   const told = []
   model.properties.values.change.connect(() => told.push(model.values.defocus))
+  const counts = (model) => model.properties.missing && "frame" in model
+  const page = [...Bokeh.documents[0]._all_models.values()].find(counts)
+  const first = page.frame
   const start = performance.now()
   for (let n = 0; n < 60; n++) {
     range.value = 10 + n / 2
@@ -100,7 +103,7 @@ FAST = """async (range) => {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   range.dispatchEvent(new Event("change", {bubbles: true}))
-  return {told, most: (performance.now() - start) / 100 + 2}
+  return {told, most: (performance.now() - start) / 100 + 2 + page.frame - first}
 }"""
 
 

@@ -43,8 +43,15 @@ def matches(path: Path) -> bool:
     return npz.is_zip(path)
 
 
-def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> ElectronEvents:
-    """Events of a file; see `recon.io.open_events`."""
+def holds_events(path: Path) -> bool:
+    """Whether the file is an archive of events in compressed sparse rows."""
+    return "frame_shape" in npz.names(path)
+
+
+def read(
+    path: Path, *, keep_flyback=None, scan_shape=None, progress, rows: tuple[int, int] | None = None
+) -> ElectronEvents:
+    """Events of a file, or of some of its rows; see `recon.io.open_events`."""
     if (found := npz.names(path)) and "frame_shape" not in found:
         listed = ", ".join(sorted(found)[:MOST_NAMED])
         raise UnreadableFile(
@@ -57,8 +64,9 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         notes = contradicted(stated, scan_shape)
         scan_shape = scan_shape or stated
         offsets = archive.array("offsets", np.int64)
-        pixels = archive.array("pixels", np.uint32, progress=progress)
-        subpixel = archive.array("subpixel", np.uint8) if "subpixel" in archive else None
+        scan_shape, offsets, part = _rows(scan_shape, offsets, rows)
+        pixels = archive.array("pixels", np.uint32, progress=progress, part=part)
+        subpixel = archive.array("subpixel", np.uint8, part=part) if "subpixel" in archive else None
         metadata = _metadata(archive)
     events = ElectronEvents(
         pixels,
@@ -70,6 +78,19 @@ def read(path: Path, *, keep_flyback=None, scan_shape=None, progress) -> Electro
         subpixel=subpixel,
     )
     return without_last_column(events) if keep_flyback is False else events
+
+
+def _rows(scan_shape, offsets, rows):
+    """Shape, offsets and range of electrons of some rows; no range for all of them."""
+    if rows is None:
+        return scan_shape, offsets, None
+    (begin, end), width = rows, scan_shape[1]
+    kept = offsets[begin * width : end * width + 1]
+    if not 0 <= begin < end <= scan_shape[0] or kept.size != (end - begin) * width + 1:
+        raise UnreadableFile(f"rows {begin} to {end} are not in a scan of {scan_shape[0]} rows")
+    if not 0 <= kept[0] <= kept[-1]:
+        raise UnreadableFile("the frames' offsets decrease: the event list is damaged")
+    return (end - begin, width), kept - kept[0], (int(kept[0]), int(kept[-1]))
 
 
 def _stated(archive):

@@ -65,7 +65,7 @@ class Archive:
     def __contains__(self, name):
         return f"{name}.npy" in self.archive.NameToInfo
 
-    def array(self, name, dtypes, dimensions=1, progress=None):
+    def array(self, name, dtypes, dimensions=1, progress=None, part=None):
         """An array, straight from the file where it is uncompressed.
 
         Parameters
@@ -78,6 +78,9 @@ class Archive:
             It must have.
         progress : callable, optional
             Called with the fraction done.
+        part : (int, int), optional
+            First and last item, excluded, of one dimension: only these are kept, and where the
+            array is uncompressed only these are read.
 
         Raises
         ------
@@ -109,14 +112,17 @@ class Archive:
                 raise UnreadableFile(
                     f"{name} ends after {self.stored - start} of {size} bytes: truncated"
                 )
-            self.raw.seek(start)
-            array = room.array(prod(shape), found)
+            first, stop = part or (0, prod(shape))
+            self.raw.seek(start + first * found.itemsize)
+            array, part = room.array(stop - first, found), None
             _fill(self.raw, array, name, progress)
         else:
             with self.archive.open(entry) as member:
                 member.read(header)
                 array = room.array(prod(shape), found)
                 _fill(member, array, name, progress)
+        if part is not None:
+            return array[slice(*part)].copy()
         return array if dimensions == 1 else array.reshape(shape, order="F" if order else "C")
 
     def small(self, name):

@@ -25,6 +25,7 @@ from recon.kernels.cpu.sidebands import (
     sum_hard,
     triple_power,
 )
+from recon.kernels.cpu.weighing import weighed_power
 
 __all__ = [
     "add_rows",
@@ -49,5 +50,6 @@ __all__ = [
     "sum_hard",
     "total",
     "triple_power",
+    "weighed_power",
     "widen",
 ]

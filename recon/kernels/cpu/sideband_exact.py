@@ -22,7 +22,9 @@ from recon.kernels.cpu.sideband_geometry import (
 )
 from recon.kernels.cpu.sidebands import PARTS, row_coefficients, seven
 from recon.kernels.cpu.simd import LANES, clamp, lanes_between, load, store, where_below, where_bit
+from recon.kernels.cpu.weights import line_of, weighed
 from recon.kernels.formulas import (
+    ONE,
     cosine_of_triple,
     cosine_turns,
     four_point_mean,
@@ -130,33 +132,39 @@ def _add(re, im, at, place, done, length, real, imaginary, total_re, total_im, p
 
 
 @njit(fastmath=True)
-def _add_whole(re, im, at, q_x, column, length, x, c, a, b, total):
+def _add_whole(re, im, at, q_x, column, length, x, c, a, b, line, total):
     """Add a run of wholly covered pixels."""
     for done in range(-(column % LANES), length, LANES):
         place = column + done
-        real, imaginary = _whole(x - load(q_x, place), c, a, b)
+        along = x - load(q_x, place)
+        real, imaginary = _whole(along, c, a, b)
+        real, imaginary = weighed(real, imaginary, along, line)
         _add(re, im, at, place, done, length, real, imaginary, total[0], total[1], total[2])
 
 
 @njit(fastmath=True)
-def _add_part(re, im, at, q_x, column, length, x, c, a, b, masks, mask_at, total):
+def _add_part(re, im, at, q_x, column, length, x, c, a, b, line, masks, mask_at, total):
     """Add a run of partly covered pixels."""
     for done in range(-(column % LANES), length, LANES):
         place = column + done
-        real, imaginary = _part(x - load(q_x, place), c, a, b, masks, mask_at + done)
+        along = x - load(q_x, place)
+        real, imaginary = _part(along, c, a, b, masks, mask_at + done)
+        real, imaginary = weighed(real, imaginary, along, line)
         _add(re, im, at, place, done, length, real, imaginary, total[0], total[1], total[2])
 
 
 @njit(fastmath=True)
 def _add_two(re, im, at, q_x, column, length, x, here, there, masks, mask_at, total):
     """Add a run of pixels that both terms cover, at least in part."""
-    c, a, b = here
-    d, e, f = there
+    c, a, b, line = here
+    d, e, f, far = there
     for done in range(-(column % LANES), length, LANES):
         place = column + done
         q = load(q_x, place)
         real, imaginary = _part(x - q, c, a, b, masks, mask_at + done)
+        real, imaginary = weighed(real, imaginary, x - q, line)
         other, imaginary_other = _part(-x - q, d, e, f, masks, mask_at + length + done)
+        other, imaginary_other = weighed(other, imaginary_other, -x - q, far)
         real, imaginary = real - other, imaginary - imaginary_other
         _add(re, im, at, place, done, length, real, imaginary, total[0], total[1], total[2])
 
@@ -176,6 +184,7 @@ def sum_averaged(
     slopes_mirrored,
     q_y,
     q_x,
+    depth,
     wanted,
     last,
     least,
@@ -195,6 +204,8 @@ def sum_averaged(
         chi's polynomial [turns], and minus the polynomial of chi(-k).
     slopes, slopes_mirrored : (2, 6, 6) float32
         The same for the slopes.
+    depth : Depth or None
+        Its weights are those of the pixels' centres: `recon.ssb.phase` says how far that is off.
     wanted : int
         Kinds of runs to sum, a bit each: 1 << RIGHT | 1 << RIGHT_PART | ...
     last : (Sy,) int32
@@ -229,6 +240,7 @@ def sum_averaged(
                 length, kind = np.int64(runs[run, 2]), runs[run, 3]
                 x = k[1, plane]
                 right = kind in (RIGHT, RIGHT_PART)
+                line = line_of(depth, ONE if right else -ONE, k[0, plane], x, q)
                 if right:
                     c, a, b = seven(c_here, plane), _six(a_here, plane), _six(b_here, plane)
                 else:
@@ -236,14 +248,28 @@ def sum_averaged(
                 sums, start = (total[0], x) if right else (total[1], -x)
                 if wanted >> kind & 1:
                     if kind in (RIGHT, LEFT):
-                        _add_whole(re, im, at, q_x, column, length, start, c, a, b, sums)
+                        _add_whole(re, im, at, q_x, column, length, start, c, a, b, line, sums)
                     elif kind in (RIGHT_PART, LEFT_PART):
                         _add_part(
-                            re, im, at, q_x, column, length, start, c, a, b, masks, mask_at, sums
+                            re,
+                            im,
+                            at,
+                            q_x,
+                            column,
+                            length,
+                            start,
+                            c,
+                            a,
+                            b,
+                            line,
+                            masks,
+                            mask_at,
+                            sums,
                         )
                     else:
-                        there = c, a, b
-                        here = seven(c_here, plane), _six(a_here, plane), _six(b_here, plane)
+                        there = c, a, b, line
+                        line = line_of(depth, ONE, k[0, plane], x, q)
+                        here = seven(c_here, plane), _six(a_here, plane), _six(b_here, plane), line
                         _add_two(
                             re,
                             im,

@@ -13,7 +13,15 @@ from numba import njit, prange
 from recon.kernels import parallel
 from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.cpu.simd import LANES, lanes_between, load, store
-from recon.kernels.formulas import TWO, cosine_turns, nearest_turn, polynomial, sine_turns
+from recon.kernels.cpu.weights import line_of, weighed
+from recon.kernels.formulas import (
+    ONE,
+    TWO,
+    cosine_turns,
+    nearest_turn,
+    polynomial,
+    sine_turns,
+)
 
 PARTS = 64
 
@@ -60,16 +68,17 @@ def seven(lines, plane):
 
 
 @njit(fastmath=True)
-def _add_run(re, im, at, q_x, column, length, x, c, total_re, total_im):
-    """Add exp(2πi p(x - qx)) G of one run to its row."""
+def _add_run(re, im, at, q_x, column, length, x, c, line, total_re, total_im):
+    """Add exp(2πi p(x - qx)) G of one run to its row, weighed where there is a `line`."""
     c0, c1, c2, c3, c4, c5, c6 = c
     # Always the same sixteen columns to a vector: a load that overlaps two earlier stores would
     # wait for both to reach memory.
     lead = column % LANES
     for done in range(-lead, length, LANES):
         place = column + done
-        turns = nearest_turn(polynomial(x - load(q_x, place), c0, c1, c2, c3, c4, c5, c6))
-        real, imaginary = cosine_turns(turns), sine_turns(turns)
+        along = x - load(q_x, place)
+        turns = nearest_turn(polynomial(along, c0, c1, c2, c3, c4, c5, c6))
+        real, imaginary = weighed(cosine_turns(turns), sine_turns(turns), along, line)
         g_re = lanes_between(load(re, at + done), -done, length - done)
         g_im = lanes_between(load(im, at + done), -done, length - done)
         store(total_re, place, load(total_re, place) + (g_re * real - g_im * imaginary))
@@ -77,7 +86,9 @@ def _add_run(re, im, at, q_x, column, length, x, c, total_re, total_im):
 
 
 @parallel(fastmath=True)
-def sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, norm, wanted, out):
+def sum_hard(
+    re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, depth, norm, wanted, out
+):
     """Fill `out` with -i norm Σ_M gamma* G, with M chosen by the pixels' centres.
 
     Parameters
@@ -94,6 +105,7 @@ def sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, n
         chi's polynomial [turns], and minus the polynomial of chi(-k).
     q_y, q_x : (Sy,), (Qx,) float32
         Frequencies of rows and columns, in units of k0.
+    depth : Depth or None
     norm : (Sy, Qx) float32
         1 / Σ_M P(k), or 0 where nothing is to be shown.
     wanted : int
@@ -121,10 +133,12 @@ def sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, n
                     continue
                 if side != LEFT:
                     c, x = seven(here, plane), k[1, plane]
-                    _add_run(re, im, at, q_x, column, length, x, c, total[0], total[1])
+                    line = line_of(depth, ONE, k[0, plane], x, q_y[row])
+                    _add_run(re, im, at, q_x, column, length, x, c, line, total[0], total[1])
                 if side != RIGHT:
                     c, x = seven(there, plane), -k[1, plane]
-                    _add_run(re, im, at, q_x, column, length, x, c, total[2], total[3])
+                    line = line_of(depth, -ONE, k[0, plane], k[1, plane], q_y[row])
+                    _add_run(re, im, at, q_x, column, length, x, c, line, total[2], total[3])
             for column in range(columns):
                 real = total[0, column] - total[2, column]
                 imaginary = total[1, column] - total[3, column]

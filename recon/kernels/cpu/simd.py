@@ -2,7 +2,7 @@
 
 LLVM vectorises short loops over several arrays poorly: it must test at run time whether they
 overlap, and leaves a scalar remainder as long as our runs. A `Vector` says what is meant. It
-adds, subtracts, multiplies with vectors and single-precision scalars, so that the formulas
+adds, subtracts, multiplies, divides with vectors and single-precision scalars, so that the formulas
 written for scalars take it as well; LLVM maps it to AVX-512, AVX2 or NEON as the machine has.
 
 Numba types and compiles operators for the whole process: what is registered here says nothing of
@@ -82,6 +82,7 @@ def _binary(function, instruction):
 _binary(operator.add, "fadd")
 _binary(operator.sub, "fsub")
 _binary(operator.mul, "fmul")
+_binary(operator.truediv, "fdiv")
 
 
 def _pointer(context, builder, kind, array, index, element):

@@ -23,6 +23,7 @@ from recon.kernels.cuda.growing import add_rows, pair_rows
 from recon.kernels.cuda.sideband_exact import entry_power, pack, sum_averaged
 from recon.kernels.cuda.sideband_geometry import find_runs
 from recon.kernels.cuda.sidebands import gather, hard_power, sum_hard, triple_power
+from recon.kernels.cuda.weighing import weighed_power
 
 # A launch for one number a row is small on purpose; nobody at the page could do anything about it.
 cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
@@ -50,5 +51,6 @@ __all__ = [
     "sum_hard",
     "total",
     "triple_power",
+    "weighed_power",
     "widen",
 ]

@@ -16,6 +16,14 @@ import numpy as np
 from numba import config, cuda, float32, int32
 
 from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
+from recon.kernels.cuda.weights import (
+    LEVELS,
+    NO_DEPTH,
+    as_it_is,
+    note_depth,
+    note_nothing,
+    weighed,
+)
 from recon.kernels.formulas import (
     HALF,
     TWO,
@@ -98,118 +106,155 @@ def phase_at(lines, slot, x):
     )
 
 
-@cuda.jit(fastmath=True, **FEW_REGISTERS)
-def _sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, norm, wanted, out):
-    flat = cuda.shared.array(BOTH_POWERS, float32)
-    here = cuda.shared.array((7, THREADS), float32)
-    there = cuda.shared.array((7, THREADS), float32)
-    pixel = cuda.shared.array(THREADS, float32)
-    start = cuda.shared.array(THREADS, int32)
-    lengths = cuda.shared.array(THREADS, int32)
-    places = cuda.shared.array(THREADS, int32)
-    terms = cuda.shared.array(THREADS, int32)
-    sums = cuda.shared.array((4, SHARES, WARP), float32)
-    lane, share = cuda.threadIdx.x, cuda.threadIdx.y
-    thread = share * WARP + lane
-    keep_close(powers, flat, 0, 7, thread, THREADS)
-    keep_close(mirrored, flat, POWERS, 7, thread, THREADS)
-    cuda.syncthreads()
-    row, left_edge = cuda.blockIdx.y, cuda.blockIdx.x * TILE
-    columns = out.shape[1]
-    near = np.int32(left_edge + lane)
-    far = np.int32(near + WARP)
-    q_near = q_x[near] if near < columns else ZERO
-    q_far = q_x[far] if far < columns else ZERO
-    near_re, near_im, far_re, far_im = ZERO, ZERO, ZERO, ZERO
-    origin = first[2, row]
-    begin, end = first[1, row], first[1, row + 1]
-    while begin < end:
-        run = begin + thread
-        lengths[thread] = 0
-        if run < end:
-            # The tables are of 16 bits, whose sums Numba would make unsigned.
-            column, length = np.int32(hard[run, 1]), np.int32(hard[run, 2])
-            side = np.int32(hard[run, 3])
-            meets = column < left_edge + TILE and column + length > left_edge
-            if meets and wanted >> side & 1:
-                plane = hard[run, 0]
-                start[thread] = column
-                lengths[thread] = length
-                places[thread] = hard_at[run]
-                pixel[thread] = k[1, plane]
-                use = 0
-                if side != LEFT:
-                    use = HERE
-                    fill_line(flat, 0, k[0, plane] - q_y[row], here, thread)
-                    here[0, thread] -= chi[plane]
-                if side != RIGHT:
-                    use |= THERE
-                    fill_line(flat, POWERS, -k[0, plane] - q_y[row], there, thread)
-                    # Half a turn: this term is subtracted.
-                    there[0, thread] += chi[plane] + HALF
-                terms[thread] = use
+def _kernel_of_hard_sums(note, weigh, shape):
+    """The kernel with weights that are noted and applied so; `shape` is that of their numbers."""
+
+    @cuda.jit(fastmath=True, **FEW_REGISTERS)
+    def kernel(
+        re,
+        im,
+        first,
+        hard,
+        hard_at,
+        k,
+        chi,
+        powers,
+        mirrored,
+        q_y,
+        q_x,
+        curve,
+        lean_y,
+        lean_x,
+        spread,
+        norm,
+        wanted,
+        out,
+    ):
+        flat = cuda.shared.array(BOTH_POWERS, float32)
+        here = cuda.shared.array((7, THREADS), float32)
+        there = cuda.shared.array((7, THREADS), float32)
+        levels = cuda.shared.array(shape, float32)
+        pixel = cuda.shared.array(THREADS, float32)
+        start = cuda.shared.array(THREADS, int32)
+        lengths = cuda.shared.array(THREADS, int32)
+        places = cuda.shared.array(THREADS, int32)
+        terms = cuda.shared.array(THREADS, int32)
+        sums = cuda.shared.array((4, SHARES, WARP), float32)
+        lane, share = cuda.threadIdx.x, cuda.threadIdx.y
+        thread = share * WARP + lane
+        keep_close(powers, flat, 0, 7, thread, THREADS)
+        keep_close(mirrored, flat, POWERS, 7, thread, THREADS)
         cuda.syncthreads()
-        for place in range(share, smaller(end - begin, THREADS), SHARES):
-            slot = np.uint64(place)
-            offset = np.int32(near - start[slot])
-            further = np.int32(offset + WARP)
-            length = lengths[slot]
-            in_near = offset >= 0 and offset < length
-            in_far = further >= 0 and further < length
-            if in_near or in_far:
-                place = origin + places[slot] + offset
-                at, beyond = np.uint64(place), np.uint64(place + WARP)
-                a_re, a_im, b_re, b_im = ZERO, ZERO, ZERO, ZERO
-                if in_near:
-                    a_re, a_im = np.float32(re[at]), np.float32(im[at])
-                if in_far:
-                    b_re, b_im = np.float32(re[beyond]), np.float32(im[beyond])
-                use, x = terms[slot], pixel[slot]
-                if use & HERE:
-                    turns = phase_at(here, slot, x - q_near)
-                    real, imaginary = cosine_turns(turns), sine_turns(turns)
-                    near_re += a_re * real - a_im * imaginary
-                    near_im += a_re * imaginary + a_im * real
-                    turns = phase_at(here, slot, x - q_far)
-                    real, imaginary = cosine_turns(turns), sine_turns(turns)
-                    far_re += b_re * real - b_im * imaginary
-                    far_im += b_re * imaginary + b_im * real
-                if use & THERE:
-                    turns = phase_at(there, slot, -x - q_near)
-                    real, imaginary = cosine_turns(turns), sine_turns(turns)
-                    near_re += a_re * real - a_im * imaginary
-                    near_im += a_re * imaginary + a_im * real
-                    turns = phase_at(there, slot, -x - q_far)
-                    real, imaginary = cosine_turns(turns), sine_turns(turns)
-                    far_re += b_re * real - b_im * imaginary
-                    far_im += b_re * imaginary + b_im * real
+        row, left_edge = cuda.blockIdx.y, cuda.blockIdx.x * TILE
+        columns = out.shape[1]
+        near = np.int32(left_edge + lane)
+        far = np.int32(near + WARP)
+        q_near = q_x[near] if near < columns else ZERO
+        q_far = q_x[far] if far < columns else ZERO
+        near_re, near_im, far_re, far_im = ZERO, ZERO, ZERO, ZERO
+        origin = first[2, row]
+        begin, end = first[1, row], first[1, row + 1]
+        while begin < end:
+            run = begin + thread
+            lengths[thread] = 0
+            if run < end:
+                # The tables are of 16 bits, whose sums Numba would make unsigned.
+                column, length = np.int32(hard[run, 1]), np.int32(hard[run, 2])
+                side = np.int32(hard[run, 3])
+                meets = column < left_edge + TILE and column + length > left_edge
+                if meets and wanted >> side & 1:
+                    plane = hard[run, 0]
+                    start[thread] = column
+                    lengths[thread] = length
+                    places[thread] = hard_at[run]
+                    pixel[thread] = k[1, plane]
+                    depth = curve, lean_y, lean_x, spread
+                    note(levels, thread, depth, k[0, plane], k[1, plane], q_y[row])
+                    use = 0
+                    if side != LEFT:
+                        use = HERE
+                        fill_line(flat, 0, k[0, plane] - q_y[row], here, thread)
+                        here[0, thread] -= chi[plane]
+                    if side != RIGHT:
+                        use |= THERE
+                        fill_line(flat, POWERS, -k[0, plane] - q_y[row], there, thread)
+                        # Half a turn: this term is subtracted.
+                        there[0, thread] += chi[plane] + HALF
+                    terms[thread] = use
+            cuda.syncthreads()
+            for place in range(share, smaller(end - begin, THREADS), SHARES):
+                slot = np.uint64(place)
+                offset = np.int32(near - start[slot])
+                further = np.int32(offset + WARP)
+                length = lengths[slot]
+                in_near = offset >= 0 and offset < length
+                in_far = further >= 0 and further < length
+                if in_near or in_far:
+                    place = origin + places[slot] + offset
+                    at, beyond = np.uint64(place), np.uint64(place + WARP)
+                    a_re, a_im, b_re, b_im = ZERO, ZERO, ZERO, ZERO
+                    if in_near:
+                        a_re, a_im = np.float32(re[at]), np.float32(im[at])
+                    if in_far:
+                        b_re, b_im = np.float32(re[beyond]), np.float32(im[beyond])
+                    use, x = terms[slot], pixel[slot]
+                    if use & HERE:
+                        turns = phase_at(here, slot, x - q_near)
+                        real, imaginary = cosine_turns(turns), sine_turns(turns)
+                        real, imaginary = weigh(real, imaginary, levels, 0, slot, x - q_near)
+                        near_re += a_re * real - a_im * imaginary
+                        near_im += a_re * imaginary + a_im * real
+                        turns = phase_at(here, slot, x - q_far)
+                        real, imaginary = cosine_turns(turns), sine_turns(turns)
+                        real, imaginary = weigh(real, imaginary, levels, 0, slot, x - q_far)
+                        far_re += b_re * real - b_im * imaginary
+                        far_im += b_re * imaginary + b_im * real
+                    if use & THERE:
+                        turns = phase_at(there, slot, -x - q_near)
+                        real, imaginary = cosine_turns(turns), sine_turns(turns)
+                        real, imaginary = weigh(real, imaginary, levels, LEVELS, slot, -x - q_near)
+                        near_re += a_re * real - a_im * imaginary
+                        near_im += a_re * imaginary + a_im * real
+                        turns = phase_at(there, slot, -x - q_far)
+                        real, imaginary = cosine_turns(turns), sine_turns(turns)
+                        real, imaginary = weigh(real, imaginary, levels, LEVELS, slot, -x - q_far)
+                        far_re += b_re * real - b_im * imaginary
+                        far_im += b_re * imaginary + b_im * real
+            cuda.syncthreads()
+            begin += THREADS
+        sums[0, share, lane] = near_re
+        sums[1, share, lane] = near_im
+        sums[2, share, lane] = far_re
+        sums[3, share, lane] = far_im
         cuda.syncthreads()
-        begin += THREADS
-    sums[0, share, lane] = near_re
-    sums[1, share, lane] = near_im
-    sums[2, share, lane] = far_re
-    sums[3, share, lane] = far_im
-    cuda.syncthreads()
-    column = np.int32(near + WARP * share)
-    if share < 2 and column < columns:
-        real, imaginary = ZERO, ZERO
-        for part in range(SHARES):
-            real += sums[2 * share, part, lane]
-            imaginary += sums[2 * share + 1, part, lane]
-        scale = norm[row, column]
-        out[row, column] = complex(imaginary * scale, -real * scale)
+        column = np.int32(near + WARP * share)
+        if share < 2 and column < columns:
+            real, imaginary = ZERO, ZERO
+            for part in range(SHARES):
+                real += sums[2 * share, part, lane]
+                imaginary += sums[2 * share + 1, part, lane]
+            scale = norm[row, column]
+            out[row, column] = complex(imaginary * scale, -real * scale)
+
+    return kernel
 
 
-def sum_hard(re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, norm, wanted, out):
+_sum_hard = _kernel_of_hard_sums(note_nothing, as_it_is, (1, 1))
+_sum_hard_weighed = _kernel_of_hard_sums(note_depth, weighed, (2 * LEVELS, THREADS))
+
+
+def sum_hard(
+    re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, depth, norm, wanted, out
+):
     """Fill `out` with -i norm Σ_M gamma* G, with M chosen by the pixels' centres.
 
     Parameters are those of `recon.kernels.cpu.sidebands.sum_hard`, on the device; `re` and `im` may
     be float16, whose scale `norm` then undoes.
     """
     grid = -(-out.shape[1] // TILE), out.shape[0]
-    _sum_hard[grid, (WARP, SHARES)](
-        re, im, first, hard, hard_at, k, chi, powers, mirrored, q_y, q_x, norm, wanted, out
-    )
+    kernel, numbers = (_sum_hard, NO_DEPTH) if depth is None else (_sum_hard_weighed, depth)
+    chi = k, chi, powers, mirrored, q_y, q_x
+    kernel[grid, (WARP, SHARES)](re, im, first, hard, hard_at, *chi, *numbers, norm, wanted, out)
 
 
 @cuda.jit(fastmath=True)

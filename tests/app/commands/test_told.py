@@ -27,3 +27,10 @@ def test_fitted_coefficients_have_the_digits_of_their_errors_and_units_that_suit
 
 def test_without_a_fit_nothing_is_said_of_one():
     assert list(sentences(PARAMETERS | {"fit": None}))[-1] == "Taken from the file: energy."
+
+
+def test_a_fitted_specimen_is_told_before_the_coefficients():
+    fit = PARAMETERS["fit"] | {"specimen": {"statement": "Thickness 12.0 ± 0.3 nm."}}
+    said = list(sentences(PARAMETERS | {"fit": fit}))
+    assert said[3] == "Thickness 12.0 ± 0.3 nm."
+    assert said[4].startswith("Fitted: C10")

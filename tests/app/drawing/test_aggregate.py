@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import datashader as ds
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -46,6 +48,16 @@ def test_each_cell_holds_the_mean_over_its_area(height, width, data):
     assert found.shape == shape
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, area_mean(image, shape), rtol=1e-6, atol=1e-4)
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_it_is_what_datashader_makes_of_an_image_with_coordinates(how):
+    image = np.random.default_rng(0).normal(size=(300, 500)).astype(np.float32)
+    image[40:60, 70:90] = np.nan
+    placed = xr.DataArray(image, coords=[("y", np.arange(300.0)), ("x", np.arange(500.0))])
+    canvas = ds.Canvas(170, 90, (-0.5, 499.5), (-0.5, 299.5))
+    expected = canvas.raster(placed, agg=how).values
+    np.testing.assert_allclose(aggregate(image, (90, 170), how), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_case_done_by_hand():

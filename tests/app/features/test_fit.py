@@ -13,6 +13,7 @@ from app.state.experiment import Experiment
 from app.state.link import from_query, to_query
 from recon.errors import Unfitted
 from recon.optics import Aberrations
+from recon.specimen import Specimen
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 from tests.support.waiting import PATIENCE_S
 
@@ -62,9 +63,43 @@ def test_only_what_was_fitted_is_set():
     adopt(experiment, found())
     state = experiment.aberrations
     assert (state.defocus, state.C12b, state.C21a) == (12.346, 7.0, 50.0)
-    assert found().is_set(state)
+    assert found().is_set(experiment)
     state.C30 += 0.01
-    assert not found().is_set(state)
+    assert not found().is_set(experiment)
+
+
+THICK = SimpleNamespace(
+    specimen=Specimen(123.4, (4.04, -2.21)),
+    errors={"thickness": 3.2, "tilt_y": 0.15, "tilt_x": 0.25},
+    undetermined=(),
+)
+
+
+def test_a_fitted_specimen_is_shown_and_set_with_the_aberrations():
+    both = FitFound.of(FIT, Aberrations(), (0.06, 0.98, 0.99), THICK)
+    assert both.rows[-3:] == [
+        ("Thickness", "12.34 ± 0.32", "nm"),
+        ("Tilt y", "4.04 ± 0.15", "mrad"),
+        ("Tilt x", "−2.21 ± 0.25", "mrad"),
+    ]
+    experiment = Experiment()
+    adopt(experiment, both)
+    assert experiment.specimen.value() == Specimen(123.4, (4.04, -2.21))
+    assert both.is_set(experiment)
+    experiment.specimen.tilt_y = 0.0
+    assert not both.is_set(experiment)
+
+
+def test_what_the_scan_does_not_say_of_the_specimen_is_told_and_left():
+    thin = SimpleNamespace(
+        specimen=Specimen(), errors={}, undetermined=("thickness", "tilt_y", "tilt_x")
+    )
+    found = FitFound.of(FIT, Aberrations(), (0.06, 0.98, 0.99), thin)
+    assert "left as set: thickness, tilt." in found.remark
+    experiment = Experiment()
+    experiment.specimen.thickness_nm = 3.0
+    adopt(experiment, found)
+    assert experiment.specimen.thickness_nm == 3.0
 
 
 def test_a_small_aperture_has_large_coefficients():

@@ -12,6 +12,9 @@ from app.state.ties import Ties
 from tests.support.paths import ROOT
 from tests.support.sessions import CALIBRATED, FakeEngine, Session
 
+BOKEH_S = "session._subscribed_connections"
+"""Bokeh's own name for a session's websockets."""
+
 
 @pytest.fixture
 def session():
@@ -44,7 +47,7 @@ def test_the_arrows_in_the_packages_words_are_those_of_the_code(session):
 def test_there_are_no_topics_beside_the_parameters():
     for path in (ROOT / "app").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"topic|subscribe", text, re.IGNORECASE), path
+        assert not re.search(r"topic|subscribe", text.replace(BOKEH_S, ""), re.IGNORECASE), path
 
 
 def test_a_result_can_be_bound_and_composed_as_panel_does(session):

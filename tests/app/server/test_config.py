@@ -23,6 +23,21 @@ def test_the_owner_chooses_device_memory_and_precision():
     assert (chosen.device, chosen.gpu_memory, chosen.gpu_half) == ("gpu", 20_500_000_000, True)
 
 
+def test_a_microscope_is_named_with_what_its_stream_does_not_say(tmp_path):
+    told = {
+        "LIVESTEM_LIVE": " serval:tcp://host:8451 ",
+        "LIVESTEM_LIVE_OPTIONS": '{"scan_shape": [64, 32], "dwell_time": 1e-5}',
+        "LIVESTEM_CACHE": str(tmp_path),
+    }
+    chosen = settings_from(told)
+    assert chosen.live == "serval:tcp://host:8451"
+    assert chosen.live_options == {"scan_shape": (64, 32), "dwell_time": 1e-5}
+    assert chosen.keep == tmp_path / "live"
+    assert settings_from(told | {"LIVESTEM_RESULTS": "/results"}).keep.name == "results"
+    assert settings_from(told | {"LIVESTEM_KEEP": "/kept"}).keep.name == "kept"
+    assert settings_from({}).live is None
+
+
 @pytest.mark.parametrize("word", ["0", "off", "False", "no", " "])
 def test_half_precision_can_be_declined(word):
     assert not settings_from({"LIVESTEM_GPU_HALF": word}).gpu_half
@@ -35,6 +50,7 @@ def test_half_precision_can_be_declined(word):
         ("LIVESTEM_GPU_MEMORY_GB", "0"),
         ("LIVESTEM_GPU_MEMORY_GB", "much"),
         ("LIVESTEM_GPU_HALF", "maybe"),
+        ("LIVESTEM_LIVE_OPTIONS", "512,512"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_with_its_value(name, value):

@@ -112,3 +112,23 @@ def test_the_disc_on_a_finer_detector_is_shown_on_the_files_own():
     opening.take_over(scan, request, Found((1.5, 5.5), 12.0, True, "", 0.0, False, "", (), None))
     assert (scan.centre_y, scan.centre_x, scan.radius) == (10, 21, 3)
     assert onto_detector_in_use(region, treatment, (10.0, 21.0), 3.0) == ((1.5, 5.5), 12.0)
+
+
+def test_the_next_scan_of_a_microscope_goes_on_with_what_was_set_and_found():
+    scan = ScanState()
+    scan.param.update(
+        energy_kev=80.0, scan_step_y=0.5, rotation_deg=-12.0, transpose=True, auto_orientation=True
+    )
+    before = {
+        "energy_kev": "entered",
+        "scan_step_y": "file",
+        "rotation_deg": "estimated from the data",
+        "transpose": "estimated from the data",
+    }
+    found = origin.carry(scan, {"scan_sampling": (0.7, 0.7)}, before)
+    assert (scan.energy_kev, scan.scan_step_y, scan.rotation_deg) == (80.0, 0.7, -12.0)
+    assert (scan.transpose, scan.auto_orientation) == (True, False)
+    assert found["rotation_deg"] == found["transpose"] == "the scan before"
+    assert (found["energy_kev"], found["scan_step_y"]) == ("entered", "file")
+    origin.carry(scan, {"rotation_deg": 5.0}, found)
+    assert (scan.rotation_deg, scan.auto_orientation) == (5.0, False)

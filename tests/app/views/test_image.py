@@ -16,9 +16,9 @@ def ramp():
     return np.arange(24, dtype=np.float32).reshape(4, 6)
 
 
-def shown(view):
-    """The one image in a view's source, and where it lies."""
-    data = view.source.data
+def shown(view, moving=False):
+    """The image in a view's source, or in that of a moving hand, and where it lies."""
+    data = (view.moved if moving else view.source).data
     x, y, width, height = (data[name][0] for name in ("x", "y", "dw", "dh"))
     return np.asarray(data["image"][0]), Extent(x, x + width, y, y + height)
 
@@ -64,7 +64,7 @@ def test_rows_run_downwards():
 def test_an_image_is_sent_in_eight_bits_and_no_larger_than_the_screen(ramp):
     view = ImageView()
     view.show(np.zeros((1024, 2048), np.float32), moving=True)
-    pixels, where = shown(view)
+    pixels, where = shown(view, moving=True)
     assert pixels.dtype == np.uint8
     assert pixels.shape == (MOVING_PX // 2, MOVING_PX)
     assert where == Extent(0, 2048, 0, 1024)
@@ -76,7 +76,7 @@ def test_zooming_in_sends_the_true_pixels():
     view = ImageView()
     view.show(image, Extent(0, 100, 0, 100), moving=True)
     look_at(view, 50, 60, 20, 25)
-    pixels, where = shown(view)
+    pixels, where = shown(view, moving=True)
     # 15 % of ten by five on each side; a pixel is 0.05 wide.
     assert where == Extent(48.5, 61.5, 19.25, 25.75)
     part = image[385:515, 970:1230]
@@ -96,7 +96,7 @@ def test_a_moving_hand_is_shown_the_pixels_that_holoviews_draws_at_rest(part):
             look_at(view, *part, width=300, height=280)
         still, where = shown(view)
         view.show(values, Extent(0, 200, 0, 125), moving=True)
-        moving, there = shown(view)
+        moving, there = shown(view, moving=True)
         np.testing.assert_array_equal(moving, still)
         assert vars(where) == {name: pytest.approx(end) for name, end in vars(there).items()}
         assert moving.dtype == still.dtype

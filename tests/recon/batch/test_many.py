@@ -14,6 +14,7 @@ from recon.batch.many import names_of, parameters_of, reconstruct_many, scans_of
 from recon.device.backend import DeviceError
 from recon.io import write_events
 from recon.scan.events import ElectronEvents
+from tests.support.clusters import threads
 
 
 def random_events(seed):
@@ -186,3 +187,15 @@ def test_a_gpu_that_is_wanted_and_absent_is_no_scans_fault(scans, tmp_path, monk
     monkeypatch.setattr(many, "choose", none)
     with pytest.raises(DeviceError):
         list(reconstruct_many(scans_of([scans]), tmp_path / "out", Choices(device="gpu")))
+
+
+def test_workers_of_a_cluster_take_a_scan_each(scans, tmp_path, recipe):
+    output = tmp_path / "out"
+    with threads(2) as cluster:
+        told = {"a.npz": "done", "b.npz": "done", "c.h5": "failed", "d.h5": "done"}
+        assert states(scans, output, cluster=cluster) == told
+        write_events(scans / "b.npz", random_events(seed=9))
+        again = dict.fromkeys(told, "unchanged") | {"b.npz": "done", "c.h5": "failed"}
+        assert states(scans, output, cluster=cluster) == again
+    assert sorted(recipe) == ["a.npz", "b.npz", "b.npz", "d.h5"]
+    assert parameters_of(output / "b.h5")["electrons"] == random_events(seed=9).electrons

@@ -17,6 +17,7 @@ from recon.kernels.cuda import reference as cuda_reference
 from recon.kernels.cuda import sideband_exact as cuda_entries
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
 from recon.kernels.cuda import sidebands as cuda_sidebands
+from recon.kernels.cuda import weighing as cuda_weighing
 from tests.support.ptx import (
     CAPABILITY,
     DOUBLE,
@@ -36,18 +37,19 @@ masks, pixels, label = types.uint16[::1], types.uint32[::1], types.int16[::1]
 transforms = types.complex64[:, :, ::1]
 blocks = types.float32[:, :, :, ::1]
 number = types.float32
+depth = (number,) * 4
 magic = types.uint32, types.uint64
 
 
 def sum_hard(entries):
     runs = (entries, entries, first, table, places)
-    return (*runs, image, real, image, image, real, real, image, index, spectrum)
+    return (*runs, image, real, image, image, real, real, *depth, image, index, spectrum)
 
 
 def sum_averaged(entries):
     tables = (entries, entries, first, table, masks)
     chi = (image, image, image, image, stack, stack, real, real)
-    return (*tables, *chi, index, places, number, number, spectrum)
+    return (*tables, *chi, *depth, index, places, number, number, spectrum)
 
 
 def gather(entries):
@@ -83,6 +85,11 @@ SUMS = {"choose_step": (cuda_dpc._choose_step, (image, real, doubles, planar, re
 KERNELS = {
     "sum_hard": (cuda_sidebands._sum_hard, sum_hard(real)),
     "sum_hard of halves": (cuda_sidebands._sum_hard, sum_hard(half)),
+    "sum_hard weighed": (cuda_sidebands._sum_hard_weighed, sum_hard(real)),
+    "weighed_power": (
+        cuda_weighing._weighed_power,
+        (first, table, image, real, image, image, real, real, *depth, real, index, image, image),
+    ),
     "hard_power": (cuda_sidebands._hard_power, (first, table, real, index, image)),
     "triple_power": (
         cuda_sidebands._triple_power,
@@ -92,6 +99,7 @@ KERNELS = {
     "gather of halves": (cuda_sidebands._gather, gather(half)),
     "sum_averaged": (cuda_entries._sum_averaged, sum_averaged(real)),
     "sum_averaged of halves": (cuda_entries._sum_averaged, sum_averaged(half)),
+    "sum_averaged weighed": (cuda_entries._sum_averaged_weighed, sum_averaged(real)),
     "pack": (cuda_entries._pack, pack(real)),
     "pack into halves": (cuda_entries._pack, pack(half)),
     "entry_power": (cuda_entries._entry_power, entry_power(real)),

@@ -18,6 +18,7 @@ import recon.kernels.cpu
 import recon.kernels.cuda
 from recon.device.backend import CPU
 from recon.optics import Aberrations
+from recon.specimen import Specimen
 from recon.ssb.phase import MODES, object_transmission, single_sideband
 from tests.support import simulator
 from tests.support.equations import averaged_phase, hard_phase, plain_sum
@@ -101,6 +102,22 @@ def test_exact_is_the_equation_averaged_over_pixels(on_cuda, aberrations, sideba
     assert relative(single_sideband(g, aberrations, "exact", sideband), expected) < tolerance
 
 
+THICK = Specimen(120, (6, -9), 40)
+
+
+@pytest.mark.parametrize("specimen", [Specimen(300, (3, 2)), THICK], ids=["thick", "spread too"])
+def test_sums_through_a_thick_specimen_are_the_equations(on_cuda, specimen):
+    calibration, counts, disc, total = scan(33.0, True, (5, 9))
+    g = sidebands_of(calibration, counts, disc, total).through(specimen)
+    expected = hard_phase(counts, disc, calibration, MANY, True, specimen)
+    assert relative(single_sideband(g, MANY, "draft", "full"), expected) < 2e-5
+    aberrations = Aberrations(C10=100, C12a=-30, C12b=20)
+    expected = averaged_phase(
+        counts, disc, calibration, aberrations, True, specimen=specimen, at_centres=True
+    )
+    assert relative(single_sideband(g, aberrations, "exact", "full"), expected) < 2e-5
+
+
 @pytest.mark.parametrize("mode", ["exact", "draft"])
 def test_cpu_and_cuda_agree_on_each_sideband_within_a_band(mode, monkeypatch, request):
     calibration, counts, disc, total = scan(20.0, True, (5, 9))
@@ -141,6 +158,9 @@ def test_a_g_on_a_device_is_worked_on_there(small_blocks):
         phase = single_sideband(g, MILD, mode, "full")
         assert relative(single_sideband(moved, MILD, mode, "full"), phase) < 1e-5
     assert used == {"sum_hard", "hard_power", "triple_power", "sum_averaged"}
+    thick = single_sideband(g.through(THICK), MILD, "draft")
+    assert relative(single_sideband(moved.through(THICK), MILD, "draft"), thick) < 1e-5
+    assert "weighed_power" in used
 
 
 def test_entries_in_half_precision_are_read_as_they_are(request):

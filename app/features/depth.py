@@ -1,0 +1,110 @@
+"""Pictures through the depth of the specimen on the sheet."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.drawing.png import picture
+from app.pipeline.context import Context
+from app.pipeline.jobs import Answer, Job
+from app.pipeline.proof import SERIES_PX, on_device
+from app.state.ties import Ties
+from app.views.sheet import Card, SheetPage
+
+SHEET = "depth"
+
+SLICES = 11
+
+LEAD = (
+    "The phase of {n} slices of the specimen, from where the beam enters to where it leaves, each "
+    "with its own C10 and upright, all in one scale of grey. What lies in other slices is blurred "
+    "into each. The aperture tells depths of {depth:.3g} nm apart at best."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class DepthSeries:
+    """Pictures through the depth.
+
+    Attributes
+    ----------
+    depths : (n,) float64 array
+        From the middle plane along the beam [nm].
+    images : (n, Ty, Tx) float32 array
+        Phase [rad].
+    resolution : float
+        Of depth [nm].
+    warning : str
+        Why they tell nothing of the depth, in a sentence.
+    """
+
+    depths: np.ndarray
+    images: np.ndarray
+    resolution: float
+    warning: str
+
+
+def depth_series(context: Context) -> DepthSeries:
+    """Pictures from one surface of the specimen to the other.
+
+    Raises
+    ------
+    ValueError
+        If no thickness is set.
+    """
+    from recon.focus.through_depth import depth_resolution, through_depth, unresolved
+
+    g, request = context.g, context.request
+    thickness = g.specimen.thickness
+    if not thickness:
+        raise ValueError("A thin specimen has no depth: set its thickness first.")
+    depths = np.linspace(-thickness / 2, thickness / 2, SLICES)
+    size = max(8, min(SERIES_PX, max(g.scan_shape)))
+    how = {"sideband": context.sideband, "band_limit": request.band_limit}
+    images = on_device(
+        context,
+        g,
+        lambda: through_depth(g, request.aberrations, depths, size, **how, progress=context.meter),
+    )
+    calibration = g.calibration
+    warning = unresolved(calibration, thickness)
+    return DepthSeries(depths / 10, images, depth_resolution(calibration) / 10, warning)
+
+
+class Depth:
+    """A through-depth series.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    sheets = (SHEET,)
+
+    def __init__(self, page):
+        self.page, self.answer = page, Answer()
+        self._ties = Ties()
+        self._ties.hear(self.answer.param.result, self._show)
+
+    def ask(self) -> None:
+        """Have a series made of the specimen as it is set."""
+        job = Job("Computing the through-depth series", depth_series)
+        self.page.pipeline.aside.perform(job, self.answer)
+
+    def _show(self, series: DepthSeries) -> None:
+        low, high = map(float, np.percentile(series.images, (0.2, 99.8)))
+        limits = low, high if high > low else low + 1.0
+        cards = tuple(
+            Card(
+                str(n), f"{depth:+.1f} nm".replace("-", "−"), image=picture(image, limits, most=512)
+            )
+            for n, (depth, image) in enumerate(zip(series.depths, series.images, strict=True))
+        )
+        lead = LEAD.format(n=len(cards), depth=series.resolution)
+        if series.warning:
+            lead = f"{series.warning} {lead}"
+        self.page.sheet.show(SheetPage(SHEET, "Through depth", lead, cards, "strip"))
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._ties.untie()

@@ -1,0 +1,81 @@
+"""What changes together goes to the browser as one message."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+
+@contextmanager
+def one_message(document) -> Iterator[None]:
+    """Send what changes meanwhile as one message at the end; the browser then paints once for all.
+
+    Bokeh's own `hold` sends a message for each change at its end, of three parts and more, each of
+    which the server and the browser handle for itself. Panel's sends one, but tells no callback of
+    the changes, and waits 10 ms where the socket is just being written to.
+
+    Parameters
+    ----------
+    document : bokeh Document
+        With its lock held, as in its own callbacks. Without a session nothing is sent.
+    """
+    document.hold("combine")
+    try:
+        with _looked_through_where_others_come(document):
+            yield
+    finally:
+        session = getattr(document.session_context, "session", None)
+        with _gathered(session, [] if session is None else session._subscribed_connections):
+            document.unhold()
+
+
+@contextmanager
+def _looked_through_where_others_come(document) -> Iterator[None]:
+    """Have Bokeh look through a page's models only where others have come or gone.
+
+    Its `freeze` does at the end of whatever was frozen, as HoloViews does for every picture: most
+    of the time that a picture takes.
+    """
+    models, roots, changed = document.models, list(document.roots), False
+
+    def invalidate():
+        nonlocal changed
+        changed = models._freeze_count > 0
+        if not changed:
+            models.recompute()
+
+    def pop_freeze():
+        nonlocal roots, changed
+        models._freeze_count -= 1
+        if models._freeze_count == 0 and (changed or roots != document.roots):
+            roots, changed = list(document.roots), False
+            models.recompute()
+
+    models.invalidate, models._pop_freeze = invalidate, pop_freeze
+    try:
+        yield
+    finally:
+        del models.invalidate, models._pop_freeze
+
+
+@contextmanager
+def _gathered(session, connections) -> Iterator[None]:
+    kept: dict[object, list] = {connection: [] for connection in connections}
+    for connection, events in kept.items():
+        connection.send_patch_document = partial(_keep, events.append)
+    try:
+        yield
+    finally:
+        for connection, events in kept.items():
+            del connection.send_patch_document
+            if events:
+                message = connection.protocol.create("PATCH-DOC", events)
+                session._pending_writes.append(connection._socket.send_message(message))
+
+
+def _keep(keep: Callable, event):
+    keep(event)
+    return _nothing()
+
+
+async def _nothing() -> None:
+    """What Bokeh awaits in place of a message."""

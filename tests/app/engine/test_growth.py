@@ -1,0 +1,153 @@
+"""What is made of a scan that grows is, after its last row, what is made of the whole scan."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from app.engine.growth import Growth, provisional
+from app.state.request import Annulus, Geometry
+from recon.batch.geometry import Found
+from recon.live.scan import GrowingScan
+from recon.ssb.build import build_g
+from recon.ssb.phase import single_sideband
+from recon.ssb.tables import find_tables
+from recon.sums import annuli, centre_of_mass, pacbed, presets
+from tests.support.growing_scans import rows_of
+from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
+
+ANNULUS = Annulus(0.2, 0.6)
+
+
+@pytest.fixture(scope="module")
+def events():
+    return weak_events()
+
+
+@pytest.fixture
+def grown(events):
+    """A growth, and what adds rows to its scan."""
+    scan = GrowingScan(events.scan_shape, events.frame_shape)
+
+    def add(first, last):
+        scan.add(first, rows_of(events, first, last))
+
+    return Growth(scan), add
+
+
+def tables(events):
+    def found(disc, pixels):
+        found.asked.append(pixels)
+        return find_tables(CALIBRATION, disc, events.scan_shape, False, disc_device())
+
+    found.asked = []
+    return found
+
+
+def disc_device():
+    from recon.device.backend import CPU  # said once
+
+    return CPU
+
+
+def test_sums_follow_the_rows(grown, events):
+    growth, add = grown
+    height = events.scan_shape[0]
+    add(0, height // 2)
+    np.testing.assert_array_equal(growth.sums().pacbed(), pacbed(rows_of(events, 0, height // 2)))
+    add(height // 2, height)
+    centre, radius = CALIBRATION.centre, CALIBRATION.radius
+    followed = growth.detectors(centre, radius, ANNULUS)
+    radii = {"annulus": (0.2 * radius, 0.6 * radius)}
+    expected = presets(events, centre, radius) | annuli(events, centre, radii)
+    images = followed.images()
+    assert images.keys() == expected.keys()
+    for name, image in expected.items():
+        np.testing.assert_array_equal(images[name], image)
+    assert growth.sums() is followed  # which holds the others as well
+    np.testing.assert_allclose(growth.sums().centre_of_mass(), centre_of_mass(events), atol=1e-6)
+
+
+def test_g_grows_in_looks_and_ends_as_that_of_the_whole(grown, events):
+    growth, add = grown
+    height, known = events.scan_shape[0], tables(events)
+    assert growth.sidebands(CALIBRATION, 8, False, known) is None
+    add(0, 5)
+    first = growth.sidebands(CALIBRATION, 8, False, known)
+    assert first.rows.sum() == 5
+    assert growth.sidebands(CALIBRATION, 8, False, known) is first  # shared by all who look
+    add(5, height)
+    whole = growth.sidebands(CALIBRATION, 8, False, known)
+    assert whole.rows is None
+    assert known.asked == [8]
+    expected = single_sideband(build_g(events, CALIBRATION, 8), ABERRATIONS)
+    seen = single_sideband(whole, ABERRATIONS)
+    np.testing.assert_allclose(seen, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_where_rows_come_faster_than_they_are_counted_fewer_pixels_are(events):
+    scan, now = GrowingScan(events.scan_shape, events.frame_shape), [0.0]
+    growth = Growth(scan, clock=lambda: now[0])
+    height, half = events.scan_shape[0], events.scan_shape[0] // 2
+    scan.add(0, rows_of(events, 0, half))
+    known, ways = tables(events), []
+
+    def slow(disc, pixels):
+        # While the first rows are counted, which takes long, more have come.
+        now[0] += 1e6
+        if not ways:
+            scan.add(half, rows_of(events, half, height - 1))
+        ways.append(pixels)
+        return known(disc, pixels)
+
+    now[0] = 10.0
+    growth.scan.rows.scanned[:0] = True
+    growth.sidebands(CALIBRATION, 12, False, slow)
+    assert growth.coarser(CALIBRATION, 12, False) is None  # all that had come was counted in time
+    growth._judge((CALIBRATION, 12, False), 12, 40, 1e9)
+    growth._behind = lambda asked, across: 100
+    growth._judge((CALIBRATION, 12, False), 12, 40, 1e9)
+    assert growth.coarser(CALIBRATION, 12, False) == 8
+    growth.sidebands(CALIBRATION, 12, False, slow)
+    assert ways == [12, 8]
+
+
+def test_the_disc_is_looked_for_again_when_the_rows_have_doubled(grown, events):
+    growth, add = grown
+    asked, geometry = [], Geometry()
+
+    def found(at, radius=5.0):
+        def find():
+            asked.append(at)
+            return Found((at, 9.5), radius, True, "", 0.0, False, "", (), None)
+
+        return find
+
+    add(0, 2)
+    assert growth.found(geometry, found(9.5)).centre[0] == 9.5
+    add(2, 3)
+    assert growth.found(geometry, found(20.0)).centre[0] == 9.5
+    add(3, 4)
+    # By less than 2 % of its radius: what was counted stays.
+    assert growth.found(geometry, found(9.55)).centre[0] == 9.5
+    add(4, 8)
+    assert growth.found(geometry, found(11.0)).centre[0] == 11.0
+    assert asked == [9.5, 9.55, 11.0]
+
+
+def test_a_disc_that_was_not_found_is_looked_for_with_the_next_row(grown):
+    growth, add = grown
+    none = Found(None, None, False, "No disc.", 0.0, False, "", ("disc",), None)
+    there = replace(none, centre=(9.5, 9.5), radius=5.0)
+    add(0, 4)
+    assert growth.found(None, lambda: none).centre is None
+    add(4, 5)
+    assert growth.found(None, lambda: there) is there
+
+
+def test_a_rotation_that_is_to_be_found_is_said_to_be_provisional():
+    found = Found((1, 1), 1.0, True, "", 0.0, False, "", (), None)
+    said = provisional(found, SimpleNamespace(auto_orientation=True)).orientation_statement
+    assert "taken as 0°" in said
+    assert provisional(found, SimpleNamespace(auto_orientation=False)) is found

@@ -1,0 +1,179 @@
+"""What changes together is one message, and whoever follows a change hears of it."""
+
+import asyncio
+
+from bokeh.application import Application
+from bokeh.document import Document
+from bokeh.models import Column, Slider
+from bokeh.protocol import Protocol
+from bokeh.server.connection import ServerConnection
+from bokeh.server.contexts import ApplicationContext
+
+from app.server.sending import one_message
+
+
+class Socket:
+    """Keeps what would go over a websocket."""
+
+    def __init__(self):
+        self.sent = []
+
+    async def send_message(self, message):
+        self.sent.append(message.content["events"])
+
+
+def a_slider():
+    return Slider(start=0, end=1, value=0)
+
+
+def sent_by(change):
+    """The messages, each a list of events, for `change(document, slider, other)` under the lock."""
+
+    async def run():
+        context = ApplicationContext(Application())
+        session = await context.create_session_if_needed("s" * 20)
+        document, (slider, other) = session.document, (a_slider(), a_slider())
+        await session.with_document_locked(lambda: document.add_root(Column(slider, other)))
+        socket = Socket()
+        connection = ServerConnection(Protocol(), socket, context, session)
+        session.subscribe(connection)
+        await session.with_document_locked(lambda: change(document, slider, other))
+        assert "send_patch_document" not in vars(connection)
+        return socket.sent
+
+    return asyncio.run(run())
+
+
+def test_changes_of_several_models_are_one_message():
+    def change(document, slider, other):
+        with one_message(document):
+            slider.title, slider.value, other.title = "a", 0.5, "b"
+
+    (events,) = sent_by(change)
+    assert [(e["attr"], e["new"]) for e in events] == [
+        ("title", "a"),
+        ("value", 0.5),
+        ("title", "b"),
+    ]
+
+
+def test_bokeh_sends_a_message_for_each():
+    """Where this changes, ours is no longer needed."""
+
+    def change(document, slider, other):
+        document.hold("combine")
+        slider.title, other.title = "a", "b"
+        document.unhold()
+
+    assert [len(events) for events in sent_by(change)] == [1, 1]
+
+
+def test_the_last_value_of_a_property_is_sent_alone():
+    def change(document, slider, other):
+        with one_message(document):
+            slider.title = "a"
+            slider.title = "c"
+
+    (events,) = sent_by(change)
+    assert [event["new"] for event in events] == ["c"]
+
+
+def test_what_a_callback_changes_then_goes_along():
+    def change(document, slider, other):
+        slider.on_change("value", lambda attr, old, new: other.update(title=str(new)))
+        with one_message(document):
+            slider.value = 0.5
+
+    (events,) = sent_by(change)
+    assert {event["attr"]: event["new"] for event in events} == {"value": 0.5, "title": "0.5"}
+
+
+def test_where_nothing_changes_nothing_is_sent():
+    def change(document, slider, other):
+        with one_message(document):
+            pass
+
+    assert sent_by(change) == []
+
+
+def test_what_has_changed_before_an_error_is_sent():
+    def change(document, slider, other):
+        try:
+            with one_message(document):
+                slider.title = "a"
+                raise KeyError
+        except KeyError:
+            pass
+
+    assert len(sent_by(change)) == 1
+
+
+def looked_through(change):
+    """How often the models of a document with one root are looked through."""
+    document, root = Document(), Column()
+    document.add_root(root)
+    seen, plain = [], document.models.recompute
+    document.models.recompute = lambda: seen.append(True) or plain()
+    with one_message(document):
+        change(document, root)
+    assert not {"invalidate", "_pop_freeze"} & vars(document.models).keys()
+    assert set(document.models) == set().union(*(each.references() for each in document.roots))
+    before = len(seen)
+    with document.models.freeze():
+        pass
+    assert len(seen) == before + 1  # as ever
+    return before
+
+
+def a_picture(document, root):
+    with document.models.freeze():
+        root.spacing = 3
+
+
+def test_pictures_of_the_same_models_look_through_none():
+    def change(document, root):
+        for _ in range(3):
+            a_picture(document, root)
+
+    assert looked_through(change) == 0
+
+
+def test_models_that_come_and_go_are_found_at_once():
+    def change(document, root):
+        a_picture(document, root)
+        first, second = Slider(), Slider()
+        root.children = [first, second]
+        assert second.document is document
+        root.children = [first]
+        assert second.document is None
+        a_picture(document, root)
+
+    assert looked_through(change) == 2
+
+
+def test_what_comes_while_models_are_frozen_is_found_at_the_end_of_that():
+    def change(document, root):
+        with document.models.freeze():
+            with document.models.freeze():
+                root.children = [Slider()]
+            root.children = [Slider()]
+            assert root.children[0].document is None
+        assert root.children[0].document is document
+
+    assert looked_through(change) == 1
+
+
+def test_a_new_root_is_found():
+    assert looked_through(lambda document, root: document.add_root(Slider())) == 1
+
+
+def test_a_model_that_came_is_sent_whole():
+    def change(document, slider, other):
+        (root,) = document.roots
+        with one_message(document):
+            root.children = [slider, other, a_slider()]
+            root.children[-1].title = "newer"
+
+    (events,) = sent_by(change)
+    new = next(each for each in events if each["attr"] == "children")["new"][-1]
+    assert new["attributes"]["title"] == "newer"

@@ -1,0 +1,112 @@
+"""Workers and schedulers that go while someone works: said, made again, and nothing else lost."""
+
+import os
+import signal
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from recon.cluster import connection
+from recon.cluster.connection import Cluster
+from recon.cluster.failure import ClusterError, ClusterFull
+from recon.cluster.slabs import build_slabs, on_cluster
+from recon.cluster.sources import file_rows
+from recon.io import write_events
+from recon.optics import Aberrations
+from recon.ssb.build import build_g
+from recon.ssb.phase import single_sideband
+from tests.support.clusters import CALIBRATION, random_events, sent, threads
+
+ABERRATIONS = Aberrations(C10=-80, C12a=20)
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_a_drag_costs_its_part_alone(tmp_path):
+    scan, path = random_events((21, 18)), tmp_path / "scan.npz"
+    write_events(path, scan)
+    whole = build_g(scan, CALIBRATION, 12)
+    with Cluster("local:2", device="cpu") as cluster:
+        slabs = build_slabs(on_cluster(cluster, scan, file_rows(path)), CALIBRATION, 12)
+        processes, kept = cluster.run(os.getpid), slabs.placed[0]
+        drag = [Aberrations(C10=-float(step)) for step in range(0, 60, 10)]
+        for number, aberrations in enumerate(drag):
+            if number == 2:
+                os.kill(processes[slabs.placed[1].address], signal.SIGKILL)
+            image = single_sideband(slabs, aberrations)
+            expected = single_sideband(whole, aberrations)
+            np.testing.assert_allclose(image, expected, atol=1e-6 * abs(expected).max())
+        assert slabs.placed[0] is kept
+        (notice,) = slabs.take_notices()
+        assert notice.startswith("1 of 2 parts of G were lost with their workers")
+        assert slabs.take_notices() == []
+
+
+def test_what_sessions_let_go_does_not_pile_up_on_the_workers():
+    from recon.cluster import held
+
+    scan = random_events((9, 8))
+    with threads(2) as cluster:
+        for _ in range(4):
+            slabs = build_slabs(sent(cluster, scan), CALIBRATION, 12)
+            single_sideband(slabs, ABERRATIONS, "draft")
+            assert len(held._held) >= 4
+            del slabs
+        # A worker's threads may still know the last they were asked; of four, three are gone.
+        assert left_on(4) <= 4
+
+
+def left_on(most):
+    """Actors that are there still, once there are no more than `most`, or a minute later."""
+    import gc
+    from time import monotonic, sleep
+
+    from recon.cluster import held
+
+    end = monotonic() + 60
+    while len(held._held) > most and monotonic() < end:
+        gc.collect()
+        sleep(0.1)
+    return len(held._held)
+
+
+def test_without_a_scheduler_there_is_one_sentence():
+    with pytest.raises(ClusterError, match=r"at tcp://127\.0\.0\.1:9 does not answer: check"):
+        Cluster("tcp://127.0.0.1:9")
+
+
+def test_a_scheduler_that_goes_is_said_and_the_next_change_connects_again():
+    scan = random_events((9, 8))
+    with threads(2) as cluster:
+        slabs = build_slabs(sent(cluster, scan), CALIBRATION, 12)
+        before = single_sideband(slabs, ABERRATIONS)
+        with suppress(Exception):
+            cluster._local.close(timeout=30)
+        cluster.client.close()
+        # A cluster of this machine is made anew; an address is asked again.
+        np.testing.assert_array_equal(single_sideband(slabs, ABERRATIONS), before)
+        assert "made again" in slabs.take_notices()[0]
+
+
+def test_versions_that_differ_are_named(monkeypatch):
+    versions = connection._versions
+    told = iter([versions() | {"numpy": "9.9.9"}])
+    monkeypatch.setattr(connection, "_versions", lambda: next(told, None) or versions())
+    said = r"The worker at \S+ has numpy \S+, this machine 9\.9\.9"
+    with pytest.raises(ClusterError, match=said), threads(1):
+        pass
+
+
+def test_too_little_memory_is_refused_before_any_is_taken(monkeypatch):
+    scan = random_events((9, 8))
+    with threads(2) as cluster:
+        alive = cluster.alive
+
+        def nearly_full():
+            from dataclasses import replace
+
+            return {name: replace(w, used=w.total - 1000) for name, w in alive().items()}
+
+        monkeypatch.setattr(cluster, "alive", nearly_full)
+        with pytest.raises(ClusterFull, match=r"needs .* on each of 2 workers .* 1 kB is free"):
+            build_slabs(sent(cluster, scan), CALIBRATION, 12)
