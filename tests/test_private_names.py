@@ -29,6 +29,10 @@ PINNED = {
         "app/server/restricted.py",
         "self message connection",
     ),
+    ("bokeh.document.models", "DocumentModelManager._pop_freeze"): (
+        "app/server/sending.py",
+        "self",
+    ),
     ("panel.io.application", "Application._set_session_prefix"): (
         "app/page/admission.py",
         "self doc",
@@ -62,7 +66,7 @@ PINNED = {
 }
 """(module, name) of a library to the module that uses it, and its parameters."""
 
-UNSEEN = {"_document", "_api"}
+UNSEEN = {"_document", "_api", "_freeze_count", "_subscribed_connections", "_pending_writes"}
 """Of an instance's own dictionary, and a package's module: tested below."""
 
 BOUNDED = ("panel", "bokeh", "param", "numba", "datashader", "rosettasciio")
@@ -130,6 +134,24 @@ def test_a_name_is_there_and_takes_what_we_give(module, name):
     if parameters is not None:
         assert " ".join(inspect.signature(found).parameters) == parameters
     assert name.rpartition(".")[2] in (ROOT / user).read_text(encoding="utf-8")
+
+
+def test_a_session_of_bokeh_keeps_its_websockets_and_messages_where_we_look():
+    from bokeh.document import Document
+    from bokeh.server.session import ServerSession
+
+    session = ServerSession("name", Document())
+    assert session._subscribed_connections == set()
+    assert session._pending_writes is None  # while nobody holds its lock
+
+
+def test_a_document_of_bokeh_counts_its_freezes_where_we_look():
+    from bokeh.document import Document
+
+    models = Document().models
+    with models.freeze(), models.freeze():
+        assert models._freeze_count == 2
+    assert models._freeze_count == 0
 
 
 def test_a_session_of_bokeh_keeps_its_document_where_we_look():

@@ -30,19 +30,25 @@ def look_through_messages() -> None:
         return
     patch, push = ServerSession._handle_patch, ServerSession._handle_push
 
-    async def handle_patch(self, message, connection):
+    # They hand on what Bokeh awaits and await nothing: what a page sends in error, and Bokeh
+    # stumbles over, has then no line of ours in its traceback, and is told as what it is.
+    def handle_patch(self, message, connection):
         allowed = None if self.destroyed else _restricted.get(self.document)
         if allowed is not None and not _may(message, allowed):
-            return connection.error(message, REFUSED)
-        return await patch(self, message, connection)
+            return _refused(message, connection)
+        return patch(self, message, connection)
 
-    async def handle_push(self, message, connection):
+    def handle_push(self, message, connection):
         if not self.destroyed and self.document in _restricted:
-            return connection.error(message, REFUSED)
-        return await push(self, message, connection)
+            return _refused(message, connection)
+        return push(self, message, connection)
 
     ServerSession._handle_patch, ServerSession._handle_push = handle_patch, handle_push
     _looking.add(ServerSession)
+
+
+async def _refused(message, connection):
+    return connection.error(message, REFUSED)
 
 
 def _may(message, allowed: Allowed) -> bool:

@@ -42,10 +42,11 @@ class FakeApplication:
 def application(monkeypatch):
     monkeypatch.setattr(admission, "_write_documents_aside", lambda: None)
     monkeypatch.setattr(admission, "_prepare", lambda: None)
-    monkeypatch.setattr(admission.settings, "perform_document_validation", True)
     made = FakeApplication()
     make_pages_aside(made)
-    return made
+    # A setting of Bokeh's reads as the descriptor that it is: only this puts it back.
+    yield made
+    admission.settings.perform_document_validation.unset_value()
 
 
 def test_pages_are_made_one_at_a_time_on_a_thread_of_their_own(application, monkeypatch):
