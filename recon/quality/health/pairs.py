@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from recon.quality.health.finding import Finding
+
 SAMPLE = 4_000_000
 """Electrons looked at, in frames evenly over the scan."""
 
@@ -87,4 +89,28 @@ def double_counts(events, pattern, hot):
         int(out[0]),
         float(scale * same),
         int(total),
+    )
+
+
+def pairs_found(events, pattern, hot) -> Finding:
+    """Whether electrons were counted twice, as `double_counts` finds them."""
+    share, error, chance, repeats, expected, total = double_counts(events, pattern, hot)
+    # Patterns that change over the scan make pairs as well: up to a tenth of chance is theirs.
+    sure = share > 5 * error and share > max(0.02, 0.1 * chance)
+    again = repeats > max(expected, 1) * 1.5 + 5 * np.sqrt(expected + 1) and repeats > 1e-3 * total
+    return Finding(
+        "double counts",
+        {
+            "excess neighbours": (100 * share, "%"),
+            "error": (100 * error, "%"),
+            "neighbours by chance": (100 * chance, "%"),
+            "repeated pixels in a frame": (repeats, ""),
+            "of these by chance": (expected, ""),
+        },
+        "ok" if not (sure or again) else "bad" if sure and share > 0.1 else "look",
+        f"{100 * share:.2f} ± {100 * error:.2f} % of the electrons have a neighbour beside them "
+        f"beyond chance; {repeats} repeat a pixel of their frame.",
+        "Electrons are counted twice: count again with a higher threshold; the dose is lower."
+        if sure or again
+        else "",
     )

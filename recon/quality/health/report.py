@@ -1,9 +1,6 @@
 """The health report of a scan."""
 
-from math import isfinite
-
 import numpy as np
-from scipy import stats
 
 from recon.device.backend import on_host
 from recon.quality.health import pairs, pixels, trends
@@ -13,13 +10,6 @@ from recon.sums import centre_of_mass, outliers, pacbed
 from recon.sums import dense as frames_sums
 from recon.sums import detectors as virtual
 
-TOO_SMALL = "The scan is too small to tell."
-FLYBACK = {
-    "none": "no flyback column",
-    "dropped": "the flyback column dropped",
-    "kept": "the flyback column kept",
-}
-"""`Source.flyback` in words."""
 EMPTY = "Check the file, and that the camera's threshold lets electrons through."
 
 
@@ -59,13 +49,13 @@ def health(scan, calibration=None, progress=None) -> HealthReport:
         frames,
         *_dead(levels, single, sectors),
         _hot(levels, hot, centre, radius),
-        _drift(totals, empty),
+        trends.drift_found(totals, empty),
         _dose(scan, calibration, empty) if counted else _signal(totals),
-        _flyback(scan, totals, com, empty),
-        _descan(com, radius, empty),
+        trends.flyback_found(scan, totals, com, empty),
+        trends.descan_found(com, radius, empty),
     ]
     if counted:
-        findings.append(_pairs(scan, np.where(hot, 0, pattern), hot))
+        findings.append(pairs.pairs_found(scan, np.where(hot, 0, pattern), hot))
     tell(1.0)
     return HealthReport(tuple(findings), hot, single | sectors, pattern, totals)
 
@@ -129,7 +119,7 @@ def _layout(scan):
         "layout",
         values,
         "look" if source.notes else "ok",
-        " ".join([f"{source.format}, {FLYBACK[source.flyback]}.", *source.notes]),
+        " ".join([f"{source.format}, {trends.FLYBACK[source.flyback]}.", *source.notes]),
         "Check that this is what the microscope did." if source.notes else "",
     )
 
@@ -234,25 +224,6 @@ def _hot(levels, hot, centre, radius):
     )
 
 
-def _drift(counts, empty):
-    rows = trends.lines(counts, 1, ~empty)
-    mean = max(rows.mean(), 1e-9)
-    slope, error = (float(100 * v / mean) for v in trends.trend(rows))
-    sure = trends.beyond_chance(slope, error, rows.size) and abs(slope) > 2
-    return Finding(
-        "beam current",
-        {"drift over the scan": (slope, "%"), "error": (error, "%")},
-        "ok" if not sure else "bad" if abs(slope) > 20 else "look",
-        f"Counts change by {slope:+.2f} ± {error:.2f} % from the first row to the last."
-        if isfinite(error)
-        else TOO_SMALL,
-        "The current or the specimen's thickness drifts: compare with a scan of vacuum."
-        if sure
-        else "",
-        rows,
-    )
-
-
 def _dose(events, calibration, empty):
     step = calibration.scan_sampling if calibration else events.metadata.get("scan_sampling")
     lit = events.positions - int(empty.sum())
@@ -279,103 +250,4 @@ def _signal(totals):
         {"mean sum of a frame": (mean, "")},
         "ok",
         f"A frame sums to {mean:.4g} on average; a dose needs the camera's counts per electron.",
-    )
-
-
-def _flyback(events, counts, com, empty):
-    """The first and the last column against the three beside each."""
-    worst = []
-    if min(counts.shape) < 8:
-        return Finding("flyback", {}, "ok", TOO_SMALL)
-    recorded = ~empty
-    # An edge may hold nothing because the beam was off on its way back; not where others do, too.
-    lit = recorded.copy()
-    if recorded.any(0)[1:-1].all():
-        lit[:, [0, -1]] = True
-    images = {
-        "counts": (counts, lit, 0.1),
-        "COM y": (com[0], recorded, 0.5),
-        "COM x": (com[1], recorded, 0.5),
-    }
-    values = {}
-    for name, (image, keep, least) in images.items():
-        sides = trends.edge_columns(image, keep)
-        for column, (d, error, beside, rows) in zip(("first", "last"), sides, strict=True):
-            unit, scale = "px", 1
-            if name == "counts":
-                # Of what the columns beside hold: no column holds 100 % less.
-                unit, scale = "%", 100
-                d, error = (v / beside if beside > 0 else 0.0 for v in (d, error))
-            values[f"{name}, {column} column"] = (scale * d, unit)
-            # Two sides, three images, both signs.
-            limit = stats.t.isf(trends.DOUBT / 12, max(rows - 1, 1))
-            if abs(d) > max(limit * error, least):
-                told = f"{float(f'{scale * d:.2g}'):+g} {unit}"
-                worst.append(f"the {column} column's {name} by {told}")
-    return Finding(
-        "flyback",
-        values,
-        "look" if worst else "ok",
-        "Differs from its neighbours: " + ", ".join(worst) + "."
-        if worst
-        else f"No column stands out; {FLYBACK[events.source.flyback]}.",
-        "It looks like the beam's way back: drop this column." if worst else "",
-        counts.mean(0),
-    )
-
-
-def _descan(com, radius, empty):
-    shift, error = trends.descan(com, ~empty if empty.any() else None)
-    names = [(i, j) for i in range(2) for j in range(2)]
-    values = {}
-    for i, j in names:
-        name = f"disc along {'yx'[i]} {('down', 'across')[j]} the scan"
-        values[name] = float(shift[i, j]), "px"
-        values[name + ", error"] = float(error[i, j]), "px"
-    least = max(0.1, 0.02 * (radius or 0))
-    sure = [
-        abs(shift[n]) > least and trends.beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
-        for n in names
-    ]
-    told = [n for n in names if isfinite(error[n])]
-    middle = com.mean((1, 2), keepdims=True)
-    if middle.any():
-        # In its place: memory that nobody wrote to takes no room.
-        com -= middle
-    worst = max(told, key=lambda n: abs(shift[n]), default=None)
-    return Finding(
-        "descan",
-        values,
-        "look" if any(sure) else "ok",
-        f"The centres of mass move by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over "
-        "the scan."
-        if told
-        else TOO_SMALL,
-        "Correct the descan at the microscope; phases of long waves carry a ramp."
-        if any(sure)
-        else "",
-        com,
-    )
-
-
-def _pairs(events, pattern, hot):
-    share, error, chance, repeats, expected, total = pairs.double_counts(events, pattern, hot)
-    # Patterns that change over the scan make pairs as well: up to a tenth of chance is theirs.
-    sure = share > 5 * error and share > max(0.02, 0.1 * chance)
-    again = repeats > max(expected, 1) * 1.5 + 5 * np.sqrt(expected + 1) and repeats > 1e-3 * total
-    return Finding(
-        "double counts",
-        {
-            "excess neighbours": (100 * share, "%"),
-            "error": (100 * error, "%"),
-            "neighbours by chance": (100 * chance, "%"),
-            "repeated pixels in a frame": (repeats, ""),
-            "of these by chance": (expected, ""),
-        },
-        "ok" if not (sure or again) else "bad" if sure and share > 0.1 else "look",
-        f"{100 * share:.2f} ± {100 * error:.2f} % of the electrons have a neighbour beside them "
-        f"beyond chance; {repeats} repeat a pixel of their frame.",
-        "Electrons are counted twice: count again with a higher threshold; the dose is lower."
-        if sure or again
-        else "",
     )

@@ -1,7 +1,19 @@
 """Faults that run over the scan: drift of the beam's current, flyback, descan."""
 
+from math import isfinite
+
 import numpy as np
 from scipy import stats
+
+from recon.quality.health.finding import Finding
+
+TOO_SMALL = "The scan is too small to tell."
+FLYBACK = {
+    "none": "no flyback column",
+    "dropped": "the flyback column dropped",
+    "kept": "the flyback column kept",
+}
+"""`Source.flyback` in words."""
 
 DOUBT = 0.01
 """Chance of a false alarm of each trend."""
@@ -81,3 +93,103 @@ def descan(com, keep=None):
     """
     found = np.array([[trend(lines(part, axis, keep)) for axis in (1, 0)] for part in com])
     return found[..., 0], found[..., 1]
+
+
+def drift_found(counts, empty) -> Finding:
+    """Whether the counts (Sy, Sx) change from row to row, but for frames that are `empty`."""
+    rows = lines(counts, 1, ~empty)
+    mean = max(rows.mean(), 1e-9)
+    slope, error = (float(100 * v / mean) for v in trend(rows))
+    sure = beyond_chance(slope, error, rows.size) and abs(slope) > 2
+    return Finding(
+        "beam current",
+        {"drift over the scan": (slope, "%"), "error": (error, "%")},
+        "ok" if not sure else "bad" if abs(slope) > 20 else "look",
+        f"Counts change by {slope:+.2f} ± {error:.2f} % from the first row to the last."
+        if isfinite(error)
+        else TOO_SMALL,
+        "The current or the specimen's thickness drifts: compare with a scan of vacuum."
+        if sure
+        else "",
+        rows,
+    )
+
+
+def flyback_found(events, counts, com, empty):
+    """The first and the last column against the three beside each."""
+    worst = []
+    if min(counts.shape) < 8:
+        return Finding("flyback", {}, "ok", TOO_SMALL)
+    recorded = ~empty
+    # An edge may hold nothing because the beam was off on its way back; not where others do, too.
+    lit = recorded.copy()
+    if recorded.any(0)[1:-1].all():
+        lit[:, [0, -1]] = True
+    images = {
+        "counts": (counts, lit, 0.1),
+        "COM y": (com[0], recorded, 0.5),
+        "COM x": (com[1], recorded, 0.5),
+    }
+    values = {}
+    for name, (image, keep, least) in images.items():
+        sides = edge_columns(image, keep)
+        for column, (d, error, beside, rows) in zip(("first", "last"), sides, strict=True):
+            unit, scale = "px", 1
+            if name == "counts":
+                # Of what the columns beside hold: no column holds 100 % less.
+                unit, scale = "%", 100
+                d, error = (v / beside if beside > 0 else 0.0 for v in (d, error))
+            values[f"{name}, {column} column"] = (scale * d, unit)
+            # Two sides, three images, both signs.
+            limit = stats.t.isf(DOUBT / 12, max(rows - 1, 1))
+            if abs(d) > max(limit * error, least):
+                told = f"{float(f'{scale * d:.2g}'):+g} {unit}"
+                worst.append(f"the {column} column's {name} by {told}")
+    return Finding(
+        "flyback",
+        values,
+        "look" if worst else "ok",
+        "Differs from its neighbours: " + ", ".join(worst) + "."
+        if worst
+        else f"No column stands out; {FLYBACK[events.source.flyback]}.",
+        "It looks like the beam's way back: drop this column." if worst else "",
+        counts.mean(0),
+    )
+
+
+def descan_found(com, radius, empty) -> Finding:
+    """Whether the centres of mass (2, Sy, Sx) [pixels] move over the scan.
+
+    `com` is left without its mean.
+    """
+    shift, error = descan(com, ~empty if empty.any() else None)
+    names = [(i, j) for i in range(2) for j in range(2)]
+    values = {}
+    for i, j in names:
+        name = f"disc along {'yx'[i]} {('down', 'across')[j]} the scan"
+        values[name] = float(shift[i, j]), "px"
+        values[name + ", error"] = float(error[i, j]), "px"
+    least = max(0.1, 0.02 * (radius or 0))
+    sure = [
+        abs(shift[n]) > least and beyond_chance(shift[n], error[n], com.shape[1 + n[1]])
+        for n in names
+    ]
+    told = [n for n in names if isfinite(error[n])]
+    middle = com.mean((1, 2), keepdims=True)
+    if middle.any():
+        # In its place: memory that nobody wrote to takes no room.
+        com -= middle
+    worst = max(told, key=lambda n: abs(shift[n]), default=None)
+    return Finding(
+        "descan",
+        values,
+        "look" if any(sure) else "ok",
+        f"The centres of mass move by up to {abs(shift[worst]):.2g} ± {error[worst]:.1g} px over "
+        "the scan."
+        if told
+        else TOO_SMALL,
+        "Correct the descan at the microscope; phases of long waves carry a ramp."
+        if any(sure)
+        else "",
+        com,
+    )

@@ -1,0 +1,128 @@
+"""Links, saved files, and files that somebody brings, in a browser."""
+
+from base64 import b64encode
+
+import numpy as np
+import pytest
+
+
+def test_a_link_restores_the_picture(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.enter("defocus", "37.5")
+    instrument.page.locator("select[data-name=slot_left]").select_option("adf")
+    picture = instrument.exact()
+    instrument.until(lambda: "defocus=37.5" in instrument.page.url)
+    instrument.until(lambda: "left=adf" in instrument.page.url)
+    other = open_page(instrument.page.url.partition("?")[2])
+    again = other.exact()
+    assert other.number() == 37.5
+    assert other.page.locator("select[data-name=slot_left]").input_value() == "adf"
+    assert again["values"] == picture["values"]
+
+
+def test_a_link_restores_the_zoom(open_page):
+    instrument = open_page("dataset=lattice.npz&view=1_2_1.5_2.5")
+    instrument.exact()
+    picture = instrument.until(lambda: (p := instrument.picture()) and p["shape"][1] < 64 and p)
+    assert (picture["start"] + picture["end"]) / 2 == pytest.approx(1.5)
+    assert (picture["top"] + picture["bottom"]) / 2 == pytest.approx(2.0)
+    assert min(
+        picture["end"] - picture["start"], picture["bottom"] - picture["top"]
+    ) == pytest.approx(1.125, rel=0.02)
+
+
+def test_saving_downloads_files(open_page, tmp_path):
+    import h5py
+    import tifffile
+    from PIL import Image
+
+    instrument = open_page()
+    instrument.exact()
+    files = {}
+    for kind in ("png", "tiff", "hdf5"):
+        instrument.page.locator(".saver summary").click()
+        with instrument.page.expect_download() as download:
+            instrument.page.locator(f".saver button[data-kind={kind}]").click()
+        files[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    with Image.open(files["png"]) as image:
+        assert image.format == "PNG"
+        assert image.width > 300
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 50
+    phase = tifffile.imread(files["tiff"])
+    assert (phase.shape, phase.dtype) == ((72, 64), np.float32)
+    with h5py.File(files["hdf5"]) as file:
+        np.testing.assert_array_equal(file["ssb/phase"][()], phase)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "hdf5"])
+def test_a_saved_file_dropped_on_the_page_opens_its_session(open_page, kind):
+    saving = open_page()
+    saving.exact()
+    saving.enter("defocus", "-3.5")
+    saving.until(lambda: "defocus=-3.5" in saving.page.url)
+    saving.exact()
+    saving.page.locator(".saver summary").click()
+    with saving.page.expect_download() as download:
+        saving.page.locator(f".saver button[data-kind={kind}]").click()
+    name, content = download.value.suggested_filename, download.value.path().read_bytes()
+    fresh = open_page()
+    fresh.exact()
+    assert "defocus" not in fresh.page.url
+    drop(fresh.page, "holiday.png", b"\x89PNG no session")
+    (sentence,) = fresh.until(fresh.notices)
+    assert sentence.startswith("holiday.png remembers no session of livestem")
+    drop(fresh.page, name, content)
+    fresh.page.wait_for_url("**defocus=-3.5**")
+    fresh.exact()
+    assert fresh.page.locator("[data-name=defocus]").first.input_value() == "−3.5"
+
+
+def drop(page, name, content):
+    """Let a file fall onto the page."""
+    page.evaluate(
+        """([name, content]) => {
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))
+          const transfer = new DataTransfer()
+          transfer.items.add(new File([bytes], name))
+          document.body.dispatchEvent(
+            new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}))
+        }""",
+        [name, b64encode(content).decode()],
+    )
+
+
+def test_a_broken_file_is_told_and_the_picture_stays(open_page):
+    instrument = open_page()
+    instrument.exact()
+    instrument.page.locator("select[data-name=dataset]").select_option("broken.h5")
+    (sentence,) = instrument.until(instrument.notices)
+    assert "broken" in sentence
+    assert "Traceback" not in sentence
+    assert instrument.picture()["shape"] == [72, 64]
+    before = instrument.picture()["values"]
+    instrument.page.locator(".notice button").click()
+    instrument.until(lambda: not instrument.notices())
+    instrument.enter("defocus", "55")
+    instrument.until(lambda: (p := instrument.picture()) and p["values"] != before)
+    instrument.exact()
+
+
+def test_a_file_from_the_users_computer_is_shown(open_page, scans):
+    instrument = open_page()
+    instrument.exact()
+    box = instrument.page.locator("input[type=file]")
+    box.set_input_files(scans / "other.h5")
+    instrument.until(lambda: "other" in instrument.words("facts"))
+    instrument.exact()
+    box.set_input_files({"name": "x.h5", "mimeType": "", "buffer": b"nothing"})
+    assert instrument.until(instrument.notices)
+    assert instrument.picture()["shape"] == [72, 64]
+
+
+def test_a_bad_link_is_told_and_the_rest_is_taken(open_page):
+    instrument = open_page("dataset=lattice.npz&defocus=20&tiles=900&nonsense=1")
+    instrument.exact()
+    assert instrument.number() == 20
+    assert len(instrument.notices()) == 2
