@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar,
 from app.drawing.display import Extent
 from app.drawing.marks import draw_with
 from app.pipeline.hands import give_way
+from app.server.sending import one_message
 from app.views.assets import asset
 from app.views.component import finite, number
 
@@ -138,7 +139,11 @@ class Frame(pn.viewable.Viewer):
         self.pointer.on_change("data", self._pointed)
 
     def _viewed(self, attr, old, new):
-        if self.on_view:
+        if self.on_view and self.view.document:
+            # Else Bokeh looks through all models of the page for each picture drawn anew.
+            with one_message(self.view.document):
+                self.on_view()
+        elif self.on_view:
             self.on_view()
 
     def _pointed(self, attr, old, new):
