@@ -101,7 +101,7 @@ class Sharing(Feature):
             import segno  # here, as few pages need it
 
             drawn = BytesIO()
-            segno.make(text, error="m").save(drawn, kind="svg", scale=4, border=3, xmldecl=False)
+            segno.make(text, error="m").save(drawn, kind="svg", border=3, xmldecl=False, omitsize=True)
             self.card.param.update(qr=drawn.getvalue().decode(), qr_of=text)
 
     def _live(self, life: str) -> None:
@@ -209,7 +209,8 @@ class Sharing(Feature):
             (part, name), holder = next(iter(hands.items()))
             more = f" and {len(hands) - 1} more" if len(hands) > 1 else ""
             value = self._value(part, name)
-            words = f"{holder.name} is dragging {label_of((part, name))}{more}{value}"
+            does = "dragging" if value else "changing"
+            words = f"{holder.name} is {does} {label_of((part, name))}{more}{value}"
         else:
             words = room.last_change and f"Last change: {room.last_change}"
         self.activity.say(words)
