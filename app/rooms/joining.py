@@ -86,14 +86,18 @@ class Joining(Pipeline):
             self.door = self.doors.make(self._make_room)
         return self.door
 
+    def _beginning(self, history=None) -> Beginning:
+        """What is set now, for a room."""
+        rest = dict(self.opening.sources), history, self.resting.also, self.watching.following
+        return Beginning.of(self.experiment, *rest)
+
     def _make_room(self) -> Room:
         """The room, with this page in it as long as that is open."""
         post, after = on_this_thread()
         user, history = self._user, self.history and self.history()
         if history is not None:
             history.settle()
-        sources = dict(self.opening.sources)
-        begin = Beginning.of(self.experiment, sources, history, self.resting.also)
+        begin = self._beginning(history)
 
         def make_pipeline(experiment, post):
             return Pipeline(experiment, *self._parts, post, user=user)
@@ -121,6 +125,7 @@ class Joining(Pipeline):
         self.member = member = room.enter(seat, role)
         self._through, self.role = None, role
         self._rest()
+        self.watching.hand_over(room.pipeline.watching)
         self._point_at(room.pipeline.preparing)
         self.drawing.acknowledge = member.acknowledge
         self.aside.perform = partial(room.perform, member)
@@ -173,6 +178,12 @@ class Joining(Pipeline):
         return room.pipeline.origin if room else super().origin
 
     @property
+    def prepared(self):
+        """What images are made of; None before there is any."""
+        room = self.member and self.member.room
+        return room.pipeline.prepared if room else super().prepared
+
+    @property
     def at_rest(self) -> bool:
         """Whether everything that is set now has been computed."""
         room = self.member and self.member.room
@@ -192,8 +203,7 @@ class Joining(Pipeline):
 
     def _stay_as_a_beginning(self) -> None:
         """Let whoever follows the link later find what was set, without this page."""
-        sources = dict(self.opening.sources)
-        begin = Beginning.of(self.experiment, sources, None, self.resting.also)
+        begin = self._beginning()
         parts, user, door = self._parts, self._user, self.door
 
         def make_pipeline(experiment, post):

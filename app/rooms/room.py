@@ -39,12 +39,10 @@ LONGEST_NAME = 24
 MOST = 40
 """Members of a room."""
 
-COLOURS = ["#ffb000", "#4cc2ff", "#ff7ab6", "#6ee787", "#c49bff", "#ff8f5a", "#5ee6d0", "#f2e85c"]
-"""Of the members' pointers and names, by their numbers."""
-
 RELAYED = {
     "opening": ("question",),
-    "preparing": ("scan", "pacbed", "device"),
+    "watching": ("microscope", "following"),
+    "preparing": ("scan", "pacbed", "device", "dataset"),
     "drawing": ("phase", "tiles", "spectrum", "status", "device"),
     "deriving": ("virtual", "faults", "current", "com", "dpc"),
     "resting": (),
@@ -107,6 +105,7 @@ class Room:
             self._ties.hear(stages.told.param[name], partial(self._say, name))
         stages.opening.sources = dict(beginning.moment.sources)
         stages.resting.also = frozenset(beginning.also)
+        stages.watching.following, stages.watching.decided = beginning.following, True
         stages.start()
 
     def query(self) -> dict[str, str]:
@@ -186,10 +185,6 @@ class Room:
         if not member.seat.user and name and name.isprintable() and name not in others:
             member.name = name
             self._tell(PEOPLE, HANDS, POINTERS)
-
-    def colour(self, member: Member) -> str:
-        """Of a member's pointer and name."""
-        return COLOURS[(member.number - 1) % len(COLOURS)]
 
     def follow(self, member: Member, number: int | None) -> None:
         """Have a member's zoom follow another's; None ends that."""
