@@ -63,6 +63,8 @@ def open_page() -> Page | None:
     asked = query()
     token = asked.pop("room", "")
     through = doors.find(token) if token else None
+    if token and through is None:
+        asked = (doors.remains(token) or {}) | asked
     if token and through is None and not asked:
         nobody_there().servable(title="livestem")
         return None

@@ -5,14 +5,15 @@ from functools import partial
 
 import param
 
-from app.pipeline.jobs import Answer
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.session import Session
 from app.rooms.beginning import Beginning
 from app.rooms.doors import Door, Doors, on_this_thread
 from app.rooms.member import STEER, Member, Seat
-from app.rooms.room import RELAYED, Room, RoomError
+from app.rooms.room import RELAYED, Room, RoomError, query_of
 from app.state.experiment import Experiment
+from app.state.ties import Ties
 
 GONE = "This room has ended, or is full: the page goes on alone."
 
@@ -105,8 +106,23 @@ class Joining(Pipeline):
         room = Room(begin, make_pipeline, post, after)
         self.door.make = _one_room_only
         if not self._left:
+            under_way = self.aside.under_way
             self.join(room, STEER)
+            if under_way:
+                self._begin_anew(*under_way)
         return room
+
+    def _begin_anew(self, job: Job, answer: Answer) -> None:
+        """Have a job that was under way done by the room, once that has what it is made of."""
+        member, ties = self.member, Ties()
+
+        def begin(prepared):
+            if prepared is not None and ties:
+                ties.untie()
+                if member.room is not None:
+                    member.room.perform(member, job, answer)
+
+        ties.hear(member.room.pipeline.preparing.param.prepared, begin)
 
     def join(self, room: Room, role: str) -> None:
         """Compute no more, and show what the room's pipeline makes.
@@ -215,7 +231,7 @@ class Joining(Pipeline):
 
         if self._through is None:
             door.make = make_room
-            self.doors.left(door)
+            self.doors.left(door, query_of(self.experiment))
 
 
 def _one_room_only() -> Room:

@@ -50,6 +50,11 @@ RELAYED = {
 """What members are shown of the pipeline's stages, besides what their tables declare."""
 
 
+def query_of(experiment: Experiment) -> dict[str, str]:
+    """All that is set, as the entries of an address."""
+    return to_query(experiment) | {"dataset": experiment.scan.dataset}
+
+
 class RoomError(ValueError):
     """What cannot be done in a room, in one sentence."""
 
@@ -110,7 +115,7 @@ class Room:
 
     def query(self) -> dict[str, str]:
         """The same as the entries of an address; from any thread."""
-        return to_query(self.experiment) | {"dataset": self.experiment.scan.dataset}
+        return query_of(self.experiment)
 
     def values(self):
         """(part, parameter) of all that is set in the room."""

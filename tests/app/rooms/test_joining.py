@@ -1,9 +1,12 @@
 """A page that has come into a room shows what the room's pipeline makes."""
 
+from threading import Event
+
 import pytest
 
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
+from app.pipeline.jobs import Job
 from recon.io import write_events
 from tests.support.microscopes import came, listening, over
 from tests.support.room_bench import Bench
@@ -74,3 +77,28 @@ def test_a_room_sees_what_a_microscope_makes_and_any_hand_holds_it_or_lets_it_go
     bench.until(lambda: all(rows(page) == 12 for page in both))
     assert anna.pipeline.drawing.phase is ben.pipeline.drawing.phase
     assert anna.pipeline.preparing.prepared is None  # a page of a room computes nothing itself
+
+
+def test_a_fit_goes_on_in_the_room_that_is_opened_meanwhile_and_all_see_it(monkeypatch):
+    bench, may_end, began = Bench(monkeypatch), Event(), []
+
+    def run(context):
+        began.append(context.request.aberrations.defocus)
+        while not may_end.wait(0.01):
+            context.meter(0.5)
+        return "found"
+
+    def adopt(experiment, result):
+        experiment.aberrations.C12a = 4.0
+
+    anna = bench.open()
+    anna.pipeline.aside.perform(Job("Fit", run, adopt), anna.fitted)
+    bench.until(lambda: began)
+    ben = bench.open(anna.pipeline.invite().steer)
+    bench.until(lambda: len(began) == 2)
+    assert began[0] == began[1]
+    bench.until(lambda: anna.fitted.under_way and ben.fitted.under_way)
+    may_end.set()
+    bench.until(lambda: anna.fitted.result == ben.fitted.result == "found")
+    bench.until(lambda: ben.experiment.aberrations.C12a == anna.experiment.aberrations.C12a == 4)
+    bench.close()
