@@ -299,7 +299,7 @@ export function render({model}) {
   function build() {
     rows = {}
     locks = []
-    root.className = `controls ${model.layout}`
+    root.className = `controls ${model.layout}${live ? "" : " watching"}`
     root.replaceChildren(...model.specs.map((spec) => kinds[spec.kind](spec)))
     refresh()
     show_locks()
@@ -314,7 +314,8 @@ export function render({model}) {
       row.append(said)
     }
     const label = row.querySelector(".label")?.childNodes[0]?.textContent ?? row.querySelector("[aria-label]")?.getAttribute("aria-label") ?? ""
-    said.textContent = `${other} is dragging ${label.toLowerCase()}`.trim()
+    const does = row.querySelector("input[type=range]") ? "dragging" : "changing"
+    said.textContent = `${other} is ${does} ${/^[A-Z][a-z]/.test(label) ? label[0].toLowerCase() + label.slice(1) : label}`.trim()
   }
 
   function refresh() {

@@ -63,7 +63,7 @@ function report() {
     const [x0, x1, y1, y0] = ranges()
     const ratio = window.devicePixelRatio || 1
     const seen = {x0: [x0], x1: [x1], y0: [y0], y1: [y1],
-                  width: [own.width * ratio], height: [own.height * ratio], ratio: [ratio]}
+                  width: [own.width * ratio], height: [own.height * ratio], ratio: [ratio], across: [whole_width], down: [whole_height]}
     if (JSON.stringify(seen) !== own.reported) {
       own.reported = JSON.stringify(seen)
       view.data = seen

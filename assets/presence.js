@@ -19,7 +19,8 @@ export function render({model}) {
   let remembered = false
 
   const dot = (person) => {
-    const made = element("i", {class: "dot", text: person.name.slice(0, 1).toUpperCase()})
+    const guest = person.name.match(/^guest (\d+)$/)
+    const made = element("i", {class: "dot", text: guest ? guest[1] : person.name.slice(0, 1).toUpperCase()})
     made.style.background = person.colour
     return made
   }
@@ -42,6 +43,7 @@ export function render({model}) {
   }
   function show() {
     root.hidden = model.people.length === 0
+    document.documentElement.toggleAttribute("data-here", !root.hidden)
     const shown = model.people.slice(0, 5)
     summary.replaceChildren(...shown.map(dot), element("span", {class: "count", text: `${model.people.length} here`}))
     summary.setAttribute("aria-label", `Here: ${model.people.map((each) => each.name).join(", ")}`)

@@ -19,7 +19,7 @@ function element(tag, attributes = {}, ...children) {
 const address = (query) => `${location.origin}${location.pathname}${query ? `?${query}` : ""}`
 
 export function render({model}) {
-  const card = element("dialog", {class: "share", "aria-label": "Share"})
+  const card = element("dialog", {class: "share", "aria-label": "Share", tabindex: "-1", autofocus: true})
   const parts = {}
   const picture = element("figure", {class: "qr", hidden: true})
   for (const [name, title, words] of ROWS) {
@@ -43,7 +43,7 @@ export function render({model}) {
   const runs_out = element("span", {class: "runs-out"})
   const renew = element("button", {type: "button", text: "New links", title: "The old ones lead nowhere any more; who is in the room stays", "data-does": "renew"})
   const end = element("button", {type: "button", class: "end", text: "End the room", title: "Everybody else is out, and the links lead nowhere any more", "data-does": "end"})
-  const foot = element("footer", {}, element("label", {}, "Links last ", life), runs_out, renew, end)
+  const foot = element("footer", {}, element("label", {}, "Links last ", life), runs_out, element("nav", {}, renew, end))
   card.append(picture, foot)
 
   const take = (name) => { if (name !== "picture") model.send_msg({does: "taken"}) }

@@ -4,6 +4,7 @@ from threading import Thread
 
 import numpy as np
 
+from app import words
 from app.drawing.png import picture
 from app.engine.demonstration import play
 from app.engine.growing import coarser
@@ -91,7 +92,7 @@ class Live(Feature):
         self.card.following = following
 
     def _say_provisional(self) -> None:
-        prepared = self.page.pipeline.preparing.prepared
+        prepared = self.page.pipeline.prepared
         if prepared is None or not prepared.scan.growing:
             self.card.provisional = []
             return
@@ -148,15 +149,16 @@ class Live(Feature):
 
     def _play(self) -> None:
         """Have the demonstration scan made before everybody's eyes; whoever asks, follows it."""
-        watching, session = self.page.pipeline.watching, self.page.pipeline.session
+        watching, session, page = self.page.pipeline.watching, self.page.pipeline.session, self.page
         state = watching.microscope
         if watching.live is None or not self.card.can_play or (state and self.card.playing):
             return
         self.card.param.update(playing=True, sentence="")
 
         def fail(error):
-            session.fail(error)
-            session.later(lambda: self._show(watching.live.state))
+            sentence = words.sentence(error)
+            page.post(lambda: page.pipeline.told.param.update(error=sentence))
+            page.post(lambda: self._show(watching.live.state))
 
         play(session.engine, watching.live, fail)
         watching.follow()

@@ -101,7 +101,9 @@ class Sharing(Feature):
             import segno  # here, as few pages need it
 
             drawn = BytesIO()
-            segno.make(text, error="m").save(drawn, kind="svg", scale=4, border=3, xmldecl=False)
+            segno.make(text, error="m").save(
+                drawn, kind="svg", border=3, xmldecl=False, omitsize=True
+            )
             self.card.param.update(qr=drawn.getvalue().decode(), qr_of=text)
 
     def _live(self, life: str) -> None:
@@ -164,7 +166,7 @@ class Sharing(Feature):
             {
                 "number": each.number,
                 "name": each.name,
-                "colour": room.colour(each),
+                "colour": each.colour,
                 "role": each.role,
                 "me": each is me,
             }
@@ -179,7 +181,7 @@ class Sharing(Feature):
             for slot in self.page.slots.values():
                 if slot.entry.kind in OVER_SCAN:
                     self.pointers.draw_on(slot.view)
-        self.pointers.show([(*each.pointer, each.name, room.colour(each)) for each in others])
+        self.pointers.show([(*each.pointer, each.name, each.colour) for each in others])
 
     def _show_hands(self, room) -> None:
         """Say beside each control whose hand is on it, and have one's own wait."""
@@ -209,7 +211,8 @@ class Sharing(Feature):
             (part, name), holder = next(iter(hands.items()))
             more = f" and {len(hands) - 1} more" if len(hands) > 1 else ""
             value = self._value(part, name)
-            words = f"{holder.name} is dragging {label_of((part, name))}{more}{value}"
+            does = "dragging" if value else "changing"
+            words = f"{holder.name} is {does} {label_of((part, name))}{more}{value}"
         else:
             words = room.last_change and f"Last change: {room.last_change}"
         self.activity.say(words)

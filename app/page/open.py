@@ -63,8 +63,10 @@ def open_page() -> Page | None:
     asked = query()
     token = asked.pop("room", "")
     through = doors.find(token) if token else None
+    if token and through is None:
+        asked = (doors.remains(token) or {}) | asked
     if token and through is None and not asked:
-        refusal(ENDED).servable(title="livestem")
+        nobody_there().servable(title="livestem")
         return None
     if through is not None:
         asked = coming_in(through[0], asked)
@@ -78,6 +80,7 @@ def open_page() -> Page | None:
     page = Page(make_pipeline, parts.catalogue, asked, presets=presets)
     if token and through is None:
         page.notices.add(f"{ENDED} This is a page of your own, with what was set there.", "notice")
+        page.address.again()  # without the link
     if through is not None:
         page.address.room = token
         if through[1] == WATCH:
@@ -113,6 +116,13 @@ def refusal(sentence: str) -> pn.pane.HTML:
     """A page of one sentence."""
     words = f"livestem could not start: {sentence}"
     return pn.pane.HTML(escape(words), styles={"font": "16px/1.5 sans-serif"}, max_width=640)
+
+
+def nobody_there() -> pn.pane.HTML:
+    """The page of a link that leads into no room, and says nothing else to begin with."""
+    words = f'<p>{escape(ENDED)}</p><p><a href="?">Open a page of your own</a></p>'
+    box = {"font": "16px/1.5 sans-serif", "margin": "16vh auto 0", "padding": "0 20px"}
+    return pn.pane.HTML(words, styles=box, max_width=460, sizing_mode="stretch_width")
 
 
 def query() -> dict[str, str]:

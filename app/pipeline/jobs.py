@@ -64,6 +64,7 @@ class Aside(Stage):
 
     def __init__(self, session, **before):
         self._answer = Answer()  # of the job under way
+        self._job: Job | None = None
         super().__init__(session, **before)
 
     def perform(self, job: Job, answer: Answer) -> None:
@@ -84,8 +85,13 @@ class Aside(Stage):
             meter.end()
             session.later(lambda: self._take(job, answer, context, result, error))
 
-        self._answer, answer.under_way = answer, True
+        self._job, self._answer, answer.under_way = job, answer, True
         session.submit(ASIDE, run, done)
+
+    @property
+    def under_way(self) -> tuple[Job, Answer] | None:
+        """The job under way and who waits for it, if any."""
+        return (self._job, self._answer) if self._job and self._answer.under_way else None
 
     def cancel(self) -> None:
         """Stop the job under way, if any."""

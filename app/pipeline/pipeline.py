@@ -108,6 +108,11 @@ class Pipeline:
         reading = self.opening.reading
         return reading and reading.dataset, dict(self.opening.sources)
 
+    @property
+    def prepared(self):
+        """What images are made of; None before there is any."""
+        return self.preparing.prepared
+
     joined = False
     """Whether what it shows is made elsewhere."""
 

@@ -21,6 +21,9 @@ class Watching(Stage):
 
     def __init__(self, session, **before):
         self._newest = 0
+        self.decided = False
+        """Whether it was said before the start what is followed."""
+        self._instead: Watching | None = None
         super().__init__(session, **before)
 
     @property
@@ -39,11 +42,20 @@ class Watching(Stage):
         # Whoever was sent to a scan by a link wants to see that one.
         plain = chosen in (DEMO, self._session.engine.catalogue.default) or chosen.startswith(LIVE)
         listens = state.state != STOPPED and not state.demonstration
-        self.following = self.following or (listens and plain)
+        if not self.decided:
+            self.following = self.following or (listens and plain)
         self._hear()
+
+    def hand_over(self, other: "Watching") -> None:
+        """Have another session's do from now on what is asked for here, and hear no more."""
+        self.rest()
+        self._instead = other
 
     def follow(self, on: bool = True) -> None:
         """Have the next scan shown by itself, or the one that is shown held."""
+        if self._instead is not None:
+            self._instead.follow(on)
+            return
         self.following = on
         if on:
             self._newest = 0
@@ -51,6 +63,9 @@ class Watching(Stage):
 
     def show(self, name: str) -> None:
         """Go back to a scan, and hold it."""
+        if self._instead is not None:
+            self._instead.show(name)
+            return
         self.following = False
         self.opening.go_on(name)
 
@@ -72,13 +87,19 @@ class Watching(Stage):
     @property
     def shown(self) -> ScanState | None:
         """The open scan, if the microscope has made it."""
+        if self._instead is not None:
+            return self._instead.shown
         reading, state = self.opening.reading, self.microscope
         if reading is None or state is None:
             return None
         return next((scan for scan in state.scans if scan.name == reading.dataset), None)
 
-    def close(self) -> None:
-        """Hear no more."""
+    def rest(self) -> None:
+        """Hear no more of the microscope."""
         if self.live is not None:
             self.live.leave(self)
+
+    def close(self) -> None:
+        """Hear no more."""
+        self.rest()
         super().close()

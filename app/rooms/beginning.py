@@ -30,14 +30,20 @@ class Beginning:
     future: tuple = ()
     also: frozenset[str] = frozenset()
     """Results that are wanted beside the slots."""
+    following: bool = False
+    """Whether the microscope's next scan shows by itself."""
 
     @classmethod
-    def of(cls, experiment: Experiment, sources, history=None, also=frozenset()) -> "Beginning":
+    def of(
+        cls, experiment: Experiment, sources, history=None, also=frozenset(), following=False
+    ) -> "Beginning":
         """What is set now; with the steps of a page's history."""
         scan = experiment.scan
         pinned = pins(scan) if scan.settled else scan.pinned
         steps = (tuple(history.past), tuple(history.future)) if history else ((), ())
-        return cls(Moment.of(experiment, sources), frozenset(pinned), *steps, frozenset(also))
+        return cls(
+            Moment.of(experiment, sources), frozenset(pinned), *steps, frozenset(also), following
+        )
 
     def fill(self, experiment: Experiment) -> None:
         """Set a room's experiment so."""

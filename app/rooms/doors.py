@@ -21,6 +21,8 @@ LIVES = {"hour": HOUR_S, "day": DAY_S, "week": 7 * DAY_S, "ended": None}
 EMPTY_S = 300.0
 """After which a room ends that nobody is in: a reload, or a network that is lost, takes less."""
 BYTES = 16
+REMAINS = 1000
+"""Most links of which is kept what was set where they led to."""
 
 
 def _token() -> str:
@@ -40,6 +42,8 @@ class Door:
     room: Room | None = None
     empty_since: float | None = None
     """When the last one left; None while somebody is in it, or before it is there."""
+    query: dict[str, str] | None = None
+    """What was set, as an address's entries, as its maker left before anybody came."""
 
     @property
     def ended(self) -> bool:
@@ -59,6 +63,7 @@ class Doors:
     def __init__(self, clock: Callable[[], float] = monotonic):
         self._clock = clock
         self._doors: dict[str, tuple[Door, str]] = {}  # by token, with what it allows
+        self._remains: dict[str, tuple[dict[str, str], float | None]] = {}  # and until when
 
     def __len__(self) -> int:
         return len({id(door) for door, _ in self._doors.values()})
@@ -75,6 +80,11 @@ class Doors:
         """The door of a link, and what it allows; None of one that never was, or has ended."""
         self.sweep()
         return self._doors.get(token)
+
+    def remains(self, token: str) -> dict[str, str] | None:
+        """What was set, as an address's entries, where a link led that everybody has left."""
+        self.sweep()
+        return self._remains.get(token, (None,))[0]
 
     def open(self, door: Door) -> Room | None:
         """The room behind a door, made now if need be; None where it has ended."""
@@ -116,9 +126,19 @@ class Doors:
         now = self._clock()
         for door in {id(door): door for door, _ in list(self._doors.values())}.values():
             if door.empty_since is not None and now - door.empty_since >= EMPTY_S:
+                self._leave_behind(door)
                 self.end(door)
             elif door.until is not None and now >= door.until:
                 self._run_out(door)
+
+        kept = {t: left for t, left in self._remains.items() if left[1] is None or now < left[1]}
+        self._remains = dict(list(kept.items())[-REMAINS:])
+
+    def _leave_behind(self, door: Door) -> None:
+        """Keep what was set in a room, for as long as its links would have led there."""
+        query = door.query if door.room is None else door.room.query()
+        if query is not None:
+            self._remains |= dict.fromkeys((door.steer, door.watch), (query, door.until))
 
     def _run_out(self, door: Door) -> None:
         if door.room is None or not door.room.members:
@@ -134,9 +154,9 @@ class Doors:
         door.empty_since = self._clock()
         door.room.later(1e3 * EMPTY_S + 1, self.sweep)
 
-    def left(self, door: Door) -> None:
-        """Note that who has made a door has gone, before anybody came."""
-        door.empty_since = self._clock()
+    def left(self, door: Door, query: dict[str, str]) -> None:
+        """Note that who has made a door has gone, before anybody came, and what was set then."""
+        door.empty_since, door.query = self._clock(), query
 
     def known(self, door: Door) -> bool:
         """Whether the links of a door still lead there."""

@@ -5,14 +5,15 @@ from functools import partial
 
 import param
 
-from app.pipeline.jobs import Answer
+from app.pipeline.jobs import Answer, Job
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.session import Session
 from app.rooms.beginning import Beginning
 from app.rooms.doors import Door, Doors, on_this_thread
 from app.rooms.member import STEER, Member, Seat
-from app.rooms.room import RELAYED, Room, RoomError
+from app.rooms.room import RELAYED, Room, RoomError, query_of
 from app.state.experiment import Experiment
+from app.state.ties import Ties
 
 GONE = "This room has ended, or is full: the page goes on alone."
 
@@ -86,14 +87,18 @@ class Joining(Pipeline):
             self.door = self.doors.make(self._make_room)
         return self.door
 
+    def _beginning(self, history=None) -> Beginning:
+        """What is set now, for a room."""
+        rest = dict(self.opening.sources), history, self.resting.also, self.watching.following
+        return Beginning.of(self.experiment, *rest)
+
     def _make_room(self) -> Room:
         """The room, with this page in it as long as that is open."""
         post, after = on_this_thread()
         user, history = self._user, self.history and self.history()
         if history is not None:
             history.settle()
-        sources = dict(self.opening.sources)
-        begin = Beginning.of(self.experiment, sources, history, self.resting.also)
+        begin = self._beginning(history)
 
         def make_pipeline(experiment, post):
             return Pipeline(experiment, *self._parts, post, user=user)
@@ -101,8 +106,23 @@ class Joining(Pipeline):
         room = Room(begin, make_pipeline, post, after)
         self.door.make = _one_room_only
         if not self._left:
+            under_way = self.aside.under_way
             self.join(room, STEER)
+            if under_way:
+                self._begin_anew(*under_way)
         return room
+
+    def _begin_anew(self, job: Job, answer: Answer) -> None:
+        """Have a job that was under way done by the room, once that has what it is made of."""
+        member, ties = self.member, Ties()
+
+        def begin(prepared):
+            if prepared is not None and ties:
+                ties.untie()
+                if member.room is not None:
+                    member.room.perform(member, job, answer)
+
+        ties.hear(member.room.pipeline.preparing.param.prepared, begin)
 
     def join(self, room: Room, role: str) -> None:
         """Compute no more, and show what the room's pipeline makes.
@@ -121,6 +141,7 @@ class Joining(Pipeline):
         self.member = member = room.enter(seat, role)
         self._through, self.role = None, role
         self._rest()
+        self.watching.hand_over(room.pipeline.watching)
         self._point_at(room.pipeline.preparing)
         self.drawing.acknowledge = member.acknowledge
         self.aside.perform = partial(room.perform, member)
@@ -173,6 +194,12 @@ class Joining(Pipeline):
         return room.pipeline.origin if room else super().origin
 
     @property
+    def prepared(self):
+        """What images are made of; None before there is any."""
+        room = self.member and self.member.room
+        return room.pipeline.prepared if room else super().prepared
+
+    @property
     def at_rest(self) -> bool:
         """Whether everything that is set now has been computed."""
         room = self.member and self.member.room
@@ -192,8 +219,7 @@ class Joining(Pipeline):
 
     def _stay_as_a_beginning(self) -> None:
         """Let whoever follows the link later find what was set, without this page."""
-        sources = dict(self.opening.sources)
-        begin = Beginning.of(self.experiment, sources, None, self.resting.also)
+        begin = self._beginning()
         parts, user, door = self._parts, self._user, self.door
 
         def make_pipeline(experiment, post):
@@ -205,7 +231,7 @@ class Joining(Pipeline):
 
         if self._through is None:
             door.make = make_room
-            self.doors.left(door)
+            self.doors.left(door, query_of(self.experiment))
 
 
 def _one_room_only() -> Room:

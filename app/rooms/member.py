@@ -31,6 +31,9 @@ OWN = frozenset(
 )
 """What each page sets for itself."""
 
+COLOURS = ["#ffb000", "#4cc2ff", "#ff7ab6", "#6ee787", "#c49bff", "#ff8f5a", "#5ee6d0", "#f2e85c"]
+"""Of the members' pointers and names, by their numbers."""
+
 WINDOW = 2
 """Frames that may be under way to a page that only looks on."""
 PATIENCE_S = 3.0
@@ -95,6 +98,11 @@ class Member:
     def steers(self) -> bool:
         """Whether it may change anything."""
         return self.role == STEER
+
+    @property
+    def colour(self) -> str:
+        """Of its pointer and its name."""
+        return COLOURS[(self.number - 1) % len(COLOURS)]
 
     @property
     def view(self):

@@ -39,17 +39,20 @@ LONGEST_NAME = 24
 MOST = 40
 """Members of a room."""
 
-COLOURS = ["#ffb000", "#4cc2ff", "#ff7ab6", "#6ee787", "#c49bff", "#ff8f5a", "#5ee6d0", "#f2e85c"]
-"""Of the members' pointers and names, by their numbers."""
-
 RELAYED = {
     "opening": ("question",),
-    "preparing": ("scan", "pacbed", "device"),
+    "watching": ("microscope", "following"),
+    "preparing": ("scan", "pacbed", "device", "dataset"),
     "drawing": ("phase", "tiles", "spectrum", "status", "device"),
     "deriving": ("virtual", "faults", "current", "com", "dpc"),
     "resting": (),
 }
 """What members are shown of the pipeline's stages, besides what their tables declare."""
+
+
+def query_of(experiment: Experiment) -> dict[str, str]:
+    """All that is set, as the entries of an address."""
+    return to_query(experiment) | {"dataset": experiment.scan.dataset}
 
 
 class RoomError(ValueError):
@@ -107,11 +110,12 @@ class Room:
             self._ties.hear(stages.told.param[name], partial(self._say, name))
         stages.opening.sources = dict(beginning.moment.sources)
         stages.resting.also = frozenset(beginning.also)
+        stages.watching.following, stages.watching.decided = beginning.following, True
         stages.start()
 
     def query(self) -> dict[str, str]:
         """The same as the entries of an address; from any thread."""
-        return to_query(self.experiment) | {"dataset": self.experiment.scan.dataset}
+        return query_of(self.experiment)
 
     def values(self):
         """(part, parameter) of all that is set in the room."""
@@ -186,10 +190,6 @@ class Room:
         if not member.seat.user and name and name.isprintable() and name not in others:
             member.name = name
             self._tell(PEOPLE, HANDS, POINTERS)
-
-    def colour(self, member: Member) -> str:
-        """Of a member's pointer and name."""
-        return COLOURS[(member.number - 1) % len(COLOURS)]
 
     def follow(self, member: Member, number: int | None) -> None:
         """Have a member's zoom follow another's; None ends that."""

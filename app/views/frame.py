@@ -19,6 +19,11 @@ COLOURS = {
 """Of axes, rules, marks and the empty part of a figure."""
 
 
+SEEN = ("x0", "x1", "y0", "y1", "width", "height", "ratio", "across", "down")
+"""What the browser says is visible: the part, the figure's size [px of the screen], and of how wide
+and high a whole that was said."""
+
+
 class Link:
     """Centre and zoom that the figures of one scan share.
 
@@ -80,9 +85,7 @@ class Frame(pn.viewable.Viewer):
         self.on_tap: Callable[[float, float, bool], None] | None = None
         """Called with the position of a click, and whether the shift key was down."""
         self.extent = ColumnDataSource({"x0": [0.0], "x1": [1.0], "y0": [0.0], "y1": [1.0]})
-        self.view = ColumnDataSource(
-            {name: [0.0] for name in ("x0", "x1", "y0", "y1", "width", "height", "ratio")}
-        )
+        self.view = ColumnDataSource({name: [0.0] for name in SEEN})
         self.pointer = ColumnDataSource({"x": [float("nan")], "y": [float("nan")]})
         self._prepare(fig, link, zoom)
         self.pane = pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0, min_height=60)
@@ -159,11 +162,13 @@ class Frame(pn.viewable.Viewer):
 
     @property
     def visible(self) -> Extent | None:
-        """The part that can be seen; None before the browser has said so."""
-        found = [number(self.view.data, name) for name in ("x0", "x1", "y0", "y1")]
-        if None in found or not self.width or not self.height:
+        """The part that can be seen; None before the browser has said so of what is shown now."""
+        x0, x1, y0, y1, *_, across, down = (number(self.view.data, name) for name in SEEN)
+        if None in (x0, x1, y0, y1) or not self.width or not self.height:
             return None
-        part, whole = Extent(*found), self.whole
+        part, whole = Extent(x0, x1, y0, y1), self.whole
+        if (across, down) != (whole.width, whole.height):
+            return None  # of what was shown before
         sizes = (part.width / whole.width, part.height / whole.height)
         return part if all(1e-9 < abs(size) < 1e9 for size in sizes) else None
 

@@ -8,6 +8,7 @@ has its last picture; and the memory before and after 100 rooms were opened and 
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import shutil
 import tempfile
@@ -16,13 +17,12 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from app.pipeline.lanes import ComputeService
-from app.pipeline.pipeline import Pipeline
+import pytest
+
 from recon.io import write_events
 from tests.support.light_pages import light_page
-from tests.support.room_pages import Seated, make_room
+from tests.support.room_bench import Bench
 from tests.support.servers import served
-from tests.support.sessions import CALIBRATED, FakeEngine
 from tests.ui.conftest import FLAGS
 from tests.ui.samples import lattice_scan
 
@@ -132,20 +132,19 @@ def memory(rooms: int) -> None:
         gc.collect()
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    engine, service = FakeEngine({"demo": CALIBRATED}), ComputeService()
-
-    def make_pipeline(experiment, post):
-        return Pipeline(experiment, engine, service, post)
+    logging.disable()  # the stand-in for an engine cannot make all that a page would like
+    bench = Bench(pytest.MonkeyPatch())
 
     def open_and_close():
-        made, time = make_room(make_pipeline=make_pipeline)
-        pages = [Seated(made, shows=True) for _ in range(3)]
-        pages[0].experiment.aberrations.defocus = 5.0
-        time.move(1)
-        for page in pages:
-            page.turn()
-            page.member.leave()
-        made.end()
+        anna = bench.open()
+        door = anna.pipeline.invite()
+        eve = bench.open(door.watch)
+        anna.experiment.aberrations.defocus = 5.0
+        bench.until(lambda: eve.experiment.aberrations.defocus == 5)
+        bench.doors.end(door)
+        for page in (anna, eve):
+            page.close()
+        bench.pages.clear()
 
     for _ in range(rooms // 10):
         open_and_close()
@@ -154,6 +153,7 @@ def memory(rooms: int) -> None:
         open_and_close()
     after = resident()
     change = 100 * (after / before - 1)
+    bench.close()
     print(f"{rooms} rooms      {before / 1e6:.0f} → {after / 1e6:.0f} MB, {change:+.1f} %")
 
 

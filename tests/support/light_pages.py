@@ -26,6 +26,7 @@ class LightPage:
         self.painted: list[int] = []
         self._telling: set = set()
         self._answers: dict[str, asyncio.Future] = {}
+        self._whole = asyncio.Lock()  # of a message's parts, none comes between another's
         self._images = self._large_image(document)
         self._shell = self.component("Shell")
         self._following = asyncio.ensure_future(self._follow())
@@ -69,9 +70,12 @@ class LightPage:
         """Send a message; the kind of its answer and the content."""
         number = f"light-{next(_numbers)}"
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        for part in ({"msgid": number, "msgtype": kind}, {}, content):
-            await self.connection.connection.write_message(json.dumps(part))
-        return await asyncio.wait_for(answer, 300)
+        async with self._whole:
+            for part in ({"msgid": number, "msgtype": kind}, {}, content):
+                await self.connection.connection.write_message(json.dumps(part))
+        await asyncio.wait({answer, self._following}, timeout=300, return_when="FIRST_COMPLETED")
+        assert answer.done(), self._why()
+        return answer.result()
 
     async def send(self, *events) -> tuple[str, dict]:
         """Send events; the kind of the answer and its content."""
@@ -129,12 +133,23 @@ class LightPage:
     async def _paint(self, number: int) -> None:
         await self.tell(self._shell, does="painted", number=number)
 
+    async def end(self) -> None:
+        """Take and tell no more."""
+        for task in (under_way := (self._following, *self._telling)):
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _why(self) -> str:
+        """Why there is no answer."""
+        over = self._following.done() and not self._following.cancelled()
+        return repr(self._following.exception()) if over else "no answer came"
+
     async def until(self, condition, seconds: float = 300.0):
         """Wait until `condition()` holds, and give what it gave."""
         end = monotonic() + seconds
         while not (found := condition()):
             assert monotonic() < end, "it did not happen"
-            assert not self._following.done(), self._following.exception()
+            assert not self._following.done(), self._why()
             await asyncio.sleep(0.02)
         return found
 
@@ -155,8 +170,7 @@ async def light_page(url: str, query: str = "", cookies=None):
         try:
             yield page
         finally:
-            page._following.cancel()
-            await asyncio.gather(page._following, return_exceptions=True)
+            await page.end()
 
 
 async def links(page: LightPage) -> dict[str, str]:

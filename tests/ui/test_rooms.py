@@ -1,6 +1,15 @@
 """Rooms in a browser: two pages see each other, a telephone watches."""
 
 import re
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.servers import served
+from tests.support.waiting import PATIENCE_S, wait_until
+from tests.ui.tcp_proxy import Wire
+
+bcrypt = pytest.importorskip("bcrypt")
 
 
 def links(page):
@@ -74,3 +83,70 @@ def test_two_pages_steer_one_room_and_a_telephone_watches(open_page):
     # The page that was left counts until its session is given up.
     ben.until(lambda: ben.page.locator(".presence .count").inner_text() == "3 here")
     assert ben.number() == anna.number()
+
+
+@pytest.fixture
+def site(scans, tmp_path):
+    """A server below a path, behind a proxy, whose people log in; and where their copies go."""
+    hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
+    (tmp_path / "users").write_text("".join(f"{name}:{hashed}\n" for name in ("anna", "ben")))
+    proxy = Wire(0)
+    arguments = "--login", tmp_path / "users"
+    arguments += "--allow-websocket-origin", f"127.0.0.1:{proxy.port}", "--prefix", "tools/stem"
+    folders = {"LIVESTEM_CACHE": tmp_path / "cache", "LIVESTEM_RESULTS": tmp_path / "results"}
+    settings = {name: str(folder) for name, folder in folders.items()}
+    with served(scans / "lattice.npz", *arguments, **settings) as (process, found):
+        proxy.target = int(found[1])
+        url = f"http://127.0.0.1:{proxy.port}/tools/stem/app"
+        yield SimpleNamespace(url=url, process=process, results=tmp_path / "results")
+    proxy.close()
+
+
+def test_a_room_behind_a_proxy_below_a_path_with_logins(chromium, site):
+    def enter(name, url):
+        context = chromium.new_context(viewport={"width": 1366, "height": 768})
+        context.set_default_timeout(1000 * PATIENCE_S)
+        page = context.new_page()
+        page.goto(url)
+        page.fill("[name=username]", name)
+        page.fill("[name=password]", "right")
+        page.click("[type=submit]")
+        return page
+
+    def until(condition):
+        return wait_until(lambda: (anna.wait_for_timeout(50), condition())[1])
+
+    def defocus(page):
+        return page.locator("input[data-name=defocus]").first.input_value()
+
+    def people(page):
+        page.locator(".presence summary").click()
+        mine = page.locator("[data-name=my-name]")
+        others = page.locator(".presence li:not(.me) span").all_inner_texts()
+        found = {mine.input_value(), *others}, mine.is_editable()
+        page.locator(".presence summary").click()
+        return found
+
+    anna = enter("anna", site.url)
+    until(lambda: anna.locator(".status .mode").inner_text() == "exact")
+    anna.click("#share")
+    link = anna.locator("input[data-name=steer-link]")
+    until(link.input_value)
+    assert link.input_value().startswith(f"{site.url}?room=")
+    # The link leads a stranger to the form, and through it into the room.
+    ben = enter("ben", link.input_value())
+    until(lambda: ben.locator(".presence .count").inner_text() == "2 here")
+    assert people(ben) == people(anna) == ({"anna", "ben"}, False)
+    until(lambda: ben.locator(".status .mode").inner_text() == "exact")
+    typed = ben.locator("input.typed[data-name=defocus]")
+    typed.fill("7")
+    typed.press("Enter")
+    until(lambda: float(defocus(anna)) == 7)
+    # A file is saved by each for themselves, and its copy is under the name of who saved it.
+    ben.locator(".saver summary").click()
+    with ben.expect_download():
+        ben.locator("[data-kind=tiff]").click()
+    (copy,) = site.results.iterdir()
+    assert "_ben_" in copy.name
+    for page in (anna, ben):
+        page.context.close()

@@ -1,61 +1,10 @@
 """Share: two pages without a browser, which come into one room."""
 
-from queue import Empty, Queue
-
 import pytest
-from bokeh.document import Document
 
-from app.engine.catalogue import Catalogue
-from app.page.page import Page
 from app.page.watching import only_watching
-from app.pipeline.lanes import ComputeService
-from app.rooms import joining
-from app.rooms.doors import Doors
-from app.rooms.joining import Joining
 from app.views.controls import MOVES
-from tests.support.sessions import CALIBRATED, FakeEngine
-from tests.support.waiting import wait_until
-
-
-class Bench:
-    """Pages of one server; its thread is the test's."""
-
-    def __init__(self, monkeypatch):
-        self.engine, self.service = FakeEngine({"demo": CALIBRATED}), ComputeService()
-        self.posted, self.doors, self.pages = Queue(), Doors(), []
-        threads = self.posted.put, lambda milliseconds, action: None
-        monkeypatch.setattr(joining, "on_this_thread", lambda: threads)
-        monkeypatch.setattr("app.rooms.holds.HOLD_S", 1e6)  # however slow the test is
-        monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
-        monkeypatch.setattr(Page, "post", lambda page, function: self.posted.put(function))
-        monkeypatch.setattr(Page, "after", lambda page, milliseconds, action: None)
-
-    def open(self, token=""):
-        how = {"doors": self.doors, "through": self.doors.find(token) if token else None}
-
-        def make_pipeline(experiment, post):
-            return Joining(experiment, self.engine, self.service, post, **how)
-
-        page = Page(make_pipeline, Catalogue(), {}, Document())
-        self.pages.append(page)
-        page.start()
-        self.until(lambda: page.pipeline.drawing.phase and page.status.mode == "exact")
-        return page
-
-    def until(self, condition):
-        def turned():
-            try:
-                while True:
-                    self.posted.get_nowait()()
-            except Empty:
-                return condition()
-
-        wait_until(turned)
-
-    def close(self):
-        for page in self.pages:
-            page.close()
-        self.service.close()
+from tests.support.room_bench import Bench
 
 
 @pytest.fixture

@@ -87,6 +87,26 @@ def test_a_room_outlives_a_reload_and_ends_after_the_last_one_was_out_for_minute
     assert len(doors) == 0
 
 
+def test_what_was_set_in_a_room_survives_it_as_its_links_until_they_run_out(doors, time):
+    door, room = opened(doors, time)
+    anna = Seated(room)
+    anna.experiment.aberrations.defocus = 12.0
+    anna.member.leave()
+    assert doors.remains(door.watch) is None  # it is still there
+    time.move(EMPTY_S + 1)
+    assert doors.find(door.watch) is None
+    assert doors.remains(door.watch) == doors.remains(door.steer)
+    assert float(doors.remains(door.watch)["defocus"]) == 12
+    time.move(DAY_S)
+    assert doors.remains(door.watch) is None
+
+
+def test_nothing_remains_of_a_room_that_was_ended(doors, time):
+    door, room = opened(doors, time)
+    doors.end(door, Seated(room).member)
+    assert doors.remains(door.steer) is None
+
+
 def test_new_links_end_the_old_ones_and_leave_people_in_the_room(doors, time):
     door, room = opened(doors, time)
     anna, old = Seated(room), door.watch
@@ -110,6 +130,7 @@ def test_a_room_that_is_ended_puts_everybody_out(doors, time):
 
 def test_a_door_whose_maker_has_gone_before_anybody_came_is_soon_forgotten(doors, time):
     door = doors.make(lambda: make_room(time)[0])
-    doors.left(door)
+    doors.left(door, {"defocus": "12"})
     time.move(EMPTY_S + 1)
     assert doors.find(door.steer) is None
+    assert doors.remains(door.steer) == {"defocus": "12"}

@@ -1,10 +1,12 @@
 """A room on the wire: pages without a browser, and one that sends what no page of ours would."""
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from urllib.parse import parse_qsl
 
 import pytest
-import requests
 
 from app.server.restricted import REFUSED
 from recon.io import write_events
@@ -102,7 +104,31 @@ async def _attack(eve, anna, ben):
     assert {name: value(ben, name) for name in before} == before
 
 
-def test_a_link_that_was_never_made_leads_nowhere(url):
-    answer = requests.get(f"{url}?room={'A' * 22}", timeout=120)
-    assert "has ended, or the link has run out" in answer.text
-    assert "livestem_connection" not in answer.text
+def test_a_link_that_was_never_made_leads_to_a_sentence_and_a_way_on(url):
+    html = wire.page(f"{url}?room={'A' * 22}")
+    assert "livestem_connection" not in html  # it is no bench
+    (words,) = run(_words(url, html))
+    assert "has ended, or the link has run out" in words
+    assert 'href="?"' in unescape(words)
+
+
+async def _words(url, html):
+    async with wire.socket(url, wire.token_of(html)) as page:
+        found = wire.models(await page.begin()).values()
+    return [each["attributes"]["text"] for each in found if each["name"].endswith(".HTML")]
+
+
+def test_who_reloads_a_page_whose_room_is_gone_goes_on_alone_with_what_was_set(url):
+    run(_alone(url))
+
+
+async def _alone(url):
+    async with light_page(url, f"?room={'A' * 22}&defocus=7") as anna:
+        await opened(anna)
+        assert value(anna) == 7
+        said = json.dumps([anna.models[anna.data_of(anna.component("Notices"))]])
+        assert "has ended, or the link has run out" in said
+        (place,) = (n for n, kind in anna.kinds.items() if kind.endswith(".Location"))
+        said = await anna.until(lambda: dict(parse_qsl(anna.models[place].get("search", "")[1:])))
+        assert float(said["defocus"]) == 7
+        assert "room" not in said

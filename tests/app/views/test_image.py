@@ -32,7 +32,20 @@ def look_at(view, x0, x1, y0, y1, width=400, height=400):
         "y1": [y1],
         "width": [width],
         "height": [height],
+        "across": [float(view.whole.width)],
+        "down": [float(view.whole.height)],
     }
+
+
+def test_what_the_browser_said_of_an_image_before_is_of_no_use_for_another(ramp):
+    view = ImageView()
+    look_at(view, 0.0, 1.0, 0.0, 1.0)  # as of a figure of nothing
+    view.show(ramp)
+    assert shown(view)[1] == Extent.of(ramp.shape)
+    look_at(view, 0.0, 1.0, 0.0, 1.0)
+    assert shown(view)[1] != Extent.of(ramp.shape)
+    view.show(np.tile(ramp, (9, 9)))
+    assert shown(view)[1] == Extent.of((36, 54))
 
 
 def test_an_image_is_where_holoviews_would_put_it(ramp):

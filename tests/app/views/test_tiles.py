@@ -18,6 +18,7 @@ def view():
 def resize(view, width, height, ratio=1.0):
     """What the browser tells of the figure; everything is seen."""
     size = {"width": width * ratio, "height": height * ratio, "ratio": ratio}
+    size |= {"across": float(view.whole.width), "down": float(view.whole.height)}
     view.view.data = {name: [value] for name, value in size.items()} | {
         name: [float(getattr(view.whole, name))] for name in ("x0", "x1", "y0", "y1")
     }
