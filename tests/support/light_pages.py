@@ -26,6 +26,7 @@ class LightPage:
         self.painted: list[int] = []
         self._telling: set = set()
         self._answers: dict[str, asyncio.Future] = {}
+        self._writing = asyncio.Lock()
         self._images = self._large_image(document)
         self._shell = self.component("Shell")
         self._following = asyncio.ensure_future(self._follow())
@@ -69,8 +70,10 @@ class LightPage:
         """Send a message; the kind of its answer and the content."""
         number = f"light-{next(_numbers)}"
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        for part in ({"msgid": number, "msgtype": kind}, {}, content):
-            await self.connection.connection.write_message(json.dumps(part))
+        # Parts of two messages between each other are none that a server understands.
+        async with self._writing:
+            for part in ({"msgid": number, "msgtype": kind}, {}, content):
+                await self.connection.connection.write_message(json.dumps(part))
         return await asyncio.wait_for(answer, 300)
 
     async def send(self, *events) -> tuple[str, dict]:
