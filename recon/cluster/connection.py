@@ -24,6 +24,9 @@ CONNECTING_S = 10.0
 ANSWERING_S = 30.0
 """Time in which a scheduler that was there answers, or is taken to be gone: it may be busy."""
 
+REACHING_S = 2.0
+"""Time in which a worker that can be reached past the scheduler answers."""
+
 READ_EVERY_S = 1.0
 """The scheduler is asked how full its workers are no more often than this."""
 
@@ -116,9 +119,7 @@ class Cluster:
                 if local:
                     self._local = self._made(LocalCluster)
                 where = self._local or self.address
-                # Pictures go past the scheduler where workers can be reached.
-                options = {"direct_to_workers": True} if local else {}
-                self.client = Client(where, timeout=CONNECTING_S, set_as_default=False, **options)
+                self.client = Client(where, timeout=CONNECTING_S, set_as_default=False)
             except (OSError, TimeoutError) as error:
                 self.close()
                 raise self.gone() from error
@@ -248,6 +249,7 @@ class Cluster:
             told = self.run(_settle, self.device, self._processes, workers=[address])
             if address in told:
                 self._known[address] = told[address]
+                self._pass_the_scheduler(address)
         return {
             address: Worker(
                 address,
@@ -258,6 +260,23 @@ class Cluster:
             for address in sorted(workers)
             if address in self._known
         }
+
+    def _pass_the_scheduler(self, address: str) -> None:
+        """Have pictures come from workers themselves as long as all of them can be reached."""
+        from distributed.comm import connect  # as above
+
+        async def reach():
+            how = self.client.connection_args
+            await (await connect(address, timeout=REACHING_S, **how)).close()
+
+        reached = True
+        try:
+            self.client.sync(reach)
+        except (OSError, TimeoutError):
+            _log.info("%s is reached through the scheduler only.", address)
+            reached = False
+        earlier = self.client.direct_to_workers or len(self._known) == 1
+        self.client.direct_to_workers = reached and earlier
 
     def state(self) -> ClusterState:
         """How the workers are, as of a second ago at most.

@@ -21,8 +21,8 @@ from recon.ssb.bright_field import BinnedPlanes, BrightField, plane_counts
 from recon.ssb.gfunction import Packing, Transforms, planes_at_a_time
 from recon.ssb.parallax import shifted_sum
 from recon.ssb.sidebands import Sidebands, half_scale
-from recon.ssb.tables import find_tables
-from recon.ssb.workspace import workspace
+from recon.ssb.tables import SidebandTables, find_tables
+from recon.ssb.workspace import remembered, workspace
 from recon.sums.current import BeamCurrent
 from recon.sums.dense import binned_planes
 
@@ -162,12 +162,8 @@ class Slab(Answers):
         self.tables = find_tables(*how)
         self._packing = Packing(self.tables, self.device, self.half)
         self._transforms, self._g = None, None
-        self.scale, self.columns = 1.0, self._reach()
+        self.scale, self.columns = 1.0, extent(self.tables)[1]
         _held[name] = self
-
-    def _reach(self) -> int:
-        runs = on_host(self.tables.runs)[:, 1:3].astype(int)
-        return int(runs.sum(1).max(initial=0))
 
     def reach(self) -> int:
         """Columns of q beyond which it holds nothing."""
@@ -288,14 +284,26 @@ def packed(slab: str, start: int, piece, before=None) -> None:
 # ---- what slabs are asked ----
 
 
-def spectrum_of(g: Sidebands, specimen: Specimen, function: Callable, arguments) -> np.ndarray:
-    """(rows, Qx) complex64: the spectrum that `function(g, work, *arguments)` fills."""
+def spectrum_of(g: Sidebands, specimen: Specimen, function: Callable, arguments):
+    """What `function(g, work, *arguments)` fills of the spectrum, without what is always nothing.
+
+    Returns
+    -------
+    (rows,) uint16 array, (rows, columns) complex64 array
+        Which rows of the slab, and what they hold from the first column on.
+    """
     g = g.through(specimen)
+    rows, columns = remembered(g, ("extent",), lambda: extent(g))
     with workspace(g) as work:
         function(g, work, *arguments)
-        spectrum = on_host(work.spectrum)
-        # The workspace is lent to the next one who asks.
-        return spectrum.copy() if spectrum is work.spectrum else spectrum
+        # No longer the workspace's, which is lent to the next one who asks.
+        return rows, on_host(work.spectrum[:, :columns][g.device.xp.asarray(rows)])
+
+
+def extent(tables: Sidebands | SidebandTables) -> tuple[np.ndarray, int]:
+    """(rows,) uint16 rows of q that have entries, and the columns that these reach."""
+    rows = np.flatnonzero(np.diff(on_host(tables.first)[0])).astype(np.uint16)
+    return rows, int(on_host(tables.runs)[:, 1:3].astype(int).sum(1).max(initial=0))
 
 
 def rows_of(g: Sidebands, specimen: Specimen, function: Callable, arguments):

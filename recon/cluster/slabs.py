@@ -199,8 +199,9 @@ class Slabs(Plane):
     def fill(self, work, function: Callable, *arguments) -> None:
         """Fill the spectrum of a workspace with the slabs' rows."""
         found = self._asked(held.spectrum_of, self.specimen, function, arguments)
-        for lines, rows in zip(self.job.lines, found, strict=True):
-            work.spectrum[slice(*lines)] = rows
+        work.spectrum[:] = 0
+        for (first, _), (rows, part) in zip(self.job.lines, found, strict=True):
+            work.spectrum[first + rows.astype(int), : part.shape[1]] = part
 
     def gathered(self, function: Callable, places):
         """`function(slab, places)` of the slab that holds each (row, column) of q."""

@@ -1,10 +1,14 @@
 """Clusters for tests, and scans on them."""
 
+import gc
+import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from recon.calibration import Calibration
+from recon.cluster import held
 from recon.cluster.connection import Cluster
 from recon.cluster.slabs import OnCluster, on_cluster
 from recon.scan.events import ElectronEvents, from_frames
@@ -40,3 +44,10 @@ def threads(workers: int):
 def sent(cluster: Cluster, scan) -> OnCluster:
     """A scan at hand on a cluster."""
     return on_cluster(cluster, scan)
+
+
+def left_there() -> tuple[int, int]:
+    """On a worker: how many actors it holds, and the bytes of its process."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return len(held._held), pages * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,8 @@ from recon.io import write_events
 from recon.optics import Aberrations
 from recon.ssb.build import build_g
 from recon.ssb.phase import single_sideband
-from tests.support.clusters import CALIBRATION, random_events, sent, threads
+from tests.support.clusters import CALIBRATION, left_there, random_events, sent, threads
+from tests.support.waiting import wait_until
 
 ABERRATIONS = Aberrations(C10=-80, C12a=20)
 
@@ -42,32 +43,28 @@ def test_a_worker_killed_in_a_drag_costs_its_part_alone(tmp_path):
         assert slabs.take_notices() == []
 
 
-def test_what_sessions_let_go_does_not_pile_up_on_the_workers():
-    from recon.cluster import held
-
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_sessions_leave_nothing_on_the_workers(processes):
     scan = random_events((9, 8))
-    with threads(2) as cluster:
-        for _ in range(4):
+    with Cluster("local:2", device="cpu", processes=processes) as cluster:
+        for number in range(4):
             slabs = build_slabs(sent(cluster, scan), CALIBRATION, 12)
-            single_sideband(slabs, ABERRATIONS, "draft")
-            assert len(held._held) >= 4
+            single_sideband(slabs, ABERRATIONS, ("draft", "exact")[number % 2])
+            assert all(actors >= 2 for actors, _ in cluster.run(left_there).values())
             del slabs
-        # A worker's threads may still know the last they were asked; of four, three are gone.
-        assert left_on(4) <= 4
+        # One that is stopped while it is made leaves nothing either.
+        with pytest.raises(Stopped):
+            build_slabs(sent(cluster, scan), CALIBRATION, 12, progress=stopping)
+        wait_until(lambda: not any(actors for actors, _ in cluster.run(left_there).values()))
 
 
-def left_on(most):
-    """Actors that are there still, once there are no more than `most`, or a minute later."""
-    import gc
-    from time import monotonic, sleep
+class Stopped(Exception):
+    """Somebody has stopped it."""
 
-    from recon.cluster import held
 
-    end = monotonic() + 60
-    while len(held._held) > most and monotonic() < end:
-        gc.collect()
-        sleep(0.1)
-    return len(held._held)
+def stopping(fraction):
+    if fraction > 0.3:
+        raise Stopped
 
 
 def test_without_a_scheduler_there_is_one_sentence():

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recon.cluster import held
+from recon.cluster.connection import Cluster
 from recon.cluster.slabs import build_slabs
 from recon.focus.flatness import flatness, tile_flatness
 from recon.optics import Aberrations
@@ -13,7 +15,7 @@ from recon.ssb.build import build_g
 from recon.ssb.noise import counting_noise
 from recon.ssb.norms import SIDES
 from recon.ssb.optimum import optimum_bright_field
-from recon.ssb.phase import object_transmission, single_sideband
+from recon.ssb.phase import fill_phase, object_transmission, single_sideband
 from recon.ssb.prior import Prior
 from recon.ssb.prior_fit import _told
 from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
@@ -109,15 +111,63 @@ def test_spectrum_tiles_and_flatness_are_those_of_one_machine(both):
     np.testing.assert_allclose(*flat, rtol=1e-9)
 
 
-def test_what_a_redraw_sends_and_gets_does_not_depend_on_the_number_of_workers(cluster, both):
-    slabs, _ = both
-    rows = slabs._asked(_shape_of_rows)
-    assert [shape[0] for shape in rows] == [end - begin for begin, end in slabs.job.lines]
-    assert sum(shape[0] for shape in rows) == slabs.scan_shape[0]
+@pytest.mark.parametrize("mode", ["exact", "draft"])
+def test_frequencies_that_no_sideband_reaches_stay_nothing(cluster, mode):
+    scan = random_events((24, 30))
+    fine = replace(CALIBRATION, scan_sampling=(0.2, 0.15))
+    whole, slabs = build_g(scan, fine, 12), build_slabs(sent(cluster, scan), fine, 12)
+    parts = slabs._asked(held.spectrum_of, THIN, fill_phase, (ABERRATIONS, mode, "both", 1.0))
+    assert sum(rows.size for _, rows in parts) < np.prod(slabs.q_shape) / 3
+    for _ in range(2):  # in the same workspace, whose spectrum the transform has destroyed
+        expected = single_sideband(whole, ABERRATIONS, mode)
+        image = single_sideband(slabs, ABERRATIONS, mode)
+        np.testing.assert_allclose(image, expected, atol=1e-6 * abs(expected).max())
 
 
-def _shape_of_rows(g):
-    return g.q_shape
+@pytest.fixture
+def bytes_of_actors(monkeypatch):
+    """Bytes that go to actors, and those that come back, as they are written to sockets."""
+    from distributed.comm import tcp
+
+    told, write = {"sent": 0, "received": 0}, tcp.to_frames
+
+    async def counted(message, **options):
+        frames = await write(message, **options)
+        kind = {"actor_execute": "sent"}.get(message.get("op")) if isinstance(message, dict) else 0
+        if kind is None and "result" in message and message.get("status") == "OK":
+            kind = "received"
+        if kind:
+            told[kind] += sum(memoryview(frame).nbytes for frame in frames)
+        return frames
+
+    monkeypatch.setattr(tcp, "to_frames", counted)
+    return told
+
+
+def test_what_a_redraw_gets_does_not_depend_on_the_number_of_workers(bytes_of_actors):
+    from distributed import LocalCluster
+
+    scan, fine = random_events((96, 90)), replace(CALIBRATION, scan_sampling=(0.3, 0.3))
+    received, sent_to_each = [], []
+    for number in (1, 2, 4):
+        how = {"processes": False, "protocol": "tcp", "host": "127.0.0.1", "threads_per_worker": 1}
+        with (
+            LocalCluster(n_workers=number, dashboard_address="127.0.0.1:0", **how) as local,
+            Cluster(local.scheduler_address, device="cpu") as over_sockets,
+        ):
+            slabs = build_slabs(sent(over_sockets, scan), fine, 12)
+            single_sideband(slabs, ABERRATIONS)
+            assert len(slabs.placed) == number
+            bytes_of_actors.update(sent=0, received=0)
+            single_sideband(slabs, ABERRATIONS)
+            received.append(bytes_of_actors["received"])
+            sent_to_each.append(bytes_of_actors["sent"] / number)
+    half_plane = 8 * np.prod(slabs.q_shape)
+    # Beside the rows, each answer has a head of its own.
+    assert max(received) < min(received) + 4 * 2000
+    assert 0.3 * half_plane < max(received) < half_plane
+    assert max(sent_to_each) < 4000
+    assert max(sent_to_each) - min(sent_to_each) < 100
 
 
 def test_what_fails_on_a_worker_is_said_as_it_is_on_one_machine(cluster):
