@@ -7,13 +7,11 @@ waits for nobody.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from threading import Lock
 from time import monotonic
 
 import numpy as np
 
-from recon.batch.geometry import Found
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device
 from recon.device.failure import DeviceError
@@ -53,7 +51,7 @@ class Growth:
         self._lock = Lock()
         self._sums: OrderedDict[tuple, _Followed] = OrderedDict()
         self._g: OrderedDict[tuple, _Followed] = OrderedDict()
-        self._found: dict[object, tuple[int, Found]] = {}
+        self._found: dict[object, tuple[int, object]] = {}
         self._pixels: dict[tuple, int] = {}
         self._began = clock()
 
@@ -92,8 +90,10 @@ class Growth:
 
     # ---- the disc ----
 
-    def found(self, geometry, find: Callable[[], Found]) -> Found:
+    def found(self, geometry, find: Callable[[], object]):
         """Where the disc lies: looked for again each time the rows have doubled.
+
+        What is found has a `centre`, None where there is no disc, and a `radius`.
 
         It stays where it was unless it has moved by more than `MOVED`, as all that was counted
         would have to be counted again.
@@ -219,11 +219,3 @@ class _Followed:
             for first, events in self._scan.blocks(BLOCK, but=self._made.rows.scanned.copy()):
                 self._made.add(first, events)
             return self._made
-
-
-def provisional(found: Found, geometry) -> Found:
-    """`found` with a word on the rotation that is not looked for before the scan is complete."""
-    if not geometry.auto_orientation:
-        return found
-    said = "While the scan grows the rotation is taken as 0°: it is found when all rows are there."
-    return replace(found, orientation_statement=said)

@@ -1,14 +1,13 @@
 """What is made of a scan that grows is, after its last row, what is made of the whole scan."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app.engine.growth import Growth, provisional
 from app.state.request import Annulus, Geometry
 from recon.batch.geometry import Found
+from recon.live.growth import Growth
 from recon.live.scan import GrowingScan
 from recon.ssb.build import build_g
 from recon.ssb.phase import single_sideband
@@ -144,10 +143,3 @@ def test_a_disc_that_was_not_found_is_looked_for_with_the_next_row(grown):
     assert growth.found(None, lambda: none).centre is None
     add(4, 5)
     assert growth.found(None, lambda: there) is there
-
-
-def test_a_rotation_that_is_to_be_found_is_said_to_be_provisional():
-    found = Found((1, 1), 1.0, True, "", 0.0, False, "", (), None)
-    said = provisional(found, SimpleNamespace(auto_orientation=True)).orientation_statement
-    assert "taken as 0°" in said
-    assert provisional(found, SimpleNamespace(auto_orientation=False)) is found
