@@ -16,7 +16,7 @@ def replay(
         Path, typer.Argument(metavar="FILE", help="Scan to play, in any format that is known.")
     ],
     kind: Annotated[
-        Literal["interactem", "accos", "serval", "merlin"],
+        Literal["interactem", "accos", "serval", "merlin", "dectris"],
         typer.Option("--as", help="Camera whose stream it is sent in.", show_default=False),
     ],
     dwell_us: Annotated[

@@ -20,8 +20,7 @@ from app.engine.building_g import building, there
 from app.engine.catalogue import Catalogue
 from app.engine.finding import find
 from app.engine.gauge import Gauge
-from app.engine.growing import growing, grown_g, quiet
-from app.engine.growth import provisional
+from app.engine.growing import growing, grown_g, provisional, quiet
 from app.engine.placement import Placement, brought_home, released_by, room_on
 from app.engine.reading import reader
 from app.engine.scan import NOTHING, Scan, Treated

@@ -1,10 +1,13 @@
 """A scan that is being made, as one more kind of scan for the stages of the engine."""
 
-from app.engine.growth import Growth
+from dataclasses import replace
+
 from app.engine.scan import NOTHING, Scan
 from app.engine.treatment import treated
 from app.state.request import Reading, Region, Treatment
+from recon.batch.geometry import Found
 from recon.batch.region import rows_in_use
+from recon.live.growth import Growth
 from recon.ssb.tables import find_tables
 
 
@@ -53,3 +56,11 @@ def coarser(scan: Scan, calibration, pixels: int, full: bool) -> str:
         f"Rows come faster than {pixels} pixels across the disc can be counted here: while the "
         f"scan grows it is {across}. All {pixels} follow when it is complete."
     )
+
+
+def provisional(found: Found, geometry) -> Found:
+    """`found` with a word on the rotation that is not looked for before the scan is complete."""
+    if not geometry.auto_orientation:
+        return found
+    said = "While the scan grows the rotation is taken as 0°: it is found when all rows are there."
+    return replace(found, orientation_statement=said)

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
-from app.engine.growth import Growth
 from recon.device.backend import Device
+from recon.live.growth import Growth
 from recon.live.receive import Kept
 from recon.live.scan import GrowingScan
 from recon.live.source import Began, Block, Late

@@ -2,7 +2,7 @@
 
 One thread receives rows, writes them and holds them for whoever wants to look; another tells the
 sessions, at most every `TELL_S`. A scan is called "live:/N". While it is made, whatever is made of
-it is made of the rows that have come (`app.engine.growth`); when it is over, it is opened from its
+it is made of the rows that have come (`recon.live.growth`); when it is over, it is opened from its
 file like any other.
 """
 
@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from threading import Event, RLock, Thread
 from time import sleep
 
-from app.engine.growth import Growth
 from app.engine.live_scan import SCANNING, STOPPED, WAITING, LiveScan, MicroscopeState
 from recon.device.backend import CPU, Device
+from recon.live.growth import Growth
 from recon.live.receive import Kept, receive
 from recon.live.source import Began, Block, LiveSource, Told
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.engine.growth import Growth
 from app.engine.treatment import Step
 from app.state.request import Reading, Region, Treatment
+from recon.live.growth import Growth
 from recon.scan.kinds import ScanData
 
 NOTHING = Treatment()

@@ -11,7 +11,7 @@ from app.pipeline.asked import Asked
 from app.pipeline.lanes import SLOW
 from app.pipeline.stage import Stage
 from app.state import following, origin, question
-from app.state.filling import FOLLOWS, FOUND
+from app.state.filling import CAME, FOLLOWS, FOUND
 from app.state.request import Reading
 from recon.errors import Cancelled
 
@@ -28,7 +28,9 @@ class Opening(Stage):
         """Where each calibration value comes from."""
         self._wanted: Reading | None = None  # being read, or open
         self._chosen = False  # whether the scan alone was changed last, not by a link
-        self._goes_on = False  # whether what is opened is one more scan of the same microscope
+        self._goes_on = (
+            ""  # whose the step to one more scan of the same microscope is, if it is one
+        )
         super().__init__(session, **before)
 
     @param.depends("asked.hand", watch=True)
@@ -36,25 +38,28 @@ class Opening(Stage):
         """Note what a hand has changed of the scan."""
         scan, names = self.asked.experiment.scan, {event.name for event in self.asked.hand}
         if "dataset" in names:
-            self._chosen, self._goes_on = len(names) == 1, False
+            self._chosen, self._goes_on = len(names) == 1, ""
         else:
             entered = dict.fromkeys(names.intersection(scan.CALIBRATION), scan.source)
             self.sources = self.sources | entered
 
     def restore(self, sources) -> None:
         """Open what was restored, with calibration from `sources`: nothing follows from it."""
-        self.sources, self._chosen, self._goes_on = dict(sources), False, False
+        self.sources, self._chosen, self._goes_on = dict(sources), False, ""
         self.asked.changed_at = monotonic()
         self.asked.ask()
 
-    def go_on(self, dataset: str) -> None:
-        """Open another scan of the same microscope: all that is set goes on."""
+    def go_on(self, dataset: str, whose: str = FOLLOWS) -> None:
+        """Open another scan of the same microscope: all that is set goes on.
+
+        A hand has asked for it, unless it `CAME`.
+        """
         experiment = self.asked.experiment
         if dataset == experiment.scan.dataset:
             return
-        with experiment.fill(FOLLOWS):
+        with experiment.fill(whose):
             experiment.scan.dataset = dataset
-        self._chosen, self._goes_on = False, True
+        self._chosen, self._goes_on = False, whose
         self.asked.ask()
 
     @param.depends("asked.request", watch=True)
@@ -97,12 +102,16 @@ class Opening(Stage):
             told.notice = note
         experiment = self.asked.experiment
         if self.reading is None or self.reading.dataset != reading.dataset:
-            with experiment.fill(FOUND):
+            before = self.reading.dataset if self.reading and self._goes_on else ""
+            scan, metadata = experiment.scan, events.metadata
+            with experiment.fill(CAME if self._goes_on == CAME else FOUND):
                 if self._chosen:
                     following.forget_region(experiment)
-                before = self.reading.dataset if self.reading and self._goes_on else ""
-                fill = origin.carry if before.startswith(LIVE) else origin.fill
-                self.sources = fill(experiment.scan, events.metadata, self.sources)
+                if before.startswith(LIVE):
+                    values, self.sources = origin.carried(scan, metadata, self.sources)
+                    scan.param.update(**values)
+                else:
+                    self.sources = origin.fill(scan, metadata, self.sources)
         self.asked.ask()
         self.reading = reading
 

@@ -7,6 +7,7 @@ from app.engine.live_scan import LIVE, STOPPED, MicroscopeState, ScanState
 from app.pipeline.asked import Asked
 from app.pipeline.opening import Opening
 from app.pipeline.stage import Stage
+from app.state.filling import CAME
 
 
 class Watching(Stage):
@@ -74,12 +75,19 @@ class Watching(Stage):
         if "dataset" in {event.name for event in self.asked.hand}:
             self.following = False
 
+    @param.depends("opening.reading", watch=True)
+    def _opened(self) -> None:
+        """Undo leads to another scan as well."""
+        reading = self.opening.reading
+        if self._newest and reading is not None and reading.dataset != f"{LIVE}/{self._newest}":
+            self.following = False
+
     def _hear(self) -> None:
         state = self.microscope = self.live.state
         newest = next((scan for scan in state.scans if scan.electrons), None)
         if self.following and newest is not None and newest.number > self._newest:
             self._newest = newest.number
-            self.opening.go_on(newest.name)
+            self.opening.go_on(newest.name, CAME)
         shown = self.shown
         if shown is not None:
             self.grown = shown.version

@@ -3,14 +3,18 @@
 A step is what happened until the hand rested: a slider's drag is one, and so is a fit that sets
 twelve coefficients at once. What the pipeline fills in by itself (a disc, a rotation, what a file
 says) belongs to the step that caused it. Another control begins another step.
+
+The next scan of a microscope, which shows by itself, is no step: what was done to the one before
+is taken back on the one that is shown.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 
 from app.recall.moment import DATASET, SILENT, Key, Moment, differences, in_words
 from app.state.experiment import Experiment
-from app.state.filling import FOUND, RESTORED
+from app.state.filling import CAME, FOUND, RESTORED
 from app.state.origin import ENTERED, pins
 from app.state.ties import Ties
 
@@ -100,13 +104,13 @@ class History:
 
     def undo(self) -> None:
         """Go back by a step."""
-        unfinished = bool(self._touched) and self._opening()
+        unfinished = DATASET in self._touched and self._opening()
         self.settle()
         if not self._past:
             return
         *past, (name, moment) = self._past
         # A scan that was never opened has nothing to go forward to.
-        onward = [] if unfinished else [(name, self.now())]
+        onward = [] if unfinished else [(name, replace(self.now(), left=moment.left))]
         self._go(moment, past, [*self._future, *onward])
 
     def redo(self) -> None:
@@ -114,14 +118,17 @@ class History:
         self.settle()
         if self._future:
             *future, (name, moment) = self._future
-            self._go(moment, [*self._past, (name, self.now())], future)
+            now = replace(self.now(), left=moment.left)
+            self._go(moment, [*self._past, (name, now)], future)
 
     def go(self, moment: Moment, name: str) -> bool:
         """Set everything as it was at `moment`, as one step; whether anything changed."""
         self.settle()
         if not differences(self._present, moment):
             return False
-        self._go(moment, [*self._past, (self._signed(name, self.hand), self.now())], [])
+        now = self.now()
+        now.left = now.values[DATASET] != moment.values[DATASET]
+        self._go(moment, [*self._past, (self._signed(name, self.hand), now)], [])
         return True
 
     def set(self, values: dict[Key, object], name: str) -> bool:
@@ -151,6 +158,11 @@ class History:
         new = {(part, event.name): event.new for event in events}
         if whose == FOUND and DATASET in new and self._return(new[DATASET]):
             return
+        # Back to the scan before, where the next one cannot be read.
+        back = whose == FOUND and DATASET in new and DATASET not in self._touched
+        if whose == CAME or back:
+            self._move_on(new, {(part, event.name): event.old for event in events})
+            return
         if whose == FOUND or SILENT.issuperset(new):
             another = self._present.values[DATASET] != self.experiment.scan.dataset
             if not (self._touched and another):
@@ -158,6 +170,28 @@ class History:
             return
         old = {(part, event.name): event.old for event in events}
         self._touch(old)
+
+    def _move_on(self, new: dict[Key, object], old: dict[Key, object]) -> None:
+        """Have the steps of the scan that was shown lie on the one that is."""
+        if DATASET in self._touched:
+            before = self.now()
+            before.values.update(old)
+            self._settle(before)
+        left, sources = self._present, self.pipeline.origin[1]
+
+        def moved(moment):
+            known = {key: left.values[key] for key in left.found & moment.found} | new
+            origins = {n: sources[n] for part, n in known if part == "scan" and n in sources}
+            return replace(moment, values=moment.values | known, sources=moment.sources | origins)
+
+        def along(steps):
+            kept = len(steps)
+            while kept and not steps[kept - 1][1].left:
+                kept -= 1
+            return steps[:kept] + [(name, moved(moment)) for name, moment in steps[kept:]]
+
+        self._past, self._future = along(self._past), along(self._future)
+        self._present, self._solid = moved(left), None
 
     def _touch(self, old: dict[Key, object]) -> None:
         now, keys = monotonic(), set(old) - SILENT
@@ -194,6 +228,7 @@ class History:
             return
         self._touched = set()
         if changed := differences(self._present, now):
+            self._present.left = any(each.key == DATASET for each in changed)
             self._past.append((self._signed(in_words(changed), self._touched_by), self._present))
             self._past = self._past[-MOST:]
             self._future.clear()

@@ -31,6 +31,8 @@ class Moment:
 
     values: dict[Key, object]
     sources: dict[str, str] = field(default_factory=dict)
+    left: bool = False
+    """Whether the step between it and another one is that a hand chose another scan."""
 
     @classmethod
     def of(cls, experiment: Experiment, sources: Mapping[str, str]):

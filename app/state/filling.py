@@ -6,6 +6,8 @@ FOUND = "found"
 """By the pipeline, in the scan or its file."""
 FOLLOWS = "follows"
 """From what a hand has just changed."""
+CAME = "came"
+"""With the microscope's next scan, which shows by itself."""
 RESTORED = "restored"
 """Set as it was once, all of it: nothing follows."""
 
@@ -18,7 +20,7 @@ class Filling:
 
     @contextmanager
     def fill(self, whose: str):
-        """Mark changes as `FOUND`, `FOLLOWS` or `RESTORED`."""
+        """Mark changes as `FOUND`, `FOLLOWS`, `CAME` or `RESTORED`."""
         before, self.filling = self.filling, whose
         try:
             yield

@@ -74,11 +74,20 @@ def fill(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str
     return found
 
 
-def carry(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str]) -> dict:
-    """Keep the calibration for the next scan of the same microscope; return where it comes from.
+def carried(
+    scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, str]
+) -> tuple[dict, dict]:
+    """What changes of the calibration with the next scan of the same microscope.
 
     What the scan itself says counts. A rotation that was found in the one before stands: it
     belongs to the microscope.
+
+    Returns
+    -------
+    values : dict
+        Those that change, by their names in `scan`.
+    sources : dict
+        Where each calibration value comes from.
     """
     known, found = from_metadata(metadata), dict(sources)
     found |= dict.fromkeys(known, FILE)
@@ -87,8 +96,7 @@ def carry(scan: ScanState, metadata: Mapping[str, Any], sources: Mapping[str, st
         known["auto_orientation"] = False
     elif "rotation_deg" in known:
         known["auto_orientation"] = False
-    scan.param.update(**known)
-    return found
+    return known, found
 
 
 def found_again(fit_disc: bool, auto_orientation: bool) -> tuple[str, ...]:

@@ -5,27 +5,21 @@ rows to its kept entries, and transforming the columns of all rows anew at each 
 measured here, beside what bounds them: one pass over the entries, and one over the electrons.
 """
 
-import queue
-import threading
-from dataclasses import replace
 from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter
 
 import numpy as np
 
-from recon.bench.work import ABERRATIONS, reference_calibration, reference_events
+from recon.bench.playing import play, wire
+from recon.bench.work import reference_calibration, reference_events
 from recon.device.backend import CPU, Device, memory, model
 from recon.kernels.cpu import reference
 from recon.kernels.cpu.events import total
 from recon.kernels.cpu.simd import LANES
 from recon.live.growing import GrowingSidebands
-from recon.live.scan import GrowingScan
-from recon.live.sums import GrowingSums
 from recon.scan.events import ElectronEvents
 from recon.ssb.bright_field import bright_field, plane_counts
-from recon.ssb.phase import single_sideband
 from recon.ssb.tables import find_tables
-from recon.sums.detectors import PRESETS, annulus
 
 CAMERA_US = 1e6 / 87e3
 """Time at a position of the paper's camera [µs]."""
@@ -33,16 +27,13 @@ CAMERA_US = 1e6 / 87e3
 BLOCKS = 1, 4, 8, 16, 32
 """Rows that are added at once."""
 
-AT_ONCE = 4
-"""Rows that a camera's stream brings together."""
-
-IMAGES_PER_S = 5.0
-"""Redraws that are asked for while a scan is made; the defocus changes from one to the next."""
-
-HELD_S = 0.5
-"""Seconds of the stream that may wait before rows are lost."""
+WARM = 96, 64
+"""Positions of the scan that is played first, so that no kernel is compiled in the others."""
 
 PASSES = 5
+
+MOST_COPIED = 1 << 28
+"""Bytes: more take as much longer."""
 
 
 def run(
@@ -72,13 +63,17 @@ def run(
     Returns
     -------
     dict
-        `live_rows_per_s` and `live_pace_us`: the most rows a second that are taken while
-        `IMAGES_PER_S` phase images are drawn, and the time at a position that this is.
-        `live_lost_frames`, `live_images_per_s`, `live_last_row_to_exact_ms`: of a scan that is
-        played at `live_played_us`. `live_adding_ms`: time a row by rows a block, with a look at
-        each; `live_anew_ms`: one look with all columns transformed anew, None where memory is
-        short; `live_floor_ms`: by rows a block, time a row of one pass over the entries and the
-        block's electrons. `ratios`, `device`, and the work's size.
+        `live_rows_per_s` and `live_pace_us`: the most rows a second that are received, written,
+        counted with all pixels and shown, and the time at a position that this is. Of a scan that
+        is played at `live_played_us`, see `recon.bench.playing.play`: `live_lost_frames`,
+        `live_images_per_s`, `live_longest_gap_s`, `live_looks`, `live_pixels` that were counted
+        across the disc meanwhile; `live_last_row_to_received_ms`, `…_counted_ms`, `…_exact_ms` and
+        `…_settled_ms`. `live_wire`: in whose words, and `live_stream_bytes` of it.
+        `live_adding_ms`: time a row by rows a block, with a look at each; `live_anew_ms`: one look
+        with all columns transformed anew, None where memory is short; `live_floor_ms`: by rows a
+        block, time a row of one pass over the entries and the block's electrons;
+        `live_stream_floor_ms`: time a row of one copy of the stream. `ratios`, `device`, and the
+        work's size.
 
     Raises
     ------
@@ -86,9 +81,11 @@ def run(
         If `pixels` or the scan is outside what can be reconstructed.
     DeviceError
         If the device fails.
+    LiveError
+        If the camera's process has failed.
     """
     tell = progress or (lambda fraction: None)
-    work = _Work.of(scan, pixels, electrons_per_frame, device)
+    work = Work.of(scan, pixels, electrons_per_frame, device)
     tell(0.1)
     figures = {"device": model(device), "scan": list(scan), "pixels": pixels}
     figures |= {"electrons": work.events.electrons, "kept_entries": work.tables.counts.entries}
@@ -97,25 +94,39 @@ def run(
     figures["live_floor_ms"] = {n: work.floor_ms(n) for n in figures["live_adding_ms"]}
     figures["live_anew_ms"] = work.anew_ms()
     tell(0.5)
-    figures |= work.flat_out()
-    tell(0.7)
-    figures |= work.played(pace_us)
+    # The first time kernels are compiled.
+    play(Work.of(WARM, pixels, electrons_per_frame, device), 0.0)
+    tell(0.6)
+    most = play(work, 0.0, fewer=False)
+    figures["live_rows_per_s"] = scan[0] / most["seconds"]
+    figures["live_pace_us"] = 1e6 * most["seconds"] / (scan[0] * scan[1])
+    tell(0.8)
+    figures |= {"live_wire": wire(), "live_played_us": pace_us, **_played(play(work, pace_us))}
+    figures["live_stream_floor_ms"] = work.copy_ms(figures["live_stream_bytes"]) / scan[0]
     figures["ratios"] = _ratios(figures, scan[1])
     tell(1.0)
     return figures
 
 
+def _played(seen):
+    """Of a scan that was played, under the names of the benchmark."""
+    after = ("received_ms", "counted_ms", "exact_ms", "settled_ms")
+    figures = {f"live_last_row_to_{name}": seen[name] for name in after}
+    while_made = ("pixels", "looks", "images_per_s", "longest_gap_s")
+    figures |= {f"live_{name}": seen[name] for name in while_made}
+    return figures | {"live_lost_frames": seen["lost"], "live_stream_bytes": seen["bytes"]}
+
+
 def _ratios(figures, columns):
     block = min(16, max(figures["live_adding_ms"]))
-    adding = figures["live_adding_ms"][block]
+    adding, floor = figures["live_adding_ms"][block], figures["live_floor_ms"][block]
+    # Redraws and all.
+    row_ms = 1e3 / figures["live_rows_per_s"]
     ratios = {
-        "time of the camera / of the machine, a row": columns
-        * CAMERA_US
-        / 1e3
-        # Redraws and all.
-        * figures["live_rows_per_s"]
-        / 1e3,
-        f"adding {block} rows / floor": adding / figures["live_floor_ms"][block],
+        "time of the camera / of the machine, a row": columns * CAMERA_US / 1e3 / row_ms,
+        f"a row, all of it / floor of {block} rows and the stream": row_ms
+        / (floor + figures["live_stream_floor_ms"]),
+        f"adding {block} rows / floor": adding / floor,
     }
     if figures["live_anew_ms"] is not None:
         name = f"all columns anew / adding {block} rows"
@@ -123,20 +134,22 @@ def _ratios(figures, columns):
     return ratios
 
 
-class _Work:
+class Work:
     """A scan in blocks, and the tables that an earlier one of its shape has left."""
 
-    def __init__(self, events, calibration, disc, tables, device):
-        self.events, self.calibration, self.disc = events, calibration, disc
-        self.tables, self.device = tables, device
+    def __init__(self, events, electrons_per_frame, calibration, disc, tables, device):
+        self.events, self.electrons_per_frame = events, electrons_per_frame
+        self.calibration, self.disc = calibration, disc
+        self.tables, self.device, self.pixels = tables, device, events.frame_shape[1]
 
     @classmethod
     def of(cls, scan, pixels, electrons_per_frame, device):
+        """The reference work of that size."""
         events = reference_events(scan, pixels, electrons_per_frame)
         calibration = reference_calibration(pixels)
         disc = bright_field(calibration, events.frame_shape, pixels)
         tables = find_tables(calibration, disc, events.scan_shape, False, device)
-        return cls(events, calibration, disc, tables, device)
+        return cls(events, electrons_per_frame, calibration, disc, tables, device)
 
     def block(self, first, number):
         """Whole rows, as a source gives them."""
@@ -147,6 +160,7 @@ class _Work:
         return ElectronEvents(pixels, offsets - offsets[0], shape, self.events.frame_shape)
 
     def growing(self, **options):
+        """G that its rows can be added to."""
         return GrowingSidebands(
             self.events.scan_shape,
             self.events.frame_shape,
@@ -191,6 +205,16 @@ class _Work:
             times.append(1e3 * (perf_counter() - start))
         return median(times[1:]) / number
 
+    def copy_ms(self, size):
+        """Time of a copy of so many bytes on the host."""
+        source = np.ones(min(size, MOST_COPIED) // 4 + 1, np.float32)
+        target, times = np.zeros_like(source), []
+        for _ in range(PASSES):
+            start = perf_counter()
+            reference.copy(source, target)
+            times.append(1e3 * (perf_counter() - start))
+        return median(times[1:]) * size / source.nbytes
+
     def anew_ms(self):
         """Time of a look at half a scan with all its rows' transforms kept: columns, and a pack."""
         xp, fft = self.device.xp, self.device.fft
@@ -220,107 +244,6 @@ class _Work:
             times.append(1e3 * (perf_counter() - start))
         return median(times)
 
-    def flat_out(self):
-        """Rows a second that are taken as fast as they can be, while images are drawn."""
-        rows, columns = self.events.scan_shape
-        with _Receiver(self) as receiver:
-            start = perf_counter()
-            for first in range(0, rows, AT_ONCE):
-                receiver.blocks.put((first, self.block(first, AT_ONCE)))
-            receiver.finish()
-            taken = perf_counter() - start
-        return {"live_rows_per_s": rows / taken, "live_pace_us": 1e6 * taken / (rows * columns)}
-
-    def played(self, pace_us):
-        """What is lost of a scan that comes at a camera's pace, and how soon it is there."""
-        rows, columns = self.events.scan_shape
-        row_s, lost = 1e-6 * pace_us * columns, 0
-        blocks = [(first, self.block(first, AT_ONCE)) for first in range(0, rows, AT_ONCE)]
-        with _Receiver(self, max(1, int(HELD_S / (AT_ONCE * row_s)))) as receiver:
-            start = perf_counter()
-            for first, part in blocks:
-                # A block is there when its last row is.
-                sleep(max(0.0, start + (first + len(part.counts)) * row_s - perf_counter()))
-                try:
-                    receiver.blocks.put_nowait((first, part))
-                except queue.Full:
-                    lost += part.positions
-            last = perf_counter()
-            images = receiver.images / (last - start)
-            receiver.finish()
-            phase = single_sideband(receiver.growing.sidebands(), ABERRATIONS, "exact")
-            float(phase[0, 0])
-            exact = 1e3 * (perf_counter() - last)
-        return {
-            "live_played_us": pace_us,
-            "live_lost_frames": lost,
-            "live_images_per_s": images,
-            "live_last_row_to_exact_ms": exact,
-        }
-
     def _wait(self, g):
         if self.device is not CPU:
             float(g.re[0])
-
-
-class _Receiver:
-    """One thread takes blocks into everything that grows, another drags the defocus."""
-
-    def __init__(self, work: _Work, waiting: int = 2):
-        shapes, calibration = (work.events.scan_shape, work.events.frame_shape), work.calibration
-        radii = {name: np.multiply(pair, calibration.radius) for name, pair in PRESETS.items()}
-        masks = {n: annulus(shapes[1], calibration.centre, *pair) for n, pair in radii.items()}
-        self.growing = work.growing()
-        self._taking = self.growing, GrowingSums(*shapes, masks), GrowingScan(*shapes)
-        self.blocks, self.images = queue.Queue(waiting), 0
-        self._stop = threading.Event()
-        self._failed = []
-        works = self._take, self._draw
-        self._threads = [threading.Thread(target=self._kept, args=[work]) for work in works]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *failure):
-        self._stop.set()
-        self.blocks.put(None)
-        for thread in self._threads:
-            thread.join()
-        if self._failed and failure[0] is None:
-            raise self._failed[0]
-
-    def finish(self):
-        """Wait until all that came is taken."""
-        self.blocks.join()
-        self._stop.set()
-
-    def _kept(self, work, *arguments):
-        try:
-            work(*arguments)
-        except BaseException as error:  # raised where the receiver is left
-            self._failed.append(error)
-
-    def _take(self):
-        while (block := self.blocks.get()) is not None:
-            # After a failure nothing is taken any more, and nobody waits for it in vain.
-            if not self._failed:
-                self._kept(self._add, *block)
-            self.blocks.task_done()
-
-    def _add(self, first, part):
-        for growing in self._taking:
-            growing.add(first, part)
-
-    def _draw(self):
-        due = perf_counter()
-        while not self._stop.wait(max(0.0, due - perf_counter())):
-            due = max(due + 1 / IMAGES_PER_S, perf_counter())
-            if not self.growing.rows.scanned.any():
-                continue
-            defocus = 20 * np.sin(self.images / 3)
-            aberrations = replace(ABERRATIONS, C10=ABERRATIONS.C10 + defocus)
-            image = single_sideband(self.growing.sidebands(), aberrations, "draft")
-            float(image[0, 0])
-            self.images += 1

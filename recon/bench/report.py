@@ -61,10 +61,16 @@ def live_text(figures: dict) -> str:
     played = [
         ("rows a second, at most", f"{figures['live_rows_per_s']:.0f}"),
         ("time at a position, at least [µs]", f"{figures['live_pace_us']:.2f}"),
-        ("played at [µs]", f"{figures['live_played_us']:.2f}"),
+        (f"played at [µs], as {figures['live_wire']}", f"{figures['live_played_us']:.2f}"),
         ("frames lost", f"{figures['live_lost_frames']:,}"),
+        ("pixels across that were counted meanwhile", f"{figures['live_pixels']}"),
         ("phase images a second", f"{figures['live_images_per_s']:.1f}"),
+        ("longest time between two of them [s]", f"{figures['live_longest_gap_s']:.2f}"),
+        ("last row to written [ms]", f"{figures['live_last_row_to_received_ms']:.0f}"),
+        ("last row to counted [ms]", f"{figures['live_last_row_to_counted_ms']:.0f}"),
         ("last row to exact phase [ms]", f"{figures['live_last_row_to_exact_ms']:.0f}"),
+        ("last row to that of the file [ms]", f"{figures['live_last_row_to_settled_ms']:.0f}"),
+        ("the stream copied once, a row [ms]", f"{figures['live_stream_floor_ms']:.2f}"),
     ]
     lines = [
         f"{figures['device']}",

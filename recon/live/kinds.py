@@ -70,6 +70,12 @@ def _dectris(rest, scan_shape=None, **told):
     return InOrder(line, lambda: DectrisDecoder(scan_shape), **told)
 
 
+def _send_dectris(where, stop, dwell):
+    from recon.live.senders.dectris import DectrisSender  # as above
+
+    return DectrisSender(where, stop, dwell)
+
+
 def _folder(rest, **told):
     from recon.live.sources.folder import Folder  # as above
 
@@ -103,6 +109,7 @@ SENDERS = {
     "accos": _send_accos,
     "serval": _send_serval,
     "merlin": _send_merlin,
+    "dectris": _send_dectris,
 }
 
 

@@ -14,7 +14,9 @@ The fields that end in _m1 hold full counts. Source: interactEM, `interactem.ope
 BatchedFrames.
 """
 
+import gc
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -111,6 +113,18 @@ def encode(scan: ElectronEvents, first: int, last: int, number: int, totals=None
     return [MESSAGE, msgpack.packb(batch), pixels.tobytes()]
 
 
+@contextmanager
+def _no_collection():
+    """Without a search for circles among the thousands of dicts of a batch: twice as fast."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 def decode(parts) -> Batch:
     """The frames of a message.
 
@@ -122,7 +136,8 @@ def decode(parts) -> Batch:
     if len(parts) != 3:
         raise ValueError(f"a message of {len(parts)} parts (a batch of interactEM has 3)")
     try:
-        header = msgpack.unpackb(parts[1])
+        with _no_collection():
+            header = msgpack.unpackb(parts[1])
         headers = header["headers"]
         first = headers[0]
         number, total = int(header["scan_number"]), header.get("total_frames")

@@ -32,7 +32,7 @@ def stored(tmp_path):
 TIMED = ("--scan-shape", "12,9", "--dwell-time-us", "1", "--option", "trigger=tdc1 rising",
          "--option", "cluster_window_ns=0")  # fmt: skip
 KINDS = {"interactem": ((20, 16), ()), "serval": ((256, 256), TIMED),
-         "accos": ((20, 16), ()), "merlin": ((20, 16), ())}  # fmt: skip
+         "accos": ((20, 16), ()), "merlin": ((20, 16), ()), "dectris": ((20, 16), ())}  # fmt: skip
 """Detector pixels, and what the receiver has to be told."""
 
 

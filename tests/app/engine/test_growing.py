@@ -1,13 +1,16 @@
 """A scan that is being made, for the engine's stages: as a whole, in part, and when it is over."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
-from app.engine.growing import coarser, growing, quiet
-from app.engine.growth import Growth
+from app.engine.growing import coarser, growing, provisional, quiet
 from app.state.request import Geometry, Reading, Region, Treatment
+from recon.batch.geometry import Found
+from recon.live.growth import Growth
 from recon.live.scan import GrowingScan
 from tests.support.growing_scans import rows_of
 from tests.support.microscopes import came, listening, over
@@ -89,3 +92,10 @@ def test_fewer_pixels_are_said_to_be_so(events):
     assert coarser(scan, CALIBRATION, 18, False) == ""
     growth._pixels[CALIBRATION, 18, False] = 12
     assert "while the scan grows it is 12" in coarser(scan, CALIBRATION, 18, False)
+
+
+def test_a_rotation_that_is_to_be_found_is_said_to_be_provisional():
+    found = Found((1, 1), 1.0, True, "", 0.0, False, "", (), None)
+    said = provisional(found, SimpleNamespace(auto_orientation=True)).orientation_statement
+    assert "taken as 0°" in said
+    assert provisional(found, SimpleNamespace(auto_orientation=False)) is found

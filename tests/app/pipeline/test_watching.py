@@ -6,6 +6,7 @@ import pytest
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
 from app.pipeline.lanes import ComputeService
+from app.recall.history import History
 from app.state.experiment import Experiment
 from recon.io import write_events
 from tests.support.microscopes import came, listening, over
@@ -124,6 +125,41 @@ def test_what_is_held_stays_while_the_next_is_recorded_behind_it(lab, events):
     seen.pipeline.watching.follow()
     seen.until(lambda: seen.pipeline.preparing.dataset == "live:/2")
     assert seen.experiment.scan.energy_kev == 80
+
+
+def test_a_scan_that_is_followed_is_no_step_and_undo_stays_with_it(lab, events):
+    live, source, session = lab
+    seen = following(session.like_stored())
+    history = History(seen.experiment, seen.pipeline, lambda milliseconds, action: None)
+    for number in (1, 2):
+        source.whole(events)
+        over(live, number)
+        seen.until(lambda name=f"live:/{number}": seen.pipeline.preparing.dataset == name)
+        seen.until(lambda: phase(seen) and phase(seen).mode == "exact")
+        history.settle()
+        seen.experiment.aberrations.defocus += 10
+        history.settle()
+    assert [name for name, _ in history.past] == ["defocus 0 → 10 nm", "defocus 10 → 20 nm"]
+    history.undo()
+    history.undo()
+    scan = seen.experiment.scan
+    assert (seen.experiment.aberrations.defocus, scan.dataset) == (0, "live:/2")
+    assert (scan.energy_kev, seen.pipeline.watching.following) == (80, True)
+    # Back to the first by hand, and on to the newest with the button: the hand's step stays.
+    seen.pipeline.watching.show("live:/1")
+    seen.until(lambda: seen.pipeline.preparing.dataset == "live:/1")
+    history.settle()
+    seen.pipeline.watching.follow()
+    seen.until(lambda: seen.pipeline.preparing.dataset == "live:/2")
+    history.settle()
+    source.whole(events)
+    over(live, 3)
+    seen.until(lambda: seen.pipeline.preparing.dataset == "live:/3")
+    assert history.undoable == "scan 2 → 1"
+    history.undo()
+    seen.until(lambda: seen.pipeline.preparing.dataset == "live:/2")
+    assert not seen.pipeline.watching.following
+    history.close()
 
 
 def events_pacbed(events):

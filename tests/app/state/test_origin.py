@@ -125,10 +125,11 @@ def test_the_next_scan_of_a_microscope_goes_on_with_what_was_set_and_found():
         "rotation_deg": "estimated from the data",
         "transpose": "estimated from the data",
     }
-    found = origin.carry(scan, {"scan_sampling": (0.7, 0.7)}, before)
+    values, found = origin.carried(scan, {"scan_sampling": (0.7, 0.7)}, before)
+    scan.param.update(**values)
     assert (scan.energy_kev, scan.scan_step_y, scan.rotation_deg) == (80.0, 0.7, -12.0)
     assert (scan.transpose, scan.auto_orientation) == (True, False)
     assert found["rotation_deg"] == found["transpose"] == "the scan before"
     assert (found["energy_kev"], found["scan_step_y"]) == ("entered", "file")
-    origin.carry(scan, {"rotation_deg": 5.0}, found)
+    scan.param.update(**origin.carried(scan, {"rotation_deg": 5.0}, found)[0])
     assert (scan.rotation_deg, scan.auto_orientation) == (5.0, False)

@@ -1,15 +1,15 @@
 """What is made of a scan that grows is, after its last row, what is made of the whole scan."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app.engine.growth import Growth, provisional
 from app.state.request import Annulus, Geometry
 from recon.batch.geometry import Found
+from recon.live.growth import Growth
 from recon.live.scan import GrowingScan
+from recon.ssb.bright_field import bright_field
 from recon.ssb.build import build_g
 from recon.ssb.phase import single_sideband
 from recon.ssb.tables import find_tables
@@ -86,31 +86,61 @@ def test_g_grows_in_looks_and_ends_as_that_of_the_whole(grown, events):
     np.testing.assert_allclose(seen, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_where_rows_come_faster_than_they_are_counted_fewer_pixels_are(events):
-    scan, now = GrowingScan(events.scan_shape, events.frame_shape), [0.0]
-    growth = Growth(scan, clock=lambda: now[0])
-    height, half = events.scan_shape[0], events.scan_shape[0] // 2
-    scan.add(0, rows_of(events, 0, half))
-    known, ways = tables(events), []
+@pytest.mark.parametrize(
+    ("scanning", "counting", "fewer", "across"),
+    [
+        # Rows come twice as fast as they are counted.
+        (0.1, 0.3, True, [8, 8, 8, 6, 6, 6, 6, 6, 6]),
+        (0.1, 0.3, False, [8] * 9),
+        # Counting takes long, and yet a small part of the time.
+        (10.0, 0.3, True, [8] * 9),
+        # It takes most of the time, and yet leaves many images a second.
+        (0.01, 0.05, True, [8] * 9),
+    ],
+)
+def test_where_rows_come_faster_than_they_are_counted_fewer_pixels_are(
+    events, scanning, counting, fewer, across
+):
+    now, costs = [0.0], []
 
-    def slow(disc, pixels):
-        # While the first rows are counted, which takes long, more have come.
-        now[0] += 1e6
-        if not ways:
-            scan.add(half, rows_of(events, half, height - 1))
-        ways.append(pixels)
-        return known(disc, pixels)
+    def clock():
+        now[0] += costs.pop() if costs else 0.0
+        return now[0]
 
-    now[0] = 10.0
-    growth.scan.rows.scanned[:0] = True
-    growth.sidebands(CALIBRATION, 12, False, slow)
-    assert growth.coarser(CALIBRATION, 12, False) is None  # all that had come was counted in time
-    growth._judge((CALIBRATION, 12, False), 12, 40, 1e9)
-    growth._behind = lambda asked, across: 100
-    growth._judge((CALIBRATION, 12, False), 12, 40, 1e9)
-    assert growth.coarser(CALIBRATION, 12, False) == 8
-    growth.sidebands(CALIBRATION, 12, False, slow)
-    assert ways == [12, 8]
+    scan = GrowingScan(events.scan_shape, events.frame_shape)
+    growth, seen = Growth(scan, clock=clock, fewer=fewer), []
+    for row in range(len(across)):
+        now[0] += scanning
+        scan.add(row, rows_of(events, row, row + 1))
+        costs += counting, 0.0  # from the first time it looks at the clock to the second
+        g = growth.sidebands(CALIBRATION, 8, False, tables(events))
+        seen.append(g.bright_field.size)
+        assert g.rows.sum() == row + 1
+    sizes = {n: bright_field(CALIBRATION, events.frame_shape, n).size for n in (8, 6)}
+    assert sizes[8] > sizes[6]
+    assert seen == [sizes[n] for n in across]
+    last = growth.coarser(CALIBRATION, 8, False)
+    assert last == (None if across[-1] == 8 else across[-1])
+
+
+def test_in_the_second_half_of_a_scan_all_pixels_stay(events):
+    scan, half = GrowingScan(events.scan_shape, events.frame_shape), events.scan_shape[0] // 2
+    growth, asked = Growth(scan, clock=iter(range(100)).__next__), (CALIBRATION, 12, False)
+    scan.add(0, rows_of(events, 0, half + 1))
+    for _ in range(9):
+        growth._judge(asked, 12, 1, 9.0)
+    assert growth.coarser(*asked) is None
+
+
+def test_a_look_that_finds_few_rows_to_wait_for_starts_the_patience_anew(events):
+    scan = GrowingScan(events.scan_shape, events.frame_shape)
+    growth, asked = Growth(scan, clock=iter(range(100)).__next__), (CALIBRATION, 12, False)
+    scan.add(0, rows_of(events, 0, 4))
+    for seconds in (9.0, 9.0, 0.0, 9.0, 9.0):
+        growth._judge(asked, 12, 1, seconds)
+    assert growth.coarser(*asked) is None
+    growth._judge(asked, 12, 1, 9.0)
+    assert growth.coarser(*asked) == 8
 
 
 def test_the_disc_is_looked_for_again_when_the_rows_have_doubled(grown, events):
@@ -144,10 +174,3 @@ def test_a_disc_that_was_not_found_is_looked_for_with_the_next_row(grown):
     assert growth.found(None, lambda: none).centre is None
     add(4, 5)
     assert growth.found(None, lambda: there) is there
-
-
-def test_a_rotation_that_is_to_be_found_is_said_to_be_provisional():
-    found = Found((1, 1), 1.0, True, "", 0.0, False, "", (), None)
-    said = provisional(found, SimpleNamespace(auto_orientation=True)).orientation_statement
-    assert "taken as 0°" in said
-    assert provisional(found, SimpleNamespace(auto_orientation=False)) is found

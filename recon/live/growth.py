@@ -7,13 +7,11 @@ waits for nobody.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from threading import Lock
 from time import monotonic
 
 import numpy as np
 
-from recon.batch.geometry import Found
 from recon.calibration import Calibration
 from recon.device.backend import CPU, Device
 from recon.device.failure import DeviceError
@@ -29,8 +27,10 @@ MOST = 3
 MOVED = 0.02
 """Part of the disc's radius by which it must have moved for all to be made anew."""
 
-BEHIND_S = 1.0
-"""Seconds of scanning that may wait to be counted; more, and fewer pixels are counted."""
+LOOK_S, SHARE, LOOKS = 0.2, 0.7, 3
+"""Seconds in which a look may count rows, and the share that these may be of the time in which the
+rows came: the rest is for what is drawn. Where `LOOKS` on end take more, fewer pixels are counted,
+until half of the scan is there: to count all that came anew would then cost more than it gives."""
 
 FEWER, LEAST = 2 / 3, 6
 """Share of the pixels across the disc that is left each time, and how few there may be."""
@@ -46,15 +46,21 @@ class Growth:
         Where it is made.
     clock : callable
         Seconds.
+    fewer : bool
+        Whether fewer pixels may be counted.
     """
 
-    def __init__(self, scan: GrowingScan, device: Device = CPU, clock=monotonic):
+    def __init__(
+        self, scan: GrowingScan, device: Device = CPU, clock=monotonic, fewer: bool = True
+    ):
+        self._fewer = fewer
         self.scan, self.device, self._clock = scan, device, clock
         self._lock = Lock()
         self._sums: OrderedDict[tuple, _Followed] = OrderedDict()
         self._g: OrderedDict[tuple, _Followed] = OrderedDict()
-        self._found: dict[object, tuple[int, Found]] = {}
+        self._found: dict[object, tuple[int, object]] = {}
         self._pixels: dict[tuple, int] = {}
+        self._slow: dict[tuple, int] = {}
         self._began = clock()
 
     @property
@@ -92,8 +98,10 @@ class Growth:
 
     # ---- the disc ----
 
-    def found(self, geometry, find: Callable[[], Found]) -> Found:
+    def found(self, geometry, find: Callable[[], object]):
         """Where the disc lies: looked for again each time the rows have doubled.
+
+        What is found has a `centre`, None where there is no disc, and a `radius`.
 
         It stays where it was unless it has moved by more than `MOVED`, as all that was counted
         would have to be counted again.
@@ -151,15 +159,16 @@ class Growth:
         start, before = self._clock(), followed.rows
         try:
             growing = followed.up_to_date()
+            seen = None
+            if growing.rows.scanned.any() and self.scan.electrons:
+                seen = growing.sidebands()
         except DeviceError:
             if self.device is CPU:
                 raise
             self._move_to_cpu()
             return self.sidebands(calibration, pixels, full, tables)
         self._judge(asked, across, followed.rows - before, self._clock() - start)
-        if not growing.rows.scanned.any() or not self.scan.electrons:
-            return None
-        return growing.sidebands()
+        return seen
 
     def coarser(self, calibration: Calibration, pixels: int, full: bool) -> int | None:
         """Pixels across the disc that are counted in place of `pixels`; None for all of them."""
@@ -169,20 +178,16 @@ class Growth:
 
     def _judge(self, asked, across, counted, seconds):
         """Count fewer pixels from now on, if rows come faster than these can be counted."""
-        came, lasted = self.rows, self._clock() - self._began
-        if self.scan.rows.complete or counted < BLOCK or not lasted:
+        late = 2 * self.rows > self.scan.rows.scanned.size
+        if not counted or not self._fewer or across <= LEAST or late:
             return
-        row_s = lasted / came
-        behind = self._behind(asked, across) * row_s
-        if seconds > counted * row_s and behind > BEHIND_S and across > LEAST:
-            with self._lock:
+        came_in = counted * (self._clock() - self._began) / self.rows
+        slow = seconds > max(LOOK_S, SHARE * came_in)
+        with self._lock:
+            self._slow[asked] = self._slow.get(asked, 0) + 1 if slow else 0
+            if self._slow[asked] == LOOKS:
+                self._slow[asked] = 0
                 self._pixels[asked] = max(LEAST, int(across * FEWER))
-
-    def _behind(self, asked, across):
-        """Rows that have come while the others were counted."""
-        calibration, _, full = asked
-        followed = self._g.get((calibration, across, full))
-        return self.rows - followed.rows if followed else 0
 
     def _move_to_cpu(self):
         with self._lock:
@@ -219,11 +224,3 @@ class _Followed:
             for first, events in self._scan.blocks(BLOCK, but=self._made.rows.scanned.copy()):
                 self._made.add(first, events)
             return self._made
-
-
-def provisional(found: Found, geometry) -> Found:
-    """`found` with a word on the rotation that is not looked for before the scan is complete."""
-    if not geometry.auto_orientation:
-        return found
-    said = "While the scan grows the rotation is taken as 0°: it is found when all rows are there."
-    return replace(found, orientation_statement=said)
