@@ -9,7 +9,7 @@ from app.commands import experiment, options
 from app.commands.chosen import chosen
 from app.commands.clusters import Workers, cluster_at
 from app.commands.console import progress
-from app.commands.told import sentences
+from app.report.told import sentences
 
 CONTRASTS = "Further results"
 METHOD, DPC = "Single sideband", "Differential phase contrast"
@@ -268,6 +268,20 @@ def reconstruct(
         ),
     ] = None,
     cluster: Workers = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Also write a report to read and print: images, tiles, spectrum, numbers with "
+            "their errors; OUT.h5 then holds spectrum and tiles as well.",
+        ),
+    ] = None,
+    page: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Where livestem serves FILE's folder, for the report's link."
+        ),
+    ] = "http://localhost:5006/app",
 ):
     """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
 
@@ -277,13 +291,38 @@ def reconstruct(
     asked = locals()
     options.scan_file(file)
     options.output_file(output, source=file)
+    if report is not None:
+        options.report_file(report, file, output)
     choices, reading = chosen(asked)
-    from recon.batch.reconstruct import reconstruct_file
+    from recon.batch.reconstruct import reconstruct_scan
+    from recon.io.results import write_results
 
-    with cluster_at(cluster, choices.device) as workers, progress() as report:
-        parameters = reconstruct_file(
-            file, output, choices, reading=reading, report=report, cluster=workers
+    with cluster_at(cluster, choices.device) as workers, progress() as tell:
+        results, parameters = reconstruct_scan(
+            file, choices, reading=reading, report=tell, cluster=workers
         )
+        write_results(output, results, parameters)
     for sentence in sentences(parameters):
         typer.echo(sentence)
     typer.echo(f"Wrote {output}")
+    if report is not None:
+        _write_report(report, results, parameters, file, page)
+        typer.echo(f"Wrote {report}")
+
+
+def _write_report(path: Path, results, parameters, file: Path, page: str) -> None:
+    """The report, with a link to the page that the scan's folder is served by."""
+    # After what was typed was found right: these take a second.
+    from urllib.parse import urlencode
+
+    from app.report.sheet import report, write_report
+    from app.state.link import mark
+    from app.state.recorded import session_of
+
+    query = session_of(parameters, file.name)
+    told = {
+        "address": f"{page}?{urlencode(query)}",
+        "hint": f"while `livestem serve {file.resolve().parent.name}` runs.",
+        "session": mark(query),
+    }
+    write_report(path, report(results, parameters, **told))

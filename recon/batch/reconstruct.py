@@ -71,6 +71,21 @@ def reconstruct_file(
     DeviceError
         If there is no GPU but it is wanted, or it fails.
     """
+    how = {"reading": reading, "report": report, "cluster": cluster}
+    results, parameters = reconstruct_scan(path, choices, **how)
+    write_results(output, results, parameters)
+    return parameters
+
+
+def reconstruct_scan(
+    path: Path,
+    choices: Choices,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    report: Report = lambda task, fraction: None,
+    cluster=None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `reconstruct_file` writes of the scan in `path`: results and parameters."""
     name = Path(path).name
     events = open_scan(
         path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
@@ -80,10 +95,7 @@ def reconstruct_file(
         from recon.cluster.sources import file_rows  # with Dask's, which others need not have
 
         source = file_rows(path, **(reading or {}))
-    how = {"report": report, "cluster": cluster, "source": source}
-    results, parameters = reconstruct(events, choices, **how)
-    write_results(output, results, parameters)
-    return parameters
+    return reconstruct(events, choices, report=report, cluster=cluster, source=source)
 
 
 def reconstruct(
