@@ -1,5 +1,6 @@
 """`livestem reconstruct`: from a file of events to a file of results."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -294,23 +295,22 @@ def reconstruct(
     if report is not None:
         options.report_file(report, file, output)
     choices, reading = chosen(asked)
-    from recon.batch.reconstruct import reconstruct_scan
-    from recon.io.results import write_results
+    from recon.batch.reconstruct import reconstruct_file
 
+    also = {}
+    if report is not None:
+        also["also"] = partial(_write_report, report, file, page)
     with cluster_at(cluster, choices.device) as workers, progress() as tell:
-        results, parameters = reconstruct_scan(
-            file, choices, reading=reading, report=tell, cluster=workers
+        parameters = reconstruct_file(
+            file, output, choices, reading=reading, report=tell, cluster=workers, **also
         )
-        write_results(output, results, parameters)
     for sentence in sentences(parameters):
         typer.echo(sentence)
-    typer.echo(f"Wrote {output}")
-    if report is not None:
-        _write_report(report, results, parameters, file, page)
-        typer.echo(f"Wrote {report}")
+    for path in filter(None, (output, report)):
+        typer.echo(f"Wrote {path}")
 
 
-def _write_report(path: Path, results, parameters, file: Path, page: str) -> None:
+def _write_report(path: Path, file: Path, page: str, results, parameters) -> None:
     """The report, with a link to the page that the scan's folder is served by."""
     # After what was typed was found right: these take a second.
     from urllib.parse import urlencode

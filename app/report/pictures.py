@@ -100,7 +100,7 @@ def images(results: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterato
     for name, result in sorted(results.items(), key=lambda each: not each[0].startswith("ssb/")):
         if name == "ssb/object":
             amplitude = Result(np.abs(result.values), "", result.sampling)
-            yield over_scan(name, amplitude, "Amplitude", "of the object’s transmission")
+            yield over_scan(name, amplitude, "Amplitude")
         elif name == "com":
             yield _deflection(name, result)
         elif name == "pacbed":
@@ -115,14 +115,14 @@ def _is_image(result: Result) -> bool:
     return result.sampling is not None and result.values.ndim == 2
 
 
-def over_scan(name, result: Result, title: str, unit: str = "", note: str = "") -> Picture:
+def over_scan(name, result: Result, title: str, note: str = "") -> Picture:
     """A real image over the scan in grey, with a scale bar."""
     values = np.asarray(result.values, np.float32)
     limits = percentile_limits(values, *SHOWN)
     size = _size(values.shape, result.sampling)
     source = picture(values, limits, most=MOST)
     bar = _scale_bar(size, in_words)
-    return Picture(name, title, unit or result.unit, source, size, limits, note, bar)
+    return Picture(name, title, result.unit, source, size, limits, note, bar)
 
 
 def _deflection(name, result: Result) -> Picture:

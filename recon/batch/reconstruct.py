@@ -42,6 +42,7 @@ def reconstruct_file(
     reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
     cluster=None,
+    also: Callable[[dict, dict], None] = lambda results, parameters: None,
 ) -> dict[str, Any]:
     """Reconstruct the scan in `path` and write every result to the HDF5 file `output`.
 
@@ -58,6 +59,8 @@ def reconstruct_file(
         Called as `report(task, fraction)` now and then.
     cluster : recon.cluster.connection.Cluster, optional
         Whose workers sum the scan and hold G.
+    also : callable
+        Called as `also(results, parameters)` with what was written.
 
     Returns
     -------
@@ -71,21 +74,6 @@ def reconstruct_file(
     DeviceError
         If there is no GPU but it is wanted, or it fails.
     """
-    how = {"reading": reading, "report": report, "cluster": cluster}
-    results, parameters = reconstruct_scan(path, choices, **how)
-    write_results(output, results, parameters)
-    return parameters
-
-
-def reconstruct_scan(
-    path: Path,
-    choices: Choices,
-    *,
-    reading: Mapping[str, Any] | None = None,
-    report: Report = lambda task, fraction: None,
-    cluster=None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `reconstruct_file` writes of the scan in `path`: results and parameters."""
     name = Path(path).name
     events = open_scan(
         path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
@@ -95,7 +83,11 @@ def reconstruct_scan(
         from recon.cluster.sources import file_rows  # with Dask's, which others need not have
 
         source = file_rows(path, **(reading or {}))
-    return reconstruct(events, choices, report=report, cluster=cluster, source=source)
+    how = {"report": report, "cluster": cluster, "source": source}
+    results, parameters = reconstruct(events, choices, **how)
+    write_results(output, results, parameters)
+    also(results, parameters)
+    return parameters
 
 
 def reconstruct(
