@@ -3,13 +3,14 @@ const CHOICES = [
   ["png", "Picture as seen", "PNG"],
   ["tiff", "Phase, 32 bit, calibrated", "TIFF"],
   ["hdf5", "All results and settings", "HDF5"],
+  ["report", "Report, to read and print", "HTML"],
   ["ptyrad", "To go on with PtyRAD", "ZIP"],
   ["quantem", "To go on with quantem", "ZIP"],
   ["py4dstem", "To go on with py4DSTEM", "ZIP"],
   ["abtem", "To simulate with abTEM", "ZIP"],
 ]
 const MARK = /livestem-session:(\?[\x21-\x7e]*)\n/
-const REMEMBERS = /\.(png|tiff?|h5|hdf5)$/i
+const REMEMBERS = /\.(png|tiff?|h5|hdf5|html)$/i
 const SEARCHED = 16 << 20 // bytes at either end of a file
 
 function crc(bytes) {

@@ -141,7 +141,7 @@ def _with_options_of(command):
     taken = [
         each.replace(kind=Parameter.KEYWORD_ONLY)
         for each in signature(command).parameters.values()
-        if each.name not in ("file", "output")
+        if each.name not in ("file", "output", "report", "page")
     ]
     batch.__signature__ = signature(batch).replace(parameters=[*own, *taken])
     batch.__annotations__ |= {each.name: each.annotation for each in taken}

@@ -15,13 +15,10 @@ from PIL import Image
 
 from app.asset_folder import FOLDER
 from app.state.display import DisplayState
-from app.state.experiment import Experiment
-from app.state.link import to_query
+from app.state.recorded import session_of
 from recon.batch.many import Done
 from recon.batch.table import row
 from recon.io.files.atomic import replacing
-from recon.optics import Aberrations
-from recon.specimen import Specimen
 
 THUMBNAIL = 192
 """Longest side of a picture [px], twice what is shown."""
@@ -133,26 +130,10 @@ def _name(done: Done, page: str, root: Path) -> str:
 
 def link_of(done: Done, root: Path) -> dict[str, str]:
     """The entries of an address that opens a scan with the calibration and aberrations found."""
-    experiment = Experiment()
-    known = done.parameters
-    calibration = known["calibration"]
-    step_y, step_x = calibration["scan_sampling"]
     scan = done.scan.resolve()
     inside = scan.is_relative_to(root.resolve())
-    experiment.scan.param.update(
-        dataset=scan.relative_to(root.resolve()).as_posix() if inside else scan.name,
-        energy_kev=calibration["energy"] / 1e3,
-        semiangle_mrad=calibration["semiangle_cutoff"],
-        scan_step_y=step_y,
-        scan_step_x=step_x,
-        auto_orientation=False,
-        rotation_deg=calibration["rotation_deg"],
-        transpose=calibration["transpose"],
-    )
-    experiment.scan.settled = True
-    experiment.aberrations.set_from(Aberrations(**known["aberrations"]))
-    experiment.specimen.set_from(Specimen(**known.get("specimen", {})))
-    return to_query(experiment)
+    name = scan.relative_to(root.resolve()).as_posix() if inside else scan.name
+    return session_of(done.parameters, name)
 
 
 def _picture(done: Done) -> str:

@@ -61,7 +61,12 @@ def chosen(asked: Mapping[str, Any]) -> "tuple[Choices, dict[str, Any]]":
         "pixels_across": asked["bright_field_pixels"],
         "dpc": _given(dpc),
         "contrasts": Contrasts(
-            asked["wiener"], asked["obf"], parallax, upsample=int(upsample), frc=asked["frc"]
+            asked["wiener"],
+            asked["obf"],
+            parallax,
+            upsample=int(upsample),
+            frc=asked["frc"],
+            proof=asked.get("report") is not None,
         ),
         "mask_faulty": asked["mask_hot"],
         "straightening": straightening(asked["descan"], asked["ellipse"], asked["shear"]),

@@ -307,6 +307,16 @@ def output_file(path: Path, *, source: Path | None = None) -> Path:
     return path
 
 
+def report_file(path: Path, source: Path, results: Path) -> Path:
+    """`output_file` for a report beside results."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{path} would be no report: give it a name in .html.")
+    output_file(path, source=source)
+    if path.resolve() == results.resolve():
+        raise ValueError(f"Results and report are the same file, {path}: name another.")
+    return path
+
+
 def events_file(path: Path, *, source: Path | None = None) -> Path:
     """`output_file` for events, whose format follows from the suffix."""
     from recon.io import WRITERS

@@ -1,5 +1,6 @@
 """`livestem reconstruct`: from a file of events to a file of results."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from app.commands import experiment, options
 from app.commands.chosen import chosen
 from app.commands.clusters import Workers, cluster_at
 from app.commands.console import progress
-from app.commands.told import sentences
+from app.report.told import sentences
 
 CONTRASTS = "Further results"
 METHOD, DPC = "Single sideband", "Differential phase contrast"
@@ -268,6 +269,20 @@ def reconstruct(
         ),
     ] = None,
     cluster: Workers = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Also write a report to read and print: images, tiles, spectrum, numbers with "
+            "their errors; OUT.h5 then holds spectrum and tiles as well.",
+        ),
+    ] = None,
+    page: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Where livestem serves FILE's folder, for the report's link."
+        ),
+    ] = "http://localhost:5006/app",
 ):
     """Reconstruct phase, centre of mass and virtual detector images into an HDF5 file.
 
@@ -277,13 +292,37 @@ def reconstruct(
     asked = locals()
     options.scan_file(file)
     options.output_file(output, source=file)
+    if report is not None:
+        options.report_file(report, file, output)
     choices, reading = chosen(asked)
     from recon.batch.reconstruct import reconstruct_file
 
-    with cluster_at(cluster, choices.device) as workers, progress() as report:
+    also = {}
+    if report is not None:
+        also["also"] = partial(_write_report, report, file, page)
+    with cluster_at(cluster, choices.device) as workers, progress() as tell:
         parameters = reconstruct_file(
-            file, output, choices, reading=reading, report=report, cluster=workers
+            file, output, choices, reading=reading, report=tell, cluster=workers, **also
         )
     for sentence in sentences(parameters):
         typer.echo(sentence)
-    typer.echo(f"Wrote {output}")
+    for path in filter(None, (output, report)):
+        typer.echo(f"Wrote {path}")
+
+
+def _write_report(path: Path, file: Path, page: str, results, parameters) -> None:
+    """The report, with a link to the page that the scan's folder is served by."""
+    # After what was typed was found right: these take a second.
+    from urllib.parse import urlencode
+
+    from app.report.sheet import report, write_report
+    from app.state.link import mark
+    from app.state.recorded import session_of
+
+    query = session_of(parameters, file.name)
+    told = {
+        "address": f"{page}?{urlencode(query)}",
+        "hint": f"while `livestem serve {file.resolve().parent.name}` runs.",
+        "session": mark(query),
+    }
+    write_report(path, report(results, parameters, **told))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import floor, log10
+from typing import Any
 
 from app.pipeline.context import Context
 from app.pipeline.jobs import Job
@@ -167,6 +168,28 @@ class FitFound:
             )
         return " ".join(said)
 
+    def record(self) -> dict[str, Any]:
+        """What a file of results says of it, as `recon.batch.fitting` does; errors in Å."""
+        said = {
+            "errors": {
+                _coefficient(n): e * AberrationState.unit(n)[1] for n, e in self.errors.items()
+            },
+            "undetermined": list(self.undetermined),
+            "remarks": list(self.remarks),
+            "flatness_before": self.flat_before,
+            "flatness_after": self.flat_after,
+            "misfit": self.misfit,
+            "frequencies": self.frequencies,
+            "rotation_error": self.rotation_error,
+            "statement": f"{self.summary}.",
+        }
+        if self.specimen is not None:
+            errors, open_ = dict(self.specimen.errors), self.specimen.undetermined
+            if "thickness_nm" in errors:
+                errors["thickness"] = 10 * errors.pop("thickness_nm")
+            said["specimen"] = {"errors": errors, "statement": open_}
+        return said
+
     def is_set(self, experiment) -> bool:
         """Whether these values are the ones that are set."""
         pairs = [(experiment.aberrations, self.values)]
@@ -246,6 +269,10 @@ def adopt(experiment, found: FitFound) -> None:
         experiment.specimen.param.update(**found.specimen.values)
     if found.rotation_deg is not None:
         experiment.scan.rotation_deg = found.rotation_deg
+
+
+def _coefficient(name: str) -> str:
+    return "C10" if name == "defocus" else name
 
 
 def _decimals(error: float) -> int:

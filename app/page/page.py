@@ -68,7 +68,7 @@ class Page:
         self.pipeline = make_pipeline(self.experiment, self.post)
         results = self.pipeline.results
         self.saving = Saving(
-            self.pipeline, self.post, self.notices.add, lambda: self.address.state()
+            self.pipeline, self.post, self.notices.add, lambda: self.address.state(), self._fit
         )
         display = self.experiment.display
 
@@ -92,6 +92,11 @@ class Page:
         self._connect()
         self._show_results()
         self.features = tuple(make(self) for make in FEATURES)
+
+    def _fit(self):
+        """Record of the fit whose values are set; None without one."""
+        found = self.fitted.result
+        return found.record() if found is not None and found.is_set(self.experiment) else None
 
     # ---- life ----
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from threading import Thread
+from urllib.parse import urlencode
+
+import panel as pn
 
 from app.state.link import mark
 from app.views.shell import Saver
@@ -20,11 +23,21 @@ class Saving:
     refuse : callable
         Takes a sentence for the user.
     query : callable
-        The entries of the page's address, which a picture, TIFF and HDF5 remember.
+        The entries of the page's address, which a picture, TIFF, HDF5 and report remember.
+    fitted : callable
+        The record of the fit whose values are set; None without one.
     """
 
-    def __init__(self, pipeline, post: Callable, refuse: Callable[[str], None], query: Callable):
+    def __init__(
+        self,
+        pipeline,
+        post: Callable,
+        refuse: Callable[[str], None],
+        query: Callable,
+        fitted: Callable = lambda: None,
+    ):
         self.pipeline, self._post, self._refuse, self._query = pipeline, post, refuse, query
+        self._fitted = fitted
         self.saver = Saver()
         self.saver.on("foreign", self._foreign)
 
@@ -40,7 +53,9 @@ class Saving:
     def _begin(self, kind: str) -> None:
         """Have a thread make the file of what is set now."""
         try:
-            work = self.pipeline.to_save(kind, mark(self._query()))
+            query, fit = self._query(), self._fitted()
+            address = _address(query)
+            work = self.pipeline.to_save(kind, mark(query), fit=fit, address=address)
         except ValueError as error:
             self._failed(sentence(error))
         else:
@@ -49,8 +64,8 @@ class Saving:
     def _foreign(self, message) -> None:
         name = clip(str(message.get("name", "")), 60)
         self._refuse(
-            f"{name} remembers no session of livestem: drop a PNG, TIFF or HDF5 file that was "
-            "saved here. A scan is opened by Open…"
+            f"{name} remembers no session of livestem: drop a PNG, TIFF, HDF5 or HTML file that "
+            "was saved here. A scan is opened by Open…"
         )
 
     def make(self, work: Callable) -> None:
@@ -78,3 +93,9 @@ class Saving:
             return "livestem"
         share = summary.dose_share
         return summary.title if share == 1 else f"{summary.title}-{100 * share:g}-percent-dose"
+
+
+def _address(query) -> str:
+    """Where the browser finds the page with these entries; "" before it has told."""
+    href = getattr(pn.state.location, "href", None)
+    return f"{href.partition('?')[0].partition('#')[0]}?{urlencode(query)}" if href else ""

@@ -11,11 +11,12 @@ from app.engine.uploads import EXPORTS
 from app.pipeline.copies import keep
 from app.pipeline.prepared import Prepared, usable_sideband
 from app.pipeline.summary import PAGE, aberration_sources, calibration_sources
+from app.report.sheet import report, write_report
 from app.state.request import Request
 from recon.batch.parameters import Used
 from recon.batch.parameters import parameters as recorded
-from recon.batch.results import named
-from recon.batch.sources import DEFAULT
+from recon.batch.results import named, proof
+from recon.batch.sources import DEFAULT, FIT
 from recon.device.backend import on_host
 from recon.handover.folder import PROGRAMS, zipped
 from recon.handover.start import of_parameters
@@ -25,6 +26,7 @@ from recon.specimen import THIN
 KINDS = {
     "tiff": ("_phase.tiff", "image/tiff"),
     "hdf5": ("_results.h5", "application/x-hdf5"),
+    "report": ("_report.html", "text/html"),
     **{name: (f"_for_{name}.zip", "application/zip") for name in PROGRAMS},
 }
 """End of the name and media type of each kind of file."""
@@ -49,6 +51,8 @@ def export(
     kind: str,
     user: str | None = None,
     session: str = "",
+    fit: Mapping[str, Any] | None = None,
+    address: str = "",
 ) -> Export:
     """The exact results for a request as a file.
 
@@ -63,12 +67,16 @@ def export(
     sources : mapping
         Where each calibration value came from.
     kind : str
-        "tiff" (SSB phase, 32-bit, calibrated), "hdf5" (all results, all parameters), or a program
-        of `recon.handover` that is to go on from here.
+        "tiff" (SSB phase, 32-bit, calibrated), "hdf5" (all results, all parameters), "report" (the
+        same to read and print), or a program of `recon.handover` that is to go on from here.
     user : str, optional
         Who saves it, where people log in: a part of the copy's name.
     session : str
-        What TIFF and HDF5 remember, for the page to open it again.
+        What TIFF, HDF5 and a report remember, for the page to open it again.
+    fit : mapping, optional
+        Record of the fit whose values are set.
+    address : str
+        Of the page, for a report's link.
 
     Raises
     ------
@@ -88,10 +96,14 @@ def export(
             )  # fmt: skip
         elif kind == "hdf5":
             made = results(engine, prepared, request)
-            said = parameters(engine, prepared, request, sources)
+            said = parameters(engine, prepared, request, sources, fit)
             write_results(path, made, said, session)
+        elif kind == "report":
+            made = results(engine, prepared, request) | _proof(engine, prepared, request)
+            said = parameters(engine, prepared, request, sources, fit)
+            write_report(path, report(made, said, address=address, session=session))
         else:
-            said = plain(parameters(engine, prepared, request, sources))
+            said = plain(parameters(engine, prepared, request, sources, fit))
             start = of_parameters(said, on_host(_phase(engine, prepared, request)))
             path.write_bytes(zipped(kind, start))
         warning = ""
@@ -124,7 +136,21 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
     return named(scan.events, calibration, made, request.annulus)
 
 
-def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -> dict[str, Any]:
+def _proof(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
+    """Spectrum and tiles as they are shown."""
+    g = prepared.g_of(request)
+    frequencies = prepared.picks.of(engine, g, request.tiles)
+    tiles = engine.tiles(g, request.aberrations, frequencies)
+    return proof(g, engine.spectrum(g), frequencies, tiles)
+
+
+def parameters(
+    engine,
+    prepared: Prepared,
+    request: Request,
+    sources: Mapping,
+    fit: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Every value that the results depend on, and where it came from."""
     scan, found = prepared.scan, prepared.found
     hot, dead = engine.faults(request.reading)
@@ -149,7 +175,9 @@ def parameters(engine, prepared: Prepared, request: Request, sources: Mapping) -
             dpc=request.dpc,
             sources=calibration_sources(sources, found)
             | aberration_sources(request.aberrations, scan.whole.metadata)
-            | {"specimen": DEFAULT if request.specimen == THIN else PAGE},
+            | {"specimen": DEFAULT if request.specimen == THIN else PAGE}
+            | dict.fromkeys((fit or {}).get("errors", ()), FIT),
+            fit=fit,
         )
     )
 

@@ -131,10 +131,11 @@ class Pipeline:
             part()
         self.opening.fall_back()
 
-    def to_save(self, kind: str, session: str = "", user: str | None = None) -> Callable:
+    def to_save(self, kind: str, session: str = "", user: str | None = None, **said) -> Callable:
         """What makes a file of all that is set now, computed exactly.
 
-        `kind` is one of `app.pipeline.export.KINDS`; `session` is what the file remembers.
+        `kind` is one of `app.pipeline.export.KINDS`; `session` is what the file remembers, and
+        what else is `said`, `fit` and `address`, goes to `app.pipeline.export.export`.
 
         A copy of it is that of `user`; of whose session it is, if not given.
 
@@ -157,7 +158,7 @@ class Pipeline:
             )
         made_of = prepared, prepared.with_(self.asked.request), dict(self.opening.sources)
         whose = user or owner.user
-        return partial(export, owner.engine, *made_of, kind, whose, session)
+        return partial(export, owner.engine, *made_of, kind, whose, session, **said)
 
     def close(self) -> None:
         """End the session: nothing is told any more, its work stops."""

@@ -179,13 +179,13 @@ class Joining(Pipeline):
         elif self.member.room is not None and self.member.steers:
             self.member.room.pipeline.cancel()
 
-    def to_save(self, kind: str, session: str = "", user: str | None = None) -> Callable:
+    def to_save(self, kind: str, session: str = "", user: str | None = None, **said) -> Callable:
         """What makes a file of all that is set now, for whoever asks."""
         if self.member is None:
-            return super().to_save(kind, session, user)
+            return super().to_save(kind, session, user, **said)
         if self.member.room is None:
             raise ValueError("The room has ended: there is nothing to save here any more.")
-        return self.member.room.pipeline.to_save(kind, session, self._user)
+        return self.member.room.pipeline.to_save(kind, session, self._user, **said)
 
     @property
     def origin(self) -> tuple[str | None, dict[str, str]]:

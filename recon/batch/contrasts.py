@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from recon.batch.results import proof
 from recon.device.backend import on_host
 from recon.errors import Unfitted
 from recon.quality.halves import split_half
@@ -13,6 +14,7 @@ from recon.scan.kinds import ScanData, electrons
 from recon.ssb.optimum import optimum_bright_field
 from recon.ssb.phase import single_sideband
 from recon.ssb.prior_fit import estimate_prior
+from recon.ssb.tiles import gfunction_tiles, power_spectrum, strongest_frequencies
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Contrasts:
     upsample: int = 1
     """Pixels of the parallax image to a scan step."""
     frc: bool = False
+    proof: bool = False
+    """Spectrum and G tiles, by which the aberrations are judged."""
 
     def check(self, scan: ScanData, mode: str) -> None:
         """Refuse what cannot be made of a scan, before any work.
@@ -74,6 +78,11 @@ def make(
     asked, results, said, labels = choices.contrasts, {}, {}, {}
     if asked.wiener:
         _wiener(g, aberrations, choices, results, said, labels)
+    if asked.proof:
+        frequencies = strongest_frequencies(g)
+        results |= proof(
+            g, power_spectrum(g), frequencies, gfunction_tiles(g, aberrations, frequencies)
+        )
     if asked.obf:
         sideband, limit = choices.sideband, choices.band_limit
         labels["ssb/obf"] = (

@@ -42,6 +42,7 @@ def reconstruct_file(
     reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
     cluster=None,
+    also: Callable[[dict, dict], None] = lambda results, parameters: None,
 ) -> dict[str, Any]:
     """Reconstruct the scan in `path` and write every result to the HDF5 file `output`.
 
@@ -58,6 +59,8 @@ def reconstruct_file(
         Called as `report(task, fraction)` now and then.
     cluster : recon.cluster.connection.Cluster, optional
         Whose workers sum the scan and hold G.
+    also : callable
+        Called as `also(results, parameters)` with what was written.
 
     Returns
     -------
@@ -83,6 +86,7 @@ def reconstruct_file(
     how = {"report": report, "cluster": cluster, "source": source}
     results, parameters = reconstruct(events, choices, **how)
     write_results(output, results, parameters)
+    also(results, parameters)
     return parameters
 
 

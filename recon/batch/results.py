@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from recon.batch.settings import Annulus, Dpc
 from recon.calibration import Calibration
 from recon.device.backend import on_host
@@ -92,3 +94,31 @@ def named(
         pixels = over_detector if name == "pacbed" else over_scan
         results[name] = Result(on_host(array), unit, title=title, **pixels)
     return results
+
+
+def proof(g, power, frequencies, tiles) -> dict[str, Result]:
+    """What shows whether the aberrations are right, by its names in the HDF5 file.
+
+    Parameters
+    ----------
+    g : Sidebands
+    power : (Sy, Sx) array
+        Of `recon.ssb.tiles.power_spectrum`.
+    frequencies : (n, 2) int array
+        (row, column) from DC of the object frequencies looked at.
+    tiles : (n, By, Bx) complex array
+        Of `recon.ssb.tiles.gfunction_tiles`.
+    """
+    rows, columns = g.scan_shape
+    sampling = g.calibration.scan_sampling
+    steps = 1 / (rows * sampling[0]), 1 / (columns * sampling[1])
+    off = -(rows // 2) * steps[0], -(columns // 2) * steps[1]
+    where = {"sampling": steps, "sampling_unit": "1/Å", "origin": off}
+    spectrum = Result(power, "of the noise's power", title="Power of each frequency", **where)
+    return {
+        "ssb/spectrum": spectrum,
+        "ssb/tiles": Result(tiles, title="conj(γ) G of some frequencies, on the binned detector"),
+        "ssb/tile_frequencies": Result(
+            np.asarray(frequencies), title="Their (row, column) from DC in the scan's transform"
+        ),
+    }

@@ -42,6 +42,7 @@ def record(seen):
 def main():
     """Run the chain with its events copied, and its passes streamed; in half precision too."""
     from recon.live.growing import GrowingSidebands
+    from recon.specimen import Specimen
     from recon.ssb.bright_field import bright_field
     from recon.ssb.gfunction import build_sidebands
     from recon.ssb.phase import single_sideband
@@ -67,6 +68,7 @@ def main():
         g = build_sidebands(copied, CALIBRATION, 5, half=True)
         for mode in ("draft", "exact", "sum"):
             single_sideband(g, ABERRATIONS, mode)
+            single_sideband(g.through(Specimen(200, (3, 2), 40)), ABERRATIONS, mode)
         power_spectrum(g)
         gfunction_tiles(g, ABERRATIONS, [(1, 2)])
         there = streamed(events, device, patch)

@@ -56,7 +56,7 @@ def test_saving_downloads_files(open_page, tmp_path):
         np.testing.assert_array_equal(file["ssb/phase"][()], phase)
 
 
-@pytest.mark.parametrize("kind", ["png", "tiff", "hdf5"])
+@pytest.mark.parametrize("kind", ["png", "tiff", "hdf5", "report"])
 def test_a_saved_file_dropped_on_the_page_opens_its_session(open_page, kind):
     saving = open_page()
     saving.exact()

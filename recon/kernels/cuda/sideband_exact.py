@@ -29,7 +29,15 @@ from recon.kernels.cuda.sidebands import (
     keep_close,
     phase_at,
 )
-from recon.kernels.cuda.weights import LEVELS, NO_DEPTH, as_it_is, note_depth, note_nothing, weighed
+from recon.kernels.cuda.weights import (
+    BOTH_LEVELS,
+    LEVELS,
+    NO_DEPTH,
+    as_it_is,
+    note_depth,
+    note_nothing,
+    weighed,
+)
 from recon.kernels.formulas import ZERO, part_pixel, polynomial5, smaller, whole_pixel
 
 TILE = 2 * WARP
@@ -181,10 +189,9 @@ def _slope_at(lines, slot, x):
     )
 
 
-def _kernel_of_averaged_sums(note, weigh, shape):
+def _kernel_of_averaged_sums(name, note, weigh, shape):
     """The kernel with weights that are noted and applied so; `shape` is that of their numbers."""
 
-    @cuda.jit(fastmath=True)
     def kernel(
         re,
         im,
@@ -331,11 +338,14 @@ def _kernel_of_averaged_sums(note, weigh, shape):
             factor = scale / power if column < limit and power > least else ZERO
             out[row, column] = complex(imaginary * factor, -real * factor)
 
-    return kernel
+    kernel.__name__ = name
+    return cuda.jit(fastmath=True)(kernel)
 
 
-_sum_averaged = _kernel_of_averaged_sums(note_nothing, as_it_is, (1, 1))
-_sum_averaged_weighed = _kernel_of_averaged_sums(note_depth, weighed, (2 * LEVELS, THREADS))
+_sum_averaged = _kernel_of_averaged_sums("_sum_averaged", note_nothing, as_it_is, (1, 1))
+_sum_averaged_weighed = _kernel_of_averaged_sums(
+    "_sum_averaged_weighed", note_depth, weighed, (BOTH_LEVELS, THREADS)
+)
 
 
 def sum_averaged(

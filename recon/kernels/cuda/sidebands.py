@@ -17,6 +17,7 @@ from numba import config, cuda, float32, int32
 
 from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.cuda.weights import (
+    BOTH_LEVELS,
     LEVELS,
     NO_DEPTH,
     as_it_is,
@@ -46,9 +47,17 @@ POWERS, SLOPES = 7 * 7, 6 * 6
 
 BOTH_POWERS = 2 * POWERS
 
-FEW_REGISTERS = {} if config.ENABLE_CUDASIM else {"max_registers": 40}
-"""So that six blocks share a multiprocessor: what waits for memory needs company. The simulator
-does not know the option."""
+
+def _at_most(registers):
+    """The option of `cuda.jit`, which the simulator does not know."""
+    return {} if config.ENABLE_CUDASIM else {"max_registers": registers}
+
+
+FEW_REGISTERS = _at_most(40)
+"""So that six blocks share a multiprocessor: what waits for memory needs company."""
+
+MORE_REGISTERS = _at_most(48)
+"""So that five do: with weights, forty would not hold what a thread works with."""
 
 
 @cuda.jit(device=True)
@@ -106,10 +115,9 @@ def phase_at(lines, slot, x):
     )
 
 
-def _kernel_of_hard_sums(note, weigh, shape):
+def _kernel_of_hard_sums(name, note, weigh, shape, registers):
     """The kernel with weights that are noted and applied so; `shape` is that of their numbers."""
 
-    @cuda.jit(fastmath=True, **FEW_REGISTERS)
     def kernel(
         re,
         im,
@@ -236,11 +244,14 @@ def _kernel_of_hard_sums(note, weigh, shape):
             scale = norm[row, column]
             out[row, column] = complex(imaginary * scale, -real * scale)
 
-    return kernel
+    kernel.__name__ = name
+    return cuda.jit(fastmath=True, **registers)(kernel)
 
 
-_sum_hard = _kernel_of_hard_sums(note_nothing, as_it_is, (1, 1))
-_sum_hard_weighed = _kernel_of_hard_sums(note_depth, weighed, (2 * LEVELS, THREADS))
+_sum_hard = _kernel_of_hard_sums("_sum_hard", note_nothing, as_it_is, (1, 1), FEW_REGISTERS)
+_sum_hard_weighed = _kernel_of_hard_sums(
+    "_sum_hard_weighed", note_depth, weighed, (BOTH_LEVELS, THREADS), MORE_REGISTERS
+)
 
 
 def sum_hard(

@@ -8,7 +8,7 @@ from numba import cuda, float32, int32
 
 from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.cuda.sidebands import BOTH_POWERS, POWERS, WARP, fill_line, keep_close, phase_at
-from recon.kernels.cuda.weights import LEVELS, note_depth, weight_from
+from recon.kernels.cuda.weights import BOTH_LEVELS, LEVELS, note_depth, weight_from
 from recon.kernels.formulas import TWO, ZERO, cosine_turns, near_turn, smaller
 
 TILE = 2 * WARP
@@ -36,7 +36,7 @@ def _weighed_power(
     flat = cuda.shared.array(BOTH_POWERS, float32)
     here = cuda.shared.array((7, TILE), float32)
     there = cuda.shared.array((7, TILE), float32)
-    levels = cuda.shared.array((2 * LEVELS, TILE), float32)
+    levels = cuda.shared.array((BOTH_LEVELS, TILE), float32)
     planes = cuda.shared.array(TILE, int32)
     start = cuda.shared.array(TILE, int32)
     lengths = cuda.shared.array(TILE, int32)

@@ -11,6 +11,8 @@ from recon.kernels.formulas import ONE, ZERO, depth_line, weight_at
 LEVELS = 5
 """Numbers of one term's depth along a run."""
 
+BOTH_LEVELS = 2 * LEVELS
+
 NO_DEPTH = ZERO, ZERO, ZERO, ZERO
 """What a kernel that does not weigh is given."""
 

@@ -76,7 +76,7 @@ def test_the_ported_paper_kernel_sums_what_the_draft_sums():
     )
     # The draft divides each frequency by its overlap: undo that with its own normalisation, which
     # divides by the number of positions besides.
-    norm = 480 * sidebands.derived["norm", SIDES["both"], 1.0]
+    norm = 480 * sidebands.derived["norm", SIDES["both"], 1.0, sidebands.specimen]
     draft = np.fft.rfft2(single_sideband(sidebands, ABERRATIONS, "draft"))
     shown = norm > 0
     assert np.count_nonzero(shown) > 100

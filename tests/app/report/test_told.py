@@ -1,6 +1,6 @@
 """What `reconstruct` says at its end."""
 
-from app.commands.told import sentences
+from app.report.told import sentences
 
 PARAMETERS = {
     "statement": "event NPZ: 12 electrons.",
