@@ -15,7 +15,7 @@ from app.engine.engine import Engine
 from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
 from app.state.link import from_query, to_query
-from app.state.request import Annulus, Dpc, Geometry, Reading, Region, TileChoice
+from app.state.request import Annulus, Dpc, Geometry, Reading, Region
 from recon.batch.geometry import DISC
 from recon.io import write_events
 from recon.optics import Aberrations
@@ -179,15 +179,6 @@ def test_orientation_is_estimated_only_when_asked(engine, scan):
     found = engine.find(scan, turned)
     assert found.orientation_statement
     assert found.calibration.rotation_deg == found.rotation_deg
-
-
-def test_picked_frequencies_are_taken_where_the_scan_has_them(engine, scan):
-    g = engine.sidebands(scan, engine.find(scan, GEOMETRY).calibration, 10)
-    picked = engine.frequencies(g, TileChoice(9, ((3, 2), (500, 1), (0, 0))))
-    np.testing.assert_array_equal(picked, [[3, 2]])
-    strongest = engine.frequencies(g, TileChoice(2))
-    np.testing.assert_array_equal(engine.frequencies(g, TileChoice(2, ((500, 1),))), strongest)
-    assert engine.tiles(g, ABERRATIONS, picked).shape == (1, *g.bright_field.shape)
 
 
 # ---- a whole session ----
