@@ -109,44 +109,48 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
     assert page.evaluate(scrolled) == 0
 
 
-@pytest.mark.parametrize(("width", "height"), [(1366, 768), UPRIGHT, SIDEWAYS, TABLET])
-def test_no_notice_covers_a_picture(open_page, width, height):
-    instrument = open_page(
-        "dataset=lattice.npz&tiles=900&nonsense=1", viewport={"width": width, "height": height}
-    )
+def sizes(instrument, *all_of_them):
+    """Give the window one size after the other, each once the page has settled in it."""
+    for width, height in all_of_them:
+        instrument.page.set_viewport_size({"width": width, "height": height})
+        instrument.settled()
+        yield width, height
+
+
+def test_no_notice_covers_a_picture(open_page):
+    instrument = open_page("dataset=lattice.npz&tiles=900&nonsense=1")
     instrument.exact()
     notice = instrument.page.locator(".notice").first
     instrument.until(notice.is_visible)
-    box = notice.bounding_box()
-    assert box["y"] + box["height"] <= height
-    seen = instrument.page.locator("main.bench").bounding_box()
-    for section in ("main", "tiles", "spectrum", "left", "right"):
-        slot = instrument.box(section)
-        # On a narrow page a slot goes on below what is seen of the bench.
-        bottom = min(slot["y"] + slot["height"], seen["y"] + seen["height"])
-        slot["height"] = bottom - slot["y"]
-        assert slot["height"] <= 0 or apart(box, slot), section
+    for size in sizes(instrument, (1366, 768), UPRIGHT, SIDEWAYS, TABLET):
+        box = notice.bounding_box()
+        assert box["y"] + box["height"] <= size[1], size
+        seen = instrument.page.locator("main.bench").bounding_box()
+        for section in ("main", "tiles", "spectrum", "left", "right"):
+            slot = instrument.box(section)
+            # On a narrow page a slot goes on below what is seen of the bench.
+            bottom = min(slot["y"] + slot["height"], seen["y"] + seen["height"])
+            slot["height"] = bottom - slot["y"]
+            assert slot["height"] <= 0 or apart(box, slot), (size, section)
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(1366, 768), (1920, 1080), (1024, 768), UPRIGHT, SIDEWAYS, TABLET]
-)
-def test_the_guide_opens_beside_the_image_at_what_was_asked(open_page, width, height):
-    instrument = open_page(viewport={"width": width, "height": height})
+def test_the_guide_opens_beside_the_image_at_what_was_asked(open_page):
+    instrument = open_page()
     instrument.exact()
     page = instrument.page
     page.locator("section.tiles .ask").click()
     guide = page.locator("section.guide")
     instrument.until(lambda: guide.locator("h1").inner_text().startswith("Tiles"))
-    instrument.exact()
-    main, text = instrument.box("main"), guide.bounding_box()
-    assert apart(main, text)
-    for box in (main, text):
-        assert min(box["width"], box["height"]) >= 200
-        assert box["x"] + box["width"] <= width
-        assert box["y"] + box["height"] <= height
-    # The hand stays on the slider.
-    assert instrument.slider().is_visible()
+    large = (1366, 768), (1920, 1080), (1024, 768)
+    for size in sizes(instrument, *large, UPRIGHT, SIDEWAYS, TABLET):
+        main, text = instrument.box("main"), guide.bounding_box()
+        assert apart(main, text), size
+        for box in (main, text):
+            assert min(box["width"], box["height"]) >= 200, size
+            assert box["x"] + box["width"] <= size[0], size
+            assert box["y"] + box["height"] <= size[1], size
+        # The hand stays on the slider.
+        assert instrument.slider().is_visible(), size
 
 
 def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone(open_page):

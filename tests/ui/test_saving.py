@@ -1,9 +1,13 @@
 """Links, saved files, and files that somebody brings, in a browser."""
 
 from base64 import b64encode
+from io import BytesIO
 
+import h5py
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 
 def test_a_link_restores_the_picture(open_page):
@@ -32,51 +36,46 @@ def test_a_link_restores_the_zoom(open_page):
     ) == pytest.approx(1.125, rel=0.02)
 
 
-def test_saving_downloads_files(open_page, tmp_path):
-    import h5py
-    import tifffile
-    from PIL import Image
-
-    instrument = open_page()
-    instrument.exact()
-    files = {}
-    for kind in ("png", "tiff", "hdf5"):
-        instrument.page.locator(".saver summary").click()
-        with instrument.page.expect_download() as download:
-            instrument.page.locator(f".saver button[data-kind={kind}]").click()
-        files[kind] = tmp_path / download.value.suggested_filename
-        download.value.save_as(files[kind])
-    with Image.open(files["png"]) as image:
-        assert image.format == "PNG"
-        assert image.width > 300
-        assert len(image.convert("RGB").getcolors(1 << 20)) > 50
-    phase = tifffile.imread(files["tiff"])
-    assert (phase.shape, phase.dtype) == ((72, 64), np.float32)
-    with h5py.File(files["hdf5"]) as file:
-        np.testing.assert_array_equal(file["ssb/phase"][()], phase)
+KINDS = ("png", "tiff", "hdf5", "report")
 
 
-@pytest.mark.parametrize("kind", ["png", "tiff", "hdf5", "report"])
-def test_a_saved_file_dropped_on_the_page_opens_its_session(open_page, kind):
+def save(instrument, kind):
+    """Name and content of a file that the page saves."""
+    instrument.page.locator(".saver summary").click()
+    with instrument.page.expect_download() as download:
+        instrument.page.locator(f".saver button[data-kind={kind}]").click()
+    return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+def test_files_are_saved_and_open_their_session_where_they_are_dropped(open_page):
     saving = open_page()
     saving.exact()
     saving.enter("defocus", "-3.5")
     saving.until(lambda: "defocus=-3.5" in saving.page.url)
     saving.exact()
-    saving.page.locator(".saver summary").click()
-    with saving.page.expect_download() as download:
-        saving.page.locator(f".saver button[data-kind={kind}]").click()
-    name, content = download.value.suggested_filename, download.value.path().read_bytes()
+    files = {kind: save(saving, kind) for kind in KINDS}
+    with Image.open(BytesIO(files["png"][1])) as image:
+        assert image.format == "PNG"
+        assert image.width > 300
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 50
+    phase = tifffile.imread(BytesIO(files["tiff"][1]))
+    assert (phase.shape, phase.dtype) == ((72, 64), np.float32)
+    with h5py.File(BytesIO(files["hdf5"][1])) as file:
+        np.testing.assert_array_equal(file["ssb/phase"][()], phase)
+
     fresh = open_page()
     fresh.exact()
     assert "defocus" not in fresh.page.url
     drop(fresh.page, "holiday.png", b"\x89PNG no session")
     (sentence,) = fresh.until(fresh.notices)
     assert sentence.startswith("holiday.png remembers no session of livestem")
-    drop(fresh.page, name, content)
-    fresh.page.wait_for_url("**defocus=-3.5**")
-    fresh.exact()
-    assert fresh.page.locator("[data-name=defocus]").first.input_value() == "−3.5"
+    for name, content in files.values():
+        drop(fresh.page, name, content)
+        fresh.page.wait_for_url("**defocus=-3.5**")
+        fresh.exact()
+        assert fresh.page.locator("[data-name=defocus]").first.input_value() == "−3.5", name
+        fresh.enter("defocus", "5")
+        fresh.page.wait_for_url("**defocus=5**")
 
 
 def drop(page, name, content):
