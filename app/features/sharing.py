@@ -132,8 +132,9 @@ class Sharing(Feature):
     def _joined(self, member) -> None:
         """Take the room's steps; nothing is drawn here, as the document is not locked."""
         self._recall().join(Steps(member))
+        self.page.tiles.straight = True  # all pages of a room are drawn on one thread
         for slot in self.page.slots.values():
-            slot.on_look = self._look
+            slot.on_look, slot.straight = self._look, True
 
     def _look(self, slot, x, y) -> None:
         if self.member.room is not None and slot.entry.kind in OVER_SCAN:

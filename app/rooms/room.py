@@ -96,7 +96,7 @@ class Room:
         self.pipeline = make_pipeline(self.experiment, post)
         self.history = History(self.experiment, self.pipeline, after, partial(self._tell, STEPS))
         self.history.take_over(beginning.past, beginning.future)
-        self.turns = Turns(after, clock)
+        self.turns = Turns(after, clock, lambda: self.moving)
         self.fitted = Answer()
         stages = self.pipeline
         self.sources: dict[str, param.Parameterized] = {n: getattr(stages, n) for n in RELAYED}
@@ -359,14 +359,13 @@ class Room:
         self._tell(LINKS)
 
     def _spread(self) -> None:
-        """Have the pages fetch: at once at rest, or that of the hand; else in turns."""
-        moving = self.moving
+        """Have the pages fetch: that of the hand at once, the others in turns."""
+        if self.driver is not None:
+            self.driver.wake()
         for each in self.members:
-            if moving and each is not self.driver:
+            if each is not self.driver:
                 self.turns.ask(each)
-            else:
-                each.wake()
-        if moving:
+        if self.moving:
             self._timers.wait("rest", 1e3 * MOVING_S, self._rested)
 
     def _rested(self) -> None:
@@ -374,8 +373,7 @@ class Room:
         if left > 1e-3:
             self._timers.wait("rest", 1e3 * left, self._rested)
             return
-        for each in self.members:
-            each.wake()
+        self.turns.hurry()
 
     # ---- the end ----
 
