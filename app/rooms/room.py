@@ -16,6 +16,7 @@ from app.rooms.member import (
     END,
     HANDS,
     LINKS,
+    MOVED,
     OWN,
     PEOPLE,
     POINTERS,
@@ -231,6 +232,9 @@ class Room:
         self.last_change = f"{member.name} · {words}"
         if any(news):
             self._tell(HANDS)
+        for each in self.members:
+            if each is not member:
+                each.news.add(MOVED)  # told with what has moved
         self._timers.wait("holds", 1e3 * HOLD_S, self._let_go)
 
     def _let_go(self) -> None:
