@@ -71,6 +71,16 @@ class Raster:
         """Have HoloViews draw another array over the rectangle `whole`."""
         self.pipe.send((image, whole))
 
+    def rest_in(self, source, image, whole: Extent) -> None:
+        """Write another array into the figure's source, as HoloViews would draw it at rest."""
+        self.hold(image, whole)
+        source.data = self.columns(self._most)
+
+    @property
+    def _most(self) -> int:
+        # A page that has not yet told its frames' sizes is still being loaded.
+        return MOVING_PX if self.visible is None else RESTING_PX
+
     def columns(self, most: int = MOVING_PX) -> dict[str, list]:
         """What is drawn, as the glyph's source wants it; the longer side has `most` pixels."""
         part, where = self._part(most)
@@ -99,8 +109,7 @@ class Raster:
     def _draw(self, data, x_range, y_range, width, height, scale):
         if data is None:
             return self.template
-        # A page that has not yet told its frames' sizes is still being loaded.
-        part, where = self._part(MOVING_PX if self.visible is None else RESTING_PX)
+        part, where = self._part(self._most)
         # HoloViews has the first row on top, where y is largest; ours runs downwards.
         values = np.flipud(self._shade(part))
         bounds = (where.x0, where.y0, where.x1, where.y1)

@@ -10,7 +10,7 @@ from app.features.recall import Recall
 from app.recall.moment import label_of
 from app.rooms.doors import LIVES
 from app.rooms.joining import Joining
-from app.rooms.member import END, HANDS, LINKS, PEOPLE, POINTERS, STEPS, WATCH
+from app.rooms.member import END, HANDS, LINKS, MOVED, PEOPLE, POINTERS, STEPS, WATCH
 from app.rooms.steps import Steps
 from app.state.aberrations import AberrationState
 from app.views.controls import Controls
@@ -23,8 +23,8 @@ from app.words import measured
 LIFE = {"hour": "1 hour", "day": "1 day", "week": "1 week", "ended": "until I end them"}
 LONGEST_LINK = 1200
 """Characters of a link that a telephone can still read off the screen."""
-TELL_MS = 250
-"""How long the words on what is being changed wait, so that they can be read."""
+TELL_S = 0.4
+"""How long the words on what is being changed stand at least, so that they can be read."""
 
 
 class Sharing(Feature):
@@ -38,7 +38,7 @@ class Sharing(Feature):
         self.pointers = Pointers()
         self._groups: list[Controls] | None = None
         self._parts = {id(state): part for part, state in page.experiment.parts().items()}
-        self._telling = None
+        self._told_at = 0.0
         self.pipeline = page.pipeline if isinstance(page.pipeline, Joining) else None
         self.card.rooms = self.pipeline is not None and self.pipeline.role != WATCH
         if self.pipeline is not None and self.pipeline.role == WATCH:
@@ -132,8 +132,10 @@ class Sharing(Feature):
     def _joined(self, member) -> None:
         """Take the room's steps; nothing is drawn here, as the document is not locked."""
         self._recall().join(Steps(member))
+        self.page.looks_on = lambda: member.room is not None and member.room.driver is not member
+        self.page.tiles.straight = True  # all pages of a room are drawn on one thread
         for slot in self.page.slots.values():
-            slot.on_look = self._look
+            slot.on_look, slot.straight = self._look, True
 
     def _look(self, slot, x, y) -> None:
         if self.member.room is not None and slot.entry.kind in OVER_SCAN:
@@ -155,6 +157,8 @@ class Sharing(Feature):
             self._show_people(room)
         if news & {HANDS, PEOPLE}:
             self._show_hands(room)
+        if news & {HANDS, PEOPLE} or (MOVED in news and monotonic() - self._told_at > TELL_S):
+            self._say_what(room)
         if POINTERS in news:
             self._show_pointers(room)
         if STEPS in news:
@@ -195,17 +199,10 @@ class Sharing(Feature):
                     said[name] = holder.name
             if said != group.hands:
                 group.hands = said
-        if self._telling is None:
-            self._telling = self.page.after(TELL_MS, self._say_what)
-            self._say_what(again=True)
 
-    def _say_what(self, again=False) -> None:
+    def _say_what(self, room) -> None:
         """Say what is being changed, by whom, and to what."""
-        room = self.member.room
-        if not again:
-            self._telling = None
-        if room is None or room.closed:
-            return
+        self._told_at = monotonic()
         hands = room.hands(self.member)
         if hands:
             (part, name), holder = next(iter(hands.items()))
@@ -216,8 +213,6 @@ class Sharing(Feature):
         else:
             words = room.last_change and f"Last change: {room.last_change}"
         self.activity.say(words)
-        if hands and self._telling is None:
-            self._telling = self.page.after(TELL_MS, self._say_what)
 
     def _value(self, part: str, name: str) -> str:
         value = getattr(getattr(self.page.experiment, part), name)

@@ -58,6 +58,8 @@ class Page:
         self.catalogue = catalogue
         self.presets = presets or Presets(None)
         self._closed = False
+        self.looks_on: Callable[[], bool] = lambda: False
+        """Whether another page's hand moves what is shown here."""
         self._tiles_timer = self._drawn_tiles = None
         self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
@@ -198,7 +200,7 @@ class Page:
 
     def _tiles(self, tiles) -> None:
         phase = self.pipeline.drawing.phase
-        if tiles is None or phase is None or phase.mode != "draft":
+        if tiles is None or phase is None or phase.mode != "draft" or self.looks_on():
             self._draw_tiles()
         elif self._tiles_timer is None:
             self._tiles_timer = self.after(TILES_MS, self._tiles_are_due)

@@ -15,9 +15,10 @@ from app.state.ties import Ties
 STEER, WATCH = "steer", "watch"
 """What a member may do."""
 
-PEOPLE, HANDS, POINTERS, STEPS, VIEW, LINKS, END = (
+PEOPLE, HANDS, MOVED, POINTERS, STEPS, VIEW, LINKS, END = (
     "people",
     "hands",
+    "moved",
     "pointers",
     "steps",
     "view",

@@ -16,6 +16,7 @@ from app.rooms.member import (
     END,
     HANDS,
     LINKS,
+    MOVED,
     OWN,
     PEOPLE,
     POINTERS,
@@ -96,7 +97,7 @@ class Room:
         self.pipeline = make_pipeline(self.experiment, post)
         self.history = History(self.experiment, self.pipeline, after, partial(self._tell, STEPS))
         self.history.take_over(beginning.past, beginning.future)
-        self.turns = Turns(after, clock)
+        self.turns = Turns(after, clock, lambda: self.moving)
         self.fitted = Answer()
         stages = self.pipeline
         self.sources: dict[str, param.Parameterized] = {n: getattr(stages, n) for n in RELAYED}
@@ -231,6 +232,9 @@ class Room:
         self.last_change = f"{member.name} · {words}"
         if any(news):
             self._tell(HANDS)
+        for each in self.members:
+            if each is not member:
+                each.news.add(MOVED)  # told with what has moved
         self._timers.wait("holds", 1e3 * HOLD_S, self._let_go)
 
     def _let_go(self) -> None:
@@ -359,14 +363,13 @@ class Room:
         self._tell(LINKS)
 
     def _spread(self) -> None:
-        """Have the pages fetch: at once at rest, or that of the hand; else in turns."""
-        moving = self.moving
+        """Have the pages fetch: that of the hand at once, the others in turns."""
+        if self.driver is not None:
+            self.driver.wake()
         for each in self.members:
-            if moving and each is not self.driver:
+            if each is not self.driver:
                 self.turns.ask(each)
-            else:
-                each.wake()
-        if moving:
+        if self.moving:
             self._timers.wait("rest", 1e3 * MOVING_S, self._rested)
 
     def _rested(self) -> None:
@@ -374,8 +377,7 @@ class Room:
         if left > 1e-3:
             self._timers.wait("rest", 1e3 * left, self._rested)
             return
-        for each in self.members:
-            each.wake()
+        self.turns.hurry()
 
     # ---- the end ----
 

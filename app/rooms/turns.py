@@ -12,6 +12,7 @@ SHARE = 0.08
 """Of the thread's time that goes to all of those who look on together."""
 LEAST_S = 0.03
 """Shortest pause."""
+AT_ONCE_MS = 1
 AGAIN_S = 0.05
 """After which is looked again where nobody can take anything yet."""
 
@@ -25,10 +26,18 @@ class Turns:
         `after(milliseconds, action)` calls `action()` once, later.
     clock : callable
         Seconds.
+    moving : callable
+        Whether a hand moves. Else there are no pauses, yet they are drawn one after the other: a
+        hand that begins to move meanwhile is heard after one page, not after all.
     """
 
-    def __init__(self, after: Callable, clock: Callable[[], float] = monotonic):
-        self._after, self._clock = after, clock
+    def __init__(
+        self,
+        after: Callable,
+        clock: Callable[[], float] = monotonic,
+        moving: Callable[[], bool] = lambda: True,
+    ):
+        self._after, self._clock, self._moving = after, clock, moving
         self._waiting: list = []  # those who wait, in the order in which they came
         self._next_at = 0.0
         self._timer = None
@@ -41,7 +50,16 @@ class Turns:
 
     def took(self, seconds: float) -> None:
         """Note how long a turn took."""
-        self._next_at = self._clock() + max(LEAST_S, seconds * (1 / SHARE - 1))
+        if self._moving():
+            self._next_at = self._clock() + max(LEAST_S, seconds * (1 / SHARE - 1))
+        else:
+            self._next_at = self._clock()
+            self._again(AT_ONCE_MS)
+
+    def hurry(self) -> None:
+        """Have those who wait come at once, as no hand moves any more."""
+        self._next_at = self._clock()
+        self._again(AT_ONCE_MS)
 
     def drop(self, member) -> None:
         """Wait for a member no more."""
@@ -56,17 +74,26 @@ class Turns:
             ready = next((each for each in self._waiting if each.ready), None)
             if ready is not None:
                 self._waiting.remove(ready)
-                self.took(0.0)
+                self._next_at = self._clock() + LEAST_S  # at the latest, if it does not tell
                 ready.wake()
                 wait = self._next_at - self._clock()
             else:
                 wait = AGAIN_S
         if self._waiting:
-            self._timer = self._after(max(1, round(1e3 * wait)), self._due)
+            self._again(max(AT_ONCE_MS, round(1e3 * wait)))
 
-    def _due(self) -> None:
-        self._timer = None
-        self._look()
+    def _again(self, milliseconds: int) -> None:
+        """Look again; what was to be done before that is not waited for."""
+        if not self._waiting:
+            return
+        self._timer = timer = object()
+
+        def due():
+            if self._timer is timer:
+                self._timer = None
+                self._look()
+
+        self._after(milliseconds, due)
 
     def close(self) -> None:
         """Wake nobody any more."""

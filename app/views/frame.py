@@ -77,6 +77,8 @@ class Frame(pn.viewable.Viewer):
         self.plot = draw_with(element, marks)
         self.figure = fig = self.plot.state
         self.theme = "dark"
+        self.straight = False
+        """Whether what rests is written into its source past HoloViews, too, as what moves is."""
         self.whole = Extent(0.0, 1.0, 0.0, 1.0)
         self.on_view: Callable[[], None] | None = None
         """Called when another part has become visible."""

@@ -119,6 +119,8 @@ class Picture(Frame):
         if self.moving:
             self.raster.hold(self.image, self.whole)
             self.moved.data = self.raster.columns(MOVING_PX)
+        elif self.straight:
+            self.raster.rest_in(self.source, self.image, self.whole)
         else:
             self.raster.send(self.image, self.whole)
 

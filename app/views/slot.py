@@ -63,6 +63,8 @@ class Slot(pn.viewable.Viewer):
         """Called with the place of a click in it, and whether the shift key was down."""
         self.on_look: Callable[[Slot, float | None, float | None], None] | None = None
         """Called with this slot and the place under the pointer, whatever is drawn."""
+        self.straight = False
+        """Whether its images are drawn past HoloViews at rest, too."""
         self._outline = None
         self._views = {}
         self.references = dict(results or {})
@@ -267,6 +269,7 @@ class Slot(pn.viewable.Viewer):
             image = scan_image(entry, result)
             if image is None:
                 return False
+            view.straight = self.straight and entry.kind == "image"
             view.set_unit(image.unit)
             view.set_axis_unit(image.axis_unit)
             view.show(image.array, image.extent, moving)

@@ -100,6 +100,8 @@ class TilesView(Frame):
         if self.moving:
             self.raster.hold(self._picture, self._whole)
             self.source.data = self.raster.columns()
+        elif self.straight:
+            self.raster.rest_in(self.source, self._picture, self._whole)
         else:
             self.raster.send(self._picture, self._whole)
 

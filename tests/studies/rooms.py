@@ -142,9 +142,11 @@ def memory(rooms: int) -> None:
         anna.experiment.aberrations.defocus = 5.0
         bench.until(lambda: eve.experiment.aberrations.defocus == 5)
         bench.doors.end(door)
+        bench.until(lambda: eve.pipeline.member.room.closed)  # and they are told
         for page in (anna, eve):
             page.close()
         bench.pages.clear()
+        bench.until(bench.posted.empty)
 
     for _ in range(rooms // 10):
         open_and_close()

@@ -50,3 +50,29 @@ def test_who_has_left_is_not_woken():
     turns.drop(second)
     time.move(1)
     assert (len(first.woken), len(second.woken)) == (1, 0)
+
+
+def test_at_rest_they_come_one_after_the_other_without_pauses():
+    time, now_moving = Time(), [True]
+    turns = Turns(time.after, time, lambda: now_moving[0])
+    pages = [Page(turns, time, 0.01) for _ in range(5)]
+    for page in pages:
+        turns.ask(page)
+    assert sum(len(page.woken) for page in pages) == 1  # one, and then there is a pause
+    now_moving[0] = False
+    turns.hurry()
+    time.move(0.01)
+    ends = [page.woken[-1] for page in pages]
+    assert ends == sorted(set(ends))  # each has the thread to itself
+    assert ends[-1] < 0.01
+
+
+def test_one_that_never_tells_that_it_was_drawn_is_not_waited_for_at_rest():
+    time = Time()
+    turns = Turns(time.after, time, lambda: False)
+    hung, quick = Page(turns, time), Page(turns, time)
+    hung.wake = lambda: hung.woken.append(time())
+    turns.ask(hung)
+    turns.ask(quick)
+    time.move(2 * LEAST_S)
+    assert (len(hung.woken), len(quick.woken)) == (1, 1)

@@ -48,6 +48,20 @@ def test_what_the_browser_said_of_an_image_before_is_of_no_use_for_another(ramp)
     assert shown(view)[1] == Extent.of((36, 54))
 
 
+def test_an_image_at_rest_is_the_same_past_holoviews(ramp):
+    plain, straight = ImageView(), ImageView()
+    straight.straight = True
+    for view in (plain, straight):
+        view.show(ramp)
+        look_at(view, 1.0, 5.0, 1.0, 3.0)
+        view.show(2 * ramp)
+    (expected, place), (pixels, where) = shown(plain), shown(straight)
+    np.testing.assert_array_equal(pixels, expected)
+    assert where == place
+    assert set(straight.source.data) == set(plain.source.data)
+    assert straight.moved.data["image"] == []  # it rests
+
+
 def test_an_image_is_where_holoviews_would_put_it(ramp):
     """The hot path depends on HoloViews' source, its fields, and the order of its rows."""
     extent = Extent.of(ramp.shape, (0.5, 0.25))

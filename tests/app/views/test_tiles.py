@@ -29,6 +29,16 @@ def rows(view):
     return len(set(view.labels.columns()["y"]))
 
 
+def test_tiles_at_rest_are_the_same_past_holoviews(view):
+    straight = TilesView()
+    straight.straight = True
+    for each in (view, straight):
+        resize(each, 500, 300)
+        each.show(np.arange(9 * 64).reshape(9, 8, 8) * (1 + 1j), LABELS)
+    for name in ("image", "x", "y", "dw", "dh"):
+        np.testing.assert_array_equal(straight.source.data[name][0], view.source.data[name][0])
+
+
 def test_labels_stand_below_their_tiles_in_the_middle(view):
     (x0,), (y0,) = view.source.data["x"], view.source.data["y"]
     (image,) = view.source.data["image"]
