@@ -17,9 +17,6 @@ memory."""
 IN_FLIGHT = 2
 """Batches for each worker that are under way: one is transformed while others come and go."""
 
-BASE = 400 * 2**20
-"""Bytes of a worker that has only loaded its programs."""
-
 
 @dataclass(frozen=True)
 class ClusterPlan:
@@ -61,6 +58,12 @@ def batch_of(scan_shape, planes: int, workers: int) -> int:
     return max(1, min(BATCH_BYTES // half, fair, planes))
 
 
+def reach(calibration: Calibration, columns: int) -> int:
+    """Columns of the half plane beyond which no two discs overlap: |q| < 2 k0."""
+    within = 2 * calibration.k0 * columns * calibration.scan_sampling[1]
+    return min(columns // 2, int(within)) + 1
+
+
 def plan(
     calibration: Calibration,
     disc: BrightField,
@@ -88,9 +91,11 @@ def plan(
     positions = scan_shape[0] * scan_shape[1]
     batch = batch_of(scan_shape, disc.size, workers)
     half = 8 * scan_shape[0] * (scan_shape[1] // 2 + 1)
-    # Whole counts, one real and one complex plane, and parts of two batches that go and come.
+    # Whole counts, one real and one complex plane; and of each batch under way the slabs' parts:
+    # all of those that a worker made, and its own slab's of those that others made.
     building = batch * positions * (4 if dense else 1) + 4 * positions + half
-    building += 2 * IN_FLIGHT * batch * half
+    parts = IN_FLIGHT * (2 - 1 / workers)
+    building += int(parts * batch * 8 * scan_shape[0] * reach(calibration, scan_shape[1]))
     if dense:
         building += 4 * disc.size * positions // workers
     g = int(MARGIN * (counts.nbytes() + 2 * LANES) / workers)

@@ -190,11 +190,13 @@ class Slabs(Plane):
 
     # ---- what stands where Sidebands' own stand ----
 
+    def asked(self, function: Callable, *arguments) -> list:
+        """What `function` of each slab gives."""
+        return self._asked(held.rows_of, self.specimen, function, arguments)
+
     def by_rows(self, function: Callable, *arguments):
         """`function` of each slab: (..., Sy, Qx), row after row."""
-        return np.concatenate(
-            self._asked(held.rows_of, self.specimen, function, arguments), axis=-2
-        )
+        return np.concatenate(self.asked(function, *arguments), axis=-2)
 
     def fill(self, work, function: Callable, *arguments) -> None:
         """Fill the spectrum of a workspace with the slabs' rows."""

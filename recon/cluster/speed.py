@@ -65,6 +65,7 @@ def run(
         path = Path(folder) / "scan.npz"
         write_events(path, events)
         progress(0.1)
+        _load(cluster)
         before = cluster.run(_resident)
         there = on_cluster(cluster, events, file_rows(path))
         start = perf_counter()
@@ -101,6 +102,13 @@ def run(
     return figures
 
 
+def _load(cluster: Cluster) -> None:
+    """Have the workers load their programs, which a small scan needs as well as a large one."""
+    small = reference_events((16, 16), 8, 20.0)
+    slabs = build_slabs(on_cluster(cluster, small), reference_calibration(8), 8)
+    single_sideband(slabs, ABERRATIONS)
+
+
 def _in_turns(works) -> dict[str, float]:
     """Median times [ms], taken in turns so that a busy moment hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -117,28 +125,30 @@ def _in_turns(works) -> dict[str, float]:
 def _traffic(slabs: Slabs) -> dict[str, int]:
     """Bytes that a redraw sends to each worker, and gets from all of them."""
     question = held.spectrum_of, THIN, fill_phase, (ABERRATIONS, "exact", "both", 1.0, None)
-    rows = slabs.by_rows(_empty_rows)
-    return {"sent": len(pickle.dumps(question)), "received": rows.nbytes}
+    received = sum(rows.nbytes for rows in slabs.asked(_empty))
+    return {"sent": len(pickle.dumps(question)), "received": received}
 
 
-def _empty_rows(g):
-    return np.zeros(g.q_shape, np.complex64)
+def _empty(g):
+    rows, columns = held.held_extent(g)
+    return np.zeros((rows.size, columns), np.complex64)
 
 
 def _nothing(g):
-    return np.zeros((0, 1), np.complex64)
+    return None
 
 
 def _foreseen(slabs: Slabs, figures) -> dict[str, Any] | None:
     """What the model says of more workers, with rates taken from what was measured here."""
     parts, positions = len(slabs.placed), int(np.prod(slabs.scan_shape))
-    work = Work(slabs.entries, positions, slabs.bright_field.size, 8 * int(np.prod(slabs.q_shape)))
+    received = figures["traffic_bytes"]["received"]
+    work = Work(slabs.entries, positions, slabs.bright_field.size, received)
     with workspace(slabs) as lent:
         lent.spectrum[:] = 0
         times = _in_turns(
             {
-                "ask": lambda: slabs.by_rows(_nothing),
-                "empty": lambda: slabs.by_rows(_empty_rows),
+                "ask": lambda: slabs.asked(_nothing),
+                "empty": lambda: slabs.asked(_empty),
                 "inverse": lambda: lent.image(lent.spectrum),
             }
         )
