@@ -7,7 +7,7 @@ import typer
 
 from app.commands import experiment, options
 from app.commands.chosen import chosen
-from app.commands.clusters import Workers, cluster_at
+from app.commands.clusters import Workers, beyond, cluster_at
 from app.commands.console import progress
 from app.commands.told import sentences
 
@@ -281,9 +281,8 @@ def reconstruct(
     from recon.batch.reconstruct import reconstruct_file
 
     with cluster_at(cluster, choices.device) as workers, progress() as report:
-        parameters = reconstruct_file(
-            file, output, choices, reading=reading, report=report, cluster=workers
-        )
+        how = {"report": report, "cluster": workers, "beyond": beyond(choices.device)}
+        parameters = reconstruct_file(file, output, choices, reading=reading, **how)
     for sentence in sentences(parameters):
         typer.echo(sentence)
     typer.echo(f"Wrote {output}")

@@ -13,6 +13,7 @@ from time import monotonic
 from recon.cluster.address import LOCAL, check_address, is_local
 from recon.cluster.failure import ClusterError, WorkerLost
 from recon.device.backend import CPU, Device, choose
+from recon.device.failure import filling
 from recon.kernels import use_threads
 
 PATIENCE_S = 0.5
@@ -66,9 +67,7 @@ class ClusterState:
     @property
     def line(self) -> str:
         """Such as "4 workers, 3 GPUs, 61 of 380 GB"."""
-        total = self.total / 1e9
-        digits = 0 if total >= 10 else 1
-        return f"{self.name}, {self.used / 1e9:.{digits}f} of {total:.{digits}f} GB"
+        return f"{self.name}, {filling(self.used, self.total)}"
 
 
 def _number(count: int, word: str) -> str:

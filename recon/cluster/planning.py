@@ -7,7 +7,7 @@ from recon.cluster.failure import ClusterFull
 from recon.device.backend import amount
 from recon.kernels.cpu.simd import LANES
 from recon.ssb.bright_field import BrightField
-from recon.ssb.planning import DRAWING, MARGIN
+from recon.ssb.planning import MARGIN
 from recon.ssb.tables import estimate_entries
 
 BATCH_BYTES = 128 * 2**20
@@ -16,6 +16,11 @@ memory."""
 
 IN_FLIGHT = 2
 """Batches for each worker that are under way: one is transformed while others come and go."""
+
+
+DRAWING = 24
+"""Bytes for each scan position that a redraw takes on all slabs together: a half plane, its copy
+on the way, and norms for a few band limits. Images are made by the one who asks."""
 
 
 @dataclass(frozen=True)
