@@ -2,9 +2,9 @@
 
 import logging
 import os
+import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from threading import Event, Lock
@@ -12,8 +12,9 @@ from time import monotonic
 
 from recon.cluster.address import LOCAL, check_address, is_local
 from recon.cluster.failure import ClusterError, WorkerLost
+from recon.cluster.state import ClusterState, Worker
 from recon.device.backend import CPU, Device, choose
-from recon.device.failure import filling
+from recon.device.failure import brief
 from recon.kernels import use_threads
 
 PATIENCE_S = 0.5
@@ -45,33 +46,6 @@ CONFIGURATION = {
 }
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ClusterState:
-    """How many workers there are, and how full they are [bytes]."""
-
-    workers: int
-    gpus: int
-    used: int
-    total: int
-
-    @property
-    def name(self) -> str:
-        """Such as "4 workers, 3 GPUs"."""
-        said = [_number(self.workers, "worker")]
-        if self.gpus:
-            said.append(_number(self.gpus, "GPU"))
-        return ", ".join(said)
-
-    @property
-    def line(self) -> str:
-        """Such as "4 workers, 3 GPUs, 61 of 380 GB"."""
-        return f"{self.name}, {filling(self.used, self.total)}"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 class Cluster:
@@ -119,9 +93,9 @@ class Cluster:
                     self._local = self._made(LocalCluster)
                 where = self._local or self.address
                 self.client = Client(where, timeout=CONNECTING_S, set_as_default=False)
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, TypeError) as error:
                 self.close()
-                raise self.gone() from error
+                raise self._refused(error) from error
         try:
             self._check_versions()
             self.alive()
@@ -159,6 +133,25 @@ class Cluster:
                         f"The worker at {address} has {name} {found[name]}, this machine "
                         f"{number}: install the same versions on both."
                     )
+
+    def _refused(self, error: Exception) -> Exception:
+        """What is to be raised where no connection came about."""
+        causes = [error]
+        while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+            causes.append(cause)
+        # A TypeError is Dask's word for a configuration without certificates.
+        kinds = ssl.SSLError, FileNotFoundError, TypeError
+        why = next((each for each in causes if isinstance(each, kinds)), None)
+        if why is None:
+            return self.gone()
+        if not self.address.startswith("tls"):
+            return error
+        said = "none are named" if isinstance(why, TypeError) else brief(why)
+        return ClusterError(
+            f"The cluster at {self.address} and this machine do not accept each other's "
+            f"certificates ({said}): name authority, certificate and key for the client in Dask's "
+            "configuration under distributed.comm.tls, such as in ~/.config/dask/tls.yaml."
+        )
 
     def gone(self) -> ClusterError:
         """What is to be raised where the scheduler does not answer."""
@@ -223,7 +216,7 @@ class Cluster:
         except (OSError, TimeoutError) as error:
             raise self.gone() from error
 
-    def alive(self) -> dict[str, "Worker"]:
+    def alive(self) -> dict[str, Worker]:
         """Workers that the scheduler knows now, by address, in a lasting order.
 
         Raises
@@ -342,21 +335,6 @@ class Cluster:
         gone = set(addresses).difference(self.alive())
         if gone:
             raise WorkerLost(f"The worker at {min(gone)} is gone.")
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A worker: its address, whether it has a GPU, and its memory [bytes]."""
-
-    address: str
-    gpu: bool
-    used: int
-    total: int
-
-    @property
-    def free(self) -> int:
-        """What it can still take."""
-        return max(0, self.total - self.used)
 
 
 def _versions() -> dict[str, str]:

@@ -114,7 +114,7 @@ def require(wanted: ClusterPlan, workers, scan_shape, pixels_across: int) -> Non
 
     Parameters
     ----------
-    workers : sequence of recon.cluster.connection.Worker
+    workers : sequence of recon.cluster.state.Worker
 
     Raises
     ------

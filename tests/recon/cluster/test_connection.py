@@ -1,12 +1,6 @@
-"""What a cluster says of its workers."""
+"""Which workers a cluster has."""
 
-from recon.cluster.connection import ClusterState
 from tests.support.clusters import threads
-
-
-def test_the_line_says_how_many_and_how_full():
-    assert ClusterState(4, 3, 61 * 10**9, 380 * 10**9).line == "4 workers, 3 GPUs, 61 of 380 GB"
-    assert ClusterState(1, 0, 10**9, 8 * 10**9).line == "1 worker, 1.0 of 8.0 GB"
 
 
 def test_workers_come_in_a_lasting_order_and_tell_their_memory():

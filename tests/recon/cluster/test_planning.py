@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from recon.cluster.connection import Cluster, Worker
+from recon.cluster.connection import Cluster
 from recon.cluster.failure import ClusterFull
 from recon.cluster.held import extent
 from recon.cluster.planning import batch_of, plan, reach, require
 from recon.cluster.speed import run
+from recon.cluster.state import Worker
 from recon.device.backend import CPU
 from recon.ssb.bright_field import bright_field
 from recon.ssb.tables import count_entries, find_tables
