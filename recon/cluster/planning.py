@@ -14,6 +14,9 @@ BATCH_BYTES = 128 * 2**20
 """Transforms in one message, at most but for one plane: long beside a message, short beside
 memory."""
 
+BATCH_SHARE = 1 / 64
+"""Of a large worker's memory they may take more: the scheduler, one for all, hands out less."""
+
 IN_FLIGHT = 2
 """Batches for each worker that are under way: one is transformed while others come and go."""
 
@@ -55,12 +58,13 @@ class ClusterPlan:
         return self.rows + self.g + max(self.building, self.redraw)
 
 
-def batch_of(scan_shape, planes: int, workers: int) -> int:
-    """Planes that are transformed in one task."""
+def batch_of(scan_shape, planes: int, workers: int, room: int = 0) -> int:
+    """Planes that are transformed in one task, on workers with so many bytes of memory each."""
+    most = max(BATCH_BYTES, int(BATCH_SHARE * room))
     half = 8 * scan_shape[0] * (scan_shape[1] // 2 + 1)
     # Every worker has something to do, several times over: they then end at about one time.
     fair = max(1, -(-planes // (4 * workers)))
-    return max(1, min(BATCH_BYTES // half, fair, planes))
+    return max(1, min(most // half, fair, planes))
 
 
 def reach(calibration: Calibration, columns: int) -> int:
@@ -77,6 +81,7 @@ def plan(
     workers: int,
     scan_bytes: int,
     dense: bool = False,
+    room: int = 0,
 ) -> ClusterPlan:
     """What a G of a scan takes on each of so many workers.
 
@@ -86,6 +91,8 @@ def plan(
         Of the events in memory; 0 for frames that are read from the file.
     dense : bool
         Whether the scan is of frames, whose binned planes are kept while G is made.
+    room : int
+        Memory of the smallest worker [bytes], where it is known.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def plan(
     """
     counts = estimate_entries(calibration, disc, scan_shape, full)
     positions = scan_shape[0] * scan_shape[1]
-    batch = batch_of(scan_shape, disc.size, workers)
+    batch = batch_of(scan_shape, disc.size, workers, room)
     half = 8 * scan_shape[0] * (scan_shape[1] // 2 + 1)
     # Whole counts, one real and one complex plane; and of each batch under way the slabs' parts:
     # all of those that a worker made, and its own slab's of those that others made.

@@ -34,6 +34,8 @@ def test_each_worker_holds_its_share_of_g_and_of_the_scan():
 def test_a_batch_is_a_plane_at_least_and_every_worker_has_several():
     assert batch_of((2048, 2048), 254, 2) == 7
     assert batch_of((8192, 8192), 254, 2) == 1
+    # A sixty-fourth of 140 GB holds eight half planes of 268 MB.
+    assert batch_of((8192, 8192), 254, 2, 140 * 10**9) == 8
     assert batch_of((64, 64), 100, 5) == 5
     assert batch_of((64, 64), 3, 40) == 1
 
