@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -238,7 +239,8 @@ class Cluster:
                 "`dask worker ADDRESS`."
             )
         for address in sorted(set(workers) - set(self._known)):
-            told = self.run(_settle, self.device, self._processes, workers=[address])
+            mine = self._processes and self._local is not None
+            told = self.run(_settle, self.device, self._processes, mine, workers=[address])
             if address in told:
                 self._known[address] = told[address]
                 self._pass_the_scheduler(address)
@@ -348,10 +350,13 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _settle(device: str, alone: bool) -> tuple[bool, int]:
+def _settle(device: str, alone: bool, mine: bool) -> tuple[bool, int]:
     """On a worker: take the threads it is given; whether it has a GPU, and its memory."""
     from recon.device.backend import memory  # of the worker
 
+    if mine:
+        # Ctrl-C in a terminal comes to all processes: who made the workers ends them.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     threads = os.environ.get("LIVESTEM_THREADS", "")
     if alone and threads.isdecimal() and int(threads):
         use_threads(int(threads))
