@@ -74,6 +74,7 @@ class Cluster:
         self._processes, self._local, self.client = processes, None, None
         self._lock, self._known = Lock(), {}
         self._state, self._read_at = ClusterState(0, 0, 0, 0), 0.0
+        self._gpus, self._gpus_at = {}, 0.0
         self._open()
 
     # ---- connecting ----
@@ -244,16 +245,24 @@ class Cluster:
             if address in told:
                 self._known[address] = told[address]
                 self._pass_the_scheduler(address)
-        return {
-            address: Worker(
-                address,
-                self._known[address][0],
-                workers[address]["metrics"].get("memory", 0),
-                workers[address]["memory_limit"] or self._known[address][1],
-            )
-            for address in sorted(workers)
-            if address in self._known
-        }
+        there = [address for address in sorted(workers) if address in self._known]
+        on_gpus = self._on_gpus([address for address in there if self._known[address][0]])
+        found = {}
+        for address in there:
+            gpu, total = self._known[address]
+            told = workers[address]
+            memory = told["metrics"].get("memory", 0), told["memory_limit"] or total
+            # G lies on the GPU, where there is one.
+            found[address] = Worker(address, gpu, *on_gpus.get(address, memory))
+        return found
+
+    def _on_gpus(self, addresses) -> dict[str, tuple[int, int]]:
+        """(used, total) bytes of workers' GPUs, as of a second ago at most."""
+        old = monotonic() - self._gpus_at > READ_EVERY_S
+        if addresses and (old or not self._gpus.keys() >= set(addresses)):
+            self._gpus = self.run(_filled, self.device, workers=addresses)
+            self._gpus_at = monotonic()
+        return self._gpus
 
     def _pass_the_scheduler(self, address: str) -> None:
         """Have pictures come from workers themselves as long as all of them can be reached."""
@@ -363,3 +372,11 @@ def _settle(device: str, alone: bool, mine: bool) -> tuple[bool, int]:
         CPU.fft_options["workers"] = int(threads)
     chosen: Device = choose(device)
     return chosen is not CPU, memory(chosen).total
+
+
+def _filled(device: str) -> tuple[int, int]:
+    """On a worker: bytes of its device's memory that are taken, and all of them."""
+    from recon.device.backend import memory  # of the worker
+
+    room = memory(choose(device))
+    return room.total - room.usable, room.total

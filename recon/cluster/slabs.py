@@ -286,9 +286,9 @@ class Slabs(Plane):
                 kept.append(slabs[n].address)
             building.remake(slabs, lost, self.pacbed, self.electrons, self.current)
             self.placed[:] = slabs
+            whose = "was lost with its worker" if len(lost) == 1 else "were lost with their workers"
             self.notices.append(
-                f"{len(lost)} of {len(slabs)} parts of G were lost with their workers and are made "
-                "again on others."
+                f"{len(lost)} of {len(slabs)} parts of G {whose}, and made again elsewhere."
             )
 
     def _knows(self, number: int) -> bool:
