@@ -99,15 +99,18 @@ def batch(
     options.output_file(output / CSV)
     root = next((each for each in sources if each.is_dir()), scans[0].parent)
     done: list = []
+    scans_in_all = "1 scan" if len(scans) == 1 else f"{len(scans)} scans"
     with cluster_at(asked["cluster"], choices.device) as workers, progress() as report:
 
         def told(task: str, fraction: float) -> None:
-            report(f"{len(done) + 1} of {len(scans)} scans", (len(done) + fraction) / len(scans))
+            # One bar for all, from whose pace the remaining time is told.
+            report(scans_in_all, (len(done) + fraction) / len(scans))
 
         try:
             how = {"reading": reading, "report": told, "cluster": workers}
             for each in reconstruct_many(scans, output, choices, **how):
                 done.append(each)
+                told(each.scan.name, 0.0)
                 typer.echo(_said(each))
         finally:
             # Whoever stops it has a table of what was done.

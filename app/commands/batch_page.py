@@ -112,7 +112,9 @@ def _number(name: str, line: Mapping[str, Any]) -> str:
 
 def _with_error(value: float, error: float | None) -> str:
     if not error:
-        return f"{value:.4g}".replace("-", "−")
+        # No powers of ten, which nobody compares at a glance.
+        text = f"{value:.4g}" if abs(value) < 9999.5 else f"{value:,.0f}".replace(",", "\u202f")
+        return text.replace("-", "−")
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
 

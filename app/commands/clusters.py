@@ -1,5 +1,6 @@
 """The option that has the workers of a cluster do the work."""
 
+import os
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -29,6 +30,28 @@ Workers = Annotated[
     ),
 ]
 """The option as commands take it."""
+
+
+def beyond(device: str = "auto"):
+    """What connects the cluster that Dask's own variable names, or None: see `livestem serve`."""
+    from recon.cluster.address import BEYOND, check_address  # `--help` answers without
+
+    address = os.environ.get(BEYOND, "").strip()
+    if not address:
+        return None
+    try:
+        check_address(address)
+    except ValueError as error:
+        raise ValueError(f"{BEYOND}: {error}") from error
+
+    def connect():
+        from recon.cluster.connection import Cluster  # Dask's, which others need not have
+
+        found = Cluster(address, device=device)
+        typer.echo(f"Too large for this machine: on {found.state().line}.")
+        return found
+
+    return connect
 
 
 @contextmanager

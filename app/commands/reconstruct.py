@@ -8,7 +8,7 @@ import typer
 
 from app.commands import experiment, options
 from app.commands.chosen import chosen
-from app.commands.clusters import Workers, cluster_at
+from app.commands.clusters import Workers, beyond, cluster_at
 from app.commands.console import progress
 from app.report.told import sentences
 
@@ -297,13 +297,12 @@ def reconstruct(
     choices, reading = chosen(asked)
     from recon.batch.reconstruct import reconstruct_file
 
-    also = {}
+    how = {"beyond": beyond(choices.device)}
     if report is not None:
-        also["also"] = partial(_write_report, report, file, page)
+        how["also"] = partial(_write_report, report, file, page)
     with cluster_at(cluster, choices.device) as workers, progress() as tell:
-        parameters = reconstruct_file(
-            file, output, choices, reading=reading, report=tell, cluster=workers, **also
-        )
+        how |= {"report": tell, "cluster": workers}
+        parameters = reconstruct_file(file, output, choices, reading=reading, **how)
     for sentence in sentences(parameters):
         typer.echo(sentence)
     for path in filter(None, (output, report)):

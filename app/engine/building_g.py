@@ -5,7 +5,8 @@ from itertools import count
 
 from app.engine.placement import kept_under
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device
+from recon.device.backend import CPU, Device, amount
+from recon.device.failure import DeviceError
 from recon.ssb.build import planned, required, shares_tables
 
 
@@ -52,6 +53,26 @@ def _tables(engine, scan, calibration, pixels, full, device) -> dict:
         lambda report: scan_tables(scan.events, calibration, pixels, full),
     )
     return {"tables": tables}
+
+
+def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:
+    """What a G depends on."""
+    return ("g", scan_key, calibration, pixels, full)
+
+
+def announcement(engine, scan, calibration: Calibration, pixels: int, full: bool) -> str:
+    """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
+    if scan.growing:
+        return ""
+    device = engine.placed.device_for(g_key(scan.key, calibration, pixels, full))
+    try:
+        workers = engine.workers_for(scan, calibration, pixels, full)
+        if workers is not None:
+            return f"G on {workers.cluster.state().name}"
+        size = engine.plan(scan, calibration, pixels, full).g
+    except (ValueError, DeviceError):  # said by the building of G
+        return ""
+    return f"G {amount(size)} on the {device.name.upper()}"
 
 
 def there(scan, device: Device) -> tuple:

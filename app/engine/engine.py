@@ -16,11 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.engine.building_g import building, there
+from app.engine.building_g import announcement, building, g_key, there
 from app.engine.catalogue import Catalogue
 from app.engine.finding import find
 from app.engine.gauge import Gauge
 from app.engine.growing import growing, grown_g, provisional, quiet
+from app.engine.overflow import Overflow, workers_of
 from app.engine.placement import Placement, brought_home, released_by, room_on
 from app.engine.reading import reader
 from app.engine.redraws import Redraws
@@ -30,7 +31,7 @@ from app.engine.treatment import treated
 from app.state.request import Annulus, Dpc, Geometry, Reading, Region, Treatment
 from recon.batch.geometry import Found
 from recon.calibration import Calibration
-from recon.device.backend import CPU, Device, amount, on_host
+from recon.device.backend import CPU, Device, on_host
 from recon.scan.kinds import ScanData, copied_to
 from recon.ssb.build import planned
 
@@ -61,6 +62,8 @@ class Engine(Redraws):
         Whether G lies in half precision on a GPU.
     cluster : recon.cluster.connection.Cluster, optional
         Whose workers sum scans and hold G.
+    beyond : callable, optional
+        Connects a cluster that holds those G which the device does not.
     """
 
     def __init__(
@@ -75,16 +78,13 @@ class Engine(Redraws):
         why_cpu: str | None = None,
         half: bool = False,
         cluster=None,
+        beyond=None,
     ):
         self.catalogue, self.live = catalogue, catalogue.live
         self.results = results
         self.store = Store(memory, room_on(device), released_by(device))
         self.placed = Placement(self.store, device, strict, why_cpu)
-        self.workers = None
-        if cluster is not None:
-            from app.engine.workers import Workers  # with Dask's, which others need not have
-
-            self.workers = Workers(cluster)
+        self.workers, self.overflow = workers_of(cluster), Overflow(beyond)
         self.gauge = Gauge(self.placed, cluster)
         # What is made of rows that more follow is soon of no use to anybody.
         self.passing = Placement(Store(PASSING), device, strict, why_cpu)
@@ -184,7 +184,7 @@ class Engine(Redraws):
                 from recon.cluster import sums as by_workers
 
                 return getattr(by_workers, name)(
-                    self._on_workers(scan), *arguments, progress=report
+                    self.workers.scan(scan, self.catalogue), *arguments, progress=report
                 )
             from recon import sums
 
@@ -274,16 +274,18 @@ class Engine(Redraws):
         if scan.growth is not None:
             return grown_g(self, scan, calibration, pixels, full)
         key = g_key(scan.key, calibration, pixels, full)
-        if self.workers is not None:
+        workers = self.workers_for(scan, calibration, pixels, full)
+        if workers is not None:
             options = {"full": full, "half": self._half, "progress": progress}
-            how = self._on_workers(scan), calibration, pixels, let_go
-            return self.workers.sidebands(key, *how, **options)
+            how = workers.scan(scan, self.catalogue), calibration, pixels, let_go
+            return workers.sidebands(key, *how, **options)
         compute = building(self, scan, calibration, pixels, full, self._half)
         return self.place(scan).get(key, compute, progress, let_go)
 
-    def _on_workers(self, scan: Scan):
-        """The scan on the cluster: read from the file there, or sent as it was treated."""
-        return self.workers.scan(scan, self.catalogue)
+    def workers_for(self, scan: Scan, calibration: Calibration, pixels: int, full: bool):
+        """Those that make and hold G of a scan, unless that is done here."""
+        how = scan, calibration, pixels, full, self.placed.device
+        return self.workers or self.overflow.workers(*how)
 
     def plan(self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False):
         """What a scan and its G need of the device's memory, a `recon.ssb.planning.Plan`."""
@@ -294,14 +296,7 @@ class Engine(Redraws):
         self, scan: Scan, calibration: Calibration, pixels: int, full: bool = False
     ) -> str:
         """How much G will take and where, such as "G 164 MB on the GPU"; empty if it has none."""
-        if scan.growing or self.workers is not None:
-            return "" if scan.growing else f"G on {self.gauge.state().name}"
-        device = self.placed.device_for(g_key(scan.key, calibration, pixels, full))
-        try:
-            size = self.plan(scan, calibration, pixels, full).g
-        except ValueError:  # said by the building of G
-            return ""
-        return f"G {amount(size)} on the {device.name.upper()}"
+        return announcement(self, scan, calibration, pixels, full)
 
     # ---- centre of mass ----
 
@@ -328,16 +323,12 @@ class Engine(Redraws):
 
     def holds_g(self, scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> bool:
         """Whether such a G is there already."""
-        return (self.workers or self.placed).holds(g_key(scan_key, calibration, pixels, full))
+        key = g_key(scan_key, calibration, pixels, full)
+        return (self.workers or self.placed).holds(key) or self.overflow.holds(key)
 
     def close(self) -> None:
         """Stop everything under way."""
         self.passing.store.close()
         self.store.close()
-        if self.workers is not None:
-            self.workers.close()
-
-
-def g_key(scan_key: tuple, calibration: Calibration, pixels: int, full: bool) -> tuple:
-    """What a G depends on."""
-    return ("g", scan_key, calibration, pixels, full)
+        for each in filter(None, (self.workers, self.overflow)):
+            each.close()

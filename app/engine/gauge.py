@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from app.engine.store import bytes_of
 from recon.device.backend import CPU, amount, memory, model
+from recon.device.failure import filling
 from recon.scan.kinds import where_it_lies
 
 EVERY_S = 1.0
@@ -34,8 +35,7 @@ class DeviceState:
         """How full it is, such as "12.3 of 139 GB"; empty where that is not known."""
         if self.used is None or not self.total:
             return ""
-        used, total = (size / 1e9 for size in (self.used, self.total))
-        return f"{used:.1f} of {total:.{0 if total >= 10 else 1}f} GB"
+        return filling(self.used, self.total)
 
     @property
     def fraction(self) -> float:
@@ -54,7 +54,7 @@ class Gauge:
     """
 
     def __init__(self, placed, cluster=None):
-        self._placed, self._cluster, self._there = placed, cluster, None
+        self._placed, self._cluster = placed, cluster
         self._lock = Lock()
         self._read_at, self._device, self._name, self._room = 0.0, None, "", None
         self._states: WeakKeyDictionary = WeakKeyDictionary()
@@ -80,31 +80,25 @@ class Gauge:
             self._device, self._name = device, model(device)
         self._read_at = now
         self._states.clear()
-        self._read_cluster()
         try:
             self._room = memory(device)
         except Exception:  # a driver that fails is told of by the work that fails with it
             _log.debug("The device does not report its memory use.", exc_info=True)
             self._room = None
 
-    def _read_cluster(self) -> None:
-        if self._cluster is None:
-            return
+    def _state(self, prepared) -> DeviceState:
+        g = None if prepared is None else prepared.sidebands
+        # A G that this machine does not hold may lie on a cluster that holds nothing else.
+        cluster = self._cluster or getattr(g, "cluster", None)
+        if cluster is None:
+            return self._of_device(prepared)
+        lines = [f"Cluster at {cluster.address}"]
+        if g is not None:
+            lines.append(f"G in {len(g.placed)} parts: {amount(g.stored)}, {g.entries:,} entries")
         try:
-            self._there = self._cluster.state()
+            there = cluster.state()
         except Exception:  # said by the work that fails with it
             _log.debug("The cluster does not say how it is.", exc_info=True)
-            self._there = None
-
-    def _state(self, prepared) -> DeviceState:
-        if self._cluster is None:
-            return self._of_device(prepared)
-        lines = [f"Cluster at {self._cluster.address}"]
-        if prepared is not None and prepared.sidebands is not None:
-            g = prepared.sidebands
-            lines.append(f"G in {len(g.placed)} parts: {amount(g.stored)}, {g.entries:,} entries")
-        there = self._there
-        if there is None:
             return DeviceState("no cluster", None, None, tuple(lines))
         return DeviceState(there.name, there.used, there.total, tuple(lines))
 

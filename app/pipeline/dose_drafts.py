@@ -13,7 +13,7 @@ from time import monotonic
 import numpy as np
 import param
 
-from app.engine.engine import g_key
+from app.engine.building_g import g_key
 from app.engine.placement import kept_under
 from app.pipeline import work
 from app.pipeline.lanes import DOSE

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
-from app.engine.engine import NOTHING, g_key
+from app.engine.building_g import g_key
+from app.engine.engine import NOTHING
 from app.engine.health import faults
 from app.engine.treatment import settled
 from app.pipeline import summary

@@ -14,6 +14,7 @@
 | LIVESTEM_GPU_MEMORY_GB | most of the GPU's memory that is used; default: what is free           |
 | LIVESTEM_GPU_HALF      | "on" keeps G on the GPU in half precision; default: off                |
 | LIVESTEM_CLUSTER       | workers that compute: local, local:N or a Dask scheduler; default: none |
+| DASK_SCHEDULER_ADDRESS | a Dask scheduler for scans that are too large for this machine         |
 | LIVESTEM_UPLOAD_GB     | most that uploaded files take together; 0: no uploads; default: 4      |
 | LIVESTEM_HOST          | names by which browsers call the server, with commas between them      |
 | LIVESTEM_PORT          | port to listen on; default: 5006                                       |
@@ -32,7 +33,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from recon.cluster.address import check_address
+from recon.cluster.address import BEYOND, check_address
 from recon.device.backend import CPU, DEVICES, Device, limit_memory
 from recon.device.backend import memory as machine_memory
 from recon.kernels import threads, use_threads
@@ -66,6 +67,9 @@ class Settings:
     upload: int = 4 * 10**9
     """Most that uploads take together [bytes]."""
     cluster: str | None = None
+    """Address of the workers that compute everything."""
+    beyond: str | None = None
+    """Address of those that hold what this machine does not."""
     """Whose workers do the work; None for this process."""
 
 
@@ -105,7 +109,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         gpu_memory=_bytes(gpu_memory),
         gpu_half=_switch(environment, "LIVESTEM_GPU_HALF"),
         upload=4 * 10**9 if upload is None else int(upload * 1e9),
-        cluster=_cluster(environment.get("LIVESTEM_CLUSTER", "").strip()),
+        cluster=_cluster(environment, "LIVESTEM_CLUSTER"),
+        beyond=_cluster(environment, BEYOND),
     )
 
 
@@ -147,13 +152,14 @@ def settings() -> Settings:
     return settings_from(os.environ)
 
 
-def _cluster(text: str) -> str | None:
+def _cluster(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name, "").strip()
     if not text:
         return None
     try:
         return check_address(text)
     except ValueError as error:
-        raise ValueError(f"LIVESTEM_CLUSTER: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _bytes(giga: float | None) -> int | None:

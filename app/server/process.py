@@ -4,7 +4,7 @@ import atexit
 import logging
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from app.engine.catalogue import Catalogue
 from app.engine.engine import Engine
@@ -64,7 +64,8 @@ def build(chosen: Settings) -> Shared:
         strict=chosen.device == "gpu",
         why_cpu=why_cpu,
         half=chosen.gpu_half,
-        cluster=_cluster(chosen),
+        cluster=None if chosen.cluster is None else _cluster(chosen.cluster, chosen.device),
+        beyond=chosen.beyond and partial(_cluster, chosen.beyond, chosen.device),
     )
     if chosen.live:
         kind = chosen.live.partition(":")[0].strip()
@@ -72,13 +73,10 @@ def build(chosen: Settings) -> Shared:
     return Shared(chosen, catalogue, engine, ComputeService())
 
 
-def _cluster(chosen: Settings):
-    """The cluster that the settings name, or none."""
-    if chosen.cluster is None:
-        return None
+def _cluster(address: str, device: str):
     from recon.cluster.connection import Cluster  # Dask's, which others need not have
 
-    return Cluster(chosen.cluster, device=chosen.device)
+    return Cluster(address, device=device)
 
 
 @cache

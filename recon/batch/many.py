@@ -172,21 +172,22 @@ def _by_workers(cluster, wanted, how) -> Iterator[Done]:
         for (scan, results), task in zip(wanted, tasks, strict=True):
             try:
                 yield replace(cluster.result(task), scan=scan, results=results)
-            except WorkerLost as error:
-                yield Done(scan, results, "failed", {}, f"{error} Is its memory large enough?")
+            except WorkerLost:
+                # What one worker does not hold, all of them may, in slabs.
+                yield _become(scan, results, how, cluster=cluster)
     finally:
         for task in tasks:
             task.cancel()
 
 
-def _become(scan, results, how, report: Report = lambda task, fraction: None) -> Done:
+def _become(scan, results, how, report: Report = lambda task, fraction: None, **where) -> Done:
     """Reconstruct a scan unless that was done already; whatever fails is told, not raised."""
     choices, settings, reading = how
     try:
         known = parameters_of(results)
         if unchanged.is_unchanged(scan, known.get("batch"), settings):
             return Done(scan, results, "unchanged", known)
-        parameters = _one(scan, results, choices, settings, reading, report)
+        parameters = _one(scan, results, choices, settings, reading, report, **where)
         return Done(scan, results, "done", parameters)
     except Exception as error:
         # Whatever it is, the next scan may be better.
@@ -196,7 +197,7 @@ def _become(scan, results, how, report: Report = lambda task, fraction: None) ->
         return Done(scan, results, "failed", {}, sentence)
 
 
-def _one(scan, results, choices, settings, reading, report) -> Mapping[str, Any]:
+def _one(scan, results, choices, settings, reading, report, cluster=None) -> Mapping[str, Any]:
     start, before, stop = monotonic(), unchanged.stamps(scan), Event()
     # Beside the reconstruction, which reads the same bytes.
     with ThreadPoolExecutor(1, "livestem-checksum") as aside:
@@ -204,7 +205,8 @@ def _one(scan, results, choices, settings, reading, report) -> Mapping[str, Any]
         try:
             progress = lambda part: report(f"Reading {scan.name}", part)  # noqa: E731
             events = open_scan(scan, progress=progress, **(reading or {}))
-            made, parameters = reconstruct(events, choices, report=report)
+            where = _there(cluster, scan, reading)
+            made, parameters = reconstruct(events, choices, report=report, **where)
         except BaseException:
             stop.set()
             raise
@@ -212,6 +214,15 @@ def _one(scan, results, choices, settings, reading, report) -> Mapping[str, Any]
     parameters |= {"batch": record | {"seconds": monotonic() - start}}
     write_results(results, made, parameters)
     return parameters_of(results)
+
+
+def _there(cluster, scan, reading) -> dict[str, Any]:
+    """How `reconstruct` is told of a cluster, and of the file that its workers see; or nothing."""
+    if cluster is None:
+        return {}
+    from recon.cluster.sources import file_rows  # with Dask's, which others need not have
+
+    return {"cluster": cluster, "source": file_rows(scan, **(reading or {}))}
 
 
 def parameters_of(results: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from recon.orientation.eight_ways import beside_curl
 from recon.quality.health import faulty_pixels
 from recon.scan.kinds import ScanData, checked, electrons, on_device
 from recon.specimen import THIN
+from recon.ssb.build import too_large
 from recon.ssb.phase import object_transmission, single_sideband
 from recon.sums import pacbed
 from recon.sums.com import scan_deflection
@@ -42,6 +43,7 @@ def reconstruct_file(
     reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
     cluster=None,
+    beyond=None,
     also: Callable[[dict, dict], None] = lambda results, parameters: None,
 ) -> dict[str, Any]:
     """Reconstruct the scan in `path` and write every result to the HDF5 file `output`.
@@ -59,6 +61,8 @@ def reconstruct_file(
         Called as `report(task, fraction)` now and then.
     cluster : recon.cluster.connection.Cluster, optional
         Whose workers sum the scan and hold G.
+    beyond : callable, optional
+        Connects such a cluster for a scan that this machine does not hold with its G.
     also : callable
         Called as `also(results, parameters)` with what was written.
 
@@ -79,11 +83,11 @@ def reconstruct_file(
         path, progress=lambda part: report(f"Reading {name}", part), **(reading or {})
     )
     source = None
-    if cluster is not None:
+    if (cluster or beyond) is not None:
         from recon.cluster.sources import file_rows  # with Dask's, which others need not have
 
         source = file_rows(path, **(reading or {}))
-    how = {"report": report, "cluster": cluster, "source": source}
+    how = {"report": report, "cluster": cluster, "source": source, "beyond": beyond}
     results, parameters = reconstruct(events, choices, **how)
     write_results(output, results, parameters)
     also(results, parameters)
@@ -97,6 +101,7 @@ def reconstruct(
     report: Report = lambda task, fraction: None,
     cluster=None,
     source=None,
+    beyond=None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """All results of a scan by their names in the HDF5 file, and the parameters used.
 
@@ -114,6 +119,8 @@ def reconstruct(
         Whose workers sum the scan and hold G.
     source : recon.cluster.sources.FileRows, optional
         The file that the scan is of, where its workers read it.
+    beyond : callable, optional
+        As for `reconstruct_file`.
 
     Returns
     -------
@@ -141,7 +148,9 @@ def reconstruct(
         return _reconstruct(events, choices, CPU, report, cluster, source)
     device, failure = choose(choices.device), None
     try:
-        return _reconstruct(events, choices, device, report)
+        return _reconstruct(events, choices, device, report, here_only=beyond is None)
+    except _TooLarge:
+        return _reconstruct(events, choices, CPU, report, beyond(), source)
     except DeviceError as error:
         if device is CPU or choices.device == "gpu":
             raise
@@ -168,8 +177,15 @@ class Treated:
     """(Ky, Kx) bool masks of the faulty pixels of the scan as read."""
 
 
-def _reconstruct(events, choices, device, report, cluster=None, source=None):
-    """`reconstruct` on one device; the results are in the host's memory."""
+class _TooLarge(Exception):
+    """A scan with its G that the device does not hold."""
+
+
+def _reconstruct(events, choices, device, report, cluster=None, source=None, *, here_only=True):
+    """`reconstruct` on one device; the results are in the host's memory.
+
+    Raises `_TooLarge` unless it is to be done here whatever its size.
+    """
     sources = Sources(events.metadata)
     geometry = _geometry(sources, choices)
     report("Summing frames", 0.0)
@@ -177,7 +193,13 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None):
     treated = _treated(read, choices, geometry, report)
     found = _found(treated, choices, geometry, events.metadata, report)
     _settle_sources(sources, geometry, found)
+    # A fit wants the triple overlap: out of focus it holds much of what there is.
+    full = choices.sideband == "full" or choices.fit
+    pixels = choices.pixels_across
     if cluster is None:
+        how = treated.scan, found.calibration, pixels, full, device
+        if not here_only and too_large(*how):
+            raise _TooLarge
         work = Here(treated.scan, device)
     else:
         work = OnWorkers(treated.scan, cluster, source if treated.scan is read else None)
@@ -186,9 +208,6 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None):
     aberrations = _aberrations(sources, choices)
     sources.origin["specimen"] = DEFAULT if choices.specimen == THIN else COMMAND
 
-    # A fit wants the triple overlap: out of focus it holds much of what there is.
-    full = choices.sideband == "full" or choices.fit
-    pixels = choices.pixels_across
     made_of = work.builder(found.calibration, pixels, full)
     scan = work.scan
 

@@ -2,6 +2,9 @@
 
 LOCAL = "local"
 
+BEYOND = "DASK_SCHEDULER_ADDRESS"
+"""Dask's own variable: the cluster for what this machine does not hold."""
+
 SCHEMES = ("tls", "tcp", "ucx", "wss", "ws")
 """How an address of a scheduler may begin."""
 

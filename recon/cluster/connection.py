@@ -2,9 +2,10 @@
 
 import logging
 import os
+import signal
+import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from threading import Event, Lock
@@ -12,7 +13,9 @@ from time import monotonic
 
 from recon.cluster.address import LOCAL, check_address, is_local
 from recon.cluster.failure import ClusterError, WorkerLost
+from recon.cluster.state import ClusterState, Worker
 from recon.device.backend import CPU, Device, choose
+from recon.device.failure import brief
 from recon.kernels import use_threads
 
 PATIENCE_S = 0.5
@@ -46,35 +49,6 @@ CONFIGURATION = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ClusterState:
-    """How many workers there are, and how full they are [bytes]."""
-
-    workers: int
-    gpus: int
-    used: int
-    total: int
-
-    @property
-    def name(self) -> str:
-        """Such as "4 workers, 3 GPUs"."""
-        said = [_number(self.workers, "worker")]
-        if self.gpus:
-            said.append(_number(self.gpus, "GPU"))
-        return ", ".join(said)
-
-    @property
-    def line(self) -> str:
-        """Such as "4 workers, 3 GPUs, 61 of 380 GB"."""
-        total = self.total / 1e9
-        digits = 0 if total >= 10 else 1
-        return f"{self.name}, {self.used / 1e9:.{digits}f} of {total:.{digits}f} GB"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 class Cluster:
     """The workers of a Dask cluster, through one client.
 
@@ -100,6 +74,7 @@ class Cluster:
         self._processes, self._local, self.client = processes, None, None
         self._lock, self._known = Lock(), {}
         self._state, self._read_at = ClusterState(0, 0, 0, 0), 0.0
+        self._gpus, self._gpus_at = {}, 0.0
         self._open()
 
     # ---- connecting ----
@@ -120,9 +95,9 @@ class Cluster:
                     self._local = self._made(LocalCluster)
                 where = self._local or self.address
                 self.client = Client(where, timeout=CONNECTING_S, set_as_default=False)
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, TypeError) as error:
                 self.close()
-                raise self.gone() from error
+                raise self._refused(error) from error
         try:
             self._check_versions()
             self.alive()
@@ -160,6 +135,25 @@ class Cluster:
                         f"The worker at {address} has {name} {found[name]}, this machine "
                         f"{number}: install the same versions on both."
                     )
+
+    def _refused(self, error: Exception) -> Exception:
+        """What is to be raised where no connection came about."""
+        causes = [error]
+        while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+            causes.append(cause)
+        # A TypeError is Dask's word for a configuration without certificates.
+        kinds = ssl.SSLError, FileNotFoundError, TypeError
+        why = next((each for each in causes if isinstance(each, kinds)), None)
+        if why is None:
+            return self.gone()
+        if not self.address.startswith("tls"):
+            return error
+        said = "none are named" if isinstance(why, TypeError) else brief(why)
+        return ClusterError(
+            f"The cluster at {self.address} and this machine do not accept each other's "
+            f"certificates ({said}): name authority, certificate and key for the client in Dask's "
+            "configuration under distributed.comm.tls, such as in ~/.config/dask/tls.yaml."
+        )
 
     def gone(self) -> ClusterError:
         """What is to be raised where the scheduler does not answer."""
@@ -224,7 +218,7 @@ class Cluster:
         except (OSError, TimeoutError) as error:
             raise self.gone() from error
 
-    def alive(self) -> dict[str, "Worker"]:
+    def alive(self) -> dict[str, Worker]:
         """Workers that the scheduler knows now, by address, in a lasting order.
 
         Raises
@@ -246,20 +240,29 @@ class Cluster:
                 "`dask worker ADDRESS`."
             )
         for address in sorted(set(workers) - set(self._known)):
-            told = self.run(_settle, self.device, self._processes, workers=[address])
+            mine = self._processes and self._local is not None
+            told = self.run(_settle, self.device, self._processes, mine, workers=[address])
             if address in told:
                 self._known[address] = told[address]
                 self._pass_the_scheduler(address)
-        return {
-            address: Worker(
-                address,
-                self._known[address][0],
-                workers[address]["metrics"].get("memory", 0),
-                workers[address]["memory_limit"] or self._known[address][1],
-            )
-            for address in sorted(workers)
-            if address in self._known
-        }
+        there = [address for address in sorted(workers) if address in self._known]
+        on_gpus = self._on_gpus([address for address in there if self._known[address][0]])
+        found = {}
+        for address in there:
+            gpu, total = self._known[address]
+            told = workers[address]
+            memory = told["metrics"].get("memory", 0), told["memory_limit"] or total
+            # G lies on the GPU, where there is one.
+            found[address] = Worker(address, gpu, *on_gpus.get(address, memory))
+        return found
+
+    def _on_gpus(self, addresses) -> dict[str, tuple[int, int]]:
+        """(used, total) bytes of workers' GPUs, as of a second ago at most."""
+        old = monotonic() - self._gpus_at > READ_EVERY_S
+        if addresses and (old or not self._gpus.keys() >= set(addresses)):
+            self._gpus = self.run(_filled, self.device, workers=addresses)
+            self._gpus_at = monotonic()
+        return self._gpus
 
     def _pass_the_scheduler(self, address: str) -> None:
         """Have pictures come from workers themselves as long as all of them can be reached."""
@@ -345,21 +348,6 @@ class Cluster:
             raise WorkerLost(f"The worker at {min(gone)} is gone.")
 
 
-@dataclass(frozen=True)
-class Worker:
-    """A worker: its address, whether it has a GPU, and its memory [bytes]."""
-
-    address: str
-    gpu: bool
-    used: int
-    total: int
-
-    @property
-    def free(self) -> int:
-        """What it can still take."""
-        return max(0, self.total - self.used)
-
-
 def _versions() -> dict[str, str]:
     """Versions of what has to be the same; "unknown" of what is not installed."""
     found = {"Python": ".".join(python_version().split(".")[:2])}
@@ -371,13 +359,24 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _settle(device: str, alone: bool) -> tuple[bool, int]:
+def _settle(device: str, alone: bool, mine: bool) -> tuple[bool, int]:
     """On a worker: take the threads it is given; whether it has a GPU, and its memory."""
     from recon.device.backend import memory  # of the worker
 
+    if mine:
+        # Ctrl-C in a terminal comes to all processes: who made the workers ends them.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     threads = os.environ.get("LIVESTEM_THREADS", "")
     if alone and threads.isdecimal() and int(threads):
         use_threads(int(threads))
         CPU.fft_options["workers"] = int(threads)
     chosen: Device = choose(device)
     return chosen is not CPU, memory(chosen).total
+
+
+def _filled(device: str) -> tuple[int, int]:
+    """On a worker: bytes of its device's memory that are taken, and all of them."""
+    from recon.device.backend import memory  # of the worker
+
+    room = memory(choose(device))
+    return room.total - room.usable, room.total

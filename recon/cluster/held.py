@@ -293,11 +293,16 @@ def spectrum_of(g: Sidebands, specimen: Specimen, function: Callable, arguments)
         Which rows of the slab, and what they hold from the first column on.
     """
     g = g.through(specimen)
-    rows, columns = remembered(g, ("extent",), lambda: extent(g))
+    rows, columns = held_extent(g)
     with workspace(g) as work:
         function(g, work, *arguments)
         # No longer the workspace's, which is lent to the next one who asks.
         return rows, on_host(work.spectrum[:, :columns][g.device.xp.asarray(rows)])
+
+
+def held_extent(g: Sidebands) -> tuple[np.ndarray, int]:
+    """The `extent` of a slab, found once."""
+    return remembered(g, ("extent",), lambda: extent(g))
 
 
 def extent(tables: Sidebands | SidebandTables) -> tuple[np.ndarray, int]:

@@ -22,6 +22,8 @@ class Rates:
         Positions that the one who asks transforms to an image [1/s].
     transforms : float
         Positions of planes that a worker sums, transforms and packs [1/s].
+    task : float
+        What the one scheduler takes for a task [s].
     """
 
     entries: float
@@ -29,40 +31,60 @@ class Rates:
     link: float
     inverse: float
     transforms: float
+    task: float = 0.0
 
 
 @dataclass(frozen=True)
 class Work:
-    """A G: entries, positions of the scan, planes, and bytes of the half plane."""
+    """A G: entries, positions of the scan, planes, bytes of the half plane, planes to a batch."""
 
     entries: int
     positions: int
     planes: int
     spectrum: int
+    batch: int = 1
 
 
-def redraw_s(work: Work, workers: int, rates: Rates) -> float:
+def redraw_s(work: Work, workers: int, rates: Rates, at_once: int | None = None) -> float:
     """Seconds of a redraw.
 
-    Slabs are summed at one time; all of their rows come over the one link of whoever asks, as
-    many bytes for any number of workers; the last transform is made there.
+    Slabs are summed at one time, or `at_once` of them where workers share fewer cores; all of
+    their rows come over the one link of whoever asks, as many bytes for any number of workers; the
+    last transform is made there.
     """
-    summing = work.entries / (workers * rates.entries)
+    summing = work.entries / (min(workers, at_once or workers) * rates.entries)
     return rates.ask + summing + work.spectrum / rates.link + work.positions / rates.inverse
 
 
-def building_s(work: Work, workers: int, rates: Rates) -> float:
+def building_s(work: Work, workers: int, rates: Rates, at_once: int | None = None) -> float:
     """Seconds of the making of G, once the workers have read their rows.
+
+    The scheduler, which is one for all, hands out what each batch of planes needs: its counts from
+    each worker, a transform and its sums, and for each slab a part to fetch and to pack.
 
     Each plane is exchanged twice: as counts of a byte, and as the half plane of its transform. Of
     both, all but the share of a worker's own goes over its link, which takes and gives at a time.
     """
-    summing = work.positions * work.planes / (workers * rates.transforms)
+    at_once = min(workers, at_once or workers)
+    summing = work.positions * work.planes / (at_once * rates.transforms)
     moved = (work.positions + work.spectrum) * work.planes * (workers - 1) / workers
-    return summing + moved / (workers * rates.link)
+    return summing + moved / (at_once * rates.link) + tasks(work, workers) * rates.task
 
 
-def rates_of(work: Work, ask: float, empty: float, redraw: float, inverse: float, building: float):
+def tasks(work: Work, workers: int) -> int:
+    """Tasks that the making of G takes."""
+    return -(-work.planes // work.batch) * (3 * workers + 2)
+
+
+def rates_of(
+    work: Work,
+    ask: float,
+    empty: float,
+    redraw: float,
+    inverse: float,
+    building: float,
+    task: float = 0.0,
+):
     """Rates from what was measured with one worker.
 
     Parameters
@@ -71,6 +93,8 @@ def rates_of(work: Work, ask: float, empty: float, redraw: float, inverse: float
         Times to ask for nothing, and for rows that nothing is summed for [s].
     redraw, inverse, building : float
         Times of a redraw, its last transform, and the making of G [s].
+    task : float
+        Time that a task with nothing to do takes of the scheduler [s].
 
     Raises
     ------
@@ -78,12 +102,14 @@ def rates_of(work: Work, ask: float, empty: float, redraw: float, inverse: float
         If the parts take longer than the whole.
     """
     carried, summing = empty - ask, redraw - empty - inverse
-    if min(ask, carried, summing, inverse, building) <= 0:
+    making = building - tasks(work, 1) * task
+    if min(ask, carried, summing, inverse, making) <= 0:
         raise ValueError("The parts of a redraw were measured to take longer than all of it.")
     return Rates(
         work.entries / summing,
         ask,
         work.spectrum / carried,
         work.positions / inverse,
-        work.positions * work.planes / building,
+        work.positions * work.planes / making,
+        task,
     )

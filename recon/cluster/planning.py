@@ -7,18 +7,23 @@ from recon.cluster.failure import ClusterFull
 from recon.device.backend import amount
 from recon.kernels.cpu.simd import LANES
 from recon.ssb.bright_field import BrightField
-from recon.ssb.planning import DRAWING, MARGIN
+from recon.ssb.planning import MARGIN
 from recon.ssb.tables import estimate_entries
 
 BATCH_BYTES = 128 * 2**20
 """Transforms in one message, at most but for one plane: long beside a message, short beside
 memory."""
 
+BATCH_SHARE = 1 / 64
+"""Of a large worker's memory they may take more: the scheduler, one for all, hands out less."""
+
 IN_FLIGHT = 2
 """Batches for each worker that are under way: one is transformed while others come and go."""
 
-BASE = 400 * 2**20
-"""Bytes of a worker that has only loaded its programs."""
+
+DRAWING = 24
+"""Bytes for each scan position that a redraw takes on all slabs together: a half plane, its copy
+on the way, and norms for a few band limits. Images are made by the one who asks."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,19 @@ class ClusterPlan:
         return self.rows + self.g + max(self.building, self.redraw)
 
 
-def batch_of(scan_shape, planes: int, workers: int) -> int:
-    """Planes that are transformed in one task."""
+def batch_of(scan_shape, planes: int, workers: int, room: int = 0) -> int:
+    """Planes that are transformed in one task, on workers with so many bytes of memory each."""
+    most = max(BATCH_BYTES, int(BATCH_SHARE * room))
     half = 8 * scan_shape[0] * (scan_shape[1] // 2 + 1)
     # Every worker has something to do, several times over: they then end at about one time.
     fair = max(1, -(-planes // (4 * workers)))
-    return max(1, min(BATCH_BYTES // half, fair, planes))
+    return max(1, min(most // half, fair, planes))
+
+
+def reach(calibration: Calibration, columns: int) -> int:
+    """Columns of the half plane beyond which no two discs overlap: |q| < 2 k0."""
+    within = 2 * calibration.k0 * columns * calibration.scan_sampling[1]
+    return min(columns // 2, int(within)) + 1
 
 
 def plan(
@@ -69,6 +81,7 @@ def plan(
     workers: int,
     scan_bytes: int,
     dense: bool = False,
+    room: int = 0,
 ) -> ClusterPlan:
     """What a G of a scan takes on each of so many workers.
 
@@ -78,6 +91,8 @@ def plan(
         Of the events in memory; 0 for frames that are read from the file.
     dense : bool
         Whether the scan is of frames, whose binned planes are kept while G is made.
+    room : int
+        Memory of the smallest worker [bytes], where it is known.
 
     Raises
     ------
@@ -86,11 +101,13 @@ def plan(
     """
     counts = estimate_entries(calibration, disc, scan_shape, full)
     positions = scan_shape[0] * scan_shape[1]
-    batch = batch_of(scan_shape, disc.size, workers)
+    batch = batch_of(scan_shape, disc.size, workers, room)
     half = 8 * scan_shape[0] * (scan_shape[1] // 2 + 1)
-    # Whole counts, one real and one complex plane, and parts of two batches that go and come.
+    # Whole counts, one real and one complex plane; and of each batch under way the slabs' parts:
+    # all of those that a worker made, and its own slab's of those that others made.
     building = batch * positions * (4 if dense else 1) + 4 * positions + half
-    building += 2 * IN_FLIGHT * batch * half
+    parts = IN_FLIGHT * (2 - 1 / workers)
+    building += int(parts * batch * 8 * scan_shape[0] * reach(calibration, scan_shape[1]))
     if dense:
         building += 4 * disc.size * positions // workers
     g = int(MARGIN * (counts.nbytes() + 2 * LANES) / workers)
@@ -104,7 +121,7 @@ def require(wanted: ClusterPlan, workers, scan_shape, pixels_across: int) -> Non
 
     Parameters
     ----------
-    workers : sequence of recon.cluster.connection.Worker
+    workers : sequence of recon.cluster.state.Worker
 
     Raises
     ------

@@ -190,16 +190,19 @@ class Slabs(Plane):
 
     # ---- what stands where Sidebands' own stand ----
 
+    def asked(self, function: Callable, *arguments) -> list:
+        """What `function` of each slab gives."""
+        return self._asked(held.rows_of, self.specimen, function, arguments)
+
     def by_rows(self, function: Callable, *arguments):
         """`function` of each slab: (..., Sy, Qx), row after row."""
-        return np.concatenate(
-            self._asked(held.rows_of, self.specimen, function, arguments), axis=-2
-        )
+        return np.concatenate(self.asked(function, *arguments), axis=-2)
 
     def fill(self, work, function: Callable, *arguments) -> None:
         """Fill the spectrum of a workspace with the slabs' rows."""
-        found = self._asked(held.spectrum_of, self.specimen, function, arguments)
-        work.spectrum[:] = 0
+        question = held.spectrum_of, self.specimen, function, arguments
+        # Frequencies that no sideband reaches are made nothing while the workers sum.
+        found = self._each(lambda number: question, lambda: work.spectrum.fill(0))
         for (first, _), (rows, part) in zip(self.job.lines, found, strict=True):
             work.spectrum[first + rows.astype(int), : part.shape[1]] = part
 
@@ -221,8 +224,11 @@ class Slabs(Plane):
     def _asked(self, function, *arguments):
         return self._each(lambda number: (function, *arguments))
 
-    def _each(self, of: Callable[[int], tuple]) -> list:
-        """What each slab answers to the question `of` its number; those lost are remade."""
+    def _each(self, of: Callable[[int], tuple], meanwhile: Callable = lambda: None) -> list:
+        """What each slab answers to the question `of` its number; those lost are remade.
+
+        `meanwhile()` is called between questions and answers.
+        """
 
         def work():
             placed = list(self.placed)
@@ -232,6 +238,7 @@ class Slabs(Plane):
                     asked.append(each.actor.ask(*of(number)))
                 except RuntimeError as error:  # Dask's word for a worker that is gone
                     raise WorkerLost(f"The worker at {each.address} is gone.") from error
+            meanwhile()
             found = [self.cluster.answer(f, p.address) for f, p in zip(asked, placed, strict=True)]
             for good, value in found:
                 if not good:
@@ -279,9 +286,9 @@ class Slabs(Plane):
                 kept.append(slabs[n].address)
             building.remake(slabs, lost, self.pacbed, self.electrons, self.current)
             self.placed[:] = slabs
+            whose = "was lost with its worker" if len(lost) == 1 else "were lost with their workers"
             self.notices.append(
-                f"{len(lost)} of {len(slabs)} parts of G were lost with their workers and are made "
-                "again on others."
+                f"{len(lost)} of {len(slabs)} parts of G {whose}, and made again elsewhere."
             )
 
     def _knows(self, number: int) -> bool:
@@ -329,8 +336,10 @@ def build_slabs(
         # Rows that are read already are among what is taken there.
         where = [each.address for each in scan.rows] or list(alive)[: scan.scan_shape[0]]
         number = len(where)
-        wanted = planning.plan(*how, number, 0 if scan.rows else scan.nbytes, scan.dense)
         there = [alive[address] for address in where if address in alive]
+        size = 0 if scan.rows else scan.nbytes
+        room = min((worker.total for worker in there), default=0)
+        wanted = planning.plan(*how, number, size, scan.dense, room)
         planning.require(wanted, there, scan.scan_shape, pixels_across)
         rows = scan.placed()
         lines = balanced_borders(entries_of_rows(calibration, scan.scan_shape, full), number)

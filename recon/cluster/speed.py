@@ -14,7 +14,7 @@ from recon.bench.memory import highest_resident
 from recon.bench.work import ABERRATIONS, reference_calibration, reference_events
 from recon.cluster import held, planning
 from recon.cluster.connection import Cluster
-from recon.cluster.model import Work, building_s, rates_of, redraw_s
+from recon.cluster.model import Work, building_s, rates_of, redraw_s, tasks
 from recon.cluster.slabs import Slabs, build_slabs, on_cluster
 from recon.cluster.sources import file_rows
 from recon.io import write_events
@@ -23,7 +23,7 @@ from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import fill_phase, single_sideband
 from recon.ssb.workspace import workspace
 
-REPEATS = 9
+REPEATS, TASKS = 9, 200
 
 FORESEEN = 1, 2, 4, 8, 32
 """Workers for which the model is asked."""
@@ -65,6 +65,7 @@ def run(
         path = Path(folder) / "scan.npz"
         write_events(path, events)
         progress(0.1)
+        _load(cluster)
         before = cluster.run(_resident)
         there = on_cluster(cluster, events, file_rows(path))
         start = perf_counter()
@@ -79,9 +80,9 @@ def run(
     one = build_sidebands(events, calibration, pixels)
     figures["building_ms"]["one process"] = 1e3 * (perf_counter() - start)
     figures["entries"], figures["parts"] = slabs.entries, len(slabs.placed)
-    wanted = planning.plan(
-        calibration, slabs.bright_field, scan, False, len(slabs.placed), events.nbytes
-    )
+    room = min(worker.total for worker in cluster.alive().values())
+    how = calibration, slabs.bright_field, scan, False, len(slabs.placed), events.nbytes
+    wanted = planning.plan(*how, room=room)
     figures["peak_bytes"] = {
         "planned": wanted.peak,
         "measured": max(after[p.address] - before[p.address] for p in slabs.placed),
@@ -101,6 +102,13 @@ def run(
     return figures
 
 
+def _load(cluster: Cluster) -> None:
+    """Have the workers load their programs, which a small scan needs as well as a large one."""
+    small = reference_events((16, 16), 8, 20.0)
+    slabs = build_slabs(on_cluster(cluster, small), reference_calibration(8), 8)
+    single_sideband(slabs, ABERRATIONS)
+
+
 def _in_turns(works) -> dict[str, float]:
     """Median times [ms], taken in turns so that a busy moment hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -117,38 +125,54 @@ def _in_turns(works) -> dict[str, float]:
 def _traffic(slabs: Slabs) -> dict[str, int]:
     """Bytes that a redraw sends to each worker, and gets from all of them."""
     question = held.spectrum_of, THIN, fill_phase, (ABERRATIONS, "exact", "both", 1.0, None)
-    rows = slabs.by_rows(_empty_rows)
-    return {"sent": len(pickle.dumps(question)), "received": rows.nbytes}
+    received = sum(rows.nbytes for rows in slabs.asked(_empty))
+    return {"sent": len(pickle.dumps(question)), "received": received}
 
 
-def _empty_rows(g):
-    return np.zeros(g.q_shape, np.complex64)
+def _empty(g):
+    rows, columns = held.held_extent(g)
+    return np.zeros((rows.size, columns), np.complex64)
 
 
 def _nothing(g):
-    return np.zeros((0, 1), np.complex64)
+    return None
+
+
+def task_s(cluster: Cluster) -> float:
+    """Seconds that the scheduler takes for a task with nothing to do."""
+    where = list(cluster.alive())
+    start = perf_counter()
+    asked = [
+        cluster.client.submit(abs, -n, workers=[where[n % len(where)]], pure=False)
+        for n in range(TASKS)
+    ]
+    cluster.client.gather(asked)
+    return (perf_counter() - start) / TASKS
 
 
 def _foreseen(slabs: Slabs, figures) -> dict[str, Any] | None:
     """What the model says of more workers, with rates taken from what was measured here."""
     parts, positions = len(slabs.placed), int(np.prod(slabs.scan_shape))
-    work = Work(slabs.entries, positions, slabs.bright_field.size, 8 * int(np.prod(slabs.q_shape)))
+    received = figures["traffic_bytes"]["received"]
+    work = Work(slabs.entries, positions, slabs.bright_field.size, received, slabs.batch)
     with workspace(slabs) as lent:
         lent.spectrum[:] = 0
         times = _in_turns(
             {
-                "ask": lambda: slabs.by_rows(_nothing),
-                "empty": lambda: slabs.by_rows(_empty_rows),
+                "ask": lambda: slabs.asked(_nothing),
+                "empty": lambda: slabs.asked(_empty),
                 "inverse": lambda: lent.image(lent.spectrum),
             }
         )
     # As one worker would: slabs are summed at a time.
     fixed = times["empty"] + times["inverse"]
     alone = fixed + parts * (figures["redraw_exact_ms"]["cluster"] - fixed)
-    building = figures["building_ms"]["cluster"] * parts
-    parts_of_redraw = (times["ask"], times["empty"], alone, times["inverse"], building)
+    task = task_s(slabs.cluster)
+    making = 1e-3 * figures["building_ms"]["cluster"] - tasks(work, parts) * task
+    building = parts * making + tasks(work, 1) * task
+    parts_of_redraw = times["ask"], times["empty"], alone, times["inverse"]
     try:
-        rates = rates_of(work, *(1e-3 * each for each in parts_of_redraw))
+        rates = rates_of(work, *(1e-3 * each for each in parts_of_redraw), building, task)
     except ValueError:
         # A machine so busy that its figures contradict each other tells nothing of others.
         return None

@@ -59,6 +59,13 @@ def amount(size: int) -> str:
     return f"{size} bytes"
 
 
+def filling(used: int, total: int) -> str:
+    """How full a memory is, such as "12.3 of 139 GB" or "61 of 380 GB"."""
+    # A tenth of a GB is of interest as long as there are few.
+    digits = [1 if size < limit else 0 for size, limit in ((used, 50e9), (total, 10e9))]
+    return f"{used / 1e9:.{digits[0]}f} of {total / 1e9:.{digits[1]}f} GB"
+
+
 def brief(error) -> str:
     """The first line of what an error says, without a full stop."""
     lines = str(error).strip().splitlines()

@@ -16,6 +16,9 @@ from recon.ssb.planning import plan, require
 from recon.ssb.sidebands import Sidebands
 from recon.sums.dense import binned_planes, current_of_planes
 
+LARGEST = 0.75
+"""Of a device's memory that a scan and its G may take, by what is to be had by nobody else."""
+
 
 def build_g(scan: ScanData, calibration, pixels: int = 18, device: Device = CPU, **options):
     """G, the scan's Fourier transform for each bright-field pixel, on its sidebands.
@@ -158,6 +161,18 @@ def required(wanted, events, device: Device):
     if events is not None:
         room = replace(room, free=room.free + events.nbytes_on_device)
     return require(wanted, room, device)
+
+
+def too_large(scan: ScanData, calibration: Calibration, pixels: int, full: bool, device: Device):
+    """Whether a device that held nothing else would not hold a scan with its G.
+
+    Raises
+    ------
+    ValueError
+        If the scan is too small or too coarse for sidebands.
+    """
+    wanted = planned(scan, calibration, pixels, full)
+    return wanted.within(int(LARGEST * memory(device).total)) is None
 
 
 def shares_tables(scan: ScanData, device: Device) -> bool:

@@ -1,12 +1,14 @@
 """`livestem batch`: settings from a file, the table, and how it ends."""
 
 import csv
+from contextlib import contextmanager
 
 import h5py
 import numpy as np
 import pytest
 
 from app.cli import main
+from app.commands import batch
 from recon.batch import many
 from recon.batch.many import Done
 from tests.support.batched import PARAMETERS
@@ -59,6 +61,21 @@ def test_all_scans_of_a_folder_make_a_table(scans, given, tmp_path, capsys):
     assert (output / "table.html").exists()
     assert "3 of 3 scans reconstructed" in capsys.readouterr().out
     assert (given["choices"].energy, given["choices"].fit) == (80e3, True)
+
+
+def test_one_bar_goes_from_the_first_scan_to_the_last(scans, given, tmp_path, monkeypatch):
+    told = []
+
+    @contextmanager
+    def progress():
+        yield lambda task, fraction: told.append((task, fraction))
+
+    monkeypatch.setattr(batch, "progress", progress)
+    assert ran(scans, "-o", tmp_path / "out") == 0
+    # Also where nothing is told from inside a scan, as of workers of a cluster.
+    expected = [1 / 6, 1 / 3, 3 / 6, 2 / 3, 5 / 6, 1.0]
+    assert [task for task, _ in told] == 6 * ["3 scans"]
+    assert [fraction for _, fraction in told] == pytest.approx(expected)
 
 
 def test_the_exit_code_tells_that_some_failed(scans, given, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -39,6 +40,14 @@ def test_the_page_needs_nothing_else(done, tmp_path):
     assert "2 scans, 1 failed" in text
     picture = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
     assert Image.open(BytesIO(picture)).size == (4, 3)
+
+
+def test_large_numbers_are_written_out(done, tmp_path):
+    many = replace(done[0], parameters=PARAMETERS | {"electrons": 750_000})
+    write_page(tmp_path / "table.html", [many], "", tmp_path)
+    text = (tmp_path / "table.html").read_text(encoding="utf-8")
+    # 750 000 electrons on 10 × 20 positions of 0.5 Å × 0.25 Å.
+    assert '<td data-value="30000.0">30\u202f000</td>' in text
 
 
 def test_a_link_opens_the_scan_as_it_was_found(done, tmp_path):

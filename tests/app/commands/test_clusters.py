@@ -7,8 +7,10 @@ import pytest
 from app.cli import main
 from app.commands import clusters
 from recon.cluster import connection
+from recon.device.backend import Memory
 from recon.io import write_events
 from recon.simulate.scan import truth
+from recon.ssb import build
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
 
@@ -49,6 +51,27 @@ def test_a_reconstruction_is_the_same_on_a_cluster(scan, tmp_path, monkeypatch):
                 close = 2e-6 * abs(np.asarray(expected)).max()
                 np.testing.assert_allclose(other[name][()], expected, atol=close, err_msg=name)
         assert '"used": "cluster"' in other.attrs["parameters"]
+
+
+@pytest.mark.parametrize(("size", "used"), [(10_000, "cluster"), (10**12, "cpu")])
+def test_what_this_machine_does_not_hold_takes_the_cluster_that_dask_knows(
+    scan, tmp_path, monkeypatch, size, used
+):
+    made = connection.Cluster
+    threads = lambda address, device: made("local:2", processes=False, device=device)  # noqa: E731
+    monkeypatch.setattr(connection, "Cluster", threads)
+    monkeypatch.setattr(build, "memory", lambda device: Memory(size, size, 0))
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://head:8786")
+    output = tmp_path / "o.h5"
+    assert main(["reconstruct", str(scan), "-o", str(output), "--device", "cpu"]) == 0
+    with h5py.File(output) as file:
+        assert f'"used": "{used}"' in file.attrs["parameters"]
+
+
+def test_an_address_of_dask_that_is_none_is_said(scan, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "head")
+    assert main(["reconstruct", str(scan), "-o", str(tmp_path / "o.h5")]) == 2
+    assert "DASK_SCHEDULER_ADDRESS: A cluster is" in " ".join(capsys.readouterr().err.split())
 
 
 def test_without_an_address_there_is_no_cluster():

@@ -107,6 +107,7 @@ def test_a_device_that_does_not_answer_breaks_no_redraw(monkeypatch):
     ("used", "total", "line"),
     [
         (12_300_000_000, 139_000_000_000, "12.3 of 139 GB"),
+        (61 * 10**9, 380 * 10**9, "61 of 380 GB"),
         (0, 24 * 10**9, "0.0 of 24 GB"),
         (10**9, 6 * 10**9, "1.0 of 6.0 GB"),
     ],

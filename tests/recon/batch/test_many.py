@@ -11,10 +11,13 @@ import pytest
 from recon.batch import many
 from recon.batch.choices import Choices
 from recon.batch.many import names_of, parameters_of, reconstruct_many, scans_of
+from recon.cluster.failure import WorkerLost
 from recon.device.backend import DeviceError
 from recon.io import write_events
 from recon.scan.events import ElectronEvents
+from recon.simulate.scan import truth
 from tests.support.clusters import threads
+from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
 
 def random_events(seed):
@@ -199,3 +202,24 @@ def test_workers_of_a_cluster_take_a_scan_each(scans, tmp_path, recipe):
         assert states(scans, output, cluster=cluster) == again
     assert sorted(recipe) == ["a.npz", "b.npz", "b.npz", "d.h5"]
     assert parameters_of(output / "b.h5")["electrons"] == random_events(seed=9).electrons
+
+
+def test_what_a_worker_dies_of_is_done_by_all_of_them_in_slabs(scans, tmp_path, monkeypatch):
+    path = tmp_path / "scan.npz"
+    write_events(path, weak_events(metadata=truth(CALIBRATION, ABERRATIONS)))
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    (expected,) = reconstruct_many([path], alone, Choices(device="cpu"))
+
+    def killed(*arguments):
+        raise WorkerLost("It took too much memory.")
+
+    with threads(2) as cluster:
+        result = cluster.result
+        task = lambda future, *needed: result(future, *needed) if needed else killed()  # noqa: E731
+        monkeypatch.setattr(cluster, "result", task)
+        (done,) = reconstruct_many([path], together, Choices(device="cpu"), cluster=cluster)
+    assert (expected.state, done.state, done.sentence) == ("done", "done", "")
+    assert done.parameters["device"]["used"] == "cluster"
+    with h5py.File(expected.results) as one, h5py.File(done.results) as other:
+        phase = one["ssb/phase"][()]
+        np.testing.assert_allclose(other["ssb/phase"][()], phase, atol=2e-6 * abs(phase).max())

@@ -1,12 +1,7 @@
-"""What a cluster says of its workers."""
+"""Which workers a cluster has."""
 
-from recon.cluster.connection import ClusterState
+from recon.cluster import connection
 from tests.support.clusters import threads
-
-
-def test_the_line_says_how_many_and_how_full():
-    assert ClusterState(4, 3, 61 * 10**9, 380 * 10**9).line == "4 workers, 3 GPUs, 61 of 380 GB"
-    assert ClusterState(1, 0, 10**9, 8 * 10**9).line == "1 worker, 1.0 of 8.0 GB"
 
 
 def test_workers_come_in_a_lasting_order_and_tell_their_memory():
@@ -17,3 +12,17 @@ def test_workers_come_in_a_lasting_order_and_tell_their_memory():
         assert all(worker.total > 0 and not worker.gpu for worker in first.values())
         assert cluster.state().workers == 3
         assert cluster.run(abs, -3) == dict.fromkeys(first, 3)
+
+
+def test_of_a_worker_with_a_gpu_the_gpus_memory_counts(monkeypatch):
+    settle = connection._settle
+    monkeypatch.setattr(connection, "_settle", lambda *told: (True, settle(*told)[1]))
+    monkeypatch.setattr(connection, "_filled", lambda device: (30 * 10**9, 140 * 10**9))
+    with threads(2) as cluster:
+        assert {worker.free for worker in cluster.alive().values()} == {110 * 10**9}
+        assert cluster.state().line == "2 workers, 2 GPUs, 60 of 280 GB"
+
+
+def test_a_device_that_is_no_gpu_tells_how_full_the_machine_is():
+    used, total = connection._filled("cpu")
+    assert 0 < used < total

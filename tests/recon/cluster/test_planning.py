@@ -1,12 +1,18 @@
 """What a G takes on workers is known before, and what does not fit is refused with numbers."""
 
+from dataclasses import replace
+
 import pytest
 
-from recon.cluster.connection import Worker
+from recon.cluster.connection import Cluster
 from recon.cluster.failure import ClusterFull
-from recon.cluster.planning import batch_of, plan, require
+from recon.cluster.held import extent
+from recon.cluster.planning import batch_of, plan, reach, require
+from recon.cluster.speed import run
+from recon.cluster.state import Worker
+from recon.device.backend import CPU
 from recon.ssb.bright_field import bright_field
-from recon.ssb.tables import count_entries
+from recon.ssb.tables import count_entries, find_tables
 from tests.support.clusters import CALIBRATION, DETECTOR
 
 DISC = bright_field(CALIBRATION, DETECTOR, 12)
@@ -28,8 +34,26 @@ def test_each_worker_holds_its_share_of_g_and_of_the_scan():
 def test_a_batch_is_a_plane_at_least_and_every_worker_has_several():
     assert batch_of((2048, 2048), 254, 2) == 7
     assert batch_of((8192, 8192), 254, 2) == 1
+    # A sixty-fourth of 140 GB holds eight half planes of 268 MB.
+    assert batch_of((8192, 8192), 254, 2, 140 * 10**9) == 8
     assert batch_of((64, 64), 100, 5) == 5
     assert batch_of((64, 64), 3, 40) == 1
+
+
+@pytest.mark.parametrize("step", [0.05, 0.2, 0.37, 3.0])
+def test_columns_reach_as_far_as_two_discs_overlap(step):
+    calibration = replace(CALIBRATION, scan_sampling=(0.41, step))
+    tables = find_tables(calibration, DISC, SCAN, True, CPU)
+    found, expected = extent(tables)[1], reach(calibration, SCAN[1])
+    # Pixels have a size: the last columns' overlap may be less than one.
+    assert expected - 2 <= found <= expected
+
+
+@pytest.mark.slow
+def test_a_worker_takes_as_much_as_planned():
+    with Cluster("local:2", device="cpu") as cluster:
+        peak = run(cluster, (1024, 1024), 18, 20.0)["peak_bytes"]
+    assert peak["measured"] == pytest.approx(peak["planned"], rel=0.1)
 
 
 def test_what_does_not_fit_is_refused_with_numbers_and_ways_out():
