@@ -24,7 +24,14 @@ export function render({model}) {
   }
   const select = part("select")
   select.addEventListener("change", () => model.send_msg({does: "convention", name: select.value}))
+  let opened = false
+  const open = () => { // the card, once: where there is a microscope it is what one has come for
+    const card = root.getRootNode().host?.closest("details")
+    if (!card || opened || !model.state || model.state === "stopped") return
+    opened = card.open = true
+  }
   const show = () => {
+    requestAnimationFrame(open)
     root.dataset.state = model.state
     part(".state b").textContent = STATES[model.state] ?? "No microscope"
     part(".state .head").textContent = model.head

@@ -45,6 +45,7 @@ class Live(Feature):
         card.on("convention", lambda message: self._sign(message["name"]), name=str)
         stages = page.pipeline
         self._ties.show(watching.param.microscope, self._show)
+        self._ties.show(stages.opening.param.reading, self._opened)
         self._ties.show(watching.param.following, self._follows)
         self._ties.show(stages.drawing.param.phase, self._drawn)
         self._ties.tie_whole(page.experiment.aberrations, self._correct)
@@ -68,6 +69,12 @@ class Live(Feature):
         )
         self._say_provisional()
         self._correct()
+
+    def _opened(self, reading) -> None:
+        """Another scan is open, which nobody has told of yet."""
+        state = self.page.pipeline.watching.microscope
+        if state is not None:
+            self._show(state)
 
     def _facts(self, scan: ScanState) -> list[tuple[str, str]]:
         facts = [

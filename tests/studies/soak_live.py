@@ -2,18 +2,18 @@
 
     PYTHONPATH=. python -m tests.studies.soak_live [--scans 30]
 
-Prints, after each scan, the resident memory of `livestem receive` and of a server, and what a page
-in headless Chromium holds after a garbage collection: heap, nodes, listeners.
+Prints, after each scan, the memory of `livestem receive` and of a server, without pages of files
+that the system lends them, and what a page in headless Chromium holds after a garbage collection:
+heap, nodes, listeners.
 """
 
 import argparse
+import re
 import shutil
 import tempfile
 import threading
 from pathlib import Path
 from statistics import median
-
-import psutil
 
 from recon.bench.report import table
 from recon.live.kinds import open_sender
@@ -41,6 +41,12 @@ def send(events, port):
         pass
 
 
+def own_mb(pid):
+    """Memory of a process that is of no file [MB]."""
+    said = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"RssAnon:\s+(\d+) kB", said)[1]) / 1e3
+
+
 def receiver(scans, folder):
     """Megabytes of `livestem receive` after each scan."""
     events, port, held = lattice_scan(), free_port(), []
@@ -51,7 +57,7 @@ def receiver(scans, folder):
             send(events, port)
             name = f"scan-{number}.toml"
             wait_until(lambda name=name: f"{name}: {events.electrons} electrons" in process.said())
-            held.append(psutil.Process(process.pid).memory_info().rss / 1e6)
+            held.append(own_mb(process.pid))
             # What is kept is not what is tested.
             for file in folder.glob(f"scan-{number}.*"):
                 file.unlink()
@@ -70,7 +76,6 @@ def page(scans, folder, browser):
         shown = Instrument(context.new_page(), f"{ready[0]}?{KNOWN}", process)
         devtools = context.new_cdp_session(shown.page)
         devtools.send("Performance.enable")
-        shown.page.locator("#live > summary").click()
         card = shown.page.locator(".live")
         for number in range(1, scans + 1):
             if number > 1:
@@ -86,7 +91,7 @@ def page(scans, folder, browser):
             }
             found.append(
                 {
-                    "server": psutil.Process(process.pid).memory_info().rss / 1e6,
+                    "server": own_mb(process.pid),
                     "heap": told["JSHeapUsedSize"] / 1e6,
                     "nodes": told["Nodes"],
                     "listeners": told["JSEventListeners"],

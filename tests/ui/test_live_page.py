@@ -42,7 +42,7 @@ def followed(lab, far, chromium):
     context.set_default_timeout(600_000)
     page = Instrument(context.new_page(), f"{lab.url}?{KNOWN}", lab.process)
     offline = page.exact()
-    page.page.locator("#live > summary").click()
+    assert page.page.locator("#live").evaluate("card => card.open")  # where a microscope is
     card = page.page.locator(".live")
     assert "Waiting for the microscope" in card.inner_text()
 
