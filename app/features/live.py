@@ -77,8 +77,9 @@ class Live(Feature):
             self._show(state)
 
     def _facts(self, scan: ScanState) -> list[tuple[str, str]]:
+        whole = "complete" if scan.rows == scan.shape[0] else "ended early"
         facts = [
-            (f"Scan {scan.number}", "complete" if scan.over else "under way"),
+            (f"Scan {scan.number}", whole if scan.over else "under way"),
             ("Rows", f"{scan.rows} of {scan.shape[0]}"),
             ("Electrons", short_count(scan.electrons)),
         ]

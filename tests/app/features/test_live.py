@@ -80,7 +80,9 @@ def test_it_says_which_scan_is_open_as_soon_as_one_goes_back(page):
     with page.experiment.fill(FOUND):
         page.experiment.scan.dataset = "live:/1"
     page.pipeline.publish("reading", Reading("live:/1"))
-    assert (facts(page)["Scan 1"], facts(page)["Electrons"]) == ("complete", "7")
+    assert (facts(page)["Scan 1"], facts(page)["Electrons"]) == ("ended early", "7")
+    page.pipeline.publish("microscope", replace(STATE, scans=(replace(older, rows=100),)))
+    assert facts(page)["Scan 1"] == "complete"
     assert card(page).shown == "live:/1"
 
 
