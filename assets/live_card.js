@@ -5,6 +5,7 @@ export function render({model}) {
   const root = document.createElement("div")
   root.className = "live"
   root.innerHTML = `<p class="state" role="status"><span class="dot"></span><b></b><span class="head"></span></p>
+    <p class="hint">Start with <code>livestem serve --live interactem:tcp://host:5000</code>, or see a simulated one:</p>
     <progress max="1"></progress>
     <dl></dl>
     <p class="sentence"></p>
@@ -24,10 +25,18 @@ export function render({model}) {
   }
   const select = part("select")
   select.addEventListener("change", () => model.send_msg({does: "convention", name: select.value}))
+  let opened = false
+  const open = () => { // the card, once: where there is a microscope it is what one has come for
+    const card = root.getRootNode().host?.closest("details")
+    if (!card || opened || !model.state || model.state === "stopped") return
+    opened = card.open = true
+  }
   const show = () => {
+    requestAnimationFrame(open)
     root.dataset.state = model.state
     part(".state b").textContent = STATES[model.state] ?? "No microscope"
     part(".state .head").textContent = model.head
+    part(".hint").hidden = Boolean(model.state)
     part("progress").hidden = !model.facts.length
     part("progress").value = model.share
     part("dl").replaceChildren(...model.facts.flatMap(([what, how]) => [

@@ -46,6 +46,7 @@ class Live(Feature):
         card.on("convention", lambda message: self._sign(message["name"]), name=str)
         stages = page.pipeline
         self._ties.show(watching.param.microscope, self._show)
+        self._ties.show(stages.opening.param.reading, self._opened)
         self._ties.show(watching.param.following, self._follows)
         self._ties.show(stages.drawing.param.phase, self._drawn)
         self._ties.tie_whole(page.experiment.aberrations, self._correct)
@@ -70,9 +71,16 @@ class Live(Feature):
         self._say_provisional()
         self._correct()
 
+    def _opened(self, reading) -> None:
+        """Another scan is open, which nobody has told of yet."""
+        state = self.page.pipeline.watching.microscope
+        if state is not None:
+            self._show(state)
+
     def _facts(self, scan: ScanState) -> list[tuple[str, str]]:
+        whole = "complete" if scan.rows == scan.shape[0] else "ended early"
         facts = [
-            (f"Scan {scan.number}", "complete" if scan.over else "under way"),
+            (f"Scan {scan.number}", whole if scan.over else "under way"),
             ("Rows", f"{scan.rows} of {scan.shape[0]}"),
             ("Electrons", short_count(scan.electrons)),
         ]

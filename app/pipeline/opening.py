@@ -98,8 +98,10 @@ class Opening(Stage):
                 self.fall_back()
             return
         self.question = None
-        for note in events.source.notes:
-            told.notice = note
+        live = getattr(session.engine, "live", None)
+        if live is None or live.growing(reading.dataset) is None:
+            for note in events.source.notes:
+                told.notice = note
         experiment = self.asked.experiment
         if self.reading is None or self.reading.dataset != reading.dataset:
             before = self.reading.dataset if self.reading and self._goes_on else ""

@@ -93,6 +93,8 @@ class ScanSummary:
     """The same in sentences."""
     places: bool = False
     """Whether the source tells where in its pixel an electron was."""
+    growing: bool = False
+    """Whether more rows are to come: what changes with each of them, the card *Live* says."""
 
     @property
     def line(self) -> str:
@@ -102,6 +104,8 @@ class ScanSummary:
             held = f"{short_count(self.electrons)} e⁻"
         if self.dose_share < 1:
             held += f" ({100 * self.dose_share:.3g} % of the dose)"
+        if self.growing:
+            held = "under way"
         return "{} · {} × {} · ".format(self.title, *self.scan_shape) + held
 
 

@@ -33,6 +33,8 @@ WORDS = {
     "rotation_deg": "rotation",
 }
 
+UNDER_WAY = "A scan of {} × {} positions on a detector of {} × {} pixels, under way."
+
 
 def origins(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Where in a file or beside it each calibration value stands, by `ScanState`'s names."""
@@ -135,9 +137,11 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
             )
             if s
         ),
-        found=statement(whole),
+        found=UNDER_WAY.format(*whole.scan_shape, *whole.frame_shape)
+        if scan.growing
+        else statement(whole),
         notes=(
-            *whole.source.notes,
+            *(() if scan.growing else whole.source.notes),
             *contradictions(request.geometry, whole.metadata),
             *filter(None, [found.calibration and found.calibration.undersampled]),
         ),
@@ -145,6 +149,7 @@ def summary(title: str, request, scan: Scan, found: Found, sources) -> ScanSumma
         corrections={step.control: step.short for step in scan.steps},
         corrected=tuple(step.sentence for step in scan.steps),
         places=tells_places(whole),
+        growing=scan.growing,
     )
 
 

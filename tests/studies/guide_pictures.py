@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from recon.simulate.demo import ABERRATIONS, ROTATION_DEG
+from recon.simulate.demo import ABERRATIONS, ROTATION_DEG, demo_events
 from tests.studies.latency import FLAGS
+from tests.support.cameras import camera
 from tests.support.paths import ROOT
+from tests.support.played import free_port
 from tests.support.servers import served
 from tests.support.waiting import PATIENCE_S
 from tests.ui.idle import PROGRAM as IDLE
@@ -70,40 +72,56 @@ def picture(browser, address, query, area, before=None):
     return shot
 
 
-GROWN = 0.25, 0.6, 1.0
-"""Shares of the demonstration's rows at which it is looked at while it grows."""
+GROWN = 130, 310, 512
+"""Rows of the demonstration at which it is looked at while it grows."""
 
-GROWN_PX = 330
-"""Side of each of these pictures."""
+GROWN_PX = 330, 6
+"""Width of each of these pictures, and what is between them."""
 
 
-def growing(browser, address):
+def growing(browser):
     """PNG of the phase at three moments while the demonstration is made, side by side."""
+    port, scan = free_port(), demo_events()
+    where = "--live", f"accos:tcp://listen@127.0.0.1:{port}"
+    known = {name: scan.metadata[name] for name in ("energy", "semiangle_cutoff", "scan_sampling")}
+    told = {
+        "energy": known["energy"] / 1e3,
+        "angle": known["semiangle_cutoff"],
+        "step": known["scan_sampling"][0],
+    }
     context = browser.new_context(viewport=SIZE)
     context.set_default_timeout(1000 * PATIENCE_S)
-    entries = "&".join(f"{name}={value:g}" for name, value in FOCUSED.items())
-    instrument = Instrument(context.new_page(), f"{address}?{entries}")
-    instrument.exact()
-    page = instrument.page
-    page.locator("#live > summary").click()
-    page.get_by_role("button", name="Play the demonstration scan").click()
-    shots = []
-    for share in GROWN:
-        instrument.until(
-            lambda share=share: (page.locator(".live progress").evaluate("p => p.value")) >= share
-        )
-        if share == 1:
-            instrument.exact()
-        page.wait_for_timeout(1000)  # what was drawn last is of rows that came a moment ago
-        shots.append(Image.open(io.BytesIO(page.locator("section.main").screenshot())))
-    context.close()
-    sheet = Image.new("RGB", (len(shots) * (GROWN_PX + 6) - 6, GROWN_PX), (18, 20, 23))
+    entries = "&".join(f"{name}={value:g}" for name, value in (told | FOCUSED).items())
+    with (
+        served(*where, program=IDLE) as (_, ready),
+        camera(scan, f"tcp://127.0.0.1:{port}") as far,
+    ):
+        page = Instrument(context.new_page(), f"{ready[0]}?{entries}")
+        page.exact()
+        shots = [_grown(page, far, rows, scan.scan_shape[0]) for rows in GROWN]
+        context.close()
+    width, gap = GROWN_PX
+    for shot in shots:
+        shot.thumbnail((width, width), Image.Resampling.LANCZOS)
+    size = len(shots) * (width + gap) - gap, max(shot.height for shot in shots)
+    sheet = Image.new("RGB", size, (18, 20, 23))
     for number, shot in enumerate(shots):
-        shot.thumbnail((GROWN_PX, GROWN_PX), Image.Resampling.LANCZOS)
-        sheet.paste(shot, (number * (GROWN_PX + 6), 0))
+        sheet.paste(shot, (number * (width + gap), 0))
     made = io.BytesIO()
     sheet.save(made, "PNG")
     return made.getvalue()
+
+
+def _grown(page, far, rows, of):
+    far(rows + (rows == of))
+    wanted = "exact" if rows == of else f"exact · {rows} of {of} rows"
+    page.until(lambda: page.words("main .mode") == wanted)
+    page.page.wait_for_timeout(300)  # the words come before the picture is painted
+    section = page.page.locator("section.main").bounding_box()
+    plot = page.page.locator("section.main canvas").first.bounding_box()
+    bottom = plot["y"] + plot["height"]
+    area = {**section, "height": min(section["height"], bottom - section["y"])}
+    return Image.open(io.BytesIO(page.page.screenshot(clip=area)))
 
 
 def focus(instrument):
@@ -152,7 +170,7 @@ def main():
                 shot = picture(browser, ready[0], query, area)
                 keep(shot, given.folder / f"{name}.png")
         if not given.names or "growing" in given.names:
-            keep(growing(browser, ready[0]), given.folder / "growing.png")
+            keep(growing(browser), given.folder / "growing.png")
         if given.page:
             keep(picture(browser, ready[0], {}, "body", focus), given.page, LARGEST_PAGE)
         browser.close()

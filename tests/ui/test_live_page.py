@@ -1,18 +1,15 @@
 """The page in a browser, following a microscope that is played to it."""
 
 import re
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from recon.io import write_events
-from recon.live.kinds import open_sender
-from recon.live.replay import play
+from tests.support.cameras import camera
 from tests.support.played import free_port
 from tests.support.servers import served
-from tests.support.waiting import wait_until
 from tests.ui.idle import PROGRAM as IDLE
 from tests.ui.instrument import Instrument
 from tests.ui.samples import SCAN, lattice_scan
@@ -35,40 +32,21 @@ def lab(tmp_path_factory):
         )
 
 
-@pytest.fixture
-def camera(lab):
-    """Sends frames as far as it is told to; the rest when the test is over."""
-    far, over = [0], threading.Event()
-
-    def stop():
-        return over.is_set()
-
-    def wait_for(frames):
-        wait_until(lambda: far[0] > frames or over.is_set())
-
-    def send():
-        sender = open_sender("accos", f"tcp://127.0.0.1:{lab.port}", False, stop)
-        wait_for(0)
-        for _, frames in play(lab.events, sender, stop=stop):
-            wait_for(frames)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    yield lambda rows: far.__setitem__(0, rows * SCAN[1])
-    over.set()
-    thread.join()
+def test_the_image_grows_sliders_work_and_the_end_is_that_of_the_file(lab, chromium):
+    with camera(lab.events, f"tcp://127.0.0.1:{lab.port}") as far:
+        followed(lab, far, chromium)
 
 
-def test_the_image_grows_sliders_work_and_the_end_is_that_of_the_file(lab, camera, chromium):
+def followed(lab, far, chromium):
     context = chromium.new_context(viewport={"width": 1366, "height": 900})
     context.set_default_timeout(600_000)
     page = Instrument(context.new_page(), f"{lab.url}?{KNOWN}", lab.process)
     offline = page.exact()
-    page.page.locator("#live > summary").click()
+    assert page.page.locator("#live").evaluate("card => card.open")  # where a microscope is
     card = page.page.locator(".live")
     assert "Waiting for the microscope" in card.inner_text()
 
-    camera(36)
+    far(36)
     page.until(lambda: re.search(r"Rows\s+3\d of 72", card.inner_text()))
     page.until(lambda: "rows" in page.words("main .mode"))
     grown = np.array(page.picture()["values"]).reshape(page.picture()["shape"])
@@ -79,7 +57,7 @@ def test_the_image_grows_sliders_work_and_the_end_is_that_of_the_file(lab, camer
     provisional = page.page.locator(".live .provisional")
     page.until(lambda: provisional.inner_text().startswith("Not scanned yet"))
 
-    camera(SCAN[0] + 1)
+    far(SCAN[0] + 1)
     page.until(lambda: "complete" in card.inner_text())
     page.until(lambda: page.words("main .mode") == "exact")
     card.locator("img").wait_for()

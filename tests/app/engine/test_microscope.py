@@ -1,5 +1,6 @@
 """What is received is kept, held for all, and told; by a source that a test works."""
 
+import errno
 from threading import Event
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from app.engine.catalogue import Catalogue
 from app.engine.microscope import LAST, Microscope
-from recon.io import open_scan
+from recon.io import open_events, open_scan
+from recon.live.recorder import Recorder
 from recon.live.source import Late, Told
 from recon.scan.events import from_frames
 from tests.support.growing_scans import rows_of
@@ -85,6 +87,35 @@ def test_a_disk_that_cannot_be_written_leaves_the_scan_in_memory(lab):
     assert (scan.kept, scan.rows) == ("", 6)
     assert "nothing is kept" in " ".join(scan.notes)
     assert live.scan("live:/1").scan.events().electrons == SCAN.electrons
+
+
+def test_a_disk_that_gets_full_is_told_with_its_row_and_the_picture_goes_on(lab, monkeypatch):
+    live, source, folder = lab
+    append = Recorder._append
+
+    def full(recorder, block):
+        if block.first_row >= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(recorder, block)
+
+    monkeypatch.setattr(Recorder, "_append", full)
+    source.begin(SCAN)
+    source.rows(SCAN, 0, 6, step=1)
+    came(live, 6)
+    assert live.state.sentence == "From row 3 on nothing is kept: the disk is full."
+    np.testing.assert_array_equal(live.growing("live:/1").sums().counts(), SCAN.counts)
+    source.end(SCAN.positions)
+    scan = over(live, 1)
+    assert (scan.rows, scan.kept, live.state.state) == (6, "", "waiting")
+    assert scan.notes == ("From row 3 on nothing is kept: the disk is full.",)
+    # All of it is shown from memory; the file has the rows before.
+    assert live.scan("live:/1").scan.events().electrons == SCAN.electrons
+    (left,) = folder.glob("*.unfinished.toml")
+    np.testing.assert_array_equal(open_events(left).counts, SCAN.counts[:3])
+    # The next one finds room again.
+    monkeypatch.undo()
+    source.whole(SCAN)
+    assert over(live, 2).kept
 
 
 def test_the_catalogue_offers_the_scans_and_no_other_names(lab, tmp_path):

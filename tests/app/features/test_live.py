@@ -9,6 +9,8 @@ import pytest
 
 from app.engine.live_scan import MicroscopeState, ScanState
 from app.pipeline.results import PhaseImage
+from app.state.filling import FOUND
+from app.state.request import Reading
 from tests.support.pages import instrument  # noqa: F401 - a fixture
 
 AT = datetime(2026, 5, 4, 12, 30)
@@ -68,6 +70,20 @@ def test_it_says_what_has_come(page):
     assert (facts(page)["Frames lost"], facts(page)["Kept as"]) == ("3", "a.toml")
     assert card(page).sentence == "3 frames lost."
     assert card(page).scans == [("live:/2", "2 · 12:30:00", "")]
+
+
+def test_it_says_which_scan_is_open_as_soon_as_one_goes_back(page):
+    older = replace(SCAN, name="live:/1", number=1, over=True, electrons=7)
+    page.pipeline.publish("microscope", replace(STATE, scans=(SCAN, older)))
+    assert "Scan 2" in facts(page)
+    page.pipeline.publish("request", page.experiment.request())
+    with page.experiment.fill(FOUND):
+        page.experiment.scan.dataset = "live:/1"
+    page.pipeline.publish("reading", Reading("live:/1"))
+    assert (facts(page)["Scan 1"], facts(page)["Electrons"]) == ("ended early", "7")
+    page.pipeline.publish("microscope", replace(STATE, scans=(replace(older, rows=100),)))
+    assert facts(page)["Scan 1"] == "complete"
+    assert card(page).shown == "live:/1"
 
 
 def test_a_finished_phase_is_the_scans_small_picture(page, image):

@@ -65,6 +65,10 @@ def test_pictures_grow_and_end_as_those_of_the_file(lab, events):
     seen.until(lambda: phase(seen).rows.sum() == 24)
     assert seen.experiment.scan.dataset == "live:/1"
     assert phase(seen).came == "24 of 72 rows"
+    # What changes with each row, the card says.
+    assert seen.pipeline.preparing.scan.line.endswith("72 × 64 · under way")
+    assert seen.pipeline.preparing.scan.found.endswith("under way.")
+    assert seen.all("notice") == []
     first = phase(seen).array
     # A slider works meanwhile, without a further row.
     seen.experiment.aberrations.defocus = 40
