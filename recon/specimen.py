@@ -22,11 +22,15 @@ mean acts on each: that of exp(2πi δ v) is
 and of the undiffracted |A(k)|² nothing is lost. Depth and defocus are independent: weights
 multiply, γ = A*(k) A(k - K) s(+) e(+) - A(k) A*(k + K) s(-) e(-).
 
+A film that is tilted or bent as a whole lies elsewhere along the beam at each place of the scan:
+its C10 is a plane over the scan, C10(R) = C10 + film·(R - middle). That weighs nothing, and has
+nothing to do with how its columns lean: see `recon.ssb.film`.
+
 The weight of a slice's own scattering is all that is in here. Where a slice diffracts what others
 have diffracted, as in crystals of some ten nanometres, the theory ends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -36,6 +40,9 @@ THICKEST = 5000.0
 
 STEEPEST = 200.0
 """Tilt [mrad] up to which it is small."""
+
+STEEPEST_FILM = 1000.0
+"""Slope of the focus over the scan [mrad] up to which it is taken: a film at 45°."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,9 @@ class Specimen:
         nothing of a thin specimen.
     focal_spread : float
         1/e half width of the defocus [Å]; √2 times its standard deviation.
+    film : (float, float)
+        Slope of C10 over the scan, (y, x) along its axes [mrad: thousandths of an Å for
+        each Å]; C10 is that of the scan's middle.
 
     Raises
     ------
@@ -62,6 +72,7 @@ class Specimen:
     thickness: float = 0.0
     tilt: tuple[float, float] = (0.0, 0.0)
     focal_spread: float = 0.0
+    film: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self):
         lengths = {"thickness": self.thickness, "focal spread": self.focal_spread}
@@ -70,12 +81,15 @@ class Specimen:
                 raise ValueError(
                     f"The {name} is a length from 0 to {THICKEST / 10:g} nm, not {value / 10:g} nm."
                 )
-        for axis, value in zip("yx", self.tilt, strict=True):
-            if not (isfinite(value) and abs(value) <= STEEPEST):
-                raise ValueError(
-                    f"The tilt along {axis} lies within ± {STEEPEST:g} mrad, not {value:g} mrad."
-                )
+        slopes = ("tilt", self.tilt, STEEPEST), ("film's slope", self.film, STEEPEST_FILM)
+        for what, values, most in slopes:
+            for axis, value in zip("yx", values, strict=True):
+                if not (isfinite(value) and abs(value) <= most):
+                    raise ValueError(
+                        f"The {what} along {axis} lies within ± {most:g} mrad, not {value:g} mrad."
+                    )
         object.__setattr__(self, "tilt", tuple(map(float, self.tilt)))
+        object.__setattr__(self, "film", tuple(map(float, self.film)))
 
     @property
     def thin(self) -> bool:
@@ -84,7 +98,7 @@ class Specimen:
 
     def effective(self) -> "Specimen":
         """The same without what has no effect: the tilt of a thin one."""
-        return self if self.thickness else Specimen(focal_spread=self.focal_spread)
+        return self if self.thickness else replace(self, tilt=(0.0, 0.0))
 
     def weights(self, k, q, wavelength: float):
         """Weights of both terms of γ.

@@ -31,9 +31,8 @@ def chosen(asked: Mapping[str, Any]) -> "tuple[Choices, dict[str, Any]]":
     if not fit and any(about.values()):
         option = next(name for name, given in about.items() if given)
         raise ValueError(f"{option} is about a fit: add --aberrations auto, or leave it out.")
-    specimen = options.specimen(
-        asked["thickness_nm"], asked["tilt_mrad"], asked["focal_spread_nm"], asked["fit_specimen"]
-    )
+    measures = ("thickness_nm", "tilt_mrad", "focal_spread_nm", "film_mrad")
+    specimen = options.specimen(*(asked[name] for name in measures), asked["fit_specimen"])
     reading = {
         "keep_flyback": True if asked["keep_flyback"] else None,
         "scan_shape": asked["scan_shape"],
@@ -84,6 +83,7 @@ SAME = (
     "orders",
     "fit_semiangle",
     "fit_specimen",
+    "fit_film",
     "mode",
     "sideband",
     "band_limit",

@@ -176,7 +176,7 @@ def tilt(text: str) -> tuple[float, float]:
     return values
 
 
-def specimen(thickness_nm, tilt_mrad, focal_spread_nm, fitted: bool = False):
+def specimen(thickness_nm, tilt_mrad, focal_spread_nm, film_mrad=None, fitted: bool = False):
     """A `recon.specimen.Specimen` of what was typed; None where nothing was.
 
     Raises
@@ -184,7 +184,7 @@ def specimen(thickness_nm, tilt_mrad, focal_spread_nm, fitted: bool = False):
     ValueError
         If one is larger than makes sense, or there is a tilt of a specimen without thickness.
     """
-    if thickness_nm is None and tilt_mrad is None and focal_spread_nm is None:
+    if {thickness_nm, tilt_mrad, focal_spread_nm, film_mrad} == {None}:
         return None
     if tilt_mrad is not None and not thickness_nm and not fitted:
         raise ValueError(
@@ -193,9 +193,8 @@ def specimen(thickness_nm, tilt_mrad, focal_spread_nm, fitted: bool = False):
         )
     from recon.specimen import Specimen
 
-    return Specimen(
-        10 * (thickness_nm or 0.0), tilt_mrad or (0.0, 0.0), 10 * (focal_spread_nm or 0.0)
-    )
+    thickness, spread = (10 * (length or 0.0) for length in (thickness_nm, focal_spread_nm))
+    return Specimen(thickness, tilt_mrad or (0.0, 0.0), spread, film_mrad or (0.0, 0.0))
 
 
 def automatic(text: str) -> str:

@@ -151,6 +151,24 @@ def reconstruct(
             rich_help_panel=METHOD,
         ),
     ] = False,
+    film_mrad: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="Y,X",
+            parser=options.tilt,
+            help="Slope of C10 over the scan, where the film is tilted as a whole; C10 is that of "
+            "the middle.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    fit_film: Annotated[
+        bool,
+        typer.Option(
+            "--fit-film",
+            help="Fit that slope to patches of the scan, after the aberrations.",
+            rich_help_panel=METHOD,
+        ),
+    ] = False,
     bright_field_pixels: Annotated[
         int | None,
         typer.Option(

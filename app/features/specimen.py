@@ -2,11 +2,15 @@
 
 from math import atan2, degrees, hypot
 
+import numpy as np
+
 from app.features.depth import Depth
 from app.features.feature import Feature
+from app.features.film import Film
 from app.pipeline.proof import depth_of_focus
 from app.views.controls import Controls
 from app.views.text import Text
+from recon.ssb.film import levels
 
 THIN = "Taken for thin."
 
@@ -21,7 +25,7 @@ ENDS = (
 class SpecimenCard(Feature):
     """What stands under "Specimen"."""
 
-    sheets = Depth.sheets
+    sheets = (*Depth.sheets, *Film.sheets)
 
     def __init__(self, page):
         super().__init__(page)
@@ -31,13 +35,21 @@ class SpecimenCard(Feature):
             "tilt_y": {"label": "Tilt y"},
             "tilt_x": {"label": "Tilt x"},
             "focal_spread_nm": {"label": "Focal spread"},
+            "film_y": {"label": "Film y"},
+            "film_x": {"label": "Film x"},
         }
         self.controls = Controls.of(self.state, changes, changes)
         button = {
             "name": "thin",
             "kind": "button",
             "label": "Thin specimen",
-            "doc": "Set thickness, tilt and focal spread to zero",
+            "doc": "Set thickness, tilt, focal spread and film to zero",
+        }
+        film = {
+            "name": "fit_film",
+            "kind": "button",
+            "label": "Fit film…",
+            "doc": "Find how the focus changes over the scan, where the film is tilted as a whole",
         }
         depth = {
             "name": "depth",
@@ -49,17 +61,24 @@ class SpecimenCard(Feature):
             *self.controls.specs,
             button | {"half": True},
             depth | {"half": True},
+            film | {"half": True},
         ]
-        self.series = Depth(page)
+        self.series, self.film = Depth(page), Film(page)
+        self.controls.on_press("fit_film", self.film.ask)
         self.controls.on_press("depth", self.series.ask)
         self.controls.on_press("thin", self.state.reset)
         self.said = Text(css_classes=["statements"])
         self._ties.tie(self.state, self._say, *changes)
         self._ties.tie(page.experiment.scan, self._say, "energy_kev", "semiangle_mrad")
+        self._ties.show(page.pipeline.preparing.param.prepared, self._say)
         self._say()
 
     def _say(self, *events) -> None:
-        self.said.say(said(self.state, self.page.experiment.request()))
+        prepared = self.page.pipeline.preparing.prepared
+        g = prepared and prepared.sidebands
+        request = self.page.experiment.request()
+        film = cost(g.through(request.specimen)) if g is not None else ""
+        self.said.say("\n".join(filter(None, (said(self.state, request), film))))
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""
@@ -69,7 +88,23 @@ class SpecimenCard(Feature):
         """Let go of everything."""
         super().close()
         self.series.close()
+        self.film.close()
         self.controls.close()
+
+
+def cost(g) -> str:
+    """How far the film changes the focus, and how many redraws a picture takes; "" if level."""
+    try:
+        found = levels(g, 0.0)
+    except ValueError as refusal:
+        return str(refusal)
+    if len(found) == 1:
+        return ""
+    return (
+        f"The film changes the defocus by {np.ptp(found) / 10:.3g} nm over the scan: each picture "
+        f"blends {len(found)}, and takes as many times as long. Tiles, OBF and fits take the "
+        "defocus of the middle."
+    )
 
 
 def said(state, request) -> str:

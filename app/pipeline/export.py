@@ -13,6 +13,7 @@ from app.pipeline.prepared import Prepared, usable_sideband
 from app.pipeline.summary import PAGE, aberration_sources, calibration_sources
 from app.report.sheet import report, write_report
 from app.state.request import Request
+from recon.batch.film import film_map
 from recon.batch.parameters import Used
 from recon.batch.parameters import parameters as recorded
 from recon.batch.results import named, proof
@@ -133,7 +134,8 @@ def results(engine, prepared: Prepared, request: Request) -> dict[str, Any]:
         "pacbed": engine.pacbed(scan),
         **{f"virtual/{name}": image for name, image in images.items()},
     }
-    return named(scan.events, calibration, made, request.annulus)
+    found = named(scan.events, calibration, made, request.annulus)
+    return found | film_map(prepared.g_of(request), request.aberrations)
 
 
 def _proof(engine, prepared: Prepared, request: Request) -> dict[str, Any]:

@@ -79,6 +79,11 @@ def specimen(said: Said) -> Iterator[Number]:
         for axis, value in zip("yx", tilt, strict=True):
             error = errors.get(f"tilt_{axis}")
             yield Number(f"Tilt {axis}", *measured(value, error, "mrad"), origin)
+    slopes, fitted = said["specimen"].get("film", (0, 0)), said.get("film") or {}
+    if any(slopes):
+        for axis, value in zip("yx", slopes, strict=True):
+            error = fitted.get("errors", {}).get(f"film_{axis}")
+            yield Number(f"Slope of C10 along {axis}", *measured(value, error, "mrad"), origin)
     if spread:
         yield Number("Focal spread", *measured(spread / 10, None, "nm"), origin)
 

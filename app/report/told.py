@@ -15,7 +15,7 @@ def sentences(parameters: Mapping[str, Any]) -> Iterator[str]:
     from_file = [name for name, source in parameters["sources"].items() if source == "file"]
     if from_file:
         yield f"Taken from the file: {', '.join(from_file)}."
-    for name in (*FOUND, "fit", "wiener", "resolution", "device"):
+    for name in (*FOUND, "fit", "film", "wiener", "resolution", "device"):
         if statement := (parameters.get(name) or {}).get("statement"):
             yield statement
     fit = parameters["fit"] or {}

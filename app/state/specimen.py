@@ -2,7 +2,7 @@
 
 import param
 
-from recon.specimen import STEEPEST, THICKEST, Specimen
+from recon.specimen import STEEPEST, STEEPEST_FILM, THICKEST, THIN, Specimen
 
 
 class SpecimenState(param.Parameterized):
@@ -41,10 +41,28 @@ class SpecimenState(param.Parameterized):
         doc="1/e half width of the defocus, by the spread of the beam's energy.",
     )
 
+    film_y = param.Number(
+        0.0,
+        bounds=(-STEEPEST_FILM, STEEPEST_FILM),
+        softbounds=(-200, 200),
+        step=0.1,
+        label="Film y (mrad)",
+        doc="Slope of C10 along the scan's rows where the film is tilted as a whole; each picture "
+        "then blends several, and takes as much longer. The defocus is that of the middle.",
+    )
+    film_x = param.Number(
+        0.0,
+        bounds=(-STEEPEST_FILM, STEEPEST_FILM),
+        softbounds=(-200, 200),
+        step=0.1,
+        label="Film x (mrad)",
+        doc="The same along its columns.",
+    )
+
     def value(self) -> Specimen:
         """The same in ångström and milliradian."""
-        tilt = self.tilt_y, self.tilt_x
-        return Specimen(10 * self.thickness_nm, tilt, 10 * self.focal_spread_nm)
+        tilt, film = (self.tilt_y, self.tilt_x), (self.film_y, self.film_x)
+        return Specimen(10 * self.thickness_nm, tilt, 10 * self.focal_spread_nm, film)
 
     def set_from(self, specimen: Specimen) -> None:
         """Take over a specimen."""
@@ -52,11 +70,16 @@ class SpecimenState(param.Parameterized):
         thickness, spread = (
             float(f"{length / 10:.12g}") for length in (specimen.thickness, specimen.focal_spread)
         )
-        tilt_y, tilt_x = specimen.tilt
+        (tilt_y, tilt_x), (film_y, film_x) = specimen.tilt, specimen.film
         self.param.update(
-            thickness_nm=thickness, tilt_y=tilt_y, tilt_x=tilt_x, focal_spread_nm=spread
+            thickness_nm=thickness,
+            tilt_y=tilt_y,
+            tilt_x=tilt_x,
+            focal_spread_nm=spread,
+            film_y=film_y,
+            film_x=film_x,
         )
 
     def reset(self) -> None:
-        """Take the specimen for thin."""
-        self.param.update(thickness_nm=0.0, tilt_y=0.0, tilt_x=0.0, focal_spread_nm=0.0)
+        """Take the specimen for thin and level."""
+        self.set_from(THIN)

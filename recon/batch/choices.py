@@ -50,6 +50,8 @@ class Choices:
     """Thickness, tilt and focal spread."""
     fit_specimen: bool = False
     """Whether thickness and tilt are fitted with the aberrations."""
+    fit_film: bool = False
+    """Whether the slope of the focus over the scan is fitted, after them."""
     fit_semiangle: bool = False
     """Whether the semi-angle is fitted with them."""
     pixels_across: int = 18

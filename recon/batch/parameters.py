@@ -48,6 +48,8 @@ class Used:
     """Where each value came from, by its name in `Calibration` or `Aberrations`."""
     fit: Mapping[str, Any] | None = None
     """Record of a fit of the aberrations."""
+    film: Mapping[str, Any] | None = None
+    """Record of a fit of the focus over the scan."""
     refined: tuple[float, float] | None = None
     """Rotation and its error [degrees] that the fit has found since."""
 
@@ -96,6 +98,7 @@ def parameters(used: Used) -> dict[str, Any]:
         "aberrations": asdict(used.aberrations),
         "specimen": asdict(g.specimen),
         "fit": used.fit,
+        "film": used.film,
         "bright_field_pixels": used.pixels_across,
         "bright_field_bin": g.bright_field.bin,
         "mode": used.mode,

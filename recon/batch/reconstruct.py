@@ -8,6 +8,7 @@ from typing import Any
 from recon.batch import contrasts
 from recon.batch.choices import Choices
 from recon.batch.distortions import put_straight
+from recon.batch.film import film_map, with_film
 from recon.batch.fitting import Fitted, fit_to_data
 from recon.batch.geometry import Found, settle_disc, settle_orientation, useful_refinement
 from recon.batch.parameters import Used, parameters
@@ -144,6 +145,11 @@ def reconstruct(
         )
     choices.contrasts.check(events, choices.mode)
     if cluster is not None:
+        if choices.fit_film:
+            raise ValueError(
+                "A film's focus is fitted to patches of the scan on one machine: leave --fit-film "
+                "out, or --cluster."
+            )
         # What the workers have is theirs; the rest is small.
         return _reconstruct(events, choices, CPU, report, cluster, source)
     device, failure = choose(choices.device), None
@@ -224,6 +230,12 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
         found = replace(found, calibration=g.calibration)
     else:
         g = build(found.calibration)
+    film = None
+    if choices.fit_film:
+        told = lambda part: report("Fitting the film's focus", part)  # noqa: E731
+        g, aberrations, film = with_film(scan, g, aberrations, pixels, told)
+        if "film" in film:
+            sources.origin.update(C10=FIT, specimen=FIT)
     report("Reconstructing", 0.0)
     how = aberrations, choices.mode, choices.sideband, choices.band_limit
     phase, transmission = single_sideband(g, *how), object_transmission(g, *how)
@@ -234,7 +246,7 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
     images = work.virtual_images(calibration, choices.annulus)
     made = {"ssb/phase": phase, "ssb/object": transmission, "dpc/phase": dpc_phase, "com": com}
     made |= {"pacbed": treated.pattern, **{f"virtual/{n}": image for n, image in images.items()}}
-    results = named(scan, calibration, made, choices.annulus)
+    results = named(scan, calibration, made, choices.annulus) | film_map(g, aberrations)
     besides, labels = contrasts.make(scan, g, calibration, aberrations, choices, work, report)
     used = Used(
         scan=scan,
@@ -256,6 +268,7 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
         dpc=dpc,
         sources=sources.origin,
         fit=fit and fit.record,
+        film=film,
         refined=refined,
     )
     return results | besides, parameters(used) | labels

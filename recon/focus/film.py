@@ -1,0 +1,245 @@
+"""The focus over the scan: a plane of C10, fitted to that of patches.
+
+A film that is tilted as a whole lies higher on one side of the scan than on the other. Each patch
+of the scan is one of its own, whose C10 `recon.focus.fit` finds with an error; through these goes
+the plane of least squares, each patch with the weight of its error. A patch that lies beyond `FAR`
+errors counts for less (Huber, Ann. Math. Statist. 35, 73 (1964)); where the patches scatter by more
+than their errors say, those of the plane grow with them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import pi
+
+import numpy as np
+
+from recon.calibration import Calibration
+from recon.errors import Unfitted
+from recon.focus.fit import coefficients_to, fit_aberrations
+from recon.optics import Aberrations
+from recon.specimen import STEEPEST_FILM
+from recon.ssb.film import c10_over
+from recon.ssb.sidebands import Sidebands
+
+SIDE = 32
+"""Positions along a patch's side, at least."""
+
+ACROSS = 6
+"""Patches along the scan's longer side, at most."""
+
+FEWEST = 4
+"""Patches whose C10 is known that a plane needs."""
+
+FAR = 3.0
+"""Errors beyond which a patch counts for less."""
+
+SIGNIFICANT = 4.0
+"""Standard errors by which the plane must differ from a level one."""
+
+BENT = 2.0
+"""Scatter of the patches, in their errors, from which a plane is no good model."""
+
+VAGUE = 0.5
+"""Error of the plane at a corner of the scan, as phase at the edge of the aperture [rad], from
+which it is not determined."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilmFit:
+    """A plane of C10 over the scan, and what to think of it.
+
+    Attributes
+    ----------
+    c10 : float
+        In the middle of the scan [Å].
+    slope : (float, float)
+        Along (y, x) [mrad].
+    errors : dict of str to float
+        Standard errors: "C10" [Å], "film_y", "film_x" [mrad].
+    places : (n, 2) float64 array
+        Middles of the patches, (y, x) from the scan's middle [Å].
+    values, uncertain : (n,) float64 arrays
+        C10 of each, and its standard error [Å]; NaN where a patch tells none.
+    scatter : float
+        How far the patches lie from the plane, in their errors (rms).
+    calibration : Calibration
+    scan_shape : (int, int)
+    """
+
+    c10: float
+    slope: tuple[float, float]
+    errors: dict[str, float]
+    places: np.ndarray = field(repr=False)
+    values: np.ndarray = field(repr=False)
+    uncertain: np.ndarray = field(repr=False)
+    scatter: float
+    calibration: Calibration = field(repr=False)
+    scan_shape: tuple[int, int]
+
+    @property
+    def plane(self) -> np.ndarray:
+        """(Sy, Sx) float64 array: C10 at each position [Å]."""
+        return c10_over(self.scan_shape, self.calibration.scan_sampling, self.c10, self.slope)
+
+    @property
+    def statement(self) -> str:
+        """All of this in words."""
+        known, change = np.isfinite(self.values), np.ptp(self.plane) / 10
+        errors = {name: f"{error:.2g}" for name, error in self.errors.items()}
+        said = (
+            f"C10 {self.c10 / 10:.2f} ± {self.errors['C10'] / 10:.2f} nm in the middle, changing "
+            f"by {change:.3g} nm over the scan: slopes of {self.slope[0]:.3g} ± "
+            f"{errors['film_y']} (y) and {self.slope[1]:.3g} ± {errors['film_x']} mrad (x), from "
+            f"{known.sum()} of {known.size} patches."
+        )
+        if self.scatter > BENT:
+            said += (
+                f" They lie {self.scatter:.1f} times as far from the plane as their errors say: "
+                "the film may be bent."
+            )
+        return said
+
+
+def patches(scan_shape) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """(rows, columns) of patches that cover a scan, each with its first and after its last.
+
+    Raises
+    ------
+    Unfitted
+        If the scan is too small for two along each axis.
+    """
+    longest = max(scan_shape)
+    side = max(SIDE, -(-longest // ACROSS))
+    counts = [n // side for n in scan_shape]
+    if min(counts) < 2:
+        raise Unfitted(
+            "A scan of {} × {} positions has no room for patches: two of {} positions are needed "
+            "along each axis.".format(*scan_shape, side)
+        )
+    edges = [np.linspace(0, n, c + 1).astype(int) for n, c in zip(scan_shape, counts, strict=True)]
+    rows, columns = (list(zip(e[:-1].tolist(), e[1:].tolist(), strict=True)) for e in edges)
+    return [(row, column) for row in rows for column in columns]
+
+
+def fit_film(
+    g_of: Callable[[tuple[int, int], tuple[int, int]], Sidebands],
+    scan_shape: tuple[int, int],
+    calibration: Calibration,
+    aberrations: Aberrations,
+    progress=None,
+) -> FilmFit:
+    """The plane of C10 over a scan; all other aberrations stay.
+
+    Parameters
+    ----------
+    g_of : callable
+        `g_of(rows, columns)` gives G of a patch, with the triple overlap.
+    scan_shape : (Sy, Sx)
+    calibration : Calibration
+    aberrations : Aberrations
+        Of the whole scan, from which each patch begins.
+    progress : callable, optional
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    FilmFit
+
+    Raises
+    ------
+    Unfitted
+        If too few patches tell a C10, or if they tell of no slope, or of none with certainty.
+    """
+    where = patches(scan_shape)
+    locked = tuple(name for name in coefficients_to(1) if name != "C10")
+    found, refused = np.full((len(where), 2), np.nan), None
+    for number, patch in enumerate(where):
+        try:
+            fit = fit_aberrations(g_of(*patch), aberrations, 1, locked=locked, checked=False)
+        except Unfitted as error:
+            refused = error
+        else:
+            if "C10" in fit.errors:
+                found[number] = fit.aberrations.C10, fit.errors["C10"]
+        if progress:
+            progress((number + 1) / len(where))
+    middles = np.array([[(a + b - 1) / 2 for a, b in patch] for patch in where])
+    centre = (np.array(scan_shape) - 1) / 2
+    places = (middles - centre) * calibration.scan_sampling
+    known = np.isfinite(found[:, 0])
+    if known.sum() < FEWEST:
+        said = f" {refused}" if refused else ""
+        raise Unfitted(
+            f"Only {known.sum()} of {len(where)} patches tell a defocus of their own, and {FEWEST} "
+            f"are needed: nothing was changed.{said}"
+        )
+    c10, slope, covariance, scatter = plane_through(places[known], *found[known].T)
+    _require(c10, slope, covariance, scan_shape, calibration)
+    errors = np.sqrt(np.diag(covariance)) * (1, 1e3, 1e3)
+    named = dict(zip(("C10", "film_y", "film_x"), map(float, errors), strict=True))
+    of = scatter, calibration, tuple(scan_shape)
+    return FilmFit(c10, (1e3 * slope[0], 1e3 * slope[1]), named, places, *found.T, *of)
+
+
+def plane_through(places, values, errors):
+    """The plane of weighted least squares through values at places.
+
+    Parameters
+    ----------
+    places : (n, 2) array
+    values, errors : (n,) arrays
+
+    Returns
+    -------
+    middle, slope : float, (2,) array
+        Value at place (0, 0), and its change along both axes.
+    covariance : (3, 3) array
+        Of (middle, slope).
+    scatter : float
+        rms of the deviations in units of the errors, by degrees of freedom; 1 where there are none.
+
+    Raises
+    ------
+    Unfitted
+        If the places lie on a line.
+    """
+    design = np.column_stack([np.ones(len(values)), places])
+    spread = np.linalg.svd(places - places.mean(0), compute_uv=False)
+    if spread[1] < 0.1 * spread[0]:
+        raise Unfitted("The patches that tell a defocus lie on a line: nothing was changed.")
+    trust = np.ones(len(values))
+    for _ in range(20):
+        weights = trust / errors**2
+        inverse = np.linalg.inv(design.T @ (weights[:, None] * design))
+        solution = inverse @ (design.T @ (weights * values))
+        left = np.abs(values - design @ solution) / errors
+        trust = np.minimum(1, FAR / np.maximum(left, 1e-30))
+    free = len(values) - 3
+    scatter = float(np.sqrt(np.sum(trust * left**2) / free)) if free > 0 else 1.0
+    return float(solution[0]), solution[1:], inverse * max(scatter, 1.0) ** 2, scatter
+
+
+def _require(c10, slope, covariance, scan_shape, calibration) -> None:
+    """Refuse a plane that is level within its errors, or vague, or steeper than any film."""
+    ends = (np.array(scan_shape) - 1) * calibration.scan_sampling / 2
+    beyond = float(slope @ np.linalg.inv(covariance[1:, 1:]) @ slope)
+    change = 2 * float(np.abs(slope) @ ends)
+    corner = np.array([1.0, *ends])
+    corners = [corner * (1, a, b) for a in (-1, 1) for b in (-1, 1)]
+    error = max(float(np.sqrt(each @ covariance @ each)) for each in corners)
+    if beyond < SIGNIFICANT**2:
+        raise Unfitted(
+            f"The defocus is the same all over the scan, within ± {error / 10:.2g} nm at its "
+            "corners: nothing was changed."
+        )
+    turn = pi * calibration.wavelength * calibration.k0**2 * error
+    if turn > VAGUE:
+        raise Unfitted(
+            f"The patches tell the defocus at the scan's corners to ± {error / 10:.2g} nm only, "
+            f"which is {turn:.2g} rad at the edge of the aperture: nothing was changed."
+        )
+    if 1e3 * max(abs(slope)) > STEEPEST_FILM:
+        raise Unfitted(
+            f"The defocus would change by {change / 10:.3g} nm over the scan, more than that of "
+            "any film: nothing was changed."
+        )

@@ -1,0 +1,109 @@
+"""The recipe with a film's focus: refused without a word lost, mapped and recorded otherwise."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from recon.batch import film
+from recon.batch.choices import Choices
+from recon.batch.reconstruct import reconstruct
+from recon.errors import Unfitted
+from recon.focus.film import FilmFit
+from recon.io.results import plain
+from recon.optics import Aberrations
+from recon.specimen import Specimen
+from recon.ssb.film import c10_over
+from tests.support.scans import CALIBRATION, SCAN_SHAPE, weak_events
+
+KNOWN = {
+    "energy": 80e3,
+    "semiangle_cutoff": 25.0,
+    "scan_sampling": CALIBRATION.scan_sampling,
+    "rotation_deg": -12.0,
+    "transpose": False,
+    "pixels_across": 10,
+    "device": "cpu",
+    "aberrations": {"C10": 60.0},
+}
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return reconstruct(weak_events(3000), Choices(**KNOWN))
+
+
+def test_what_is_refused_changes_nothing_and_says_why(usual):
+    results, said = reconstruct(weak_events(3000), Choices(**KNOWN, fit_film=True))
+    assert "no room for patches" in said["film"]["statement"]
+    assert results.keys() == usual[0].keys()
+    for name, result in usual[0].items():
+        np.testing.assert_array_equal(results[name].values, result.values)
+    assert said["specimen"]["film"] == (0, 0)
+    assert usual[1]["film"] is None
+
+
+def test_a_given_slope_is_mapped_and_used(usual):
+    slope = 800.0, -400.0
+    choices = Choices(**KNOWN, specimen=Specimen(film=slope))
+    results, said = reconstruct(weak_events(3000), choices)
+    plane = results["film/c10"]
+    np.testing.assert_allclose(
+        plane.values, c10_over(SCAN_SHAPE, CALIBRATION.scan_sampling, 60.0, slope), rtol=1e-6
+    )
+    assert (plane.unit, plane.sampling) == ("Å", CALIBRATION.scan_sampling)
+    assert "blended" in plane.title
+    assert said["specimen"]["film"] == slope
+    assert said["sources"]["specimen"] == "command line"
+    assert np.any(results["ssb/phase"].values != usual[0]["ssb/phase"].values)
+    np.testing.assert_allclose(
+        results["ssb/object"].values.imag, results["ssb/phase"].values, atol=1e-6
+    )
+
+
+def test_a_fitted_plane_goes_into_g_aberrations_and_record(monkeypatch):
+    fit = FilmFit(
+        c10=50.0,
+        slope=(300.0, -100.0),
+        errors={"C10": 1.0, "film_y": 20.0, "film_x": 30.0},
+        places=np.array([[-1.0, 2.0], [1.0, 2.0]]),
+        values=np.array([48.0, np.nan]),
+        uncertain=np.array([2.0, np.nan]),
+        scatter=1.0,
+        calibration=CALIBRATION,
+        scan_shape=SCAN_SHAPE,
+    )
+    monkeypatch.setattr(film, "film_of", lambda *args: fit)
+    _, said = reconstruct(weak_events(3000), Choices(**KNOWN, fit_film=True))
+    assert said["aberrations"]["C10"] == 50.0
+    assert said["specimen"]["film"] == (300.0, -100.0)
+    assert said["sources"]["C10"] == said["sources"]["specimen"] == "fit"
+    record = plain(said["film"])
+    assert record["film"] == [300.0, -100.0]
+    assert record["patches"] == [{"place": [-1.0, 2.0], "C10": 48.0, "error": 2.0}]
+
+
+def test_patches_of_the_scan_are_what_is_fitted(monkeypatch):
+    """Each G is that of its own rows and columns."""
+    seen = []
+
+    def fit_film(g_of, shape, calibration, aberrations, progress):
+        g = g_of((1, SCAN_SHAPE[0] - 2), (3, SCAN_SHAPE[1]))
+        seen.append((g.scan_shape, g.electrons, g.full))
+        raise Unfitted("enough")
+
+    monkeypatch.setattr(film, "fit_film", fit_film)
+    events = weak_events(3000)
+    with pytest.raises(Unfitted):
+        film.film_of(events, CALIBRATION, Aberrations(), 10)
+    part = events.counts.reshape(SCAN_SHAPE)[1 : SCAN_SHAPE[0] - 2, 3:]
+    ((shape, electrons, full),) = seen
+    assert shape == part.shape
+    assert full
+    # Of those on the bright field, which is all but a few.
+    assert 0.5 * part.sum() < electrons <= part.sum()
+
+
+def test_a_cluster_is_refused_before_any_work():
+    with pytest.raises(ValueError, match="on one machine: leave --fit-film out"):
+        reconstruct(weak_events(3000), Choices(**KNOWN, fit_film=True), cluster=SimpleNamespace())

@@ -1,0 +1,132 @@
+"""The plane of the focus over the scan, from patches of it."""
+
+import numpy as np
+import pytest
+
+from recon.calibration import Calibration
+from recon.errors import Unfitted
+from recon.focus.film import FilmFit, fit_film, patches, plane_through
+from recon.optics import Aberrations
+from recon.simulate.scan import expected_intensities, sample_events
+from recon.ssb.build import build_g
+from recon.treatment.crop import crop_scan
+from tests.support.film import film_intensities
+
+SHAPE = 64, 68
+CALIBRATION = Calibration(
+    energy=80e3,
+    semiangle_cutoff=25.0,
+    scan_sampling=(0.45, 0.4),
+    rotation_deg=-12.0,
+    transpose=False,
+    centre=(7.5, 7.5),
+    radius=6.0,
+)
+PROBE = Aberrations(C10=-60.0, C12a=20.0)
+FILM = 800.0, -700.0
+FRAMES = {"frame_shape": (16, 16), "subpixels": 2}
+
+
+@pytest.fixture(scope="module")
+def phase():
+    ky, kx = (np.fft.fftfreq(n, s) for n, s in zip(SHAPE, CALIBRATION.scan_sampling, strict=True))
+    q = np.hypot(ky[:, None], kx)
+    noise = np.fft.fft2(np.random.default_rng(2).normal(size=SHAPE))
+    phase = np.fft.ifft2(noise * ((q < 1) & (q > 0.1))).real
+    return 0.12 * phase / phase.std()
+
+
+def fitted(intensities):
+    events = sample_events(intensities, 4000, 1)
+
+    def g_of(rows, columns):
+        return build_g(crop_scan(events, rows, columns), CALIBRATION, 12, full=True)
+
+    return fit_film(g_of, SHAPE, CALIBRATION, PROBE)
+
+
+def test_a_tilted_film_is_found_within_its_errors(phase):
+    found = fitted(film_intensities(phase, CALIBRATION, PROBE, FILM, steps=10, **FRAMES))
+    assert found.c10 == pytest.approx(PROBE.C10, abs=4 * found.errors["C10"] + 0.5)
+    for axis, slope, true in zip("yx", found.slope, FILM, strict=True):
+        error = found.errors[f"film_{axis}"]
+        assert error < 150
+        assert abs(slope - true) < 4 * error
+    # The map goes through the middle with that slope.
+    plane = found.plane
+    assert plane.shape == SHAPE
+    assert plane.mean() == pytest.approx(found.c10)
+    steps = np.gradient(plane)[0].mean(), np.gradient(plane)[1].mean()
+    np.testing.assert_allclose(steps / np.array(CALIBRATION.scan_sampling) * 1e3, found.slope)
+    assert "patches" in found.statement
+
+
+def test_a_level_film_is_left_alone(phase):
+    made = expected_intensities(phase, CALIBRATION, PROBE, **FRAMES)
+    with pytest.raises(Unfitted, match="the same all over the scan"):
+        fitted(made)
+
+
+def test_patches_that_tell_nothing_are_no_plane():
+    def g_of(rows, columns):
+        raise Unfitted("No aberrations make the tiles flat.")
+
+    with pytest.raises(
+        Unfitted, match=r"Only 0 of 4 patches .* No aberrations make the tiles flat"
+    ):
+        fit_film(g_of, SHAPE, CALIBRATION, PROBE)
+
+
+def test_a_small_scan_has_no_room_for_patches():
+    with pytest.raises(Unfitted, match="63 × 200"):
+        patches((63, 200))
+
+
+def test_patches_cover_the_scan_once():
+    covered = np.zeros((200, 131), int)
+    for rows, columns in patches(covered.shape):
+        covered[slice(*rows), slice(*columns)] += 1
+        assert rows[1] - rows[0] >= 32
+        assert columns[1] - columns[0] >= 32
+    assert np.all(covered == 1)
+
+
+def test_the_plane_is_that_of_weighted_least_squares():
+    rng = np.random.default_rng(3)
+    places, errors = rng.uniform(-50, 50, (12, 2)), rng.uniform(1, 3, 12)
+    values = 5 + places @ [0.3, -0.2] + 0.5 * errors * rng.normal(size=12)
+    middle, slope, covariance, scatter = plane_through(places, values, errors)
+    design = np.column_stack([np.ones(12), places]) / errors[:, None]
+    expected, (squares,), *_ = np.linalg.lstsq(design, values / errors, rcond=None)
+    np.testing.assert_allclose([middle, *slope], expected)
+    assert scatter == pytest.approx(np.sqrt(squares / 9))
+    # Less scatter than their errors say makes the plane no surer.
+    np.testing.assert_allclose(covariance, np.linalg.inv(design.T @ design))
+
+
+def test_scatter_makes_the_plane_less_sure_and_one_wild_patch_does_not_turn_it():
+    rng = np.random.default_rng(4)
+    places, errors = rng.uniform(-50, 50, (25, 2)), np.ones(25)
+    values = 5 + places @ [0.3, -0.2] + rng.normal(size=25)
+    sure = plane_through(places, values, errors)
+    unsure = plane_through(places, values, errors / 5)
+    # Weights alike, the same plane; errors as the scatter has them.
+    np.testing.assert_allclose(unsure[2] / sure[2] * max(sure[3], 1) ** 2, sure[3] ** 2, rtol=0.5)
+    wild = values.copy()
+    wild[0] += 500
+    _, slope, _, _ = plane_through(places, wild, errors)
+    assert np.all(np.abs(slope - [0.3, -0.2]) < 0.1)
+
+
+def test_patches_on_a_line_tell_no_plane():
+    places = np.column_stack([np.arange(5.0), 2 * np.arange(5.0)])
+    with pytest.raises(Unfitted, match="on a line"):
+        plane_through(places, np.arange(5.0), np.ones(5))
+
+
+def test_a_bent_film_is_said_to_be_bent():
+    known = {"calibration": CALIBRATION, "scan_shape": SHAPE, "slope": (100.0, 50.0), "c10": -60.0}
+    known |= {"errors": {"C10": 1.0, "film_y": 20.0, "film_x": 20.0}}
+    known |= {"places": np.zeros((5, 2)), "values": np.arange(5.0), "uncertain": np.ones(5)}
+    assert "bent" in FilmFit(**known, scatter=4.0).statement
+    assert "bent" not in FilmFit(**known, scatter=1.0).statement
