@@ -11,18 +11,18 @@ from recon.batch.distortions import put_straight
 from recon.batch.film import film_map, with_film
 from recon.batch.fitting import Fitted, fit_to_data
 from recon.batch.geometry import Found, settle_disc, settle_orientation, useful_refinement
+from recon.batch.given import given_aberrations, given_geometry, settle_sources
 from recon.batch.parameters import Used, parameters
 from recon.batch.places import Here, OnWorkers
 from recon.batch.results import integrated, named
-from recon.batch.settings import AUTO, Geometry, Treatment
-from recon.batch.sources import COMMAND, DEFAULT, ESTIMATE, FILE, FIT, Sources
+from recon.batch.settings import AUTO, Treatment
+from recon.batch.sources import COMMAND, DEFAULT, FIT, Sources
 from recon.batch.treatment import Step, in_use, without_faults
 from recon.device.backend import CPU, DeviceError, choose, on_host
 from recon.errors import DiscNotFound
 from recon.geometry.disc import fit_disc
 from recon.io import open_scan
 from recon.io.results import write_results
-from recon.optics import Aberrations
 from recon.orientation.by_curl import find_orientation
 from recon.orientation.eight_ways import beside_curl
 from recon.quality.health import faulty_pixels
@@ -193,12 +193,12 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
     Raises `_TooLarge` unless it is to be done here whatever its size.
     """
     sources = Sources(events.metadata)
-    geometry = _geometry(sources, choices)
+    geometry = given_geometry(sources, choices)
     report("Summing frames", 0.0)
     read = on_device(checked(events), device)
     treated = _treated(read, choices, geometry, report)
     found = _found(treated, choices, geometry, events.metadata, report)
-    _settle_sources(sources, geometry, found)
+    settle_sources(sources, geometry, found)
     # A fit wants the triple overlap: out of focus it holds much of what there is.
     full = choices.sideband == "full" or choices.fit
     pixels = choices.pixels_across
@@ -211,7 +211,7 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
         work = OnWorkers(treated.scan, cluster, source if treated.scan is read else None)
     deflection = work.centre_of_mass()
     report("Summing frames", 1.0)
-    aberrations = _aberrations(sources, choices)
+    aberrations = given_aberrations(sources, choices)
     sources.origin["specimen"] = DEFAULT if choices.specimen == THIN else COMMAND
 
     made_of = work.builder(found.calibration, pixels, full)
@@ -236,16 +236,10 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
         g, aberrations, film = with_film(scan, g, aberrations, pixels, told)
         if "film" in film:
             sources.origin.update(C10=FIT, specimen=FIT)
-    report("Reconstructing", 0.0)
-    how = aberrations, choices.mode, choices.sideband, choices.band_limit
-    phase, transmission = single_sideband(g, *how), object_transmission(g, *how)
-    report("Reconstructing", 1.0)
     calibration, dpc = found.calibration, choices.integration()
     com = scan_deflection(device.xp.asarray(deflection), calibration)
-    dpc_phase = integrated(com, calibration, dpc, lambda part: report("Integrating", part)).phase
-    images = work.virtual_images(calibration, choices.annulus)
-    made = {"ssb/phase": phase, "ssb/object": transmission, "dpc/phase": dpc_phase, "com": com}
-    made |= {"pacbed": treated.pattern, **{f"virtual/{n}": image for n, image in images.items()}}
+    made = {"com": com, "pacbed": treated.pattern}
+    made |= _images(g, aberrations, com, choices, dpc, work, report)
     results = named(scan, calibration, made, choices.annulus) | film_map(g, aberrations)
     besides, labels = contrasts.make(scan, g, calibration, aberrations, choices, work, report)
     used = Used(
@@ -274,32 +268,17 @@ def _reconstruct(events, choices, device, report, cluster=None, source=None, *, 
     return results | besides, parameters(used) | labels
 
 
-def _geometry(sources: Sources, choices: Choices) -> Geometry:
-    """What is given, by hand or by the file.
-
-    Raises
-    ------
-    ValueError
-        If beam or scan step are missing.
-    """
-    beam = _beam(sources, choices)
-    # Whoever says how the axes lie means the angle, too.
-    told = sources.metadata.get("rotation_deg") is not None or choices.transpose is not None
-    auto = choices.rotation_deg == AUTO or (choices.rotation_deg is None and not told)
-    turn = {}
-    if not auto:
-        turn = {
-            "rotation_deg": float(sources.pick("rotation_deg", choices.rotation_deg, 0.0)),
-            "transpose": bool(sources.pick("transpose", choices.transpose, False)),
-        }
-    return Geometry(
-        **beam,
-        auto_orientation=auto,
-        **turn,
-        fit_disc=choices.centre is None,
-        centre=choices.centre,
-        radius=choices.radius,
-    )
+def _images(g, aberrations, com, choices, dpc, work, report) -> dict[str, Any]:
+    """Phase and transmission of G, the phase integrated from the COM, and virtual images."""
+    report("Reconstructing", 0.0)
+    how = aberrations, choices.mode, choices.sideband, choices.band_limit
+    phase, transmission = single_sideband(g, *how), object_transmission(g, *how)
+    report("Reconstructing", 1.0)
+    told = lambda part: report("Integrating", part)  # noqa: E731
+    dpc_phase = integrated(com, g.calibration, dpc, told).phase
+    images = work.virtual_images(g.calibration, choices.annulus)
+    made = {"ssb/phase": phase, "ssb/object": transmission, "dpc/phase": dpc_phase}
+    return made | {f"virtual/{name}": image for name, image in images.items()}
 
 
 def _treated(scan, choices, geometry, report) -> Treated:
@@ -350,15 +329,6 @@ def _found(treated: Treated, choices, geometry, metadata, report) -> Found:
     )
 
 
-def _settle_sources(sources: Sources, geometry: Geometry, found: Found) -> None:
-    """Where disc and orientation came from."""
-    disc = COMMAND if not geometry.fit_disc else ESTIMATE if found.fitted else FILE
-    sources.origin.update(centre=disc, radius=disc)
-    if geometry.auto_orientation:
-        turn = ESTIMATE if found.oriented else DEFAULT
-        sources.origin.update(rotation_deg=turn, transpose=turn)
-
-
 def _fitted(build, found: Found, aberrations, choices, sources, report) -> Fitted:
     """Aberrations, and what goes with them, fitted to G; the sources say so."""
     fit = fit_to_data(
@@ -378,29 +348,3 @@ def _fitted(build, found: Found, aberrations, choices, sources, report) -> Fitte
     if fit.record.get("semiangle", {}).get("semiangle_error") is not None:
         sources.origin["semiangle_cutoff"] = FIT
     return fit
-
-
-def _beam(sources: Sources, choices: Choices) -> dict[str, Any]:
-    """Energy, semi-angle and scan step; one sentence names all that are missing."""
-    values = {
-        name: sources.pick(name, getattr(choices, name))
-        for name in ("energy", "semiangle_cutoff", "scan_sampling")
-    }
-    options = {
-        "energy": "beam energy (--energy-kev)",
-        "semiangle_cutoff": "convergence semi-angle (--semiangle-mrad)",
-        "scan_sampling": "scan step (--scan-step-angstrom)",
-    }
-    missing = [text for name, text in options.items() if values[name] is None]
-    if missing:
-        raise ValueError(
-            f"The {' and the '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: "
-            "the file does not say, so give it on the command line."
-        )
-    return values
-
-
-def _aberrations(sources: Sources, choices: Choices) -> Aberrations:
-    """Coefficients given; zero else, see `Choices`."""
-    sources.origin.update(dict.fromkeys(choices.aberrations, COMMAND))
-    return Aberrations(**choices.aberrations)

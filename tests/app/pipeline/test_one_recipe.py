@@ -19,7 +19,8 @@ from app.state.following import react
 from app.state.origin import fill
 from recon.batch.choices import DEFAULTS, Choices
 from recon.batch.distortions import Straightening
-from recon.batch.reconstruct import _aberrations, _geometry, reconstruct
+from recon.batch.given import given_aberrations, given_geometry
+from recon.batch.reconstruct import reconstruct
 from recon.batch.settings import Annulus, Region
 from recon.batch.sources import Sources
 from recon.io import open_scan
@@ -238,8 +239,8 @@ def test_page_command_line_and_python_have_the_same_defaults(more, monkeypatch, 
     said = {name: value for name, value in reading.items() if value is not None}
     assert {n: v for n, v in by_page.reading.options().items() if v is not None} == said == {}
     sources = Sources(metadata)
-    assert by_page.geometry == _geometry(sources, by_python)
-    assert by_page.aberrations == _aberrations(sources, by_python) == Aberrations()
+    assert by_page.geometry == given_geometry(sources, by_python)
+    assert by_page.aberrations == given_aberrations(sources, by_python) == Aberrations()
     assert by_page.treatment == by_python.treatment()
     assert by_page.region == by_python.region
     assert by_page.bright_field_pixels == by_python.pixels_across
