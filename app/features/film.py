@@ -56,7 +56,7 @@ def film_job() -> Job:
         g, request = context.g, context.request
         context.meter.begin(TITLE)
         pixels = request.bright_field_pixels
-        how = g.calibration, request.aberrations, pixels
+        how = g, request.aberrations, pixels
         return found(film_of(context.prepared.scan.events, *how, progress=context.meter))
 
     return Job(

@@ -157,6 +157,8 @@ def doubts(said: Said) -> list[str]:
         said["faulty_pixels"]["statement"],
         *fit.get("remarks", ()),
     ]
+    if fit and not fit.get("errors"):
+        found.append(fit["statement"])
     if fit.get("undetermined"):
         names = ", ".join("defocus" if n == "C10" else n for n in fit["undetermined"])
         found.append(f"Not determined by this scan, left as set: {names}.")

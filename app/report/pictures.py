@@ -225,7 +225,7 @@ def _scale_bar(size, worded) -> str:
     foot, long = 100 * height / width - 3.5, 100 * length / width
     return (
         f'<rect x="3.5" y="{foot - 1.2:.2f}" width="{long:.2f}" height="1.2" {BAR}/>'
-        f'<text x="{3.5 + long / 2:.2f}" y="{foot - 2.4:.2f}" text-anchor="middle" '
+        f'<text x="3.5" y="{foot - 2.4:.2f}" '
         'font-size="4.2" fill="#fff" stroke="#000" stroke-width=".7" paint-order="stroke">'
         f"{escape(worded(length))}</text>"
     )

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from recon.batch.region import cut
-from recon.batch.settings import Region
-from recon.calibration import Calibration
-from recon.device.backend import CPU
+from recon.batch.settings import BAND_LIMIT, Region
+from recon.device.backend import CPU, on_host
 from recon.errors import Unfitted
 from recon.focus.film import FilmFit, fit_film
 from recon.optics import Aberrations
@@ -16,17 +15,20 @@ from recon.result import Result
 from recon.scan.kinds import ScanData, on_device
 from recon.ssb.build import build_g
 from recon.ssb.film import c10_over, levels
+from recon.ssb.phase import single_sideband
+from recon.ssb.sidebands import Sidebands
 
 
 def film_of(
-    scan: ScanData, calibration: Calibration, aberrations: Aberrations, pixels: int, progress=None
+    scan: ScanData, g: Sidebands, aberrations: Aberrations, pixels: int, progress=None
 ) -> FilmFit:
     """The plane of C10 over a scan; every patch has a G of its own, on the CPU.
 
     Parameters
     ----------
     scan : ElectronEvents or DenseFrames
-    calibration : Calibration
+    g : Sidebands
+        Of the whole scan, whose phase says where in its patch the object lies.
     aberrations : Aberrations
         Of the whole scan; all but C10 stay.
     pixels : int
@@ -38,20 +40,22 @@ def film_of(
     Unfitted
         As `recon.focus.film.fit_film`.
     """
-    shape, scan = scan.scan_shape, on_device(scan, CPU)
+    shape, calibration, scan = scan.scan_shape, g.calibration, on_device(scan, CPU)
+    level = g.through(replace(g.specimen, film=(0.0, 0.0)))
+    seen = on_host(single_sideband(level, aberrations, "draft", band_limit=BAND_LIMIT)) ** 2
 
     def g_of(rows, columns):
         left_out = rows[0], shape[0] - rows[1], columns[0], shape[1] - columns[1]
         part = cut(scan, Region(scan=left_out))
         return build_g(part, calibration, pixels, full=True)
 
-    return fit_film(g_of, shape, calibration, aberrations, progress)
+    return fit_film(g_of, shape, calibration, aberrations, progress, seen)
 
 
 def with_film(scan, g, aberrations: Aberrations, pixels: int, progress=None):
     """G and aberrations with the film's plane, and a record; as they are where it is refused."""
     try:
-        fit = film_of(scan, g.calibration, aberrations, pixels, progress)
+        fit = film_of(scan, g, aberrations, pixels, progress)
     except Unfitted as refusal:
         return g, aberrations, {"statement": str(refusal)}
     g = g.through(replace(g.specimen, film=fit.slope))

@@ -57,7 +57,7 @@ class FilmFit:
     errors : dict of str to float
         Standard errors: "C10" [Å], "film_y", "film_x" [mrad].
     places : (n, 2) float64 array
-        Middles of the patches, (y, x) from the scan's middle [Å].
+        Where each patch shows its object, (y, x) from the scan's middle [Å].
     values, uncertain : (n,) float64 arrays
         C10 of each, and its standard error [Å]; NaN where a patch tells none.
     scatter : float
@@ -127,6 +127,7 @@ def fit_film(
     calibration: Calibration,
     aberrations: Aberrations,
     progress=None,
+    seen: np.ndarray | None = None,
 ) -> FilmFit:
     """The plane of C10 over a scan; all other aberrations stay.
 
@@ -140,6 +141,9 @@ def fit_film(
         Of the whole scan, from which each patch begins.
     progress : callable, optional
         Called with the fraction done; may raise `Cancelled`.
+    seen : (Sy, Sx) array, optional
+        How much each position tells, such as the square of the phase there: a patch's C10 is that
+        of where its object lies. Without it, that of the patch's middle.
 
     Returns
     -------
@@ -163,9 +167,8 @@ def fit_film(
                 found[number] = fit.aberrations.C10, fit.errors["C10"]
         if progress:
             progress((number + 1) / len(where))
-    middles = np.array([[(a + b - 1) / 2 for a, b in patch] for patch in where])
-    centre = (np.array(scan_shape) - 1) / 2
-    places = (middles - centre) * calibration.scan_sampling
+    places = np.array([_middle(patch, seen) for patch in where])
+    places = (places - (np.array(scan_shape) - 1) / 2) * calibration.scan_sampling
     known = np.isfinite(found[:, 0])
     if known.sum() < FEWEST:
         said = f" {refused}" if refused else ""
@@ -179,6 +182,17 @@ def fit_film(
     named = dict(zip(("C10", "film_y", "film_x"), map(float, errors), strict=True))
     of = scatter, calibration, tuple(scan_shape)
     return FilmFit(c10, (1e3 * slope[0], 1e3 * slope[1]), named, places, *found.T, *of)
+
+
+def _middle(patch, seen) -> list[float]:
+    """(row, column) of what a patch shows."""
+    if seen is None:
+        return [(a + b - 1) / 2 for a, b in patch]
+    part = seen[tuple(slice(*each) for each in patch)]
+    return [
+        float(np.average(np.arange(*each), weights=part.sum(1 - axis)))
+        for axis, each in enumerate(patch)
+    ]
 
 
 def plane_through(places, values, errors):

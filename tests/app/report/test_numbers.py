@@ -106,3 +106,9 @@ def test_doubts_are_what_may_be_wrong_and_nothing_else():
         "It wavered.",
         "Not determined by this scan, left as set: defocus, C23a.",
     ]
+
+
+def test_a_fit_that_was_refused_is_a_doubt():
+    refused = {"statement": "No aberrations make the tiles flat: nothing was changed."}
+    assert refused["statement"] in numbers.doubts(said(fit=refused))
+    assert numbers.doubts(said(fit=None))[-1] == "Too coarse."

@@ -13,6 +13,7 @@ from recon.focus.film import FilmFit
 from recon.io.results import plain
 from recon.optics import Aberrations
 from recon.specimen import Specimen
+from recon.ssb.build import build_g
 from recon.ssb.film import c10_over
 from tests.support.scans import CALIBRATION, SCAN_SHAPE, weak_events
 
@@ -87,15 +88,18 @@ def test_patches_of_the_scan_are_what_is_fitted(monkeypatch):
     """Each G is that of its own rows and columns."""
     seen = []
 
-    def fit_film(g_of, shape, calibration, aberrations, progress):
+    def fit_film(g_of, shape, calibration, aberrations, progress, told):
         g = g_of((1, SCAN_SHAPE[0] - 2), (3, SCAN_SHAPE[1]))
         seen.append((g.scan_shape, g.electrons, g.full))
+        assert told.shape == shape
+        assert told.min() >= 0
         raise Unfitted("enough")
 
     monkeypatch.setattr(film, "fit_film", fit_film)
     events = weak_events(3000)
+    whole = build_g(events, CALIBRATION, 10)
     with pytest.raises(Unfitted):
-        film.film_of(events, CALIBRATION, Aberrations(), 10)
+        film.film_of(events, whole, Aberrations(), 10)
     part = events.counts.reshape(SCAN_SHAPE)[1 : SCAN_SHAPE[0] - 2, 3:]
     ((shape, electrons, full),) = seen
     assert shape == part.shape

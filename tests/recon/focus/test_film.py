@@ -5,7 +5,7 @@ import pytest
 
 from recon.calibration import Calibration
 from recon.errors import Unfitted
-from recon.focus.film import FilmFit, fit_film, patches, plane_through
+from recon.focus.film import FilmFit, _middle, fit_film, patches, plane_through
 from recon.optics import Aberrations
 from recon.simulate.scan import expected_intensities, sample_events
 from recon.ssb.build import build_g
@@ -89,6 +89,13 @@ def test_patches_cover_the_scan_once():
         assert rows[1] - rows[0] >= 32
         assert columns[1] - columns[0] >= 32
     assert np.all(covered == 1)
+
+
+def test_a_patch_lies_where_its_object_is():
+    seen = np.zeros((64, 64))
+    seen[34, 10] = seen[38, 20] = 2.0
+    assert _middle(((32, 64), (0, 32)), seen) == [36.0, 15.0]
+    assert _middle(((32, 64), (0, 32)), None) == [47.5, 15.5]
 
 
 def test_the_plane_is_that_of_weighted_least_squares():
