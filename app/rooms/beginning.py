@@ -6,7 +6,13 @@ from app.recall.moment import DATASET, Moment
 from app.state.display import DisplayState
 from app.state.experiment import Experiment
 from app.state.filling import RESTORED
+from app.state.link import to_query
 from app.state.origin import pins
+
+
+def query_of(experiment: Experiment) -> dict[str, str]:
+    """All that is set, as the entries of an address."""
+    return to_query(experiment) | {"dataset": experiment.scan.dataset}
 
 
 class Shown(DisplayState):

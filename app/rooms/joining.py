@@ -8,10 +8,10 @@ import param
 from app.pipeline.jobs import Answer, Job
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.session import Session
-from app.rooms.beginning import Beginning
+from app.rooms.beginning import Beginning, query_of
 from app.rooms.doors import Door, Doors, on_this_thread
 from app.rooms.member import STEER, Member, Seat
-from app.rooms.room import RELAYED, Room, RoomError, query_of
+from app.rooms.room import RELAYED, Room, RoomError
 from app.state.experiment import Experiment
 from app.state.ties import Ties
 

@@ -10,7 +10,7 @@ from app.pipeline.jobs import Answer
 from app.pipeline.stage import Stage
 from app.recall.history import History
 from app.recall.moment import Key, Moment, label_of
-from app.rooms.beginning import Beginning, Shown
+from app.rooms.beginning import Beginning, Shown, query_of
 from app.rooms.holds import HOLD_S, Holds
 from app.rooms.member import (
     END,
@@ -28,12 +28,11 @@ from app.rooms.member import (
 )
 from app.rooms.turns import Timers, Turns
 from app.state.experiment import Experiment
-from app.state.link import to_query
 from app.state.ties import Ties
 from app.words import clip
 
-MOVING_S = 0.14
-"""A hand that has not moved for so long rests; less than the pipeline waits for an exact phase."""
+MOVING_S = 0.6
+"""A hand rests when an exact phase is there, or at the latest when it has not moved for so long."""
 POINTERS_MS = 90
 """How often pointers are told."""
 LONGEST_NAME = 24
@@ -49,11 +48,6 @@ RELAYED = {
     "resting": (),
 }
 """What members are shown of the pipeline's stages, besides what their tables declare."""
-
-
-def query_of(experiment: Experiment) -> dict[str, str]:
-    """All that is set, as the entries of an address."""
-    return to_query(experiment) | {"dataset": experiment.scan.dataset}
 
 
 class RoomError(ValueError):
@@ -86,9 +80,7 @@ class Room:
         self.on_empty: Callable[[], None] = lambda: None
         """Called when the last member has left."""
         self._clock, self._after, self.moved_at = clock, after, -1e9
-        self._holds = Holds()
-        self._timers = Timers(after)
-        self._numbers = 0
+        self._holds, self._timers, self._numbers = Holds(), Timers(after), 0
         self.last_change = ""
         """What was changed last and by whom, in words."""
         self.closed = False
@@ -341,9 +333,11 @@ class Room:
             self._spread()
 
     def _made(self, group, *events) -> None:
-        keys = {(group, event.name) for event in events}
+        made = {(group, event.name): event.new for event in events}
+        if getattr(made.get(("drawing", "phase")), "mode", "") == "exact":
+            self.moved_at = -1e9
         for each in self.members:
-            each.results |= keys
+            each.results |= made.keys()
         self._spread()
 
     def _say(self, name, value) -> None:
@@ -369,7 +363,9 @@ class Room:
         for each in self.members:
             if each is not self.driver:
                 self.turns.ask(each)
-        if self.moving:
+        if not self.moving:
+            self.turns.hurry()
+        else:
             self._timers.wait("rest", 1e3 * MOVING_S, self._rested)
 
     def _rested(self) -> None:

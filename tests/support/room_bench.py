@@ -1,6 +1,7 @@
 """Pages without a browser, of one server whose thread is the test's."""
 
 from queue import Empty, Queue
+from time import monotonic
 
 from bokeh.document import Document
 
@@ -20,12 +21,16 @@ class Bench:
         self.engine = engine or FakeEngine({"demo": CALIBRATED})
         self.service = ComputeService()
         self.posted, self.doors, self.pages = Queue(), Doors(), []
-        threads = self.posted.put, lambda milliseconds, action: None
+        self._later = []  # when, and what a room has waiting
+        threads = self.posted.put, self._after
         monkeypatch.setattr(joining, "on_this_thread", lambda: threads)
         monkeypatch.setattr("app.rooms.holds.HOLD_S", 1e6)  # however slow the test is
         monkeypatch.setattr("app.page.page.when_ready", lambda action: None)
         monkeypatch.setattr(Page, "post", lambda page, function: self.posted.put(function))
         monkeypatch.setattr(Page, "after", lambda page, milliseconds, action: None)
+
+    def _after(self, milliseconds, action):
+        self._later.append((monotonic() + milliseconds / 1e3, action))
 
     def open(self, token="", **query):
         how = {"doors": self.doors, "through": self.doors.find(token) if token else None}
@@ -41,6 +46,10 @@ class Bench:
 
     def until(self, condition):
         def turned():
+            due = [each for each in self._later if each[0] <= monotonic()]
+            self._later = [each for each in self._later if each not in due]
+            for _, action in due:
+                action()
             try:
                 while True:
                     self.posted.get_nowait()()

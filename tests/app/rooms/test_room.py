@@ -240,3 +240,19 @@ def test_however_changes_delays_and_losses_interleave_all_pages_end_equal(steps)
     assert all(page.shared() == shared(room.experiment) for page in pages)
     assert not any(page.posted for page in pages)
     room.end()
+
+
+def test_a_hand_moves_until_an_exact_phase_says_that_it_rests(room):
+    anna, ben = Seated(room), Seated(room)
+    quiet(room.time, anna, ben)
+    anna.experiment.aberrations.defocus = 5.0
+    room.time.move(0.3)  # a thread that was busy, or a browser: that is no rest
+    assert room.moving
+    room.pipeline.publish("phase", PhaseImage(np.ones((2, 3)), "draft", 1.0, None, 7))
+    assert room.moving
+    room.pipeline.publish("phase", PhaseImage(np.ones((2, 3)), "exact", 1.0, None, 8))
+    assert not room.moving
+    anna.experiment.aberrations.defocus = 6.0
+    assert room.moving
+    room.time.move(1)
+    assert not room.moving  # where no phase comes of it
