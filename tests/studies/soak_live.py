@@ -30,6 +30,9 @@ KNOWN = "energy=80&angle=25&step=0.6&rotation=0&left=bf"
 MEMORY_GB = "0.25"
 """What the server may hold for sessions to share: reached within a few scans."""
 
+ARENAS = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "100000000"}
+"""What glibc keeps for each thread, whatever was given back, would hide what is held."""
+
 SETTLED = 14
 """Scans after which all that is kept has been filled: the last twelve are held."""
 
@@ -68,7 +71,7 @@ def page(scans, folder, browser):
     """After each scan: megabytes of the server and of the page's heap, its nodes and listeners."""
     events, port, found = lattice_scan(), free_port(), []
     where = "--live", f"accos:tcp://listen@127.0.0.1:{port}", "--keep", folder / "kept"
-    settings = {"LIVESTEM_CACHE": str(folder / "cache"), "LIVESTEM_MEMORY_GB": MEMORY_GB}
+    settings = {"LIVESTEM_CACHE": str(folder / "cache"), "LIVESTEM_MEMORY_GB": MEMORY_GB} | ARENAS
     context = browser.new_context(viewport={"width": 1366, "height": 900})
     context.set_default_timeout(1000 * PATIENCE_S)
     with served(*where, program=IDLE, **settings) as (process, ready):
