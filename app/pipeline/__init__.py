@@ -5,7 +5,7 @@
     Asked      <-  (every part of the `Experiment`)                 request, shown, hand
     Opening    <-  asked.request, asked.hand                        reading, question
     Dosing     <-  (another dose, where Preparing follows it)       draft
-    Watching   <-  asked.hand, (the microscope)                     microscope, grown, following
+    Watching   <-  asked.hand, opening.reading, (the microscope)    microscope, grown, following
     Preparing  <-  asked.request, opening.reading, watching.grown   scan, dataset, pacbed, device,
                                                                     prepared
     Drawing    <-  asked.request, asked.shown, dosing.draft,        phase, tiles, spectrum, status,

@@ -71,7 +71,7 @@ class StandIn(Pipeline):
     def _retry(self):
         self.retried += 1
 
-    def to_save(self, kind, session=""):
+    def to_save(self, kind, session="", fit=None, address=""):
         if kind == "tiff":
             raise ValueError("There is nothing to save yet.")
         return lambda: SimpleNamespace(filename="a.h5", data=b"all", media_type="", warning="")
