@@ -120,6 +120,8 @@ def main():
     parser.add_argument("--scans", default="sto_20A,sto_52A,sto_104A,au_ac,amorph60")
     parser.add_argument("--dose", type=float, default=1e4)
     asked = parser.parse_args()
+    if asked.what == "scans" and asked.folder is None:
+        parser.error("scans: which FOLDER holds them?")
     if asked.what == "film":
         film()
         return
