@@ -7,7 +7,7 @@
   const PATIENCE = 5000 // for the answer
   const ASLEEP = 5000 // a clock that ticks every second and is this late has slept
   const STOPPING = 1000 // before the server is asked whether it is there
-  const WRITTEN = 3000 // by then a change is in the address
+  const WRITTEN = 3000 // after a change what the server writes into the address has it
   const LONG = 30000 // without a connection: time to say what can be done
   const MOST_LOADS = 3 // in a row that did not lead to a connection
   const MEMORY = "livestem-connection"
@@ -27,6 +27,15 @@
   let trying = false // whether the server is asked again and again
   let cover = null
   const changed = new Map() // key of the address -> [text, when]
+  let written_at = 0 // when the server last wrote the address
+
+  for (const name of ["pushState", "replaceState"]) {
+    const plain = history[name]
+    history[name] = function (...given) {
+      plain.apply(this, given)
+      written_at = Date.now()
+    }
+  }
 
   window.WebSocket = class extends Plain {
     constructor(...args) {
@@ -45,7 +54,7 @@
     }
   }
 
-  // A control tells what it was set to: of the last moment the address does not know yet.
+  // A control tells what it was set to: the address knows it later, and on a busy server much later.
   window.livestem_changed = (key, value) => {
     const text = typeof value === "boolean" ? String(Number(value)) : value === null ? null : String(value)
     if (key) changed.set(key, [text, Date.now()])
@@ -160,7 +169,7 @@
   function write_address() {
     const query = new URLSearchParams(location.search)
     for (const [key, [text, when]] of changed) {
-      if (when < lost.since - WRITTEN) continue
+      if (when < Math.min(lost.since, written_at) - WRITTEN) continue
       if (text === null) query.delete(key)
       else query.set(key, text)
     }

@@ -142,7 +142,14 @@ def test_a_wire_that_is_cut_while_a_slider_is_dragged(opened):
 
 
 def test_a_server_that_is_killed_and_started_again(opened):
+    # Before it has written the address: where it is busy that may take it longer than any while.
+    opened.instrument.exact()
+    opened.page.evaluate("history.pushState = () => {}")
     twelve = opened.rests_at("12")
+    opened.page.wait_for_timeout(3500)
+    opened.page.locator("#theme").click()  # the server answers, and is heard since
+    opened.instrument.settled()
+    assert "defocus" not in opened.page.url
     opened.line.process.kill()
     assert "connection to the server is lost" in opened.lost()
     opened.line.start()
