@@ -28,9 +28,7 @@ class Opening(Stage):
         """Where each calibration value comes from."""
         self._wanted: Reading | None = None  # being read, or open
         self._chosen = False  # whether the scan alone was changed last, not by a link
-        self._goes_on = (
-            ""  # whose the step to one more scan of the same microscope is, if it is one
-        )
+        self._goes_on = ""  # whose step it is to one more scan of the microscope, if it is one
         super().__init__(session, **before)
 
     @param.depends("asked.hand", watch=True)
