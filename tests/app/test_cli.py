@@ -44,22 +44,6 @@ def python(*arguments, **options):
 
 
 @pytest.fixture
-def refused(capsys):
-    """Runs a command that must fail, and returns its one sentence."""
-
-    def run(*arguments):
-        assert main([str(argument) for argument in arguments]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.count("\n") == 1, captured.err
-        assert "Traceback" not in captured.err
-        assert "Unexpected" not in captured.err
-        return captured.err.strip()
-
-    return run
-
-
-@pytest.fixture
 def small(tmp_path):
     """A scan of 2 × 3 positions with one to three electrons each."""
     frames = [[5], [5, 9, 9], [70], [1, 2], [727], [30, 31]]

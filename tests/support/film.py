@@ -26,3 +26,12 @@ def film_intensities(phase, calibration, aberrations, film, steps=None, **how):
         result = np.zeros_like(one) if result is None else result
         result[which == number] = one[which == number]
     return result
+
+
+def weak_object(shape, sampling, highest, rms=0.1, seed=0):
+    """(Sy, Sx) phase [rad] of some rms, with frequencies [1/Å] up to `highest`."""
+    ky, kx = (np.fft.fftfreq(n, step) for n, step in zip(shape, sampling, strict=True))
+    q = np.hypot(ky[:, None], kx)
+    noise = np.fft.fft2(np.random.default_rng(seed).normal(size=shape))
+    phase = np.fft.ifft2(noise * ((q < highest) & (q > 0.1))).real
+    return rms * phase / phase.std()

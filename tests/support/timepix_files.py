@@ -4,6 +4,10 @@ import struct
 
 import numpy as np
 
+import recon.io.events.hits as electrons
+import recon.io.events.timepix3 as timepix3
+from recon.io import open_events
+
 UNIT = 25e-9 / 16
 """Seconds of a hit's finest time step."""
 PERIOD = 1 << 34
@@ -94,3 +98,17 @@ def record(time, x, y, tot, overflow=0):
     """A record; `time` in units of 25/16 ns."""
     coarse = -(-time // 16)
     return struct.pack("<IQBBH", y * 256 + x, coarse, overflow, coarse * 16 - time, tot)
+
+
+def found(path, window_ns=100.0):
+    """Times, pixels, subpixel of all electrons, whatever their scan position."""
+    with open(path, "rb", buffering=0) as raw:
+        recording = timepix3._Recording(raw, lambda fraction: None)
+        window = electrons.window_of(window_ns)
+        batches = recording.batches(lambda fraction: None)
+        parts = list(electrons.find_electrons(batches, recording.frame_shape, window))
+    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
+
+
+def one_position(path, **options):
+    return open_events(path, scan_shape=(1, 1), dwell_time=1e3, **options)

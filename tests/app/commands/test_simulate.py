@@ -7,22 +7,6 @@ from app.cli import main
 from recon.io import open_events
 
 
-@pytest.fixture
-def refused(capsys):
-    """Runs a command that must fail, and returns its one sentence."""
-
-    def run(*arguments):
-        assert main([str(argument) for argument in arguments]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.count("\n") == 1, captured.err
-        assert "Traceback" not in captured.err
-        assert "Unexpected" not in captured.err
-        return captured.err.strip()
-
-    return run
-
-
 def test_simulate_keeps_the_truth_and_repeats_itself(tmp_path, capsys):
     options = "--scan 12,16 --detector 40,44 --defocus-nm 7 --rotation-deg 30 --transpose --seed 5"
     scans = []

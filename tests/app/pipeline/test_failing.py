@@ -2,32 +2,9 @@
 
 from threading import Event
 
-import pytest
-
-from app.pipeline.lanes import ComputeService
 from app.state.ties import Ties
-from tests.support.sessions import CALIBRATED, FakeEngine, Session
+from tests.support.sessions import Session
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def service():
-    service = ComputeService()
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def engine():
-    return FakeEngine({"demo": {**CALIBRATED, "rotation_deg": 12.0}, "bare": {}})
-
-
-@pytest.fixture
-def session(engine, service):
-    session = Session(engine, service).start()
-    session.rest()
-    yield session
-    session.pipeline.close()
 
 
 def test_a_scan_that_cannot_be_read_leaves_the_open_one(session):

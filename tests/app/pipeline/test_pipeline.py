@@ -7,33 +7,12 @@ from threading import Event
 import numpy as np
 import pytest
 
-from app.pipeline.lanes import ComputeService
 from app.state.experiment import Experiment
 from app.state.link import from_query
 from app.state.request import Region
 from app.state.ties import Ties
-from tests.support.sessions import CALIBRATED, FakeEngine, Session
+from tests.support.sessions import CALIBRATED, Session
 from tests.support.waiting import PATIENCE_S, wait_until
-
-
-@pytest.fixture
-def service():
-    service = ComputeService()
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def engine():
-    return FakeEngine({"demo": {**CALIBRATED, "rotation_deg": 12.0}, "bare": {}})
-
-
-@pytest.fixture
-def session(engine, service):
-    session = Session(engine, service).start()
-    session.rest()
-    yield session
-    session.pipeline.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from app.pipeline.jobs import Job
-from app.pipeline.lanes import ComputeService
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.prepared import Picks
 from app.pipeline.session import Session as Shared
@@ -35,13 +34,6 @@ class FullDevice(FakeEngine):
         let_go()
         self.left.append(self.pipeline.preparing.prepared)
         return super().sidebands(scan, calibration, pixels, full, progress)
-
-
-@pytest.fixture
-def service():
-    service = ComputeService()
-    yield service
-    service.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from recon.optics import Aberrations
 from recon.simulate.scan import expected_intensities, sample_events
 from recon.ssb.build import build_g
 from recon.treatment.crop import crop_scan
-from tests.support.film import film_intensities
+from tests.support.film import film_intensities, weak_object
 
 SHAPE = 64, 68
 CALIBRATION = Calibration(
@@ -29,11 +29,7 @@ FRAMES = {"frame_shape": (16, 16), "subpixels": 2}
 
 @pytest.fixture(scope="module")
 def phase():
-    ky, kx = (np.fft.fftfreq(n, s) for n, s in zip(SHAPE, CALIBRATION.scan_sampling, strict=True))
-    q = np.hypot(ky[:, None], kx)
-    noise = np.fft.fft2(np.random.default_rng(2).normal(size=SHAPE))
-    phase = np.fft.ifft2(noise * ((q < 1) & (q > 0.1))).real
-    return 0.12 * phase / phase.std()
+    return weak_object(SHAPE, CALIBRATION.scan_sampling, 1.0, rms=0.12, seed=2)
 
 
 def fitted(intensities):

@@ -12,7 +12,7 @@ from recon.specimen import Specimen
 from recon.ssb.build import build_g
 from recon.ssb.film import TURN, blended, c10_over, levels
 from recon.ssb.phase import object_transmission, single_sideband
-from tests.support.film import film_intensities
+from tests.support.film import film_intensities, weak_object
 
 N = 40
 CALIBRATION = Calibration(
@@ -26,15 +26,6 @@ CALIBRATION = Calibration(
 )
 PROBE = Aberrations(C10=-40.0, C12a=15.0)
 FILM = 1000.0, -700.0
-
-
-def weak_object(shape, sampling, highest, seed=0):
-    """(Sy, Sx) phase [rad] of rms 0.1 with frequencies [1/Å] up to `highest`."""
-    ky, kx = (np.fft.fftfreq(n, step) for n, step in zip(shape, sampling, strict=True))
-    q = np.hypot(ky[:, None], kx)
-    noise = np.fft.fft2(np.random.default_rng(seed).normal(size=shape))
-    phase = np.fft.ifft2(noise * ((q < highest) & (q > 0.1))).real
-    return 0.1 * phase / phase.std()
 
 
 @pytest.fixture(scope="module")

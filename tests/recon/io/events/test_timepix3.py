@@ -12,6 +12,7 @@ from recon.errors import UnreadableFile
 from recon.io import open_events
 from recon.kernels.decode import timepix as kernels
 from tests.support import timepix_files as files
+from tests.support.timepix_files import found, one_position
 
 US = 640
 """Units of 25/16 ns in a microsecond."""
@@ -27,20 +28,6 @@ def refused(path, match, **options):
         open_events(path, **options)
     assert str(caught.value).startswith(path.name)
     assert "\n" not in str(caught.value)
-
-
-def found(path, window_ns=100.0):
-    """Times, pixels, subpixel of all electrons, whatever their scan position."""
-    with open(path, "rb", buffering=0) as raw:
-        recording = timepix3._Recording(raw, lambda fraction: None)
-        window = electrons.window_of(window_ns)
-        batches = recording.batches(lambda fraction: None)
-        parts = list(electrons.find_electrons(batches, recording.frame_shape, window))
-    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
-
-
-def one_position(path, **options):
-    return open_events(path, scan_shape=(1, 1), dwell_time=1e3, **options)
 
 
 @given(time=st.integers(0, 2**34 - 1), x=st.integers(0, 255), y=st.integers(0, 255))

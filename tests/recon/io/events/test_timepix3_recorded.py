@@ -3,24 +3,8 @@
 import numpy as np
 import pytest
 
-import recon.io.events.hits as electrons
-import recon.io.events.timepix3 as timepix3
-from recon.io import open_events
 from tests.support import timepix_files as files
-
-
-def found(path, window_ns=100.0):
-    """Times, pixels, subpixel of all electrons, whatever their scan position."""
-    with open(path, "rb", buffering=0) as raw:
-        recording = timepix3._Recording(raw, lambda fraction: None)
-        window = electrons.window_of(window_ns)
-        batches = recording.batches(lambda fraction: None)
-        parts = list(electrons.find_electrons(batches, recording.frame_shape, window))
-    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
-
-
-def one_position(path, **options):
-    return open_events(path, scan_shape=(1, 1), dwell_time=1e3, **options)
+from tests.support.timepix_files import found, one_position
 
 
 class TestRealRecordings:
