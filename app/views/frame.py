@@ -1,6 +1,7 @@
 """A figure of HoloViews that fills its place with square pixels and zooms together with others."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, ScaleBar, WheelZoomTool
@@ -144,11 +145,11 @@ class Frame(pn.viewable.Viewer):
         self.pointer.on_change("data", self._pointed)
 
     def _viewed(self, attr, old, new):
-        if self.on_view and self.view.document:
-            # Else Bokeh looks through all models of the page for each picture drawn anew.
-            with one_message(self.view.document):
-                self.on_view()
-        elif self.on_view:
+        if not self.on_view:
+            return
+        document = self.view.document
+        # Else Bokeh looks through all models of the page for each picture drawn anew.
+        with one_message(document) if document else nullcontext():
             self.on_view()
 
     def _pointed(self, attr, old, new):
