@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands import options
+from app.commands import paths
 from app.commands.chosen import chosen
 from app.commands.clusters import cluster_at
 from app.commands.console import progress
@@ -96,7 +96,7 @@ def batch(
 
     scans = scans_of(sources, leave_out=output)
     output.mkdir(parents=True, exist_ok=True)
-    options.output_file(output / CSV)
+    paths.output_file(output / CSV)
     root = next((each for each in sources if each.is_dir()), scans[0].parent)
     done: list = []
     scans_in_all = "1 scan" if len(scans) == 1 else f"{len(scans)} scans"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.clusters import Workers, cluster_at
 from app.commands.console import one_task, progress
 
@@ -59,7 +59,7 @@ def bench(
     (87 kHz) while its phase is redrawn five times a second.
     """
     if output is not None:
-        options.output_file(output)
+        paths.output_file(output)
     from app.server.config import limit_gpu
     from recon.bench.machine import PIXELS, SCAN, failures, run, run_device, written
     from recon.bench.report import device_text

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import one_task, progress
 
 
@@ -39,8 +39,8 @@ def convert(
     """
     if not source.is_dir():
         # A folder may be a Zarr store.
-        options.input_file(source)
-    options.events_file(target, source=source)
+        paths.input_file(source)
+    paths.events_file(target, source=source)
     known = options.reading(told, dwell_time_us)
     if resume and target.suffix.lower() != ".toml":
         raise ValueError(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import one_task, progress
 
 
@@ -74,8 +74,8 @@ def count(
     for source in (raw, dark, gain):
         # A folder may be a Zarr store.
         if source is not None and not source.is_dir():
-            options.input_file(source)
-    options.events_file(output, source=raw)
+            paths.input_file(source)
+    paths.events_file(output, source=raw)
     known = options.told(told)
     from app.server.config import limit_gpu, limit_threads, threads_from
     from recon.counting.correction import Readout

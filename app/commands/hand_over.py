@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import one_task, progress
 
 
@@ -43,7 +43,7 @@ def hand_over(
     Energy, step, orientation and aberrations are in that program's convention; README.txt in the
     folder says them in words. With --scan the frames are written, a square about the disc.
     """
-    options.input_file(results)
+    paths.input_file(results)
     from recon.batch.region import cut
     from recon.batch.settings import Region
     from recon.device.backend import amount
@@ -55,7 +55,7 @@ def hand_over(
     with progress() as report:
         found = None
         if scan is not None:
-            options.scan_file(scan)
+            paths.scan_file(scan)
             from recon.io import open_scan
 
             hear = one_task(report, f"Reading {scan.name}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import one_task, progress
 
 
@@ -36,11 +36,11 @@ def info(
     ] = None,
 ):
     """Print what a file holds, as JSON; or how healthy the scan is."""
-    options.scan_file(file)
+    paths.scan_file(file)
     if picture is not None:
         if not health:
             raise ValueError("A picture is drawn of the health report: give --health as well.")
-        options.output_file(picture, source=file)
+        paths.output_file(picture, source=file)
     known = options.reading(told, dwell_time_us)
     from recon.io import describe, open_scan
 

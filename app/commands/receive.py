@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import stopping
 
 
@@ -60,7 +60,7 @@ def receive(
     """
     if output.suffix.lower() != ".toml":
         raise ValueError(f"{output} would be of another format: what comes is kept as .toml.")
-    options.output_file(output)
+    paths.output_file(output)
     known = options.reading(told, dwell_time_us)
     kind, _, place = source.partition(":")
     if kind.strip() == "folder" and output.resolve().is_relative_to(Path(place).resolve()):

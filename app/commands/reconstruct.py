@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands import experiment, options
+from app.commands import experiment, options, paths
 from app.commands.chosen import chosen
 from app.commands.clusters import Workers, beyond, cluster_at
 from app.commands.console import progress
@@ -308,10 +308,10 @@ def reconstruct(
     step have no default. The attribute `parameters` of the output says what was used, and why.
     """
     asked = locals()
-    options.scan_file(file)
-    options.output_file(output, source=file)
+    paths.scan_file(file)
+    paths.output_file(output, source=file)
     if report is not None:
-        options.report_file(report, file, output)
+        paths.report_file(report, file, output)
     choices, reading = chosen(asked)
     from recon.batch.reconstruct import reconstruct_file
 

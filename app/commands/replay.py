@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import one_task, progress, stopping
 
 ANYWHERE = "tcp://127.0.0.1:0"
@@ -58,7 +58,7 @@ def replay(
         raise ValueError("Either wait for the other side (--bind) or go there (--connect).")
     if not source.is_dir():
         # A folder may be a Zarr store.
-        options.input_file(source)
+        paths.input_file(source)
     known = options.reading(told, dwell_time_us)
     # What `--help` would wait for.
     from recon.io import open_scan

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import options
+from app.commands import options, paths
 from app.commands.console import one_task, progress
 
 SCAN, PROBE, DETECTOR = "Scan", "Probe", "Detector"
@@ -131,7 +131,7 @@ def simulate(
     ] = None,
 ):
     """Simulate a scan over a filled carbon nanotube; the truth is stored beside the events."""
-    options.events_file(output)
+    paths.events_file(output)
     coefficients = options.aberrations(aberration)
     if defocus_nm is not None:
         if "C10" in coefficients:

@@ -1,5 +1,5 @@
 from recon import kernels, warm
-from recon.kernels.cpu import dpc, events, sideband_exact, sidebands
+from recon.kernels.cpu import dpc, entries, events, sideband_exact, sidebands
 from recon.kernels.cpu.densify import line_by_line, one_by_one
 from recon.kernels.decode import ragged
 from recon.kernels.host import fit, flatness, masking, regrid, search, straighten, subpixel
@@ -19,8 +19,8 @@ def test_every_kernel_of_a_session_is_compiled():
         sidebands.sum_hard,
         sidebands.hard_power,
         sidebands.triple_power,
-        sidebands.pack,
-        sidebands.entry_power,
+        entries.pack,
+        entries.entry_power,
         sideband_exact.sum_averaged,
         dpc.combine,
         dpc.measure,

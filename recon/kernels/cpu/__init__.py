@@ -6,6 +6,7 @@
 from recon.kernels.cpu.counting import count as count_electrons
 from recon.kernels.cpu.densify import densify, widen
 from recon.kernels.cpu.dpc import advance, choose_step, combine, measure
+from recon.kernels.cpu.entries import entry_power, pack
 from recon.kernels.cpu.events import (
     centres,
     count_few_labels,
@@ -18,10 +19,8 @@ from recon.kernels.cpu.growing import add_rows, pair_rows
 from recon.kernels.cpu.sideband_exact import sum_averaged
 from recon.kernels.cpu.sideband_geometry import find_runs
 from recon.kernels.cpu.sidebands import (
-    entry_power,
     gather,
     hard_power,
-    pack,
     sum_hard,
     triple_power,
 )

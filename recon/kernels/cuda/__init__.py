@@ -9,6 +9,7 @@ from numba import cuda
 
 from recon.kernels.cuda.counting import count as count_electrons
 from recon.kernels.cuda.dpc import advance, choose_step, combine, measure
+from recon.kernels.cuda.entries import entry_power, pack
 from recon.kernels.cuda.events import (
     centres,
     count_few_labels,
@@ -20,7 +21,7 @@ from recon.kernels.cuda.events import (
     widen,
 )
 from recon.kernels.cuda.growing import add_rows, pair_rows
-from recon.kernels.cuda.sideband_exact import entry_power, pack, sum_averaged
+from recon.kernels.cuda.sideband_exact import sum_averaged
 from recon.kernels.cuda.sideband_geometry import find_runs
 from recon.kernels.cuda.sidebands import gather, hard_power, sum_hard, triple_power
 from recon.kernels.cuda.weighing import weighed_power

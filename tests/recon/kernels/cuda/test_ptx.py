@@ -11,10 +11,11 @@ from numba import cuda, types
 from recon.kernels.arguments import Camera
 from recon.kernels.cuda import counting as cuda_counting
 from recon.kernels.cuda import dpc as cuda_dpc
+from recon.kernels.cuda import entries as cuda_entries
 from recon.kernels.cuda import events as cuda_events
 from recon.kernels.cuda import growing as cuda_growing
 from recon.kernels.cuda import reference as cuda_reference
-from recon.kernels.cuda import sideband_exact as cuda_entries
+from recon.kernels.cuda import sideband_exact as cuda_exact
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
 from recon.kernels.cuda import sidebands as cuda_sidebands
 from recon.kernels.cuda import weighing as cuda_weighing
@@ -97,9 +98,9 @@ KERNELS = {
     ),
     "gather": (cuda_sidebands._gather, gather(real)),
     "gather of halves": (cuda_sidebands._gather, gather(half)),
-    "sum_averaged": (cuda_entries._sum_averaged, sum_averaged(real)),
-    "sum_averaged of halves": (cuda_entries._sum_averaged, sum_averaged(half)),
-    "sum_averaged weighed": (cuda_entries._sum_averaged_weighed, sum_averaged(real)),
+    "sum_averaged": (cuda_exact._sum_averaged, sum_averaged(real)),
+    "sum_averaged of halves": (cuda_exact._sum_averaged, sum_averaged(half)),
+    "sum_averaged weighed": (cuda_exact._sum_averaged_weighed, sum_averaged(real)),
     "pack": (cuda_entries._pack, pack(real)),
     "pack into halves": (cuda_entries._pack, pack(half)),
     "entry_power": (cuda_entries._entry_power, entry_power(real)),
