@@ -1,6 +1,7 @@
 """`livestem batch`: one recipe over many scans, and a table of what was found."""
 
 import tomllib
+from functools import cache
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 
 from app.commands import paths
 from app.commands.chosen import chosen
-from app.commands.clusters import cluster_at
+from app.commands.clusters import beyond, cluster_at
 from app.commands.console import progress
 from app.commands.reconstruct import reconstruct
 
@@ -92,6 +93,7 @@ def batch(
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file: name a folder for the results.")
     choices, reading = chosen(asked)
+    connect = beyond(choices.device)
     from recon.batch.many import reconstruct_many, scans_of
 
     scans = scans_of(sources, leave_out=output)
@@ -108,6 +110,7 @@ def batch(
 
         try:
             how = {"reading": reading, "report": told, "cluster": workers}
+            how["beyond"] = connect and cache(connect)
             for each in reconstruct_many(scans, output, choices, **how):
                 done.append(each)
                 told(each.scan.name, 0.0)

@@ -120,6 +120,7 @@ def reconstruct_many(
     reading: Mapping[str, Any] | None = None,
     report: Report = lambda task, fraction: None,
     cluster=None,
+    beyond=None,
 ) -> Iterator[Done]:
     """Reconstruct scan after scan into `folder`, and tell of each what became of it.
 
@@ -137,6 +138,8 @@ def reconstruct_many(
     cluster : recon.cluster.connection.Cluster, optional
         Whose workers each take a scan at a time: they read it and write its results, so that both
         have to lie where all of them see them.
+    beyond : callable, optional
+        As for `recon.batch.reconstruct.reconstruct_file`, where `cluster` is left out.
 
     Yields
     ------
@@ -159,7 +162,7 @@ def reconstruct_many(
         yield from _by_workers(cluster, wanted, how)
         return
     for scan, results in wanted:
-        yield _become(scan, results, how, report)
+        yield _become(scan, results, how, report, beyond=beyond)
 
 
 def _by_workers(cluster, wanted, how) -> Iterator[Done]:
@@ -197,7 +200,7 @@ def _become(scan, results, how, report: Report = lambda task, fraction: None, **
         return Done(scan, results, "failed", {}, sentence)
 
 
-def _one(scan, results, choices, settings, reading, report, cluster=None) -> Mapping[str, Any]:
+def _one(scan, results, choices, settings, reading, report, **where) -> Mapping[str, Any]:
     start, before, stop = monotonic(), unchanged.stamps(scan), Event()
     # Beside the reconstruction, which reads the same bytes.
     with ThreadPoolExecutor(1, "livestem-checksum") as aside:
@@ -205,8 +208,9 @@ def _one(scan, results, choices, settings, reading, report, cluster=None) -> Map
         try:
             progress = lambda part: report(f"Reading {scan.name}", part)  # noqa: E731
             events = open_scan(scan, progress=progress, **(reading or {}))
-            where = _there(cluster, scan, reading)
-            made, parameters = reconstruct(events, choices, report=report, **where)
+            made, parameters = reconstruct(
+                events, choices, report=report, **_there(scan, reading, **where)
+            )
         except BaseException:
             stop.set()
             raise
@@ -216,13 +220,14 @@ def _one(scan, results, choices, settings, reading, report, cluster=None) -> Map
     return parameters_of(results)
 
 
-def _there(cluster, scan, reading) -> dict[str, Any]:
+def _there(scan, reading, cluster=None, beyond=None) -> dict[str, Any]:
     """How `reconstruct` is told of a cluster, and of the file that its workers see; or nothing."""
-    if cluster is None:
+    if (cluster or beyond) is None:
         return {}
     from recon.cluster.sources import file_rows  # with Dask's, which others need not have
 
-    return {"cluster": cluster, "source": file_rows(scan, **(reading or {}))}
+    source = file_rows(scan, **(reading or {}))
+    return {"cluster": cluster, "beyond": beyond, "source": source}
 
 
 def parameters_of(results: Path) -> dict[str, Any]:

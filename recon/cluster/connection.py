@@ -2,21 +2,17 @@
 
 import logging
 import os
-import signal
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
 from threading import Event, Lock
 from time import monotonic
 
+from recon.cluster import on_worker
 from recon.cluster.address import LOCAL, check_address, is_local
 from recon.cluster.failure import ClusterError, WorkerLost
 from recon.cluster.state import ClusterState, Worker
-from recon.device.backend import CPU, Device, choose
 from recon.device.failure import brief
-from recon.kernels import use_threads
 
 PATIENCE_S = 0.5
 """Time between two looks at whether a worker that is waited for is still there."""
@@ -32,10 +28,6 @@ REACHING_S = 2.0
 
 READ_EVERY_S = 1.0
 """The scheduler is asked how full its workers are no more often than this."""
-
-PACKAGES = ("livestem", "distributed", "numpy")
-"""Whose versions have to be the same everywhere."""
-
 
 CONFIGURATION = {
     # Actors cannot be spilled; a worker that is stopped at 80 % would stop for good.
@@ -127,7 +119,7 @@ class Cluster:
 
     def _check_versions(self) -> None:
         """Refuse workers of other versions, by name."""
-        mine, theirs = _versions(), self.run(_versions)
+        mine, theirs = on_worker.versions(), self.run(on_worker.versions)
         for address, found in theirs.items():
             for name, number in mine.items():
                 if found[name] != number:
@@ -241,7 +233,7 @@ class Cluster:
             )
         for address in sorted(set(workers) - set(self._known)):
             mine = self._processes and self._local is not None
-            told = self.run(_settle, self.device, self._processes, mine, workers=[address])
+            told = self.run(on_worker.settle, self.device, self._processes, mine, workers=[address])
             if address in told:
                 self._known[address] = told[address]
                 self._pass_the_scheduler(address)
@@ -260,7 +252,7 @@ class Cluster:
         """(used, total) bytes of workers' GPUs, as of a second ago at most."""
         old = monotonic() - self._gpus_at > READ_EVERY_S
         if addresses and (old or not self._gpus.keys() >= set(addresses)):
-            self._gpus = self.run(_filled, self.device, workers=addresses)
+            self._gpus = self.run(on_worker.filled, self.device, workers=addresses)
             self._gpus_at = monotonic()
         return self._gpus
 
@@ -346,37 +338,3 @@ class Cluster:
         gone = set(addresses).difference(self.alive())
         if gone:
             raise WorkerLost(f"The worker at {min(gone)} is gone.")
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what has to be the same; "unknown" of what is not installed."""
-    found = {"Python": ".".join(python_version().split(".")[:2])}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
-
-
-def _settle(device: str, alone: bool, mine: bool) -> tuple[bool, int]:
-    """On a worker: take the threads it is given; whether it has a GPU, and its memory."""
-    from recon.device.backend import memory  # of the worker
-
-    if mine:
-        # Ctrl-C in a terminal comes to all processes: who made the workers ends them.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threads = os.environ.get("LIVESTEM_THREADS", "")
-    if alone and threads.isdecimal() and int(threads):
-        use_threads(int(threads))
-        CPU.fft_options["workers"] = int(threads)
-    chosen: Device = choose(device)
-    return chosen is not CPU, memory(chosen).total
-
-
-def _filled(device: str) -> tuple[int, int]:
-    """On a worker: bytes of its device's memory that are taken, and all of them."""
-    from recon.device.backend import memory  # of the worker
-
-    room = memory(choose(device))
-    return room.total - room.usable, room.total

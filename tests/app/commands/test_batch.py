@@ -28,7 +28,7 @@ def given(monkeypatch):
     """Stands for the recipe: what it was given, and what becomes of the scans it is told of."""
     given = {"fails": (), "stops": None}
 
-    def reconstruct_many(scans, folder, choices, *, reading, report, cluster):
+    def reconstruct_many(scans, folder, choices, *, reading, report, cluster, beyond):
         given.update(choices=choices, reading=reading)
         for scan in scans:
             report("Reading", 0.5)

@@ -68,6 +68,28 @@ def test_what_this_machine_does_not_hold_takes_the_cluster_that_dask_knows(
         assert f'"used": "{used}"' in file.attrs["parameters"]
 
 
+def test_scans_of_a_batch_that_this_machine_does_not_hold_share_that_cluster(
+    scan, tmp_path, monkeypatch
+):
+    made, opened = connection.Cluster, []
+
+    def threads(address, device):
+        opened.append(made("local:2", processes=False, device=device))
+        return opened[-1]
+
+    monkeypatch.setattr(connection, "Cluster", threads)
+    monkeypatch.setattr(build, "memory", lambda device: Memory(10_000, 10_000, 0))
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://head:8786")
+    scan.with_name("another.npz").write_bytes(scan.read_bytes())
+    where = ["-o", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["batch", str(scan), str(scan.with_name("another.npz")), *where]) == 0
+    for name in ("scan", "another"):
+        with h5py.File(tmp_path / f"out/{name}.h5") as file:
+            assert '"used": "cluster"' in file.attrs["parameters"]
+    assert [each.address for each in opened] == ["local:2"]
+    opened[0].close()
+
+
 def test_an_address_of_dask_that_is_none_is_said(scan, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "head")
     assert main(["reconstruct", str(scan), "-o", str(tmp_path / "o.h5")]) == 2

@@ -1,6 +1,6 @@
 """Which workers a cluster has."""
 
-from recon.cluster import connection
+from recon.cluster import on_worker
 from tests.support.clusters import threads
 
 
@@ -15,14 +15,14 @@ def test_workers_come_in_a_lasting_order_and_tell_their_memory():
 
 
 def test_of_a_worker_with_a_gpu_the_gpus_memory_counts(monkeypatch):
-    settle = connection._settle
-    monkeypatch.setattr(connection, "_settle", lambda *told: (True, settle(*told)[1]))
-    monkeypatch.setattr(connection, "_filled", lambda device: (30 * 10**9, 140 * 10**9))
+    settle = on_worker.settle
+    monkeypatch.setattr(on_worker, "settle", lambda *told: (True, settle(*told)[1]))
+    monkeypatch.setattr(on_worker, "filled", lambda device: (30 * 10**9, 140 * 10**9))
     with threads(2) as cluster:
         assert {worker.free for worker in cluster.alive().values()} == {110 * 10**9}
         assert cluster.state().line == "2 workers, 2 GPUs, 60 of 280 GB"
 
 
 def test_a_device_that_is_no_gpu_tells_how_full_the_machine_is():
-    used, total = connection._filled("cpu")
+    used, total = on_worker.filled("cpu")
     assert 0 < used < total

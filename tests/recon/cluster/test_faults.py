@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from recon.cluster import connection
+from recon.cluster import on_worker
 from recon.cluster.connection import Cluster
 from recon.cluster.failure import ClusterError, ClusterFull
 from recon.cluster.slabs import build_slabs, on_cluster
@@ -87,9 +87,9 @@ def test_a_scheduler_that_goes_is_said_and_the_next_change_connects_again():
 
 
 def test_versions_that_differ_are_named(monkeypatch):
-    versions = connection._versions
+    versions = on_worker.versions
     told = iter([versions() | {"numpy": "9.9.9"}])
-    monkeypatch.setattr(connection, "_versions", lambda: next(told, None) or versions())
+    monkeypatch.setattr(on_worker, "versions", lambda: next(told, None) or versions())
     said = r"The worker at \S+ has numpy \S+, this machine 9\.9\.9"
     with pytest.raises(ClusterError, match=said), threads(1):
         pass
