@@ -113,13 +113,13 @@ class LatticeCalibration(Feature):
             return
         self.page.sheet.hide()  # it would lie over the spectrum
         self.on, self._peaks = True, []
-        self.page.spectrum.on_pick = self._pick
+        self.page.frequencies.spectrum.on_pick = self._pick
         self._show()
 
     def leave(self) -> None:
         """Give clicks in the spectrum back to the tiles."""
         self.on, self._peaks, self._fit, self._camera = False, [], None, None
-        self.page.spectrum.on_pick = self.page.pick
+        self.page.frequencies.spectrum.on_pick = self.page.frequencies.pick
         self._show()
 
     def _say_camera(self, camera: Camera) -> None:
@@ -227,7 +227,7 @@ class LatticeCalibration(Feature):
         self.controls.param.update(hidden=hidden, values=self.controls.values | {"said": said})
 
     def _mark(self) -> None:
-        self.page.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
+        self.page.frequencies.spectrum.mark_peaks([(peak.row, peak.column) for peak in self._peaks])
 
     def roots(self) -> dict:
         """The fields, and the line over the spectrum."""

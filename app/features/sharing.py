@@ -132,8 +132,10 @@ class Sharing(Feature):
     def _joined(self, member) -> None:
         """Take the room's steps; nothing is drawn here, as the document is not locked."""
         self._recall().join(Steps(member))
-        self.page.looks_on = lambda: member.room is not None and member.room.driver is not member
-        self.page.tiles.straight = True  # all pages of a room are drawn on one thread
+        self.page.frequencies.looks_on = lambda: (
+            member.room is not None and member.room.driver is not member
+        )
+        self.page.frequencies.tiles.straight = True  # all pages of a room are drawn on one thread
         for slot in self.page.slots.values():
             slot.on_look, slot.straight = self._look, True
 

@@ -65,7 +65,7 @@ class TileProof(Feature):
 
     def _show(self, earlier: Earlier) -> None:
         if self.earlier:
-            self.page.tiles.show(earlier.tiles, earlier.labels)
+            self.page.frequencies.tiles.show(earlier.tiles, earlier.labels)
 
     def _doubt(self, summary) -> None:
         # Of other electrons, if not of another object.
@@ -92,7 +92,7 @@ class TileProof(Feature):
         self.page.status.quality = f"flat {100 * flatness.value:.0f} %"
         same = live is not None and np.array_equal(live.frequencies, flatness.frequencies)
         if same and not self.earlier:
-            self.page.tiles.relabel(with_residuals(live.labels, flatness.residual))
+            self.page.frequencies.tiles.relabel(with_residuals(live.labels, flatness.residual))
 
     def _moved(self, *events) -> None:
         """A hand, or the fit itself, has changed the aberrations: the tiles follow that."""
@@ -111,7 +111,7 @@ class TileProof(Feature):
         if self.earlier:
             self._ask()
         elif (live := self._drawing.tiles) is not None:
-            self.page.tiles.show(live.array, live.labels)
+            self.page.frequencies.tiles.show(live.array, live.labels)
             self._judge()
 
     def _ask(self) -> None:

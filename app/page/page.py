@@ -9,6 +9,7 @@ from panel.io.state import set_curdoc
 
 from app.features import FEATURES
 from app.page.address import Address
+from app.page.frequencies import Frequencies
 from app.page.saving import Saving
 from app.pipeline.jobs import Answer
 from app.recall.presets import Presets
@@ -21,19 +22,13 @@ from app.views.panels import Panels
 from app.views.sheet import Sheet
 from app.views.shell import Notices, Shell, StatusBar
 from app.views.slot import Slot
-from app.views.spectrum import SpectrumView
 from app.views.text import Text
-from app.views.tiles import TilesView
 from recon.batch.geometry import DISC
 
 SLOTS = ("slot_main", "slot_left", "slot_right")
 
 STATUS_S = 0.5
 """How often the numbers of the status line change while a hand moves."""
-
-TILES_MS = 90
-"""How long tiles wait behind the phase while a hand moves: painting both takes the browser longer,
-and the hand is on the phase."""
 
 
 class Page:
@@ -58,9 +53,6 @@ class Page:
         self.catalogue = catalogue
         self.presets = presets or Presets(None)
         self._closed = False
-        self.looks_on: Callable[[], bool] = lambda: False
-        """Whether another page's hand moves what is shown here."""
-        self._tiles_timer = self._drawn_tiles = None
         self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
         self.notices = Notices()
@@ -78,17 +70,11 @@ class Page:
         self.slots = {
             name: Slot(display, name, self.link, results, name == "slot_main") for name in SLOTS
         }
-        self.tiles, self.spectrum = TilesView(), SpectrumView()
-        self.tiles.figure.name, self.spectrum.figure.name = "tiles", "spectrum"
-        self.spectrum_readout = Text(css_classes=["readout"])
-        self.tiles_empty = Text(css_classes=["empty"])
-        self.spectrum_empty = Text(css_classes=["empty"])
+        self.frequencies = Frequencies(self.pipeline, display, self.after)
         self.facts = Text(pn.bind(_line, self.pipeline.preparing.param.scan), css_classes=["facts"])
         self.status = StatusBar()
         self.shell = Shell(theme=display.theme)
         self.sheet = Sheet()
-        for view in (self.tiles, self.spectrum):
-            _reveal(view, False)  # axes of nothing
         self.panels = Panels(self.experiment, catalogue, self.notices.add)
         self._ties, self.fitted = Ties(), Answer()
         self._connect()
@@ -104,8 +90,6 @@ class Page:
 
     def _connect(self) -> None:
         display = self.experiment.display
-        self.spectrum.on_pick = self.pick
-        self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
         self.shell.on(
             "painted",
             lambda message: self.pipeline.drawing.acknowledge(message["number"]),
@@ -129,8 +113,7 @@ class Page:
             ties.show(device, self.status.show_device)
         ties.show(preparing.scan, self._scan)
         ties.show(stages.opening.param.question, self.panels.shape.ask)
-        ties.show(drawing.tiles, self._tiles)
-        ties.show(drawing.spectrum, self._spectrum)
+        self.frequencies.watch()
         ties.show(drawing.status, self._status)
         for result in stages.results.values():
             ties.show(result, self._place)
@@ -175,7 +158,7 @@ class Page:
         self.pipeline.close()
         self._ties.untie()
         # Features first: one that draws as it ends would have a closed slot make a figure anew.
-        for part in (*self.features, self.panels, self.spectrum, self.tiles, *self.slots.values()):
+        for part in (*self.features, self.panels, self.frequencies, *self.slots.values()):
             part.close()
         shell = self.shell, self.status, self.saving.saver, self.notices, self.sheet
         for part in (*shell, self.address):
@@ -195,37 +178,7 @@ class Page:
         hint = wanted(summary)
         for slot in self.slots.values():
             slot.hint(hint)
-        self.tiles_empty.say(hint or "Waiting for the tiles.")
-        self.spectrum_empty.say(hint or "Waiting for the spectrum.")
-
-    def _tiles(self, tiles) -> None:
-        phase = self.pipeline.drawing.phase
-        if tiles is None or phase is None or phase.mode != "draft" or self.looks_on():
-            self._draw_tiles()
-        elif self._tiles_timer is None:
-            self._tiles_timer = self.after(TILES_MS, self._tiles_are_due)
-
-    def _tiles_are_due(self) -> None:
-        self._tiles_timer = None
-        self._draw_tiles()
-
-    def _draw_tiles(self) -> None:
-        tiles = self.pipeline.drawing.tiles
-        _reveal(self.tiles, tiles is not None)
-        if tiles is not None and tiles is not self._drawn_tiles:
-            phase = self.pipeline.drawing.phase
-            self.tiles.moving = phase is not None and phase.mode == "draft"
-            self.tiles.show(tiles.array, tiles.labels)
-            self.tiles_empty.say("")
-        self._drawn_tiles = tiles
-
-    def _spectrum(self, spectrum) -> None:
-        _reveal(self.spectrum, spectrum is not None)
-        if spectrum is not None:
-            self.spectrum.show_power(
-                spectrum.array, spectrum.sampling, spectrum.frequencies, spectrum.limit
-            )
-            self.spectrum_empty.say("")
+        self.frequencies.hint(hint)
 
     def _progress(self, progress) -> None:
         self.status.param.update(
@@ -263,20 +216,6 @@ class Page:
 
     # ---- the hand ----
 
-    def pick(self, row: int, column: int) -> None:
-        """Take a frequency into the tiles, or out of them if it is among them."""
-        display, spectrum = self.experiment.display, self.pipeline.drawing.spectrum
-        if spectrum is None or (row, column) == (0, 0):
-            return
-        if column < 0 or (column == 0 and row < 0):
-            row, column = -row, -column  # both halves of the plane hold the same
-        shown = [(int(r), int(c)) for r, c in spectrum.frequencies]
-        picked = [tuple(pair) for pair in display.frequencies] or shown
-        near = [pair for pair in picked if max(abs(pair[0] - row), abs(pair[1] - column)) <= 2]
-        chosen = [pair for pair in picked if pair not in near] if near else [*picked, (row, column)]
-        most = type(display).param.frequencies.bounds[1]
-        display.param.update(frequencies=chosen[-most:], tile_count=max(1, min(most, len(chosen))))
-
     def _act_on_sheet(self, sheet: str, key: str, action: str) -> None:
         for feature in self.features:
             if sheet in feature.sheets:
@@ -292,11 +231,8 @@ class Page:
             self.experiment.display.theme = message["theme"]
 
     def _restyle(self, *events) -> None:
-        theme = self.experiment.display.theme
-        self.shell.theme = theme
-        for view in (self.tiles, self.spectrum):
-            if view.theme != theme:
-                view.set_theme(theme)
+        self.shell.theme = self.experiment.display.theme
+        self.frequencies.set_theme(self.shell.theme)
 
     def after(self, milliseconds: int, action: Callable[[], None]):
         """Call `action()` once, later; None where the document has no session to wait in."""
@@ -357,14 +293,10 @@ class Page:
         return (
             parts
             | self.panels.roots()
+            | self.frequencies.roots()
             | {
                 "facts": self.facts,
                 "saver": self.saving.saver,
-                "tiles": self.tiles.pane,
-                "tiles_empty": self.tiles_empty,
-                "spectrum": self.spectrum.pane,
-                "spectrum_empty": self.spectrum_empty,
-                "spectrum_readout": self.spectrum_readout,
                 "status": self.status,
                 "notices": self.notices,
                 "shell": self.shell,
@@ -385,7 +317,3 @@ def wanted(summary) -> str:
 
 def _line(summary) -> str:
     return "" if summary is None else summary.line
-
-
-def _reveal(view, visible: bool) -> None:
-    view.pane.styles = {"visibility": "visible" if visible else "hidden"}

@@ -27,7 +27,7 @@ def only_watching(page):
         # Figures come as they are needed, and none goes.
         sources.clear()
         sources.add(page.link.source.id)
-        frames = [page.tiles, page.spectrum]
+        frames = [page.frequencies.tiles, page.frequencies.spectrum]
         frames += [view for slot in page.slots.values() for view in slot.views]
         for frame in frames:
             sources.update((frame.view.id, frame.pointer.id))

@@ -131,7 +131,7 @@ def test_tiles_tell_what_is_left_in_them_only_for_what_is_set(instrument, image)
     publish_all(instrument, image)
     instrument.pipeline.publish("flatness", judged(0.83))
     assert instrument.status.quality == "flat 83 %"
-    assert instrument.tiles.labels.columns()["text"] == ["a · 0.20 rad", "b"]
+    assert instrument.frequencies.tiles.labels.columns()["text"] == ["a · 0.20 rad", "b"]
     instrument.experiment.aberrations.defocus = 3
     assert instrument.status.quality == ""
     instrument.pipeline.publish("flatness", judged(0.5))  # of before
@@ -151,7 +151,7 @@ def test_no_verdict_of_other_electrons_stands_beside_the_tiles(instrument, image
     instrument.pipeline.publish("flatness", judged(0.83))
     publish_all(instrument, image)  # another dose, or another scan
     assert instrument.status.quality == ""
-    assert instrument.tiles.labels.columns()["text"] == ["a", "b"]
+    assert instrument.frequencies.tiles.labels.columns()["text"] == ["a", "b"]
     instrument.pipeline.publish("flatness", judged(0.4))
     assert instrument.status.quality == "flat 40 %"
 
@@ -167,12 +167,12 @@ def test_the_tiles_before_a_fit_can_be_seen_until_a_hand_moves(instrument, image
     assert instrument.pipeline.performed[-1].title == "Tiles before the fit"
     before = Earlier(np.ones((2, 6, 6), complex), ("a · 1.8 rad", "b"))
     instrument.pipeline.answer.result = before
-    assert instrument.tiles.labels.columns()["text"] == ["a · 1.8 rad", "b"]
+    assert instrument.frequencies.tiles.labels.columns()["text"] == ["a · 1.8 rad", "b"]
     publish_all(instrument, image)  # another band limit, or other electrons
     assert [j.title for j in instrument.pipeline.performed] == ["Tiles before the fit"] * 2
     instrument.experiment.aberrations.defocus = 13.0
     assert switch.hidden == ["which"]
-    assert instrument.tiles.labels.columns()["text"] == ["a", "b"]
+    assert instrument.frequencies.tiles.labels.columns()["text"] == ["a", "b"]
 
 
 # ---- defocus ----

@@ -72,9 +72,9 @@ def test_two_clicks_and_a_spacing_give_the_scan_steps(instrument):
     assert not instrument.sheet.shown  # it would hide the spectrum
     assert "Click a peak" in feature.banner.text
     for turn in (20, 80):
-        instrument.spectrum.on_pick(*place(turn))
+        instrument.frequencies.spectrum.on_pick(*place(turn))
     assert instrument.experiment.display.frequencies == []  # no tile was chosen
-    assert len(instrument.spectrum.peaks.columns()["x"]) == 2
+    assert len(instrument.frequencies.spectrum.peaks.columns()["x"]) == 2
     assert "use" in feature.controls.hidden
     feature.known.known = "graphene 100"
     assert "use" not in feature.controls.hidden
@@ -88,7 +88,7 @@ def test_two_clicks_and_a_spacing_give_the_scan_steps(instrument):
     assert instrument.experiment.treatment.shear == 0  # none was certain
     assert not feature.on
     assert feature.banner.text == ""
-    assert instrument.spectrum.on_pick == instrument.pick
+    assert instrument.frequencies.spectrum.on_pick == instrument.frequencies.pick
 
 
 def test_a_shear_that_is_certain_is_taken_over(instrument):
@@ -97,7 +97,7 @@ def test_a_shear_that_is_certain_is_taken_over(instrument):
     # A sheared row moves the peaks along y: f_y = q·(step y, shear step x).
     for turn, near in ((20, a), (80, b)):
         q = np.cos(np.deg2rad(turn)) / SPACING * TRUE[1] * 0.05 * SHAPE[0]
-        instrument.spectrum.on_pick(round(near[0] + q), near[1])
+        instrument.frequencies.spectrum.on_pick(round(near[0] + q), near[1])
     feature.known.known = "graphene 100"
     press(feature, "use")
     assert instrument.experiment.treatment.shear == pytest.approx(0.05, abs=0.006)
@@ -106,25 +106,25 @@ def test_a_shear_that_is_certain_is_taken_over(instrument):
 
 def test_a_click_beside_a_peak_is_told_and_escape_leaves(instrument):
     feature = begin(instrument, lattice())
-    instrument.spectrum.on_pick(-30, 8)
+    instrument.frequencies.spectrum.on_pick(-30, 8)
     assert "No peak stands out" in instrument.notices.items[-1][2]
-    assert instrument.spectrum.peaks.columns()["x"] == []
+    assert instrument.frequencies.spectrum.peaks.columns()["x"] == []
     feature.banner._handle_msg({"does": "close"})
     assert not feature.on
     assert "known" in feature.controls.hidden
-    assert instrument.spectrum.on_pick == instrument.pick
+    assert instrument.frequencies.spectrum.on_pick == instrument.frequencies.pick
 
 
 def test_the_peaks_of_another_scan_are_forgotten(instrument):
     feature = begin(instrument, lattice())
-    instrument.spectrum.on_pick(*place(20))
-    x = instrument.spectrum.peaks.columns()["x"][0]
+    instrument.frequencies.spectrum.on_pick(*place(20))
+    x = instrument.frequencies.spectrum.peaks.columns()["x"][0]
     wider = Spectrum(np.ones(SHAPE, np.float32), (0.02, 0.04), np.zeros((0, 2), int), 1.0)
     instrument.pipeline.publish("scan", summary(scan_shape=SHAPE))
     instrument.pipeline.publish("spectrum", wider)
-    assert instrument.spectrum.peaks.columns()["x"] == pytest.approx([2 * x])
+    assert instrument.frequencies.spectrum.peaks.columns()["x"] == pytest.approx([2 * x])
     instrument.pipeline.publish("scan", summary(dataset="other", scan_shape=SHAPE))
-    assert instrument.spectrum.peaks.columns()["x"] == []
+    assert instrument.frequencies.spectrum.peaks.columns()["x"] == []
     assert feature.banner.text == "Click a peak of the lattice."
 
 
@@ -149,7 +149,7 @@ def test_the_camera_is_told_of_the_files_own_detector_and_can_be_set(instrument,
     monkeypatch.setattr("recon.geometry.camera.measure_camera", lambda *arguments: scale)
     feature = begin(instrument, lattice())
     for turn in (20, 80):
-        instrument.spectrum.on_pick(*place(turn))
+        instrument.frequencies.spectrum.on_pick(*place(turn))
     feature.known.param.update(known="graphene 100", pixel_um=100.0)
     assert "use_camera" in feature.controls.hidden
     press(feature, "camera")

@@ -14,7 +14,6 @@ from app.page.page import Page
 from app.pipeline.results import (
     PhaseImage,
     Progress,
-    Tiles,
 )
 from recon.device.failure import DeviceError
 from tests.support.pages import (
@@ -52,8 +51,8 @@ def test_results_are_drawn_where_they_belong(instrument, image):
     np.testing.assert_array_equal(instrument.slots["slot_left"].view.image, image)
     assert len(instrument.slots["slot_right"].view.disc.data) == 1
     assert instrument.facts.text == "demonstration · 12 × 16 · 12.3 k e⁻"
-    assert instrument.tiles.labels.columns()["text"] == ["a", "b"]
-    assert instrument.spectrum.words.columns()["text"] == ["1", "2"]
+    assert instrument.frequencies.tiles.labels.columns()["text"] == ["a", "b"]
+    assert instrument.frequencies.spectrum.words.columns()["text"] == ["1", "2"]
     assert (instrument.status.mode, instrument.status.line) == (
         "exact",
         "redraw 3.0 ms · 1 k entries",
@@ -82,7 +81,7 @@ def test_a_scan_without_a_phase_does_not_stand_beside_that_of_another(instrument
     instrument.pipeline.publish("scan", summary(missing=("beam energy",)))
     shown = [slot.view.image is not None for slot in instrument.slots.values()]
     assert shown == [False, False, True]  # the pattern needs no energy
-    for view in (instrument.tiles, instrument.spectrum):
+    for view in (instrument.frequencies.tiles, instrument.frequencies.spectrum):
         assert view.pane.styles == {"visibility": "hidden"}
     assert instrument.status.mode == ""
 
@@ -107,27 +106,6 @@ def test_progress_is_shown_and_cancelled(instrument):
     assert instrument.pipeline.cancelled == 1
 
 
-def test_tiles_wait_for_the_phase_while_a_hand_moves_and_end_up_right(instrument, image):
-    drawn = []
-    instrument.tiles.show = lambda array, labels: drawn.append(labels)
-
-    def move(mode, label):
-        instrument.pipeline.publish("phase", PhaseImage(image, mode, 3.0, STEP, 1))
-        values = np.ones((1, 6, 6), complex)
-        instrument.pipeline.publish("tiles", Tiles(values, np.array([[1, 2]]), (label,), True))
-
-    move("draft", "first")
-    move("draft", "second")
-    assert drawn == []
-    instrument._tiles_are_due()
-    assert drawn == [("second",)]
-    move("draft", "third")
-    move("exact", "last")
-    assert drawn == [("second",), ("last",)]
-    instrument._tiles_are_due()  # nothing older comes after it
-    assert drawn == [("second",), ("last",)]
-
-
 def test_what_was_stopped_can_be_tried_again(instrument, image):
     instrument.status._handle_msg({"does": "cancel"})
     assert instrument.status.stopped
@@ -140,20 +118,6 @@ def test_what_was_stopped_can_be_tried_again(instrument, image):
     publish_all(instrument, image)
     instrument.pipeline.publish("error", "b.h5 cannot be read.")
     assert not instrument.status.stopped  # the picture of a.h5 stands as it stood
-
-
-def test_picking_adds_a_frequency_and_picking_again_takes_it_away(instrument, image):
-    publish_all(instrument, image)
-    display = instrument.experiment.display
-    instrument.pick(-5, -9)  # the other half of the plane holds the same
-    assert display.frequencies == [(1, 2), (3, 4), (5, 9)]
-    assert display.tile_count == 3
-    instrument.pick(4, 9)  # near enough
-    assert display.frequencies == [(1, 2), (3, 4)]
-    instrument.pick(0, 0)
-    assert display.frequencies == [(1, 2), (3, 4)]
-    instrument.panels._strongest()
-    assert display.frequencies == []
 
 
 def test_the_address_gives_the_state_and_says_what_it_cannot_take():
@@ -199,8 +163,8 @@ def test_the_theme_reaches_all_figures(instrument, image):
     publish_all(instrument, image)
     instrument.shell._handle_msg({"does": "theme", "theme": "light"})
     views = [
-        instrument.tiles,
-        instrument.spectrum,
+        instrument.frequencies.tiles,
+        instrument.frequencies.spectrum,
         *(slot.view for slot in instrument.slots.values()),
     ]
     assert {view.theme for view in views} == {"light"}
