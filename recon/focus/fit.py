@@ -205,12 +205,13 @@ def fit_aberrations(
         )
     stages = [first, *further]
     fit = Refinement(overlaps, names, best, tell=tell).run([*stages, names])
-    if rotation:
-        fit = _turned(fit, known or (overlaps.rotation_deg, ROTATION_ERROR))
+    known = (known or (overlaps.rotation_deg, ROTATION_ERROR)) if rotation else None
+    if known:
+        fit = _turned(fit, known)
     fit, undetermined = _determined(fit, start)
     tell(0.9)
     remarks = remarks_on(g, fit, orders, locked) if checked else ()
-    found = _report(g, fit, start, undetermined, remarks)
+    found = _report(g, fit, known, start, undetermined, remarks)
     tell(1.0)
     return found
 
@@ -279,8 +280,22 @@ def _determined(fit: Refinement, start: Aberrations):
         fit = Refinement(fit.overlaps, names, *begun).run([names] * 2)
 
 
-def _report(g: Sidebands, fit: Refinement, start: Aberrations, undetermined, remarks):
+def _errors(fit: Refinement, known):
+    """The fit's errors, with what an angle adds that is known to an error and was not fitted.
+
+    Held off by δ, it moves the coefficients by -H_cc^-1 H_cθ δ.
+    """
     errors, correlation, units = fit.errors()
+    if known and not fit.rotation:
+        begun = fit.aberrations, known, fit.sigma, fit.rotation_deg
+        curvature = Refinement(fit.overlaps, fit.names, *begun).curvature(0.0)
+        moved = np.linalg.lstsq(curvature[:-1, :-1], curvature[:-1, -1], rcond=1e-10)[0]
+        errors = np.hypot(errors, moved * np.deg2rad(known[1]))
+    return errors, correlation, units
+
+
+def _report(g: Sidebands, fit: Refinement, known, start: Aberrations, undetermined, remarks):
+    errors, correlation, units = _errors(fit, known)
     flat_before = flatness(g, start)
     flat_after = flatness(g, fit.aberrations, fit.rotation_deg)
     if flat_after < max(LEAST_FLAT, flat_before - WORSE):

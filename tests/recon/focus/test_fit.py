@@ -72,6 +72,20 @@ def test_the_rotation_is_fitted_with_them():
     assert fit.rotation_error < 0.5
 
 
+def test_an_angle_that_is_not_fitted_lends_the_coefficients_its_error():
+    """A turn by δ turns the gradient of C12, a reflection, by δ: C12 moves by |C12| δ across."""
+    g = g_of(Aberrations(C10=60.0, C12b=-150.0), -12.0, dose=1e4)
+    sure = fit_aberrations(g, orders=1)
+    doubtful = fit_aberrations(g, orders=1, rotation=True, known=(-12.0, 2.0))
+    assert doubtful.rotation_deg is None
+    assert doubtful.aberrations == sure.aberrations
+    added = {n: np.sqrt(e**2 - sure.errors[n] ** 2) for n, e in doubtful.errors.items()}
+    moved = np.hypot(sure.aberrations.C12a, sure.aberrations.C12b) * np.deg2rad(2.0)
+    assert added["C12a"] == pytest.approx(moved, rel=0.1)
+    assert added["C12b"] < 0.1 * moved
+    assert added["C10"] < 0.1 * moved
+
+
 def test_locked_coefficients_keep_their_value():
     start = Aberrations(C12a=LOW.C12a, C30=5.0)
     fit = fit_aberrations(g_of(LOW, -12.0), start, orders=2, locked=("C12a", "C23a"))
