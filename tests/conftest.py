@@ -37,6 +37,12 @@ def pytest_configure(config):
         raise pytest.UsageError(sentence)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """With `-n auto`."""
+    return order.processes()
+
+
 def pytest_collection_modifyitems(config, items):
     """Where processes share the files, the longest come first; what is slow waits for --slow."""
     if hasattr(config, "workerinput"):
