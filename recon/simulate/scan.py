@@ -113,10 +113,12 @@ def expected_intensities(
                 if not lit.any():
                     continue
                 kx, inside = kx[lit], inside[lit]
-                n, y, x = np.nonzero(inside)
                 wave = np.zeros(inside.shape, complex)
-                chi = np.polynomial.polynomial.polyval2d(kx[n, y, x], ky[y, x], powers)
-                wave[n, y, x] = spectrum[y, x] * np.exp(-1j * chi)
+                amplitude, there = (
+                    np.broadcast_to(a, inside.shape)[inside] for a in (spectrum, ky)
+                )
+                chi = np.polynomial.polynomial.polyval2d(kx[inside], there, powers)
+                wave[inside] = amplitude * np.exp(-1j * chi)
                 wave = scipy.fft.ifft2(wave, norm="forward", overwrite_x=True)
                 wave = wave[:, ::oversampling, ::oversampling]
                 for column, seen in zip(columns[part][lit], wave, strict=True):
