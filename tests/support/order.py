@@ -28,8 +28,15 @@ COMPILING = (
     "tests/recon/counting/test_count.py",
     "tests/recon/io/events/test_fuzz.py",
     "tests/recon/live/sources/test_serval.py",
+    "tests/recon/io/events/test_stempy_hdf5.py",
+    "tests/recon/io/files/test_apart.py",
     "tests/test_elsewhere.py",
+    "tests/recon/io/test_rewritten.py",
+    "tests/recon/io/test_conversion.py",
+    "tests/recon/io/dense/test_reading.py",
+    "tests/recon/io/dense/test_fuzz.py",
     "tests/test_wheel.py",
+    "tests/test_house.py",
 )
 LONGEST = (
     "tests/ui/test_connection.py",
