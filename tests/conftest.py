@@ -1,5 +1,6 @@
 """What the tests share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -35,6 +36,23 @@ def pytest_configure(config):
     surroundings.take_settings_back()
     if sentence := surroundings.want_of_room():
         raise pytest.UsageError(sentence)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """With `-n auto`."""
+    return order.processes()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Nothing that is there before the tests is looked through for garbage again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):

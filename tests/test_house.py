@@ -81,7 +81,7 @@ def test_readme_runs_and_tests_from_one_line_each():
     assert "\n" not in run
     assert "\n" not in test
     assert run.endswith("livestem serve")
-    assert test.endswith("pytest")
+    assert test.endswith(" .venv/bin/pytest -n auto --dist loadfile")
     for line in (run, test):
         assert "-c .ci/constraints.txt" in line
 

@@ -61,7 +61,7 @@ class Packets:
         self.window, self.quad = window, quad
         self.begin = self.done = None
         self.late = self.stray = self.unknown = self.untimed = self.foreign = 0
-        self._rest, self._reference = b"", np.array([-1, -1, 0], np.int64)
+        self._rest, self._reference = bytearray(), np.array([-1, -1, 0], np.int64)
         self._newest, self._opened = -1, -1
         self._chunks: list = []
         self._late: list = []
@@ -76,7 +76,8 @@ class Packets:
 
     def feed(self, data) -> None:
         """Take bytes of the stream, cut anywhere."""
-        data = self._rest + data if self._rest else bytes(data)
+        # Words that may be written, as those of a file: Numba has one kernel for both.
+        data = self._rest + data
         words = np.frombuffer(data, "<u8", len(data) // 8)
         place = 0
         while place < words.size:

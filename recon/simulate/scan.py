@@ -21,6 +21,8 @@ from recon.scan.events import ElectronEvents, Source
 from recon.scan.growing import Growing
 from recon.simulate.probe import Probe
 
+POINTS = 1 << 15
+"""Points of waves that are transformed at once, which costs less than one wave after another."""
 CHUNK = 64
 """Scan positions a thread works on at once: 5 MB of exit waves in a box of 96 × 96."""
 
@@ -94,27 +96,43 @@ def expected_intensities(
 
     height, width = phase.shape[0] // oversampling, phase.shape[1] // oversampling
     result = np.zeros((height, width, *frame_shape))
-    powers = aberrations.polynomial(calibration.wavelength)
+    powers = _trimmed(aberrations.polynomial(calibration.wavelength))
     dk, k0 = calibration.reciprocal_sampling, calibration.k0
     inner = (np.arange(subpixels) + 0.5) / subpixels - 0.5
+    columns = np.repeat(np.arange(frame_shape[1]), subpixels)
+    offsets = columns + np.tile(inner, frame_shape[1])
+    at_once = max(1, POINTS // phase.size)
     for row in range(frame_shape[0]):
-        for column in range(frame_shape[1]):
-            for dy in inner:
-                for dx in inner:
-                    ky = (row + dy - calibration.centre[0]) * dk - object_ky
-                    kx = (column + dx - calibration.centre[1]) * dk - object_kx
-                    inside = ky * ky + kx * kx < k0 * k0
-                    if not inside.any():
-                        continue
-                    wave = np.zeros(phase.shape, complex)
-                    chi = np.polynomial.polynomial.polyval2d(kx[inside], ky[inside], powers)
-                    wave[inside] = spectrum[inside] * np.exp(-1j * chi)
-                    wave = scipy.fft.ifft2(wave, norm="forward")[::oversampling, ::oversampling]
-                    result[:, :, row, column] += wave.real**2 + wave.imag**2
+        for dy in inner:
+            ky = (row + dy - calibration.centre[0]) * dk - object_ky
+            for first in range(0, offsets.size, at_once):
+                part = slice(first, first + at_once)
+                kx = (offsets[part, None, None] - calibration.centre[1]) * dk - object_kx
+                inside = kx * kx + ky * ky < k0 * k0
+                lit = inside.any(axis=(1, 2))
+                if not lit.any():
+                    continue
+                kx, inside = kx[lit], inside[lit]
+                wave = np.zeros(inside.shape, complex)
+                amplitude, there = (
+                    np.broadcast_to(a, inside.shape)[inside] for a in (spectrum, ky)
+                )
+                chi = np.polynomial.polynomial.polyval2d(kx[inside], there, powers)
+                wave[inside] = amplitude * np.exp(-1j * chi)
+                wave = scipy.fft.ifft2(wave, norm="forward", overwrite_x=True)
+                wave = wave[:, ::oversampling, ::oversampling]
+                for column, seen in zip(columns[part][lit], wave, strict=True):
+                    result[:, :, row, column] += seen.real**2 + seen.imag**2
         if progress:
             progress((row + 1) / frame_shape[0])
     result *= dk**2 / (pi * k0**2) / subpixels**2
     return result
+
+
+def _trimmed(powers):
+    """Powers without the highest that have no part in it."""
+    y, x = (np.flatnonzero(powers.any(axis=axis)) for axis in (1, 0))
+    return powers[: y.max(initial=0) + 1, : x.max(initial=0) + 1]
 
 
 def sample_events(

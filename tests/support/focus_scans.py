@@ -1,7 +1,7 @@
 """Weak phase objects with known aberrations, and G of them."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -48,6 +48,7 @@ def intensities(aberrations, rotation_deg, transpose, shape=(44, 36)):
     )
 
 
+@lru_cache(8)
 def g_of(aberrations, rotation_deg=0.0, transpose=False, dose=2e4, seed=0, full=False):
     """G of a simulated scan at a dose [e/Å²], with the triple overlap if `full`."""
     expected = intensities(aberrations, rotation_deg, transpose)

@@ -22,8 +22,8 @@ def described(argument):
     return {bool: "bool", int: "int64", float: "float64"}[type(argument)]
 
 
-def record(seen):
-    """Have the simulator note what its kernels are launched with, and go on."""
+def record(seen, runs):
+    """Have the simulator note what its kernels are launched with, and launch them while `runs`."""
     from numba.cuda.simulator.kernel import FakeCUDAKernel
 
     launch = FakeCUDAKernel.__call__
@@ -34,6 +34,8 @@ def record(seen):
             entry = [kernel.fn.__module__, kernel.fn.__name__, types]
             if entry not in seen:
                 seen.append(entry)
+            if not runs:
+                return None
         return launch(kernel, *arguments)
 
     FakeCUDAKernel.__call__ = noted
@@ -45,7 +47,8 @@ def main():
     from recon.specimen import Specimen
     from recon.ssb.bright_field import bright_field
     from recon.ssb.gfunction import build_sidebands
-    from recon.ssb.phase import single_sideband
+    from recon.ssb.phase import MODES, object_transmission, single_sideband
+    from recon.ssb.prior import Prior
     from recon.ssb.tiles import gfunction_tiles, power_spectrum
     from recon.sums.com import centre_of_mass
     from recon.sums.detectors import pacbed, virtual_detectors
@@ -54,8 +57,8 @@ def main():
     from tests.support.device_chain import chain
     from tests.support.fake_gpu import fake_gpu
 
-    seen = []
-    record(seen)
+    seen, runs = [], [True]
+    record(seen, runs)
     with pytest.MonkeyPatch.context() as patch:
         simulator.make_small(patch)
         turns = simulator.take_turns(patch)
@@ -64,17 +67,8 @@ def main():
         events = electrons()
         copied = events.to_device(device)
         copied.check_pixels()
-        chain(copied, CALIBRATION, ABERRATIONS, across=5, iterations=2)
-        g = build_sidebands(copied, CALIBRATION, 5, half=True)
-        for mode in ("draft", "exact", "sum"):
-            single_sideband(g, ABERRATIONS, mode)
-            single_sideband(g.through(Specimen(200, (3, 2), 40)), ABERRATIONS, mode)
-        power_spectrum(g)
-        gfunction_tiles(g, ABERRATIONS, [(1, 2)])
+        chain(copied, CALIBRATION, ABERRATIONS, across=5, modes=("draft",), iterations=2)
         there = streamed(events, device, patch)
-        pacbed(there)
-        centre_of_mass(there)
-        virtual_detectors(there, CALIBRATION)
         build_sidebands(there, CALIBRATION, 5)
         disc = bright_field(CALIBRATION, events.frame_shape, 5)
         growing = GrowingSidebands(
@@ -82,6 +76,24 @@ def main():
         )
         growing.add(0, events)
         growing.sidebands()
+        kinds = [
+            build_sidebands(copied, CALIBRATION, 5, full=not half, half=half)
+            for half in (False, True)
+        ]
+        # What follows is for its launches alone.
+        runs.clear()
+        pacbed(there)
+        centre_of_mass(there)
+        virtual_detectors(there, CALIBRATION)
+        for g in kinds:
+            for mode in MODES:
+                single_sideband(g, ABERRATIONS, mode)
+                single_sideband(g.through(Specimen(200, (3, 2), 40)), ABERRATIONS, mode)
+                object_transmission(g, ABERRATIONS, mode, "left")
+            power_spectrum(g)
+            gfunction_tiles(g, ABERRATIONS, [(1, 2)])
+        for mode in ("draft", "exact"):
+            single_sideband(kinds[0], ABERRATIONS, mode, prior=Prior(1.0, 1.0))
         next(turns, None)
     json.dump(seen, sys.stdout)
 

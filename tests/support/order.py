@@ -1,15 +1,42 @@
-"""In which order files of tests are taken where several processes share them: the longest first.
+"""How many processes share the tests, and in which order they take files: the longest first.
 
 So that none is left with a long file while the others have nothing to do. In a fresh clone Numba
 compiles what sessions need for a minute: one process does that at first, and keeps it on the disk,
-while the other has tests of what is compiled for them alone. Every server would compile it too.
+while the others have tests of what is compiled for them alone. Every server would compile it too.
 """
+
+import os
+
+from recon.device.host_memory import host_memory
+
+EACH = 2 << 30
+"""Bytes that a process takes with its server and its browser."""
+
+
+def processes():
+    """Half as many again as there are cores: servers and browsers are waited for."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cores = os.cpu_count() or 1
+    return max(1, min(cores + cores // 2, host_memory()[1] // EACH))
+
 
 COMPILING = (
     "tests/recon/test_warm.py",
+    "tests/recon/kernels/cuda/test_ptx.py",
     "tests/recon/counting/test_count.py",
     "tests/recon/io/events/test_fuzz.py",
+    "tests/recon/live/sources/test_serval.py",
+    "tests/recon/io/events/test_stempy_hdf5.py",
+    "tests/recon/io/files/test_apart.py",
     "tests/test_elsewhere.py",
+    "tests/recon/io/test_rewritten.py",
+    "tests/recon/io/test_conversion.py",
+    "tests/recon/io/dense/test_reading.py",
+    "tests/recon/io/dense/test_fuzz.py",
+    "tests/test_wheel.py",
+    "tests/test_house.py",
 )
 LONGEST = (
     "tests/ui/test_connection.py",
@@ -21,7 +48,6 @@ LONGEST = (
     "tests/app/rooms/test_on_the_wire.py",
     "tests/app/engine/test_on_device.py",
     "tests/app/server/test_users.py",
-    "tests/recon/kernels/cuda/test_ptx.py",
     "tests/recon/ssb/test_phase.py",
     "tests/recon/ssb/test_sidebands.py",
     "tests/app/server/test_stop.py",
@@ -29,7 +55,6 @@ LONGEST = (
     "tests/recon/device/test_residence.py",
     "tests/ui/test_steps.py",
     "tests/app/engine/test_any_scan.py",
-    "tests/recon/kernels/cuda/test_launched.py",
     "tests/recon/bench/test_device.py",
     "tests/ui/test_rooms.py",
     "tests/recon/batch/test_fitting.py",
@@ -37,7 +62,6 @@ LONGEST = (
     "tests/ui/test_health_page.py",
 )
 """Those that would end last, by name or by number of tests: browsers, servers and fits."""
-
 
 PLACES = {path: place for place, path in enumerate(COMPILING + LONGEST)}
 

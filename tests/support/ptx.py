@@ -2,11 +2,12 @@
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from numba import config, cuda
+from numba import config, cuda, types
 
 CAPABILITY = (9, 0)
 
@@ -45,11 +46,27 @@ def compiler():
         yield root / "bin" / "ptxas"
 
 
+@cache
 def ptx_of(kernel, signature, capability=CAPABILITY):
     """What Numba makes of a kernel for devices of that capability."""
     fast = bool(kernel.targetoptions.get("fastmath"))
-    ptx, _ = cuda.compile_ptx(kernel.py_func, signature, cc=capability, fastmath=fast)
-    return ptx if isinstance(ptx, str) else ptx.decode()
+    if "numba_cuda" in cuda.__file__:
+        ptx, _ = cuda.compile_ptx(kernel.py_func, signature, cc=capability, fastmath=fast)
+        return ptx if isinstance(ptx, str) else ptx.decode()
+    return _library(kernel, signature, fast).get_asm_str(cc=capability)
+
+
+@cache
+def _library(kernel, signature, fast):
+    """A kernel before it is compiled for a device: alike from Turing on, and the longer part."""
+    from numba.cuda import compiler
+
+    options, code = {"fastmath": fast, "opt": 3}, kernel.py_func.__code__
+    how = {"fastmath": fast, "nvvm_options": options, "cc": OLDER[0]}
+    made = compiler.compile_cuda(kernel.py_func, types.void, signature, **how)
+    place = code.co_filename, code.co_firstlineno
+    prepare = made.target_context.prepare_cuda_kernel
+    return prepare(made.library, made.fndesc, False, False, options, *place)[0]
 
 
 def assembled(compiler, folder, kernel, ptx, capability=CAPABILITY):

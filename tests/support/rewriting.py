@@ -26,7 +26,7 @@ from tests.support.dense_files import EMPAD_XML
 from tests.support.dm_files import image, write_dm
 from tests.support.eer_files import CODES, encode, random_hits, tiff
 
-SCAN, SIDE = (12, 16), 64
+SCAN, SIDE = (4, 6), 64
 """Frames of several pages each: a cut file is missed where it is touched."""
 
 

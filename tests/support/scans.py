@@ -1,5 +1,7 @@
 """Files of electron events for tests, written with h5py alone, as a camera would."""
 
+from functools import lru_cache
+
 import h5py
 import numpy as np
 
@@ -42,8 +44,14 @@ def atoms_phase(scan_shape=(40, 44)):
 def weak_events(electrons_per_position=4000, metadata=None, phase=None, aberrations=ABERRATIONS):
     """Electrons behind a phase (`weak_phase`), through aberrations, as `CALIBRATION` sees them."""
     phase = weak_phase() if phase is None else phase
-    intensities = expected_intensities(phase, CALIBRATION, aberrations, frame_shape=FRAME_SHAPE)
+    intensities = _intensities(np.asarray(phase, float).tobytes(), phase.shape, aberrations)
     return sample_events(intensities, electrons_per_position, metadata=metadata)
+
+
+@lru_cache(8)
+def _intensities(phase, shape, aberrations):
+    phase = np.frombuffer(phase).reshape(shape)
+    return expected_intensities(phase, CALIBRATION, aberrations, frame_shape=FRAME_SHAPE)
 
 
 def write_4dcamera(path, frames, scan_shape, frame_shape=FRAME_SHAPE, flyback=False, **attributes):

@@ -250,9 +250,11 @@ def full_disk(limit=4096):
 
 
 def test_a_full_disk_leaves_no_partial_file(bare_file, tmp_path_factory, tmp_path, capsys):
+    asked = [*BEAM, *ORIENTATION, *QUICK]
+
     def commands(folder):
         return (
-            ["reconstruct", str(bare_file), "--output", str(folder / "out.h5"), *BEAM, *QUICK],
+            ["reconstruct", str(bare_file), "--output", str(folder / "out.h5"), *asked],
             ["convert", str(bare_file), str(folder / "out.npz")],
             ["convert", str(bare_file), str(folder / "copy.h5")],
         )
@@ -275,20 +277,27 @@ def test_an_older_output_stays_until_the_new_one_is_complete(bare_file, reconstr
     output = tmp_path / "out.h5"
     output.write_text("older")
     with full_disk():
-        assert main(["reconstruct", str(bare_file), "--output", str(output), *BEAM, *QUICK]) == 2
+        command = ["reconstruct", str(bare_file), "--output", str(output)]
+        assert main([*command, *BEAM, *ORIENTATION, *QUICK]) == 2
     assert output.read_text() == "older"
 
 
-def on_both_devices(told_file, tmp_path):
-    """Results and parameters of the CPU, then those with the stand-in for a GPU."""
-    options = ["--bright-field-pixels", "12", "--rotation-deg", "auto"]
-    on_cpu = reconstruct(told_file, tmp_path / "cpu.h5", "--device", "cpu", *options)
-    return on_cpu, reconstruct(told_file, tmp_path / "gpu.h5", *options)
+FOUND = ["--bright-field-pixels", "12", "--rotation-deg", "auto"]
 
 
-def test_the_gpu_gives_the_same_results_and_is_named(told_file, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def on_cpu(told_file, tmp_path_factory):
+    """Results and parameters of the CPU, to which those of a GPU are held."""
+    output = tmp_path_factory.mktemp("results") / "cpu.h5"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recon.orientation.by_sidebands.FREQUENCIES", 40)
+        return reconstruct(told_file, output, "--device", "cpu", *FOUND)
+
+
+def test_the_gpu_gives_the_same_results_and_is_named(told_file, on_cpu, tmp_path, monkeypatch):
     fake = fake_gpu("cpu", monkeypatch)
-    (expected, by_cpu), (results, by_gpu) = on_both_devices(told_file, tmp_path)
+    expected, by_cpu = on_cpu
+    results, by_gpu = reconstruct(told_file, tmp_path / "gpu.h5", *FOUND)
     assert by_cpu["device"]["used"] == "cpu"
     assert by_cpu["device"]["name"].startswith("CPU, ")
     assert by_gpu["device"] == {"used": "gpu", "name": "Stand-in for a GPU"}
@@ -300,14 +309,14 @@ def test_the_gpu_gives_the_same_results_and_is_named(told_file, tmp_path, monkey
 
 
 def test_what_does_not_fit_the_gpu_is_done_by_the_cpu_and_told(
-    told_file, tmp_path, monkeypatch, capsys
+    told_file, on_cpu, tmp_path, monkeypatch, capsys
 ):
     fake_gpu("cpu", monkeypatch, total=1 << 12)
-    (expected, _), (results, parameters) = on_both_devices(told_file, tmp_path)
+    results, parameters = reconstruct(told_file, tmp_path / "gpu.h5", *FOUND)
     assert parameters["device"]["used"] == "cpu"
     assert "memory is full" in parameters["device"]["statement"]
     assert parameters["device"]["statement"] in capsys.readouterr().out
-    np.testing.assert_array_equal(results["pacbed"], expected["pacbed"])
+    np.testing.assert_array_equal(results["pacbed"], on_cpu[0]["pacbed"])
 
 
 def test_a_gpu_that_was_asked_for_and_is_full_is_one_sentence(

@@ -68,7 +68,8 @@ def stopping(fraction):
         raise Stopped
 
 
-def test_without_a_scheduler_there_is_one_sentence():
+def test_without_a_scheduler_there_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(connection, "CONNECTING_S", 0.5)
     with pytest.raises(ClusterError, match=r"at tcp://127\.0\.0\.1:9 does not answer: check"):
         Cluster("tcp://127.0.0.1:9")
 

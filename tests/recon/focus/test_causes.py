@@ -146,23 +146,23 @@ def crystal(slices):
             profiles.append(np.exp(-((off / 0.2) ** 2)))
         layer += strength * np.outer(*profiles)
     limit = square < (2 / 3 * k.max()) ** 2
-    transmission = np.exp(1j * layer)
-    propagator = np.exp(-1j * np.pi * wavelength * CELL * square) * limit
+    transmission = np.exp(1j * layer).astype(np.complex64)
+    propagator = (np.exp(-1j * np.pi * wavelength * CELL * square) * limit).astype(np.complex64)
     k0 = 1e-3 * semiangle / wavelength
     # C10 = -half the thickness at the entrance.
     chi = np.pi * wavelength * (-(slices - 1) * CELL / 2) * square
     aperture = (square < k0**2) * np.exp(-1j * chi)
-    places = np.stack(np.indices((STEPS, STEPS)), -1).reshape(-1, 2) * CELL / STEPS
-    half = 20
-    frames = []
-    for y, x in places:
-        waves = scipy.fft.ifft2(aperture * np.exp(-2j * np.pi * (k[:, None] * y + k * x)))
+    half, middle = 20, GRID // 2
+    seen = slice(middle - half, middle + half)
+    frames = np.empty((STEPS, STEPS, 2 * half, 2 * half))
+    for row, column in zip(*np.triu_indices(STEPS), strict=True):
+        y, x = row * CELL / STEPS, column * CELL / STEPS
+        waves = aperture * np.exp(-2j * np.pi * (k[:, None] * y + k * x))
+        waves = scipy.fft.ifft2(waves.astype(np.complex64))
         for _ in range(slices):
             waves = scipy.fft.ifft2(propagator * scipy.fft.fft2(waves * transmission))
-        pattern = scipy.fft.fftshift(np.abs(scipy.fft.fft2(waves)) ** 2)
-        middle = GRID // 2
-        frames.append(pattern[middle - half : middle + half, middle - half : middle + half])
-    frames = np.array(frames).reshape(STEPS, STEPS, 2 * half, 2 * half)
+        pattern = scipy.fft.fftshift(np.abs(scipy.fft.fft2(waves)) ** 2)[seen, seen]
+        frames[row, column], frames[column, row] = pattern, pattern.T
     frames /= np.count_nonzero(aperture)
     scan = np.tile(frames, (4, 4, 1, 1))
     step = CELL / STEPS

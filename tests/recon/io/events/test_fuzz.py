@@ -1,7 +1,7 @@
 """Files that lie: whatever is in them, reading ends in events or in one sentence.
 
 Never in another exception, without end, or with more memory than the file can ask for. How many
-inputs are tried by chance is `LIVESTEM_FUZZ` for each kind of file (40 unless set), and with it
+inputs are tried by chance is `LIVESTEM_FUZZ` for each kind of file (25 unless set), and with it
 grows in how many places a file is cut off. A long run is
 LIVESTEM_FUZZ=100000 pytest tests/recon/io/events/test_fuzz.py.
 """
@@ -22,7 +22,7 @@ from recon.io.events import npz
 from tests.support.fuzzing import FILES, damage
 from tests.support.strategies import scans
 
-EXAMPLES = int(os.environ.get("LIVESTEM_FUZZ", 40))
+EXAMPLES = int(os.environ.get("LIVESTEM_FUZZ", 25))
 CUTS = 10 * EXAMPLES // 3
 PATIENCE_S = 600
 """Beyond which an input counts as a hang; the slowest takes well under a second."""

@@ -96,6 +96,7 @@ def test_a_file_that_grows_is_a_stream(tmp_path):
     messages = heard(source, lambda m: source._packets._newest > 0)
     with open(path, "ab") as file:
         file.write(data[1000:])
+    source._patience = 0.5
     ((_, counts, end),) = scans_of(messages + heard(source, ended()))
     np.testing.assert_array_equal(counts, dense(scan))
     assert end == Ended(35, 0)
