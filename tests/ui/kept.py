@@ -73,10 +73,10 @@ class Kept:
         while instrument.notices():
             page.locator(".notice button[aria-label=Dismiss]").first.click()
             instrument.settled()
+        self._details().evaluate_all(FOLD, self._folded)
         self._choose()
         instrument.exact()
         self._zoom_out()
-        self._details().evaluate_all(FOLD, self._folded)
         return self._seen() == self._first
 
     def _choose(self):
