@@ -39,6 +39,12 @@ def test_a_name_that_is_none_or_lets_in_every_site(refusal, name):
     assert "name" in refusal("--address", "0.0.0.0", LIVESTEM_HOST=name)
 
 
+def test_a_file_that_is_no_scan_and_a_port_that_is_none(refusal, tmp_path):
+    (tmp_path / "text.h5").write_text("no scan")
+    assert "is no scan in a known format" in refusal(str(tmp_path / "text.h5"))
+    assert "0 to 65535" in refusal("--port", "70000")
+
+
 def test_settings_that_make_no_sense(refusal):
     assert "LIVESTEM_MEMORY_GB" in refusal(LIVESTEM_MEMORY_GB="lots")
 

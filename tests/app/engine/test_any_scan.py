@@ -73,14 +73,29 @@ def pictures(engine, reading, region):
     }
 
 
+@pytest.fixture(scope="module")
+def of_electrons(folder):
+    """The pictures of a region that the electrons give, made once."""
+    made = {}
+
+    def pictures_of(region):
+        if region not in made:
+            _, made[region] = pictures(Engine(Catalogue(folder)), Reading("scan.npz"), region)
+        return made[region]
+
+    return pictures_of
+
+
 @pytest.mark.parametrize(
     "region", [Region(), Region((0, 1, 2, 0), (1, 0, 0, 2)), Region(scan_bin=2)]
 )
 @pytest.mark.parametrize("on", ["cpu", "gpu"])
-def test_frames_give_the_pictures_that_their_electrons_give(folder, on, region, monkeypatch):
+def test_frames_give_the_pictures_that_their_electrons_give(
+    folder, of_electrons, on, region, monkeypatch
+):
     fake = fake_gpu("cpu", monkeypatch)
     options = {"device": fake.device, "strict": True} if on == "gpu" else {}
-    _, expected = pictures(Engine(Catalogue(folder)), Reading("scan.npz"), region)
+    expected = of_electrons(region)
     engine = Engine(Catalogue(folder), **options)
     as_frames, made = pictures(engine, Reading("scan.npy"), region)
     assert as_frames

@@ -28,9 +28,12 @@ from tests.support.on_device import (
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
 pytestmark = pytest.mark.usefixtures("few_frequencies")
-TRIED = int(os.environ.get("LIVESTEM_TEST_ALLOCATIONS", "20"))
+TRIED = (
+    6,
+    pytest.param(int(os.environ.get("LIVESTEM_TEST_ALLOCATIONS", "20")), marks=pytest.mark.slow),
+)
 """Of all allocations, how many fail in turn. LIVESTEM_TEST_ALLOCATIONS=100000 tries every single
-one, which takes minutes."""
+one, with --slow, which takes minutes."""
 
 READING = Reading("scan.npz")
 GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
@@ -158,8 +161,9 @@ def cpu(folder):
     return Engine(Catalogue(folder))
 
 
+@pytest.mark.parametrize("tried", TRIED)
 def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
-    folder, fake, service, failing, cpu
+    folder, fake, service, failing, cpu, tried
 ):
     engine = Engine(Catalogue(folder), device=fake.device)
     engine.warm_up()
@@ -171,7 +175,7 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
     level = fake.live
     assert steps > 30
     assert level > 0
-    for number, step in enumerate(range(0, steps, -(-steps // TRIED))):
+    for number, step in enumerate(range(0, steps, -(-steps // tried))):
         failing.after = step
         session = opened(engine, service, number)
         assert session.all("error") == []
@@ -189,13 +193,14 @@ def test_a_full_device_at_any_step_ends_no_session_and_leaks_nothing(
     assert fake.problems == []
 
 
-def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, service, cpu):
+@pytest.mark.parametrize("tried", TRIED)
+def test_one_allocation_that_fails_once_is_not_even_noticed(folder, fake, service, tried):
     engine = Engine(Catalogue(folder), device=fake.device)
     engine.warm_up()
     before = fake.allocations
     close(engine, opened(engine, service))
     steps = fake.allocations - before
-    for number, step in enumerate(range(1, steps, -(-steps // TRIED))):
+    for number, step in enumerate(range(1, steps, -(-steps // tried))):
         fake.fail_at(step)
         session = opened(engine, service, number)
         assert session.all("error") == session.all("notice") == []

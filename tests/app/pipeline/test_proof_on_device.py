@@ -20,6 +20,8 @@ from tests.support.on_device import (
 )
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 
+pytestmark = pytest.mark.usefixtures("few_frequencies")
+
 
 def proofs(engine, service):
     """All of it by name, asked for in one session."""
