@@ -106,7 +106,7 @@ class Page:
         display = self.experiment.display
         self.spectrum.on_pick = self.pick
         self.spectrum.on_pointer = lambda x, y: self.spectrum_readout.say(self.spectrum.read(x, y))
-        self.shell.on(
+        self.shell.at_once(
             "painted",
             lambda message: self.pipeline.drawing.acknowledge(message["number"]),
             number=int,
