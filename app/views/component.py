@@ -64,12 +64,14 @@ class Component(pn.custom.JSComponent):
             self._process_event(event)
 
     def _update_model(self, events, msg, root, model, doc, comm):
-        if doc in self._in_process__events or not OF_PANEL.isdisjoint(msg):
+        if not OF_PANEL.isdisjoint(msg):
             super()._update_model(events, msg, root, model, doc, comm)
-        else:
-            # Panel asks `model` for each of them first, which has none: Bokeh then looks for names
-            # that are like it.
-            self._set_on_model(msg, root, model.data)
+            return
+        # Panel asks `model` for each of them first, which has none: Bokeh then looks for names that
+        # are like it. What the browser has just said is not told back.
+        said = self._in_process__events.get(doc, {})
+        news = {n: value for n, value in msg.items() if n not in said or said[n] != value}
+        self._set_on_model(news, root, model.data)
 
     def _handle_msg(self, message):
         action, fields = self._actions.get(_name(message), (None, {}))
