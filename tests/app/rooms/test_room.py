@@ -61,7 +61,9 @@ def test_a_page_that_was_away_gets_the_newest_value_and_no_other(room):
 
 def test_a_page_fetches_nothing_of_what_its_own_hand_has_set(room):
     anna, ben = Seated(room), Seated(room)
-    quiet(room.time, anna, ben)
+    anna.experiment.aberrations.defocus = 4.0
+    for page in (anna, ben):
+        page.turn()  # they hear that a hand is on it
     anna.experiment.aberrations.defocus = 5.0
     assert not anna.posted
     assert not anna.member.values
