@@ -12,11 +12,12 @@ export function render({model}) {
     if (model.ready && root.dataset.theme !== model.theme) turn()
   }
   let shown_at = 0
-  // Of a frame's time the half: twice as many values are told as frames are shown, and where many
-  // pages share a server it is not asked sixty times a second for what it cannot draw.
+  // Each frame asks for the next value (below); a hand tells one by itself only where none has come
+  // for as long as the last took. More are not drawn, and to take one over costs the server as much
+  // as half a frame.
   const pace = () => {
     const now = performance.now()
-    window.livestem_pace = now - shown_at < STILL ? Math.min(SELDOM, (now - shown_at) / 2) : 0
+    window.livestem_pace = now - shown_at < STILL ? Math.min(SELDOM, now - shown_at) : 0
     shown_at = now
   }
   const painted = () => {

@@ -8,6 +8,8 @@ from math import pi, sqrt
 
 import numpy as np
 
+from app.drawing.shared import once_for_all
+
 SAMPLES = 1 << 16
 """Values that percentiles are taken from: enough for 0.1 %, and fast enough for a drag."""
 
@@ -105,6 +107,7 @@ def value_at(image, extent, x, y):
     return image[row, column]
 
 
+@once_for_all
 def percentile_limits(image, low=0.0, high=100.0):
     """Values below which `low` and `high` per cent of the pixels lie; low < high always.
 
@@ -284,6 +287,7 @@ def arrows(field, across=20):
     return y.ravel() - dy.ravel() / 2, x.ravel() - dx.ravel() / 2, dy.ravel(), dx.ravel()
 
 
+@once_for_all
 def mosaic(tiles, corners, shape):
     """Complex tiles as one picture, each scaled to its own brightness; `phase_rgba` colours it.
 

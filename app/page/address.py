@@ -15,6 +15,10 @@ LINK_MS = 400
 LATEST_S = 2.0
 """How long at most, while the hand goes on: the page remembers a little more by itself."""
 
+LOOKING_ON = 5
+"""So many times longer it waits where another page's hand moves: what it holds is not this page's,
+and to write it takes as long as a third of a picture."""
+
 
 class Address:
     """Keeps the browser's address equal to an experiment.
@@ -26,12 +30,14 @@ class Address:
         Its `default` is the scan of an address without one.
     after : callable
         `after(milliseconds, action)` calls `action()` once, later.
+    looks_on : callable
+        Whether what changes comes of another page's hand: it is written later then.
     """
 
-    def __init__(self, experiment: Experiment, catalogue, after: Callable):
+    def __init__(self, experiment: Experiment, catalogue, after: Callable, looks_on=lambda: False):
         self.experiment = experiment
         self.default = getattr(catalogue, "default", "demo")
-        self._after, self._timer, self._ties = after, None, Ties()
+        self._after, self._timer, self._ties, self._looks_on = after, None, Ties(), looks_on
         self.room = ""
         """What brings the page back into its room; empty while it is in none."""
         self._first = self._last = 0.0  # when changes were made that are not written yet
@@ -72,8 +78,9 @@ class Address:
 
     def _rested(self) -> None:
         now = monotonic()
-        rests_in = self._last + LINK_MS / 1e3 - now
-        if rests_in > 0 and now - self._first < LATEST_S:
+        times = LOOKING_ON if self._looks_on() else 1
+        rests_in = self._last + times * LINK_MS / 1e3 - now
+        if rests_in > 0 and now - self._first < times * LATEST_S:
             self._timer = self._after(int(1e3 * rests_in) + 1, self._rested)
         else:
             self._timer = None

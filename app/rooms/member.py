@@ -112,6 +112,16 @@ class Member:
 
     # ---- from the room to the page ----
 
+    def note(self, new: dict[tuple[str, str], object]) -> bool:
+        """Note what is set in the room, (part, parameter) -> value; whether the page has it not.
+
+        What a page's own hand sets comes back to it as it is: nothing has to be fetched for that.
+        """
+        parts = self.seat.experiment.parts()
+        stale = {(part, n) for (part, n), value in new.items() if getattr(parts[part], n) != value}
+        self.values |= stale
+        return bool(stale)
+
     @property
     def ready(self) -> bool:
         """Whether the page can take another frame."""

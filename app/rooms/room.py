@@ -326,11 +326,8 @@ class Room:
         return self._clock() - self.moved_at < MOVING_S
 
     def _set(self, part, *events) -> None:
-        keys = {(part, event.name) for event in events} - OWN
-        for each in self.members:
-            each.values |= keys
-        if keys:
-            self._spread()
+        new = {(part, event.name): event.new for event in events if (part, event.name) not in OWN}
+        self._spread([each for each in self.members if each.note(new)])
 
     def _made(self, group, *events) -> None:
         made = {(group, event.name): event.new for event in events}
@@ -356,12 +353,12 @@ class Room:
         """Tell that the links are others, or none."""
         self._tell(LINKS)
 
-    def _spread(self) -> None:
-        """Have the pages fetch: that of the hand at once, the others in turns."""
-        if self.driver is not None:
-            self.driver.wake()
-        for each in self.members:
-            if each is not self.driver:
+    def _spread(self, members=None) -> None:
+        """Have the pages fetch, all if not said: that of the hand at once, the others in turns."""
+        for each in self.members if members is None else members:
+            if each is self.driver:
+                each.wake()
+            else:
                 self.turns.ask(each)
         if not self.moving:
             self.turns.hurry()

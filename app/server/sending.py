@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from bokeh.document.callbacks import invoke_with_curdoc
+
 
 @contextmanager
 def one_message(document) -> Iterator[None]:
@@ -20,12 +22,35 @@ def one_message(document) -> Iterator[None]:
     """
     document.hold("combine")
     try:
-        with _looked_through_where_others_come(document):
+        with _looked_through_where_others_come(document), _heard_at_once(document):
             yield
     finally:
         session = getattr(document.session_context, "session", None)
         with _gathered(session, [] if session is None else session._subscribed_connections):
             document.unhold()
+
+
+@contextmanager
+def _heard_at_once(document) -> Iterator[None]:
+    """Have whoever follows a change hear of it while it is made.
+
+    Bokeh's `hold` tells them at its end. By then Panel takes what it has set itself for news from
+    the browser, and sets it once more, for each property of each message.
+    """
+    callbacks = document.callbacks
+    keep = callbacks.trigger_on_change
+
+    def trigger(event):
+        tell, event.callback_invoker = event.callback_invoker, None
+        keep(event)
+        if tell is not None:
+            invoke_with_curdoc(document, tell)
+
+    callbacks.trigger_on_change = trigger
+    try:
+        yield
+    finally:
+        del callbacks.trigger_on_change
 
 
 @contextmanager

@@ -9,6 +9,12 @@ from functools import partial
 from typing import ClassVar
 
 import panel as pn
+from panel.io.state import set_curdoc
+from panel.models.esm import DataEvent
+from panel.reactive import Reactive
+
+OF_PANEL = frozenset(Reactive.param) | {"esm", "importmap"}
+"""Parameters of a component that are not its script's, but Panel's."""
 
 LARGEST = 1e100
 """Beyond it there is no length, angle or count that anyone means; its square is finite."""
@@ -30,12 +36,21 @@ class Component(pn.custom.JSComponent):
     def __init__(self, **params):
         super().__init__(**params)
         self._actions: dict[str, tuple[Callable, dict[str, type]]] = {}
+        self._at_once: set[str] = set()
 
     def on(self, name: str, action: Callable, /, **fields: type) -> None:
         """Call `action(message)` for the browser's message `name`, if it holds these fields."""
         self._actions[name] = action, fields
 
+    def at_once(self, name: str, action: Callable, /, **fields: type) -> None:
+        """The same for an action that draws nothing: it waits for nobody."""
+        self.on(name, action, **fields)
+        self._at_once.add(name)
+
     def _server_event(self, doc, event):
+        if isinstance(event, DataEvent) and _name(event.data) in self._at_once:
+            self._handle_msg(event.data)
+            return
         # Panel takes over a message, and before it all values that wait, without the document's
         # lock: while a picture is being sent nothing could be drawn, and they would be lost.
         if doc.session_context is None:
@@ -43,9 +58,23 @@ class Component(pn.custom.JSComponent):
         else:
             doc.add_next_tick_callback(partial(self._event_coroutine, doc, event))
 
+    def _process_bokeh_event(self, doc, event):
+        # Nobody is shown that Panel is busy; its own counts that, which takes longer than the rest.
+        with set_curdoc(doc):
+            self._process_event(event)
+
+    def _update_model(self, events, msg, root, model, doc, comm):
+        if not OF_PANEL.isdisjoint(msg):
+            super()._update_model(events, msg, root, model, doc, comm)
+            return
+        # Panel asks `model` for each of them first, which has none: Bokeh then looks for names that
+        # are like it. What the browser has just said is not told back.
+        said = self._in_process__events.get(doc, {})
+        news = {n: value for n, value in msg.items() if n not in said or said[n] != value}
+        self._set_on_model(news, root, model.data)
+
     def _handle_msg(self, message):
-        name = message.get("does") if isinstance(message, dict) else None
-        action, fields = self._actions.get(name if isinstance(name, str) else "", (None, {}))
+        action, fields = self._actions.get(_name(message), (None, {}))
         # By type and not by class: True is no number.
         if action is not None and all(type(message.get(f)) is kind for f, kind in fields.items()):
             action(message)
@@ -57,6 +86,12 @@ class Component(pn.custom.JSComponent):
     def close(self) -> None:
         """Answer no more."""
         self._actions.clear()
+
+
+def _name(message) -> str:
+    """Of what a script tells; empty of what is no message."""
+    name = message.get("does") if isinstance(message, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def number(data, name: str) -> float | None:

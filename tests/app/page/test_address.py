@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.page import address
-from app.page.address import LATEST_S, LINK_MS, Address
+from app.page.address import LATEST_S, LINK_MS, LOOKING_ON, Address
 from app.state.experiment import Experiment
 
 
@@ -67,6 +67,20 @@ def test_it_is_written_now_and_then_while_the_hand_goes_on(hand):
     # The page itself remembers what was set in the last 3 s, for when the connection is lost.
     assert max(gaps) < LATEST_S + LINK_MS / 1e3 + 0.1 < 3
     assert len(hand.written) <= 10.0 / LATEST_S + 1
+    assert hand.written[-1][1] == last
+
+
+def test_a_page_that_looks_on_writes_what_anothers_hand_has_set_when_that_rests(hand):
+    hand.address._looks_on = lambda: True
+    last = hand.moves(4.0)
+    assert hand.written == []
+    hand.wait(LOOKING_ON * LINK_MS / 1e3 - 0.1)
+    assert hand.written == []
+    hand.wait(0.2)
+    assert [value for _, value in hand.written] == [last]
+    last = hand.moves(40.0)
+    assert 2 <= len(hand.written) <= 1 + 40 / (LOOKING_ON * LATEST_S)
+    hand.wait(60)
     assert hand.written[-1][1] == last
 
 

@@ -59,6 +59,22 @@ def test_a_page_that_was_away_gets_the_newest_value_and_no_other(room):
     assert seen == [49]
 
 
+def test_a_page_fetches_nothing_of_what_its_own_hand_has_set(room):
+    anna, ben = Seated(room), Seated(room)
+    anna.experiment.aberrations.defocus = 4.0
+    for page in (anna, ben):
+        page.turn()  # they hear that a hand is on it
+    anna.experiment.aberrations.defocus = 5.0
+    assert not anna.posted
+    assert not anna.member.values
+    quiet(room.time, anna, ben)
+    assert ben.experiment.aberrations.defocus == 5
+    room.experiment.aberrations.defocus = 7.0  # as a fit does
+    assert anna.posted
+    quiet(room.time, anna, ben)
+    assert anna.experiment.aberrations.defocus == ben.experiment.aberrations.defocus == 7
+
+
 def test_others_hands_on_a_control_wait_while_one_drags_it(room):
     anna, ben = Seated(room), Seated(room)
     quiet(room.time, anna, ben)

@@ -2,12 +2,14 @@
 
 import asyncio
 
+import panel as pn
 from bokeh.application import Application
 from bokeh.document import Document
 from bokeh.models import Column, Slider
 from bokeh.protocol import Protocol
 from bokeh.server.connection import ServerConnection
 from bokeh.server.contexts import ApplicationContext
+from panel.io.state import set_curdoc, state
 
 from app.server.sending import one_message
 
@@ -86,6 +88,42 @@ def test_what_a_callback_changes_then_goes_along():
 
     (events,) = sent_by(change)
     assert {event["attr"]: event["new"] for event in events} == {"value": 0.5, "title": "0.5"}
+
+
+def test_who_follows_a_change_hears_of_it_while_it_is_made():
+    heard = []
+
+    def change(document, slider, other):
+        slider.on_change("value", lambda attr, old, new: heard.append((old, new, other.title)))
+        with one_message(document):
+            slider.value = 0.25
+            slider.value = 0.5
+            other.title = "b"
+
+    (events,) = sent_by(change)
+    assert heard == [(0, 0.25, ""), (0.25, 0.5, "")]
+    assert [(e["attr"], e["new"]) for e in events] == [("value", 0.5), ("title", "b")]
+
+
+def test_panel_takes_nothing_that_it_has_set_for_news_from_the_browser():
+    shown, taken = pn.widgets.Checkbox(), []
+
+    def change(document, slider, other):
+        document.add_timeout_callback = lambda take, milliseconds: taken.append(shown.value)
+        state._connected[document] = True
+        with set_curdoc(document):
+            document.add_root(shown.get_root(document))
+            with one_message(document):
+                shown.value = True
+            assert taken == []
+            document.hold("combine")
+            shown.value = False
+            document.unhold()
+        state._change_callbacks.pop(document)
+
+    sent = [event.get("new") for events in sent_by(change) for event in events]
+    assert sent[-2:] == [True, False]
+    assert taken == [False]  # where Bokeh's own hold is heard in time, ours is no longer needed
 
 
 def test_where_nothing_changes_nothing_is_sent():

@@ -3,6 +3,7 @@
 import asyncio
 from weakref import ref
 
+import panel as pn
 import param
 import pytest
 from bokeh.document import Document
@@ -16,7 +17,7 @@ from app.state.experiment import Experiment
 from app.views.component import finite, number
 from app.views.controls import Controls
 from app.views.frame import Frame
-from app.views.shell import Notices, Upload, _Part
+from app.views.shell import Notices, Shell, Upload, _Part
 
 JUNK = [None, True, 1.5, "", "1", [], [1], {}, {"a": 1}]
 
@@ -45,6 +46,52 @@ def test_a_script_sets_what_it_is_said_to_set_and_nothing_else():
     part._process_events({"open": True, "items": ["planted"]})
     assert part.open
     assert part.items == [1]
+
+
+def acknowledge(model):
+    model._trigger_event(DataEvent(model, data={"does": "painted", "number": 7}))
+
+
+def test_a_message_that_draws_nothing_waits_for_no_lock():
+    """And what Panel counts as work under way is nothing that anybody is shown."""
+
+    async def heard():
+        document, shell, told = Document(), Shell(), []
+        shell.at_once("painted", told.append, number=int)
+        shell.on("theme", told.append)
+        model = shell.get_root(document)
+        document.add_root(model)
+        session = ServerSession("session", document, IOLoop.current())
+        context = Context(session)
+        document._session_context = ref(context)
+        await session.with_document_locked(acknowledge, model)
+        at_once = list(told)
+        model._trigger_event(DataEvent(model, data={"does": "theme"}))
+        assert told == at_once  # it has its turn
+        await asyncio.sleep(0.05)
+        return at_once, told
+
+    counts = []
+    watcher = pn.state.param.watch(counts.append, "_busy_counter")
+    try:
+        at_once, told = asyncio.run(heard())
+    finally:
+        pn.state.param.unwatch(watcher)
+    assert [each["does"] for each in at_once] == ["painted"]
+    assert [each["does"] for each in told] == ["painted", "theme"]
+    assert counts == []
+
+
+def test_what_changes_is_set_on_the_scripts_model_and_panels_on_its_own():
+    document, part = Document(), Told()
+    model = part.get_root(document)
+    document.add_root(model)
+    part.param.update(items=[3], open=True, visible=False)
+    assert (model.data.items, model.data.open, model.visible) == ([3], True, False)
+    part.items = [4]
+    assert model.data.items == [4]
+    model.data.open = False  # as the browser does
+    assert not part.open
 
 
 class Browser:
