@@ -38,8 +38,13 @@ def output_file(path: Path, *, source: Path | None = None) -> Path:
 
 def report_file(path: Path, source: Path, results: Path) -> Path:
     """`output_file` for a report beside results."""
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"{path} would be no report: give it a name in .html.")
+    suffix = path.suffix.lower()
+    if suffix not in (".html", ".htm", ".pdf"):
+        raise ValueError(f"{path} would be no report: give it a name in .html or .pdf.")
+    if suffix == ".pdf":
+        from app.report.pdf import required  # not for those who want none
+
+        required()
     output_file(path, source=source)
     if path.resolve() == results.resolve():
         raise ValueError(f"Results and report are the same file, {path}: name another.")

@@ -290,9 +290,10 @@ def reconstruct(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.html",
+            metavar="FILE.html|.pdf",
             help="Also write a report to read and print: images, tiles, spectrum, numbers with "
-            "their errors; OUT.h5 then holds spectrum and tiles as well.",
+            "their errors; OUT.h5 then holds spectrum and tiles as well. PDF wants the extra "
+            "`pdf`.",
         ),
     ] = None,
     page: Annotated[
@@ -340,6 +341,7 @@ def _write_report(path: Path, file: Path, page: str, results, parameters) -> Non
     told = {
         "address": f"{page}?{urlencode(query)}",
         "hint": f"while `livestem serve {file.resolve().parent.name}` runs.",
-        "session": mark(query),
+        # A PDF is no file of which the page opens the session.
+        "session": "" if path.suffix.lower() == ".pdf" else mark(query),
     }
     write_report(path, report(results, parameters, **told))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.drawing.png import picture
+from app.features.on_sheet import OnSheet, contrast
 from app.pipeline.context import Context
-from app.pipeline.jobs import Answer, Job
+from app.pipeline.jobs import Job
 from app.pipeline.proof import SERIES_PX, on_device
-from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 
 SHEET = "depth"
@@ -71,29 +71,18 @@ def depth_series(context: Context) -> DepthSeries:
     return DepthSeries(depths / 10, images, depth_resolution(calibration) / 10, warning)
 
 
-class Depth:
-    """A through-depth series.
-
-    Parameters
-    ----------
-    page : Page
-    """
+class Depth(OnSheet):
+    """A through-depth series of the specimen as it is set."""
 
     sheets = (SHEET,)
 
-    def __init__(self, page):
-        self.page, self.answer = page, Answer()
-        self._ties = Ties()
-        self._ties.hear(self.answer.param.result, self._show)
+    def job(self) -> Job:
+        """The series."""
+        return Job("Computing the through-depth series", depth_series)
 
-    def ask(self) -> None:
-        """Have a series made of the specimen as it is set."""
-        job = Job("Computing the through-depth series", depth_series)
-        self.page.pipeline.aside.perform(job, self.answer)
-
-    def _show(self, series: DepthSeries) -> None:
-        low, high = map(float, np.percentile(series.images, (0.2, 99.8)))
-        limits = low, high if high > low else low + 1.0
+    def show(self, series: DepthSeries) -> None:
+        """The slices, one beside the other."""
+        limits = contrast(series.images)
         cards = tuple(
             Card(
                 str(n), f"{depth:+.1f} nm".replace("-", "−"), image=picture(image, limits, most=512)
@@ -104,7 +93,3 @@ class Depth:
         if series.warning:
             lead = f"{series.warning} {lead}"
         self.page.sheet.show(SheetPage(SHEET, "Through depth", lead, cards, "strip"))
-
-    def close(self) -> None:
-        """Let go of everything."""
-        self._ties.untie()

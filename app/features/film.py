@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.drawing.png import picture
+from app.features.on_sheet import OnSheet
 from app.pipeline.context import Context
-from app.pipeline.jobs import Answer, Job
-from app.state.ties import Ties
+from app.pipeline.jobs import Job
 from app.views.sheet import Card, SheetPage
 from app.words import spoken
 
@@ -96,28 +96,17 @@ def adopt(experiment, film: FilmFound) -> None:
     experiment.aberrations.defocus = film.defocus
 
 
-class Film:
-    """The fit, and its map.
-
-    Parameters
-    ----------
-    page : Page
-    """
+class Film(OnSheet):
+    """The fit, and its map."""
 
     sheets = (SHEET,)
 
-    def __init__(self, page):
-        self.page, self.answer = page, Answer()
-        self._ties = Ties()
-        self._ties.hear(self.answer.param.result, self._show)
+    def job(self) -> Job:
+        """The fit with what is set."""
+        return film_job()
 
-    def ask(self) -> None:
-        """Fit it with what is set."""
-        self.page.pipeline.aside.perform(film_job(), self.answer)
-
-    def _show(self, film: FilmFound | None) -> None:
-        if film is None:
-            return
+    def show(self, film: FilmFound) -> None:
+        """The map of the plane, and that of the patches."""
         both = [*film.plane.ravel(), *film.patches[:, 2]]
         limits = float(min(both)), float(max(both))
         ends = "{:.2f} to {:.2f} nm".format(*limits).replace("-", "−")
@@ -133,10 +122,6 @@ class Film:
         self.page.sheet.show(
             SheetPage(SHEET, "Focus over the scan", f"{film.statement} {LEAD}", cards)
         )
-
-    def close(self) -> None:
-        """Let go of everything."""
-        self._ties.untie()
 
 
 def _mosaic(film: FilmFound) -> np.ndarray:

@@ -130,7 +130,7 @@ class Focusing(Feature):
 
     def act(self, sheet: str, key: str, action: str) -> None:
         """Do what a button of the sheet says."""
-        self.series.act(key, action)
+        self.series.act(sheet, key, action)
 
     def roots(self) -> dict:
         """Views by their names in assets/page.html."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from app.drawing.movie import gif
 from app.drawing.png import picture
-from app.pipeline.jobs import Answer, Job
+from app.features.on_sheet import OnSheet, contrast
+from app.pipeline.jobs import Job
 from app.pipeline.proof import FocusSeries, focus_series
-from app.state.ties import Ties
 from app.views.sheet import Card, SheetPage
 from app.words import unit_to
 
@@ -20,31 +20,24 @@ LEAD = (
 )
 
 
-class Series:
-    """A through-focus series.
-
-    Parameters
-    ----------
-    page : Page
-    """
+class Series(OnSheet):
+    """A through-focus series around the present defocus."""
 
     sheets = (SHEET,)
 
     def __init__(self, page):
-        self.page, self.answer = page, Answer()
+        super().__init__(page)
         self._made: FocusSeries | None = None
-        aberrations = page.experiment.aberrations
-        self._ties = Ties().tie(aberrations, self._mark, "defocus")
-        self._ties.hear(self.answer.param.result, self._show)
+        self._ties.tie(page.experiment.aberrations, self._mark, "defocus")
 
-    def ask(self) -> None:
-        """Have a series made around the present defocus."""
-        job = Job("Computing the through-focus series", focus_series)
-        self.page.pipeline.aside.perform(job, self.answer)
+    def job(self) -> Job:
+        """The series."""
+        return Job("Computing the through-focus series", focus_series)
 
-    def _show(self, series: FocusSeries) -> None:
+    def show(self, series: FocusSeries) -> None:
+        """The pictures, that of the present defocus chosen."""
         self._made = series
-        limits = self._limits()
+        limits = contrast(series.images)
         cards = tuple(
             Card(str(n), title, image=picture(image, limits, most=512), chosen=n == self._nearest())
             for n, (title, image) in enumerate(zip(self._titles(), series.images, strict=True))
@@ -66,7 +59,7 @@ class Series:
         if self.page.sheet.showing(SHEET):
             self.page.sheet.hide()
 
-    def act(self, key: str, action: str) -> None:
+    def act(self, sheet: str, key: str, action: str) -> None:
         """Do what a button of the sheet says."""
         series = self._made
         if series is None:
@@ -76,12 +69,8 @@ class Series:
         elif action == "save":
             scan = self.page.pipeline.preparing.scan
             title = "livestem" if scan is None else scan.title
-            film = gif(series.images, self._titles(), self._limits())
+            film = gif(series.images, self._titles(), contrast(series.images))
             self.page.saving.saver.hand_over(f"{title}-through-focus.gif", film)
-
-    def _limits(self):
-        low, high = np.percentile(self._made.images, (0.2, 99.8))
-        return float(low), float(high) if high > low else float(low) + 1.0
 
     def _titles(self):
         unit, per = unit_to(np.abs(self._made.defoci).max(), "nm")
@@ -102,5 +91,5 @@ class Series:
 
     def close(self) -> None:
         """Let go of everything."""
-        self._ties.untie()
+        super().close()
         self._made = None

@@ -56,7 +56,9 @@ class Page:
         self._told_at, self._extent, self._zooming = 0.0, None, False
         self.experiment = Experiment()
         self.notices = Notices()
-        self.address = Address(self.experiment, catalogue, self.after, lambda: self.frequencies.looks_on())
+        self.address = Address(
+            self.experiment, catalogue, self.after, lambda: self.frequencies.looks_on()
+        )
         for sentence in self.address.restore(query or {}):
             self.notices.add(sentence, "notice")
         self.pipeline = make_pipeline(self.experiment, self.post)

@@ -8,7 +8,7 @@ from string import Template
 from typing import Any
 
 from app.asset_folder import FOLDER
-from app.report import numbers, pictures
+from app.report import numbers, pdf, pictures
 from app.report.numbers import Number
 from app.report.told import sentences
 from recon.io.files.atomic import replacing
@@ -49,7 +49,7 @@ def report(
         What has to run for that, in a sentence.
     session : str
         The line of `app.state.link.mark`, by which the file opens its session when it is dropped
-        on the page.
+        on the page; empty where it does not.
     """
     said = plain(parameters)
     shown = list(pictures.images(results, said))
@@ -69,21 +69,23 @@ def report(
         tables="".join(_titled(title, make(said)) for title, make in TABLES.items()),
         findings=_box("What was found and done", told, "found"),
         versions=escape(" · ".join(f"{n} {v}" for n, v in said["versions"].items())),
-        session=_session(address, hint),
+        session=_session(address, hint, session),
         # Two dashes may stand in a comment, and “>” is written %3E in an address.
         mark=session and f"<!--\n{session}-->",
     )
 
 
 def write_report(path: Path, text: str) -> None:
-    """Write a report.
+    """Write a report, as PDF where the name ends in .pdf.
 
     Raises
     ------
+    ValueError
+        As `app.report.pdf.as_pdf`.
     OSError
         With one sentence for the user if the file cannot be written; nothing is left of it then.
     """
-    content = text.encode()
+    content = pdf.as_pdf(text) if path.suffix.lower() == ".pdf" else text.encode()
     with replacing(path, len(content)) as file:
         file.write(content)
 
@@ -127,8 +129,6 @@ def _box(title: str, told: Iterable[str], kind: str = "doubts") -> str:
     return f'<section class="{kind}"><h2>{title}</h2><ul>{items}</ul></section>' if items else ""
 
 
-def _session(address: str, hint: str) -> str:
-    if not address:
-        return DROP
-    link = f'<a href="{escape(address)}">Open this session</a>'
-    return f"{link} {escape(hint)} {DROP}"
+def _session(address: str, hint: str, session: str) -> str:
+    link = f'<a href="{escape(address)}">Open this session</a> {escape(hint)}' if address else ""
+    return " ".join(filter(None, (link, DROP if session else "")))

@@ -34,7 +34,7 @@ def test_an_output_is_looked_at_before_any_work_and_leaves_nothing(tmp_path):
 
 def test_a_report_is_html_and_not_the_results(tmp_path):
     source, results = tmp_path / "scan.npz", tmp_path / "r.html"
-    with pytest.raises(ValueError, match=r"would be no report: give it a name in \.html"):
+    with pytest.raises(ValueError, match=r"would be no report: give it a name in \.html or \.pdf"):
         paths.report_file(tmp_path / "r.txt", source, results)
     with pytest.raises(ValueError, match="Results and report are the same file"):
         paths.report_file(results, source, results)

@@ -36,7 +36,7 @@ def test_pixels_that_are_not_square_are_shown_as_they_lie():
 def test_the_scale_bar_is_as_long_as_it_says():
     shown = pictures.over_scan("x", Result(np.zeros((50, 100)), "", (0.5, 0.5)), "X")
     share = float(re.search(r'width="([\d.]+)"', shown.drawn).group(1)) / 100
-    said, unit = re.search(r">([\d.]+) (\S+)<", shown.drawn).groups()
+    said, unit = re.search(r">([\d.]+) ([^\s<]+)<", shown.drawn).groups()
     assert share * 100 * 0.5 == float(said) * {"Å": 1, "nm": 10}[unit]
 
 

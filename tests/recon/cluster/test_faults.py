@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from recon.cluster import on_worker
+from recon.cluster import connection, on_worker
 from recon.cluster.connection import Cluster
 from recon.cluster.failure import ClusterError, ClusterFull
 from recon.cluster.slabs import build_slabs, on_cluster
