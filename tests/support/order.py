@@ -60,6 +60,15 @@ LONGEST = (
     "tests/recon/batch/test_fitting.py",
     "tests/recon/focus/test_fit_refused.py",
     "tests/ui/test_health_page.py",
+    "tests/recon/focus/test_fit.py",
+    "tests/recon/orientation/test_eight_ways.py",
+    "tests/recon/focus/test_causes.py",
+    "tests/recon/treatment/test_straighten.py",
+    "tests/recon/cluster/test_faults.py",
+    # In the simulator of a GPU.
+    "tests/recon/kernels/cuda/test_sidebands_cuda.py",
+    "tests/recon/bench/test_stages_cuda.py",
+    "tests/recon/device/test_chain_cuda.py",
 )
 """Those that would end last, by name or by number of tests: browsers, servers and fits."""
 
