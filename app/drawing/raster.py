@@ -57,11 +57,12 @@ class Raster:
 
     def look(self, visible: Extent | None, width: float, height: float) -> None:
         """Say what is visible, in a frame of so many pixels of the screen; draws nothing."""
-        if visible is None:
-            self._range.update(x_range=None, y_range=None)
-            return
-        self._range.update(x_range=(visible.x0, visible.x1), y_range=(visible.y0, visible.y1))
-        self._size.update(width=max(1, round(width)), height=max(1, round(height)))
+        ranges = {"x_range": None, "y_range": None}
+        if visible is not None:
+            ranges = {"x_range": (visible.x0, visible.x1), "y_range": (visible.y0, visible.y1)}
+            size = {"width": max(1, round(width)), "height": max(1, round(height))}
+            _update(self._size, size)
+        _update(self._range, ranges)
 
     def hold(self, image, whole: Extent) -> None:
         """Take another array over the rectangle `whole`; draws nothing."""
@@ -114,3 +115,9 @@ class Raster:
         values = np.flipud(self._shade(part))
         bounds = (where.x0, where.y0, where.x1, where.y1)
         return self.template.clone(values, bounds=bounds, **self.dimensions)
+
+
+def _update(stream, values) -> None:
+    """Have a stream hold these; to tell it what it holds takes as long as the means of a part."""
+    if any(getattr(stream, name) != value for name, value in values.items()):
+        stream.update(**values)

@@ -49,7 +49,7 @@ class Live(Feature):
         self._ties.show(stages.opening.param.reading, self._opened)
         self._ties.show(watching.param.following, self._follows)
         self._ties.show(stages.drawing.param.phase, self._drawn)
-        self._ties.tie_whole(page.experiment.aberrations, self._correct)
+        self._ties.tie_whole(page.experiment.aberrations, self._moved)
         self._ties.tie(page.experiment.display, self._correct, "convention")
         self._ties.tie(page.experiment.scan, self._correct, "dataset", "rotation_deg", "transpose")
 
@@ -119,6 +119,10 @@ class Live(Feature):
         if not rows.size:
             return "No row of the phase is final yet: it changes as far as the probe reaches."
         return f"The phase is final from row {rows[0]} to row {rows[-1]}."
+
+    def _moved(self, *events) -> None:
+        if self.card.correction or self.page.experiment.scan.dataset.startswith(LIVE):
+            self._correct()
 
     def _correct(self, *events) -> None:
         """Say what to change on the microscope, where the open scan is one of its."""

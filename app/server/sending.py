@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from bokeh.core.serialization import Serializer
 from bokeh.document.callbacks import invoke_with_curdoc
+from bokeh.document.json import PatchJson
+from bokeh.model import Model
+from bokeh.protocol.messages.patch_doc import patch_doc
 
 
 @contextmanager
@@ -93,8 +97,33 @@ def _gathered(session, connections) -> Iterator[None]:
         for connection, events in kept.items():
             del connection.send_patch_document
             if events:
-                message = connection.protocol.create("PATCH-DOC", events)
+                message = _message(session.document, events)
                 session._pending_writes.append(connection._socket.send_message(message))
+
+
+def _message(document, events) -> patch_doc:
+    """As `patch_doc.create` makes it."""
+    serializer = _Referring(document.models)
+    message = patch_doc(patch_doc.create_header(), {}, PatchJson(events=serializer.encode(events)))
+    document.models.flush_synced(lambda model: not serializer.has_ref(model))
+    message.add_buffers(*serializer.buffers)
+    return message
+
+
+class _Referring(Serializer):
+    """Refers to models that the browser has; Bokeh's own lists all of the page's each time."""
+
+    def __init__(self, models):
+        super().__init__()
+        self._models = models
+
+    def get_ref(self, obj):
+        """What stands for a model that is known; None for another."""
+        ref = super().get_ref(obj)
+        if ref is not None or not isinstance(obj, Model):
+            return ref
+        known = self._models.get_by_id(obj.id) is obj and obj not in self._models._new_models
+        return obj.ref if known else None
 
 
 def _keep(keep: Callable, event):

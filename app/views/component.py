@@ -79,9 +79,16 @@ class Component(pn.custom.JSComponent):
         if action is not None and all(type(message.get(f)) is kind for f, kind in fields.items()):
             action(message)
 
-    def _process_property_change(self, props):
-        changed = super()._process_property_change(props)
-        return {name: value for name, value in changed.items() if name in self.heard}
+    def _process_events(self, events):
+        # Panel's counts what is busy, and makes all constants settable meanwhile: a component of
+        # ours has none that a script sets, and a hand moves sixty times a second.
+        doc = pn.state.curdoc
+        if doc:
+            self._in_process__events[doc] = events
+        try:
+            self.param.update({n: value for n, value in events.items() if n in self.heard})
+        finally:
+            self._in_process__events.pop(doc, None)
 
     def close(self) -> None:
         """Answer no more."""

@@ -37,9 +37,6 @@ class Controls(Component):
     _esm = asset("controls.js")
     _stylesheets = [asset("controls.css")]  # noqa: RUF012 - Panel declares it so
 
-    # Nobody is shown that Panel is busy, and a hand would have it say so 60 times a second.
-    _busy__ignore = ("values",)
-
     @property
     def _debounce(self) -> int:
         # Panel waits 50 ms before it looks at a change; a hand on a slider sees that.

@@ -1,17 +1,22 @@
 """What changes together is one message, and whoever follows a change hears of it."""
 
 import asyncio
+import json
 
+import numpy as np
 import panel as pn
+import pytest
 from bokeh.application import Application
 from bokeh.document import Document
-from bokeh.models import Column, Slider
+from bokeh.document.events import ModelChangedEvent
+from bokeh.models import Column, ColumnDataSource, Slider
 from bokeh.protocol import Protocol
+from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server.connection import ServerConnection
 from bokeh.server.contexts import ApplicationContext
 from panel.io.state import set_curdoc, state
 
-from app.server.sending import one_message
+from app.server.sending import _message, one_message
 
 
 class Socket:
@@ -215,3 +220,36 @@ def test_a_model_that_came_is_sent_whole():
     (events,) = sent_by(change)
     new = next(each for each in events if each["attr"] == "children")["new"][-1]
     assert new["attributes"]["title"] == "newer"
+
+
+def test_what_the_browser_has_is_referred_to_and_what_is_new_told_once():
+    new = a_slider()
+
+    def change(document, slider, other):
+        (root,) = document.roots
+        document.models.flush_synced()  # the browser has the page
+        with one_message(document):
+            root.children = [new, slider]
+        with one_message(document):
+            root.children = [other, new, slider]  # one that went, and comes again
+
+    told = [["attributes" in each for each in events[0]["new"]] for events in sent_by(change)]
+    assert told == [[True, False], [True, False, False]]
+
+
+@pytest.mark.parametrize("pixels", [np.arange(6, dtype=np.uint8).reshape(2, 3), np.ones(2)])
+def test_a_message_is_what_bokeh_would_make_of_it(pixels):
+    document, source = Document(), ColumnDataSource({"image": []})
+    document.add_root(Column(a_slider()))
+    document.add_root(source)
+    document.models.flush_synced()
+    source.data = {"image": [pixels]}
+    events = [ModelChangedEvent(document, source, "data", source.data)]
+    ours, theirs = _message(document, events), patch_doc.create(events)
+
+    def plain(message):
+        (buffer,) = message.buffers
+        return json.loads(message.content_json.replace(str(buffer.id), "buffer")), buffer.to_bytes()
+
+    assert plain(ours) == plain(theirs)
+    assert ours.msgtype == theirs.msgtype
