@@ -185,7 +185,7 @@ def specimen(thickness_nm, tilt_mrad, focal_spread_nm, film_mrad=None, fitted: b
     """
     if {thickness_nm, tilt_mrad, focal_spread_nm, film_mrad} == {None}:
         return None
-    if tilt_mrad is not None and not thickness_nm and not fitted:
+    if any(tilt_mrad or ()) and not thickness_nm and not fitted:
         raise ValueError(
             "A tilt changes nothing of a thin specimen: give its thickness with --thickness-nm, "
             "have it found with --fit-specimen, or leave --tilt-mrad out."

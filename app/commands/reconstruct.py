@@ -126,7 +126,7 @@ def reconstruct(
         ),
     ] = None,
     tilt_mrad: Annotated[
-        tuple[float, float] | None,
+        str | None,
         typer.Option(
             metavar="Y,X",
             parser=options.tilt,
@@ -152,7 +152,7 @@ def reconstruct(
         ),
     ] = False,
     film_mrad: Annotated[
-        tuple[float, float] | None,
+        str | None,
         typer.Option(
             metavar="Y,X",
             parser=options.tilt,

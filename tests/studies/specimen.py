@@ -2,12 +2,14 @@
 
     python -m tests.studies.specimen film
     python -m tests.studies.specimen scans FOLDER [--scans sto_20A,sto_52A,…] [--dose 10000]
+    python -m tests.studies.specimen gold FOLDER --simulator PLACE [--dose 10000]
 
 Film: a weak object spread over 120 Å that leans by 5.8 mrad, 200 kV, 20 mrad, by the multislice of
 tests/support and plain sums in double precision. Scans: those of `tests.studies.truth`, with the
 true geometry, one draw; beside each the share of the true projected phase that comes out for a thin
 specimen, for what is fitted and, where the scan says its slices, for its true thickness. Crystals
-show where the theory ends. Not run by pytest.
+show where the theory ends. Gold: crystals of 2.0 and 3.3 nm along [001] that lean by 7.2 mrad, made
+by tests/studies/gold.py with the simulator at PLACE where FOLDER lacks them. Not run by pytest.
 """
 
 import argparse
@@ -24,7 +26,14 @@ from recon.simulate.scan import sample_events
 from recon.specimen import THIN, Specimen
 from recon.ssb.gfunction import build_sidebands
 from recon.ssb.phase import single_sideband
+from tests.studies import gold
 from tests.support.multislice import Box, first_order, g_of, weak_g
+
+LEANING = 6.0, -4.0
+"""Tilt of the gold crystals (y, x) [mrad]."""
+
+GOLD = {"gold_20A": 10, "gold_33A": 16}
+"""Their layers."""
 
 BAND = 0.9
 """Share of 2 k0 that gains are taken over."""
@@ -33,6 +42,12 @@ BAND = 0.9
 def gain(found, truth):
     """Least-squares factor between two images, or spectra."""
     return float(np.vdot(truth, found).real / np.vdot(truth, truth).real)
+
+
+def compared(found, truth):
+    """Gain and correlation of an image with the true one, in words."""
+    alike = float(np.corrcoef(found.ravel(), truth.ravel())[0, 1])
+    return f"{gain(found, truth):.2f} ({alike:.2f})"
 
 
 def film(thickness=120.0, tilt=(4.1, -4.1)):
@@ -91,41 +106,53 @@ def scan(folder, name, dose):
     )
     g = build_sidebands(events, calibration, 18, full=True)
     thickness = about.get("nslices", 1) * about.get("dz", 0.0)
+    tilt = tuple(about.get("tilt_mrad", (0.0, 0.0)))
     limit = BAND * 2 * calibration.k0
     truth = within(truth, step, limit)
 
     def of(specimen, aberrations):
-        return gain(within(single_sideband(g.through(specimen), aberrations), step, limit), truth)
+        image = single_sideband(g.through(specimen), aberrations)
+        return compared(within(image, step, limit), truth)
 
     try:
         fit, found = fit_in_turn(g, Aberrations(), 1)
     except Unfitted as refusal:
-        print(f"{name} ({thickness:g} Å): {refusal}", flush=True)
+        print(f"{name} ({thickness:g} Å, tilt {tilt} mrad): {refusal}", flush=True)
         return
     known = dict(about["aberrations"].items())
     c10 = known.get("C10", 0.0) + max(thickness - about.get("dz", 0.0), 0.0) / 2
     print(
-        f"{name}: {thickness:g} Å, C10 {c10:.1f}, found {fit.aberrations.C10:.1f} ± "
-        f"{fit.errors.get('C10', np.nan):.1f} Å | {found.statement} | gain thin "
-        f"{of(THIN, fit.aberrations):.2f}, found {of(found.specimen, fit.aberrations):.2f}, true "
-        f"thickness {of(Specimen(thickness), fit.aberrations):.2f}",
+        f"{name}: {thickness:g} Å, tilt {tilt} mrad, C10 {c10:.1f}, "
+        f"found {fit.aberrations.C10:.1f} ± {fit.errors.get('C10', np.nan):.1f} Å | "
+        f"{found.statement} | gain (correlation): thin {of(THIN, fit.aberrations)}, "
+        f"found {of(found.specimen, fit.aberrations)}, "
+        f"true thickness and tilt {of(Specimen(thickness, tilt), fit.aberrations)}",
         flush=True,
     )
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("film", "scans"))
+    parser.add_argument("what", choices=("film", "scans", "gold"))
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--scans", default="sto_20A,sto_52A,sto_104A,au_ac,amorph60")
+    parser.add_argument("--simulator", type=Path, help="Folder of a module `sim`.")
     parser.add_argument("--dose", type=float, default=1e4)
     asked = parser.parse_args()
-    if asked.what == "scans" and asked.folder is None:
-        parser.error("scans: which FOLDER holds them?")
+    if asked.what != "film" and asked.folder is None:
+        parser.error(f"{asked.what}: which FOLDER holds them?")
     if asked.what == "film":
         film()
         return
-    for name in asked.scans.split(","):
+    names = asked.scans.split(",")
+    if asked.what == "gold":
+        names = GOLD
+        for name in GOLD:
+            if not (asked.folder / f"{name}.npy").exists():
+                if asked.simulator is None:
+                    parser.error("gold: which --simulator makes the scans?")
+                gold.write(asked.folder, name, asked.simulator, GOLD[name], LEANING)
+    for name in names:
         if (asked.folder / f"{name}.npy").exists():
             scan(asked.folder, name, asked.dose)
         else:

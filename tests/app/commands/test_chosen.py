@@ -3,6 +3,7 @@
 import pytest
 import typer
 
+from app.cli import main
 from app.commands import options
 from app.commands.chosen import chosen
 from recon.specimen import Specimen
@@ -12,6 +13,28 @@ def test_a_specimen_is_typed_in_nanometres_and_milliradians():
     assert options.specimen(None, None, None) is None
     assert options.specimen(12, options.tilt("4,-4.2"), 3) == Specimen(120, (4, -4.2), 30)
     assert options.specimen(None, None, 3) == Specimen(focal_spread=30)
+
+
+@pytest.mark.parametrize("tilt", ["4,-2.5", "-4,2.5"])
+def test_the_command_line_takes_each_of_them(tilt, monkeypatch, tmp_path):
+    """Each option takes the one word behind it, with other options next."""
+    asked = []
+
+    def reconstruct_file(path, output, choices, **more):
+        asked.append(choices.specimen)
+        raise ValueError("Enough.")
+
+    monkeypatch.setattr("recon.batch.reconstruct.reconstruct_file", reconstruct_file)
+    (tmp_path / "s.h5").touch()
+    given = ["--thickness-nm", "12", "--tilt-mrad", tilt, "--film-mrad", "100,-50"]
+    given += ["--focal-spread-nm", "3", "-o", str(tmp_path / "out.h5")]
+    assert main(["reconstruct", str(tmp_path / "s.h5"), *given]) == 2
+    leaning = tuple(map(float, tilt.split(",")))
+    assert asked == [Specimen(120, leaning, 30, (100.0, -50.0))]
+
+
+def test_no_tilt_needs_no_thickness():
+    assert options.specimen(0.0, (0.0, 0.0), None) == Specimen()
 
 
 @pytest.mark.parametrize("text", ["4", "4,5,6", "a,b", "inf,0", ""])
