@@ -145,11 +145,6 @@ def reconstruct(
         )
     choices.contrasts.check(events, choices.mode)
     if cluster is not None:
-        if choices.fit_film:
-            raise ValueError(
-                "A film's focus is fitted to patches of the scan on one machine: leave --fit-film "
-                "out, or --cluster."
-            )
         # What the workers have is theirs; the rest is small.
         return _reconstruct(events, choices, CPU, report, cluster, source)
     device, failure = choose(choices.device), None

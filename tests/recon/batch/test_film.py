@@ -1,7 +1,5 @@
 """The recipe with a film's focus: refused without a word lost, mapped and recorded otherwise."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -15,6 +13,7 @@ from recon.optics import Aberrations
 from recon.specimen import Specimen
 from recon.ssb.build import build_g
 from recon.ssb.film import c10_over
+from tests.support.clusters import threads
 from tests.support.scans import CALIBRATION, SCAN_SHAPE, weak_events
 
 KNOWN = {
@@ -108,6 +107,33 @@ def test_patches_of_the_scan_are_what_is_fitted(monkeypatch):
     assert 0.5 * part.sum() < electrons <= part.sum()
 
 
-def test_a_cluster_is_refused_before_any_work():
-    with pytest.raises(ValueError, match="on one machine: leave --fit-film out"):
-        reconstruct(weak_events(3000), Choices(**KNOWN, fit_film=True), cluster=SimpleNamespace())
+def test_workers_of_a_cluster_make_the_same_of_it(monkeypatch):
+    """Patches are fitted on this machine; G, whose phases are blended, is the workers'."""
+    fit = FilmFit(
+        c10=50.0,
+        slope=(800.0, -400.0),
+        errors={"C10": 1.0, "film_y": 20.0, "film_x": 30.0},
+        places=np.zeros((4, 2)),
+        values=np.full(4, 50.0),
+        uncertain=np.ones(4),
+        scatter=1.0,
+        calibration=CALIBRATION,
+        scan_shape=SCAN_SHAPE,
+    )
+    seen = []
+
+    def fit_film(g_of, shape, calibration, aberrations, progress, told):
+        seen.append((g_of((0, 20), (2, 20)).electrons, told))
+        return fit
+
+    monkeypatch.setattr(film, "fit_film", fit_film)
+    events, choices = weak_events(3000), Choices(**KNOWN, fit_film=True)
+    here, _ = reconstruct(events, choices)
+    with threads(2) as cluster:
+        there, said = reconstruct(events, choices, cluster=cluster)
+    (electrons, told), (others, other) = seen
+    assert electrons == others
+    np.testing.assert_allclose(other, told, atol=1e-6)
+    assert said["specimen"]["film"] == fit.slope
+    for name in ("ssb/phase", "film/c10"):
+        np.testing.assert_allclose(there[name].values, here[name].values, atol=1e-5)
