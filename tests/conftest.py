@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from recon.kernels import use_threads
 from tests.support import order, surroundings
 from tests.support.paths import SHARED
 
@@ -71,9 +72,18 @@ def settled(tmp_path_factory):
     surroundings.let_children_be_stopped()
     os.environ["LIVESTEM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     guard = surroundings.end_children_with_this_process()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Kernels whose threads wait for each other take four times as long beside other processes.
+        use_threads(1)
     yield
     guard.stdin.close()
     guard.wait()
+
+
+@pytest.fixture
+def all_threads(monkeypatch):
+    """Kernels take the threads that Numba is told of, also where processes share the tests."""
+    monkeypatch.setattr("recon.kernels._most", None)
 
 
 @pytest.fixture

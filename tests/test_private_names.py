@@ -43,9 +43,19 @@ PINNED = {
     # Called by the library, and put before its own.
     ("tornado.web", "RequestHandler._log"): ("app/page/admission.py", "self"),
     ("panel", "Template._apply_root"): ("app/page/open.py", "self name model tags"),
-    ("panel.custom", "JSComponent._process_property_change"): (
+    ("panel.custom", "JSComponent._process_events"): ("app/views/component.py", "self events"),
+    ("panel.custom", "JSComponent._process_event"): ("app/views/component.py", "self event"),
+    ("panel.custom", "JSComponent._process_bokeh_event"): (
         "app/views/component.py",
-        "self props",
+        "self doc event",
+    ),
+    ("panel.custom", "JSComponent._update_model"): (
+        "app/views/component.py",
+        "self events msg root model doc comm",
+    ),
+    ("panel.custom", "JSComponent._set_on_model"): (
+        "app/views/component.py",
+        "self msg root model",
     ),
     ("panel.custom", "JSComponent._handle_msg"): ("app/views/component.py", "self data"),
     ("panel.custom", "JSComponent._server_event"): ("app/views/component.py", "self doc event"),
@@ -67,6 +77,7 @@ PINNED = {
 """(module, name) of a library to the module that uses it, and its parameters."""
 
 UNSEEN = {"_document", "_api", "_freeze_count", "_subscribed_connections", "_pending_writes"}
+UNSEEN |= {"_new_models", "_in_process__events"}
 """Of an instance's own dictionary, and a package's module: tested below."""
 
 BOUNDED = ("panel", "bokeh", "param", "numba", "datashader", "rosettasciio")
@@ -152,6 +163,26 @@ def test_a_document_of_bokeh_counts_its_freezes_where_we_look():
     with models.freeze(), models.freeze():
         assert models._freeze_count == 2
     assert models._freeze_count == 0
+
+
+def test_a_document_of_bokeh_knows_which_models_the_browser_has_not():
+    from bokeh.document import Document
+    from bokeh.models import Div
+
+    document, div = Document(), Div()
+    document.add_root(div)
+    assert document.models._new_models == {div}
+    document.models.flush_synced()
+    assert document.models._new_models == set()
+
+
+def test_a_component_of_panel_notes_what_the_browser_says_where_we_look():
+    from panel.custom import JSComponent
+
+    class Bare(JSComponent):
+        _esm = "export function render() {}"
+
+    assert Bare()._in_process__events == {}
 
 
 def test_a_session_of_bokeh_keeps_its_document_where_we_look():

@@ -9,17 +9,17 @@ import os
 
 from recon.device.host_memory import host_memory
 
-EACH = 2 << 30
+EACH = 3 << 30
 """Bytes that a process takes with its server and its browser."""
 
 
 def processes():
-    """Half as many again as there are cores: servers and browsers are waited for."""
+    """Twice as many as there are cores: servers and browsers are waited for."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         cores = os.cpu_count() or 1
-    return max(1, min(cores + cores // 2, host_memory()[1] // EACH))
+    return max(1, min(2 * cores, host_memory()[1] // EACH))
 
 
 COMPILING = (
@@ -40,31 +40,40 @@ COMPILING = (
 )
 LONGEST = (
     "tests/ui/test_connection.py",
-    "tests/ui/test_focus.py",
     "tests/ui/test_browser.py",
+    "tests/ui/test_rooms.py",
     "tests/ui/test_phone.py",
     "tests/ui/test_saving.py",
-    "tests/recon/batch/test_reconstruct.py",
     "tests/app/rooms/test_on_the_wire.py",
+    "tests/app/server/test_quiet.py",
+    "tests/ui/test_focus.py",
+    "tests/app/engine/test_any_scan.py",
+    "tests/ui/test_files.py",
+    "tests/ui/test_live_page.py",
+    "tests/app/server/test_serve.py",
+    "tests/app/server/test_serve_login.py",
+    "tests/app/page/test_admission.py",
+    "tests/app/server/test_stop.py",
     "tests/app/engine/test_on_device.py",
     "tests/app/server/test_users.py",
+    "tests/ui/test_health_page.py",
+    "tests/ui/test_steps.py",
+    "tests/ui/test_locked.py",
+    "tests/recon/batch/test_reconstruct.py",
+    "tests/recon/orientation/test_eight_ways.py",
+    "tests/recon/focus/test_fit.py",
+    "tests/app/page/test_page.py",
+    "tests/recon/batch/test_fitting.py",
+    "tests/recon/treatment/test_straighten.py",
+    "tests/recon/focus/test_causes.py",
+    "tests/recon/focus/test_fit_refused.py",
+    "tests/recon/cluster/test_faults.py",
     "tests/recon/ssb/test_phase.py",
     "tests/recon/ssb/test_sidebands.py",
-    "tests/app/server/test_stop.py",
-    "tests/app/server/test_quiet.py",
+    "tests/app/features/test_recall.py",
+    "tests/app/commands/test_bench.py",
     "tests/recon/device/test_residence.py",
-    "tests/ui/test_steps.py",
-    "tests/app/engine/test_any_scan.py",
     "tests/recon/bench/test_device.py",
-    "tests/ui/test_rooms.py",
-    "tests/recon/batch/test_fitting.py",
-    "tests/recon/focus/test_fit_refused.py",
-    "tests/ui/test_health_page.py",
-    "tests/recon/focus/test_fit.py",
-    "tests/recon/orientation/test_eight_ways.py",
-    "tests/recon/focus/test_causes.py",
-    "tests/recon/treatment/test_straighten.py",
-    "tests/recon/cluster/test_faults.py",
     # In the simulator of a GPU.
     "tests/recon/kernels/cuda/test_sidebands_cuda.py",
     "tests/recon/bench/test_stages_cuda.py",

@@ -131,6 +131,7 @@ def same(a, b):
     return len(a) == len(b) and np.abs(np.subtract(a, b, dtype=float)).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_wire_that_is_cut_for_a_while(opened):
     seven, twelve = opened.rests_at("7"), opened.rests_at("12")
     assert not same(seven, twelve)
@@ -151,6 +152,7 @@ def test_a_wire_that_is_cut_for_a_while(opened):
     assert same(opened.rests_at("7"), seven)
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_a_moment_longer(opened):
     twelve = opened.rests_at("12")
     # As one that is being stopped: a page loaded from it now would stay the browser's own error.
@@ -185,6 +187,7 @@ def test_a_wire_that_is_cut_while_a_slider_is_dragged(opened):
     assert same(opened.rests_at(f"{set_last:g}"), shown)
 
 
+@pytest.mark.slow
 def test_a_wire_that_is_dead_without_a_word(opened):
     opened.rests_at("12")
     opened.wire.hold()  # a laptop that slept, a router that forgot: nobody ends the connection
@@ -237,6 +240,7 @@ def test_what_to_do_is_said_when_it_takes_long(alone):
     assert "link" in alone.says
 
 
+@pytest.mark.slow
 def test_a_page_that_is_never_let_connect_says_so(alone):
     alone.rests_at("12")
     # As with a proxy that knows no websockets: pages come, connections end at once.

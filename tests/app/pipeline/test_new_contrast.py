@@ -54,6 +54,7 @@ def see(name):
     # It follows the defocus; shown no more, it is made no more.
     experiment.aberrations.defocus = 3
     session.until(lambda: np.allclose(slot.view.image, np.cos(3)))
+    session.until(lambda: service.idle(session.pipeline.session.key))
     experiment.display.slot_left = "dpc"
     seen = len(session.all(name))
     experiment.aberrations.defocus = 1

@@ -110,6 +110,7 @@ def test_the_limit_of_a_pixel_is_the_last_number_not_above_the_background():
         assert np.all(correct.values(following[None]) > 20.0)
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_results_do_not_depend_on_slabs_or_threads(monkeypatch):
     camera = Camera((40, 40), seed=4)
     raw = camera.expose(50, camera.electrons(50, 20))

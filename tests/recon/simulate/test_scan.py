@@ -242,6 +242,7 @@ def test_a_shadow_image_shrinks_or_grows_with_the_sign_of_the_defocus():
         assert (right > left) == (defocus > 0)
 
 
+@pytest.mark.usefixtures("all_threads")
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**63 - 1), chunk=st.integers(1, 200), threads=st.integers(1, 2))
 def test_a_seed_gives_the_same_electrons_however_the_work_is_cut(seed, chunk, threads):

@@ -48,6 +48,7 @@ def test_a_smaller_share_is_part_of_a_larger_one(scan):
     assert few < many
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_the_seed_decides_and_nothing_else(scan):
     first = thin_events(scan, 0.4, seed=5)
     threads = numba.get_num_threads()

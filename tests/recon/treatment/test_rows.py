@@ -125,6 +125,7 @@ def test_whole_steps_move_whole_frames():
     np.testing.assert_array_equal(still.pixels, events.pixels)
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_the_draw_depends_on_the_seed_alone(scans, monkeypatch):
     events = sample_events(scans[1], 200)
     bent = ScanDistortion(shear=SHEAR)

@@ -256,6 +256,7 @@ def test_excluded_pixels_leave_no_dim_place_behind():
     assert (inner[:, ~moved.excluded[5:-5, 5:-5]] == 1).all()
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_threads_batches_and_a_map_of_the_file_change_nothing(thin, tmp_path, monkeypatch):
     whole = straighten(thin, DESCAN, ELLIPSE)
     np.save(tmp_path / "pixels.npy", thin.pixels)

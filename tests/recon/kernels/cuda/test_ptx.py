@@ -220,6 +220,7 @@ def signature(described):
     )
 
 
+@pytest.mark.slow
 @WARNINGS
 @pytest.mark.skipif(bool(config.ENABLE_CUDASIM), reason="the simulator compiles nothing")
 def test_every_launch_compiles_in_single_precision_without_a_spill(compiler, tmp_path):

@@ -65,6 +65,7 @@ def test_no_hit_is_lost_and_none_counts_twice(seed, window):
     assert np.unique(parent).size == len(all_of(in_batches(hits, ()), window)[0])
 
 
+@pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_number_of_cores_changes_nothing(threads, monkeypatch):
     if threads > numba.config.NUMBA_NUM_THREADS:
