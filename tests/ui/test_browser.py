@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 
-def test_the_page_has_its_contents(kept_page):
-    instrument = kept_page()
+def test_the_page_has_its_contents(open_page):
+    instrument = open_page()
     picture = instrument.exact()
     page = instrument.page
     assert page.title() == "livestem"
@@ -24,13 +24,9 @@ def test_the_page_has_its_contents(kept_page):
     assert "entries" in page.locator(".status .line").inner_text()
 
 
-@pytest.mark.parametrize(
-    ("width", "height"),
-    [(1366, 768), pytest.param(1920, 1080, marks=pytest.mark.slow), (3840, 2160)],
-)
-def test_everything_fits_the_screen(open_page, kept_page, width, height):
-    size = {"width": width, "height": height}
-    instrument = kept_page() if width == 1366 else open_page(viewport=size)
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080), (3840, 2160)])
+def test_everything_fits_the_screen(open_page, width, height):
+    instrument = open_page(viewport={"width": width, "height": height})
     instrument.exact()
     size = instrument.page.evaluate(
         "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
@@ -43,8 +39,8 @@ def test_everything_fits_the_screen(open_page, kept_page, width, height):
         assert box["x"] + box["width"] <= width
 
 
-def test_dragging_defocus_changes_the_image_and_ends_exact(kept_page):
-    instrument = kept_page()
+def test_dragging_defocus_changes_the_image_and_ends_exact(open_page):
+    instrument = open_page()
     before = instrument.exact()
     box = instrument.slider().bounding_box()
     mouse, middle = instrument.page.mouse, box["y"] + box["height"] / 2
@@ -60,8 +56,8 @@ def test_dragging_defocus_changes_the_image_and_ends_exact(kept_page):
     assert np.mean(np.abs(np.subtract(after["values"], before["values"]))) > 5
 
 
-def test_focusing_brings_out_the_lattice(kept_page):
-    instrument = kept_page()
+def test_focusing_brings_out_the_lattice(open_page):
+    instrument = open_page()
     blurred = np.reshape(instrument.exact()["values"], (72, 64))
     instrument.enter("defocus", "40")
     sharp = np.reshape(instrument.exact()["values"], (72, 64))
@@ -74,8 +70,8 @@ def test_focusing_brings_out_the_lattice(kept_page):
     assert order(sharp) > order(blurred)
 
 
-def test_keys_move_a_slider_by_a_step_and_by_ten(kept_page):
-    instrument = kept_page()
+def test_keys_move_a_slider_by_a_step_and_by_ten(open_page):
+    instrument = open_page()
     instrument.exact()
     instrument.slider().focus()
     keyboard = instrument.page.keyboard
@@ -91,7 +87,7 @@ def test_keys_move_a_slider_by_a_step_and_by_ten(kept_page):
 
 
 FAST = """async (range) => {
-  Object.defineProperty(window, "livestem_pace", {get: () => 100, set() {}, configurable: true})
+  Object.defineProperty(window, "livestem_pace", {get: () => 100, set() {}})
   const has = (model) => model.properties.values && "defocus" in Object(model.values)
   const model = [...Bokeh.documents[0]._all_models.values()].find(has)
   const told = []
@@ -106,13 +102,12 @@ FAST = """async (range) => {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   range.dispatchEvent(new Event("change", {bubbles: true}))
-  delete window.livestem_pace
   return {told, most: (performance.now() - start) / 100 + 2 + page.frame - first}
 }"""
 
 
-def test_a_fast_hand_tells_no_more_than_the_page_can_show(kept_page):
-    instrument = kept_page()
+def test_a_fast_hand_tells_no_more_than_the_page_can_show(open_page):
+    instrument = open_page()
     instrument.exact()
     seen = instrument.slider().evaluate(FAST)
     assert 1 < len(seen["told"]) <= seen["most"]
@@ -121,8 +116,8 @@ def test_a_fast_hand_tells_no_more_than_the_page_can_show(kept_page):
     instrument.until(lambda: "defocus=39.5" in instrument.page.url)
 
 
-def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(kept_page):
-    instrument = kept_page()
+def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(open_page):
+    instrument = open_page()
     instrument.exact()
     instrument.enter("defocus", "1234,5")
     assert instrument.number() == 1234.5
@@ -130,8 +125,8 @@ def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(kept_p
     assert instrument.number() == 1234.5
 
 
-def test_zooming_in_shows_true_pixels(kept_page):
-    instrument = kept_page()
+def test_zooming_in_shows_true_pixels(open_page):
+    instrument = open_page()
     instrument.exact()
     box = instrument.box()
     instrument.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -154,8 +149,8 @@ def test_zooming_in_shows_true_pixels(kept_page):
     instrument.until(lambda: (p := instrument.picture()) and p["shape"] == [72, 64])
 
 
-def test_the_pointer_reads_position_and_value(kept_page):
-    instrument = kept_page()
+def test_the_pointer_reads_position_and_value(open_page):
+    instrument = open_page()
     instrument.exact()
     box = instrument.box()
     instrument.page.mouse.move(box["x"] + box["width"] / 2 - 20, box["y"] + box["height"] / 2)
@@ -163,8 +158,8 @@ def test_the_pointer_reads_position_and_value(kept_page):
     assert re.fullmatch(r"x [\d.]+  y [\d.]+ nm   -?[\d.e-]+ rad", text)
 
 
-def test_two_sessions_do_not_touch_each_other(open_page, kept_page):
-    one, other = kept_page(), open_page()
+def test_two_sessions_do_not_touch_each_other(open_page):
+    one, other = open_page(), open_page()
     before = other.exact()
     one.exact()
     one.enter("defocus", "60")
@@ -199,8 +194,8 @@ def test_the_theme_switches(open_page):
     assert instrument.page.evaluate(colour) == dark
 
 
-def test_a_click_in_the_spectrum_picks_a_frequency(kept_page):
-    instrument = kept_page()
+def test_a_click_in_the_spectrum_picks_a_frequency(open_page):
+    instrument = open_page()
     instrument.exact()
     instrument.until(lambda: instrument.picture("spectrum"))
     box = instrument.box("spectrum")
@@ -211,8 +206,8 @@ def test_a_click_in_the_spectrum_picks_a_frequency(kept_page):
     instrument.until(lambda: "frequencies=" not in instrument.page.url)
 
 
-def test_the_error_curve_and_every_contrast_can_be_shown(kept_page):
-    instrument = kept_page()
+def test_the_error_curve_and_every_contrast_can_be_shown(open_page):
+    instrument = open_page()
     instrument.exact()
     choice = instrument.page.locator("select[data-name=slot_right]")
     for name in choice.locator("option").evaluate_all("(all) => all.map((o) => o.value)"):
@@ -247,8 +242,8 @@ BAR = """() => {
 }"""
 
 
-def test_the_scale_bar_stands_on_the_picture(kept_page):
-    instrument = kept_page()
+def test_the_scale_bar_stands_on_the_picture(open_page):
+    instrument = open_page()
     picture = instrument.exact()
     bar = instrument.page.evaluate(BAR)
     assert bar["left"] < picture["x"]  # the figure is wider than the picture
@@ -256,8 +251,8 @@ def test_the_scale_bar_stands_on_the_picture(kept_page):
     assert bar["at"][1] == pytest.approx(picture["y"] + picture["height"], rel=0.1)
 
 
-def test_the_status_line_says_what_computes_and_how_full_it_is(kept_page):
-    instrument = kept_page()
+def test_the_status_line_says_what_computes_and_how_full_it_is(open_page):
+    instrument = open_page()
     instrument.exact()
     device = instrument.page.locator(".status .device")
     assert re.fullmatch(r"\d+\.\d of \d+(\.\d)? GB", device.locator(".memory").inner_text())

@@ -44,16 +44,8 @@ class Caller:
     @property
     def says(self):
         """What stands over everything; empty while nothing does."""
-        return self._words(".lost")
-
-    @property
-    def mode(self):
-        """The word in the status line; empty while there is none."""
-        return self._words(".status .mode")
-
-    def _words(self, place):
         try:
-            return "".join(self.page.locator(place).all_inner_texts())
+            return "".join(self.page.locator(".lost").all_inner_texts())
         except playwright.Error:  # the page is being loaded anew
             return ""
 
@@ -81,48 +73,12 @@ def line(scans, tmp_path_factory):
         yield Line(scans, tmp_path_factory.mktemp("cache"), stack)
 
 
-SCREEN = {"width": 1366, "height": 768}
-
-
-def called(chromium, line):
-    """A page in a context of its own: both."""
+@pytest.fixture
+def opened(chromium, line):
     line.wire.mend()
-    context = chromium.new_context(viewport=SCREEN)
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
     context.set_default_timeout(1000 * PATIENCE_S)
-    return context, Caller(line, context)
-
-
-@pytest.fixture(scope="module")
-def kept(chromium):
-    """The page that a test has left in order for the next, if there is one."""
-    pages = []
-    yield pages
-    for context, _ in pages:
-        context.close()
-
-
-@pytest.fixture
-def opened(chromium, line, kept):
-    """A page at the end of the line; after a test from which it has come back, the same."""
-    if not kept:
-        kept.append(called(chromium, line))
-    context, caller = kept[0]
-    caller.instrument.exact()
-    # What tells that it is back stands there for a while.
-    caller.page.locator(".found").evaluate_all("all => all.forEach((each) => each.remove())")
-    yield caller
-    if caller.says or not caller.mode:
-        kept.clear()
-        context.close()
-
-
-@pytest.fixture
-def alone(chromium, line, kept):
-    """A page of a test that puts something into it which stays; no other hangs on the wire."""
-    while kept:
-        kept.pop()[0].close()
-    context, caller = called(chromium, line)
-    yield caller
+    yield Caller(line, context)
     context.close()
 
 
@@ -187,6 +143,22 @@ def test_a_wire_that_is_cut_while_a_slider_is_dragged(opened):
     assert same(opened.rests_at(f"{set_last:g}"), shown)
 
 
+def test_a_server_that_is_killed_and_started_again(opened):
+    # Before it has written the address: where it is busy that may take it longer than any while.
+    opened.instrument.exact()
+    opened.page.evaluate("history.pushState = () => {}")
+    twelve = opened.rests_at("12")
+    opened.page.wait_for_timeout(3500)
+    opened.page.locator("#theme").click()  # the server answers, and is heard since
+    opened.instrument.settled()
+    assert "defocus" not in opened.page.url
+    opened.line.process.kill()
+    assert "connection to the server is lost" in opened.lost()
+    opened.line.start()
+    assert same(opened.back(), twelve)
+    assert opened.instrument.number() == 12
+
+
 @pytest.mark.slow
 def test_a_wire_that_is_dead_without_a_word(opened):
     opened.rests_at("12")
@@ -195,6 +167,27 @@ def test_a_wire_that_is_dead_without_a_word(opened):
     opened.wire.mend()
     opened.back()
     assert opened.instrument.number() == 12
+
+
+def test_what_to_do_is_said_when_it_takes_long(opened):
+    opened.rests_at("12")
+    opened.wire.cut()
+    opened.lost()
+    # The page's clock, which goes on from there.
+    opened.page.clock.install()
+    opened.page.clock.fast_forward(31_000)
+    opened.instrument.until(lambda: "network or VPN" in opened.says, 90)
+    assert "link" in opened.says
+
+
+@pytest.mark.slow
+def test_a_page_that_is_never_let_connect_says_so(opened):
+    opened.rests_at("12")
+    # As with a proxy that knows no websockets: pages come, connections end at once.
+    opened.page.route_web_socket("**/ws*", lambda socket: socket.close())
+    opened.page.reload()
+    opened.instrument.until(lambda: "cannot stay connected" in opened.says, 90)
+    assert "websocket" in opened.says
 
 
 def test_the_words_fit_the_page(opened):
@@ -211,40 +204,3 @@ def test_the_words_fit_the_page(opened):
         # It lies over everything: whatever is touched is the notice.
         for at in ((5, 5), (width - 5, height - 5), (width / 2, 10)):
             assert page.evaluate("(at) => document.elementFromPoint(...at).className", at) == "lost"
-
-
-def test_a_server_that_is_killed_and_started_again(alone):
-    # Before it has written the address: where it is busy that may take it longer than any while.
-    alone.instrument.exact()
-    alone.page.evaluate("history.pushState = () => {}")
-    twelve = alone.rests_at("12")
-    alone.page.wait_for_timeout(3500)
-    alone.page.locator("#theme").click()  # the server answers, and is heard since
-    alone.instrument.settled()
-    assert "defocus" not in alone.page.url
-    alone.line.process.kill()
-    assert "connection to the server is lost" in alone.lost()
-    alone.line.start()
-    assert same(alone.back(), twelve)
-    assert alone.instrument.number() == 12
-
-
-def test_what_to_do_is_said_when_it_takes_long(alone):
-    alone.rests_at("12")
-    alone.wire.cut()
-    alone.lost()
-    # The page's clock, which goes on from there.
-    alone.page.clock.install()
-    alone.page.clock.fast_forward(31_000)
-    alone.instrument.until(lambda: "network or VPN" in alone.says, 90)
-    assert "link" in alone.says
-
-
-@pytest.mark.slow
-def test_a_page_that_is_never_let_connect_says_so(alone):
-    alone.rests_at("12")
-    # As with a proxy that knows no websockets: pages come, connections end at once.
-    alone.page.route_web_socket("**/ws*", lambda socket: socket.close())
-    alone.page.reload()
-    alone.instrument.until(lambda: "cannot stay connected" in alone.says, 90)
-    assert "websocket" in alone.says

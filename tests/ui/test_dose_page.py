@@ -12,12 +12,10 @@ def said(instrument, number):
     return instrument.page.locator("#dose .below .words").nth(number).inner_text()
 
 
-def test_a_dose_that_goes_down_and_up_again_gives_back_the_picture(kept_page):
-    instrument = kept_page()
-    page = instrument.page
-    page.locator("select[data-name=slot_left]").select_option("frc")
-    instrument.enter("defocus", "40")
+def test_a_dose_that_goes_down_and_up_again_gives_back_the_picture(open_page):
+    instrument = open_page("dataset=lattice.npz&defocus=40&left=frc")
     before = instrument.exact()
+    page = instrument.page
     page.locator("#dose > summary").click()
     assert said(instrument, 0) == "3\u202f000 e/Å² · 4.97 M electrons"
     instrument.slider("dose_percent").focus()
@@ -37,9 +35,8 @@ def test_a_dose_that_goes_down_and_up_again_gives_back_the_picture(kept_page):
     assert re.fullmatch(r"resolution [\d.]+ (Å|nm) \((1/7|half bit|band limit)\)", text)
 
 
-def test_weighting_stands_beside_the_picture(kept_page):
-    instrument = kept_page()
-    instrument.enter("defocus", "40")
+def test_weighting_stands_beside_the_picture(open_page):
+    instrument = open_page("dataset=lattice.npz&defocus=40")
     plain = instrument.exact()
     instrument.page.locator("#dose > summary").click()
     instrument.page.locator("input[data-name=wiener]").click()

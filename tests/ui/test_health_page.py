@@ -50,10 +50,8 @@ def whole(instrument, name):
     return instrument.until(lambda: (p := instrument.picture(name)) and p["shape"] in shapes and p)
 
 
-def test_hot_pixels_are_found_and_left_out_at_a_click(open_page, kept_page, faulty):
-    clean = kept_page()
-    clean.page.locator("select[data-name=slot_left]").select_option("divergence")
-    clean.enter("defocus", "40")
+def test_hot_pixels_are_found_and_left_out_at_a_click(open_page, faulty):
+    clean = open_page("dataset=lattice.npz&defocus=40&left=divergence")
     phase = clean.exact()
     wanted = {name: whole(clean, name) for name in ("slot_right pattern", "slot_left image")}
     instrument = open_page("dataset=hot.npz&defocus=40&left=divergence")

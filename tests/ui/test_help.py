@@ -6,9 +6,8 @@ pytest.importorskip("playwright.sync_api")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
-def test_help_is_read_and_put_away(open_page, kept_page, width, height):
-    size = {"width": width, "height": height}
-    instrument = kept_page() if width == 1366 else open_page(viewport=size)
+def test_help_is_read_and_put_away(open_page, width, height):
+    instrument = open_page(viewport={"width": width, "height": height})
     page = instrument.page
     page.get_by_role("button", name="Help", exact=True).click()
     guide = page.locator("section.guide")

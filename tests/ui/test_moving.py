@@ -57,8 +57,8 @@ SETTLE = """async () => {
 
 
 @pytest.mark.parametrize("zoomed", [False, True])
-def test_a_moving_picture_lies_where_the_figure_has_it(kept_page, zoomed):
-    instrument = kept_page()
+def test_a_moving_picture_lies_where_the_figure_has_it(open_page, zoomed):
+    instrument = open_page()
     instrument.exact()
     if zoomed:
         box = instrument.box()
@@ -109,8 +109,8 @@ OVER = """async () => {
 }"""
 
 
-def test_marks_lie_above_it_and_end_with_the_frame(kept_page):
-    instrument = kept_page()
+def test_marks_lie_above_it_and_end_with_the_frame(open_page):
+    instrument = open_page()
     instrument.exact()
     seen = instrument.until(lambda: (s := instrument.page.evaluate(OVER)) and s["inside"] and s)
     assert seen["outside"] == 0

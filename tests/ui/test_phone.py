@@ -11,12 +11,12 @@ UPRIGHT, SIDEWAYS, TABLET = (390, 844), (844, 390), (768, 1024)
 
 
 @pytest.fixture
-def held(kept_page):
+def held(open_page):
     """`held(width, height)` gives the page on a screen of that size, which is touched."""
 
     def make(width, height, query="dataset=lattice.npz"):
         size = {"width": width, "height": height}
-        instrument = kept_page(query, viewport=size, has_touch=True, is_mobile=True)
+        instrument = open_page(query, viewport=size, has_touch=True, is_mobile=True)
         instrument.exact()
         instrument.until(lambda: instrument.picture("tiles"))
         return instrument
@@ -134,8 +134,8 @@ def test_no_notice_covers_a_picture(open_page):
             assert slot["height"] <= 0 or apart(box, slot), (size, section)
 
 
-def test_the_guide_opens_beside_the_image_at_what_was_asked(kept_page):
-    instrument = kept_page()
+def test_the_guide_opens_beside_the_image_at_what_was_asked(open_page):
+    instrument = open_page()
     instrument.exact()
     page = instrument.page
     page.locator("section.tiles .ask").click()
@@ -153,8 +153,8 @@ def test_the_guide_opens_beside_the_image_at_what_was_asked(kept_page):
         assert instrument.slider().is_visible(), size
 
 
-def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone(kept_page):
-    instrument = kept_page()
+def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone(open_page):
+    instrument = open_page()
     instrument.exact()
     page = instrument.page
     page.get_by_role("button", name="Help: dose and noise").click()

@@ -10,8 +10,8 @@ import tifffile
 from PIL import Image
 
 
-def test_a_link_restores_the_picture(open_page, kept_page):
-    instrument = kept_page()
+def test_a_link_restores_the_picture(open_page):
+    instrument = open_page()
     instrument.exact()
     instrument.enter("defocus", "37.5")
     instrument.page.locator("select[data-name=slot_left]").select_option("adf")
@@ -47,8 +47,8 @@ def save(instrument, kind):
     return download.value.suggested_filename, download.value.path().read_bytes()
 
 
-def test_files_are_saved_and_open_their_session_where_they_are_dropped(open_page, kept_page):
-    saving = kept_page()
+def test_files_are_saved_and_open_their_session_where_they_are_dropped(open_page):
+    saving = open_page()
     saving.exact()
     saving.enter("defocus", "-3.5")
     saving.until(lambda: "defocus=-3.5" in saving.page.url)

@@ -17,8 +17,8 @@ def drag(instrument, ends):
     mouse.up()
 
 
-def test_a_drag_is_undone_by_keys_and_redone_by_its_button(kept_page):
-    instrument = kept_page()
+def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
+    instrument = open_page()
     page = instrument.page
     instrument.exact()
     undo, redo = (page.locator(f".tools [data-does={does}]") for does in ("undo", "redo"))
@@ -50,8 +50,8 @@ def test_a_drag_is_undone_by_keys_and_redone_by_its_button(kept_page):
     instrument.exact()
 
 
-def test_two_states_side_by_side_zoom_together(kept_page):
-    instrument = kept_page()
+def test_two_states_side_by_side_zoom_together(open_page):
+    instrument = open_page()
     page = instrument.page
     before = instrument.exact()
     page.locator(".tools [data-does=compare]").click()
