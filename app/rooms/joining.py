@@ -11,7 +11,8 @@ from app.pipeline.session import Session
 from app.rooms.beginning import Beginning, query_of
 from app.rooms.doors import Door, Doors, on_this_thread
 from app.rooms.member import STEER, Member, Seat
-from app.rooms.room import RELAYED, Room, RoomError
+from app.rooms.relayed import RELAYED
+from app.rooms.room import Room, RoomError
 from app.state.experiment import Experiment
 from app.state.ties import Ties
 

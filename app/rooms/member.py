@@ -52,7 +52,7 @@ class Seat:
     post : callable
         `post(function)` runs `function()` soon on the page's thread; safe from any thread.
     targets : dict of str to Parameterized
-        What the room's results are shown in, by the names of `app.rooms.room.RELAYED`.
+        What the room's results are shown in, by the names of `app.rooms.relayed.RELAYED`.
     user : str, optional
         Who it is, where people log in.
     heed : callable
@@ -81,11 +81,7 @@ class Member:
         """Number of the last frame that the page has said to have painted."""
         self.values = {key for key in room.values() if key not in OWN}
         # What the room has not made yet would take away what the page shows meanwhile.
-        self.results = {
-            (group, name)
-            for group, name in room.results()
-            if getattr(room.sources[group], name) is not None
-        }
+        self.results = set(room.relayed.there())
         self.said: deque[Callable[[], None]] = deque(maxlen=200)
         self.news = {PEOPLE, HANDS, STEPS, LINKS}
         self._posted = False
@@ -166,7 +162,7 @@ class Member:
 
     def _take_results(self) -> None:
         results, self.results = self.results, set()
-        for group, source in self.room.sources.items():
+        for group, source in self.room.relayed.sources.items():
             target = self.seat.targets.get(group)
             new = {name: getattr(source, name) for owner, name in results if owner == group}
             if new and target is not None:

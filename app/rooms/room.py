@@ -4,10 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
-import param
-
 from app.pipeline.jobs import Answer
-from app.pipeline.stage import Stage
 from app.recall.history import History
 from app.recall.moment import Key, Moment, label_of
 from app.rooms.beginning import Beginning, Shown, query_of
@@ -26,6 +23,7 @@ from app.rooms.member import (
     Member,
     Seat,
 )
+from app.rooms.relayed import Relayed
 from app.rooms.turns import Timers, Turns
 from app.state.experiment import Experiment
 from app.state.ties import Ties
@@ -38,16 +36,6 @@ POINTERS_MS = 90
 LONGEST_NAME = 24
 MOST = 40
 """Members of a room."""
-
-RELAYED = {
-    "opening": ("question",),
-    "watching": ("microscope", "following"),
-    "preparing": ("scan", "pacbed", "device", "dataset"),
-    "drawing": ("phase", "tiles", "spectrum", "status", "device"),
-    "deriving": ("virtual", "faults", "current", "com", "dpc"),
-    "resting": (),
-}
-"""What members are shown of the pipeline's stages, besides what their tables declare."""
 
 
 class RoomError(ValueError):
@@ -90,15 +78,13 @@ class Room:
         self.history = History(self.experiment, self.pipeline, after, partial(self._tell, STEPS))
         self.history.take_over(beginning.past, beginning.future)
         self.turns = Turns(after, clock, lambda: self.moving)
-        self.fitted = Answer()
         stages = self.pipeline
-        self.sources: dict[str, param.Parameterized] = {n: getattr(stages, n) for n in RELAYED}
-        self.sources["fitted"] = self.fitted
+        self.relayed = Relayed(stages)
         self._ties = Ties()
         for part, state in self.experiment.parts().items():
             self._ties.tie_whole(state, partial(self._set, part))
-        for group, names in self._relayed().items():
-            self._ties.tie(self.sources[group], partial(self._made, group), *names)
+        for group, names in self.relayed.names().items():
+            self._ties.tie(self.relayed.sources[group], partial(self._made, group), *names)
         for name in ("progress", "error", "notice"):
             self._ties.hear(stages.told.param[name], partial(self._say, name))
         stages.opening.sources = dict(beginning.moment.sources)
@@ -116,22 +102,6 @@ class Room:
             for name in state.param:
                 if name != "name":
                     yield part, name
-
-    def _relayed(self) -> dict[str, list[str]]:
-        """Names of the results that members are shown, by stage."""
-        found = {group: list(names) for group, names in RELAYED.items()}
-        found["fitted"] = ["result", "under_way"]
-        for group in ("drawing", "resting"):
-            stage: Stage = self.sources[group]
-            more = set(stage.results()) - {*found[group], "also"}
-            found[group] += sorted(more)
-        return found
-
-    def results(self):
-        """(stage, result) of all that members are shown."""
-        for group, names in self._relayed().items():
-            for name in names:
-                yield group, name
 
     # ---- who is here ----
 
@@ -268,7 +238,7 @@ class Room:
         if not member.steers:
             return
         if answer is member.seat.targets.get("fitted"):
-            theirs = self.fitted
+            theirs = self.relayed.fitted
         else:
             theirs, ties = Answer(), Ties()
 
