@@ -49,7 +49,6 @@ LONGEST = (
     "tests/ui/test_focus.py",
     "tests/app/engine/test_any_scan.py",
     "tests/ui/test_files.py",
-    "tests/ui/test_live_page.py",
     "tests/app/server/test_serve.py",
     "tests/app/server/test_serve_login.py",
     "tests/app/page/test_admission.py",
