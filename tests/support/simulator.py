@@ -19,10 +19,11 @@ from recon.kernels.cpu import (
     weighing,
 )
 from recon.kernels.cuda import dpc as cuda_dpc
+from recon.kernels.cuda import entries as cuda_entries
 from recon.kernels.cuda import events as cuda_events
 from recon.kernels.cuda import growing as cuda_growing
 from recon.kernels.cuda import reference as cuda_reference
-from recon.kernels.cuda import sideband_exact as cuda_entries
+from recon.kernels.cuda import sideband_exact as cuda_exact
 from recon.kernels.cuda import sideband_geometry as cuda_geometry
 from recon.kernels.cuda import sidebands as cuda_sidebands
 from recon.kernels.cuda import weighing as cuda_weighing
@@ -31,7 +32,8 @@ OWNERS = (recon.kernels.cpu, densify, dpc, events, growing, sideband_exact, side
 NAMES = recon.kernels.cuda.__all__
 SMALL = {
     cuda_sidebands: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 8},
-    cuda_entries: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 16},
+    cuda_entries: {"WARP": 4, "THREADS": 16},
+    cuda_exact: {"WARP": 4, "TILE": 8, "SHARES": 2, "THREADS": 16},
     cuda_weighing: {"TILE": 8},
     cuda_events: {"LANES": 2, "FRAMES": 4, "THREADS": 8, "LABELS": 16, "STRIDE": 5, "COUNTS": 80}
     | {"BINS": 64, "MOST_BLOCKS": 3},
