@@ -9,6 +9,31 @@ from bokeh.document.callbacks import invoke_with_curdoc
 from bokeh.document.json import PatchJson
 from bokeh.model import Model
 from bokeh.protocol.messages.patch_doc import patch_doc
+from panel.io import document as panel_document
+
+
+def send_in_order() -> None:
+    """Have Panel's messages wait in line with Bokeh's.
+
+    Panel writes to the socket itself. What it puts aside because somebody else is writing comes
+    after what is newer; and if more is put aside as the last of that is written, it stays there
+    until something else changes, on a page at rest for ever.
+    """
+    for name in ("write_events", "schedule_write_events"):
+        setattr(panel_document, name, _send)
+
+
+def _send(document, connections, events) -> None:
+    """Send what Panel has held, to each of the session's websockets."""
+    session = getattr(document.session_context, "session", None)
+    if session is None:
+        return
+    if session._pending_writes is None:  # without the document's lock
+        document.add_next_tick_callback(partial(_send, document, connections, events))
+        return
+    for connection in connections:
+        message = _message(document, events)
+        session._pending_writes.append(connection._socket.send_message(message))
 
 
 @contextmanager

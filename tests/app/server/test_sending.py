@@ -2,28 +2,32 @@
 
 import asyncio
 import json
+from threading import get_ident
 
 import numpy as np
 import panel as pn
 import pytest
 from bokeh.application import Application
 from bokeh.document import Document
-from bokeh.document.events import ModelChangedEvent
+from bokeh.document.events import ModelChangedEvent, TitleChangedEvent
 from bokeh.models import Column, ColumnDataSource, Slider
 from bokeh.protocol import Protocol
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server.connection import ServerConnection
 from bokeh.server.contexts import ApplicationContext
+from panel.io import document as panel_document
 from panel.io.state import set_curdoc, state
+from tornado.ioloop import IOLoop
+from tornado.locks import Lock
 
-from app.server.sending import _message, one_message
+from app.server.sending import _message, one_message, send_in_order
 
 
 class Socket:
     """Keeps what would go over a websocket."""
 
     def __init__(self):
-        self.sent = []
+        self.sent, self.write_lock = [], Lock()
 
     async def send_message(self, message):
         self.sent.append(message.content["events"])
@@ -37,7 +41,7 @@ def sent_by(change):
     """The messages, each a list of events, for `change(document, slider, other)` under the lock."""
 
     async def run():
-        context = ApplicationContext(Application())
+        context = ApplicationContext(Application(), io_loop=IOLoop.current())
         session = await context.create_session_if_needed("s" * 20)
         document, (slider, other) = session.document, (a_slider(), a_slider())
         await session.with_document_locked(lambda: document.add_root(Column(slider, other)))
@@ -45,6 +49,7 @@ def sent_by(change):
         connection = ServerConnection(Protocol(), socket, context, session)
         session.subscribe(connection)
         await session.with_document_locked(lambda: change(document, slider, other))
+        await asyncio.sleep(0.01)
         assert "send_patch_document" not in vars(connection)
         return socket.sent
 
@@ -253,3 +258,74 @@ def test_a_message_is_what_bokeh_would_make_of_it(pixels):
 
     assert plain(ours) == plain(theirs)
     assert ours.msgtype == theirs.msgtype
+
+
+@pytest.fixture
+def in_order(monkeypatch):
+    """Panel's messages wait in line with Bokeh's, for one test."""
+    for name in ("write_events", "schedule_write_events"):
+        monkeypatch.setattr(panel_document, name, getattr(panel_document, name))
+    send_in_order()
+
+
+def opened(document):
+    """Have Panel take a page for one that a browser shows."""
+    state._loaded[document], state._thread_id_[document] = True, get_ident()
+
+
+@pytest.mark.usefixtures("in_order")
+@pytest.mark.parametrize("writing", [False, True], ids=["free", "written to"])
+def test_what_panel_sends_comes_in_the_order_of_its_making(writing):
+    def change(document, slider, other):
+        (connection,) = document.session_context.session._subscribed_connections
+        opened(document)
+        if writing:
+            connection._socket.write_lock.acquire()
+        with set_curdoc(document):
+            for title in "abc":
+                with panel_document.unlocked():
+                    slider.title = title
+                slider.value = ord(title)
+
+    told = [(each["attr"], each["new"]) for (each,) in sent_by(change)]
+    assert told == [pair for t in "abc" for pair in (("title", t), ("value", ord(t)))]
+
+
+@pytest.mark.usefixtures("in_order")
+def test_what_panel_sends_without_the_documents_lock_comes_as_well():
+    def change(document, slider, other):
+        def unguarded():
+            with set_curdoc(document), panel_document.unlocked():
+                slider.title, other.title = "a", "b"
+
+        opened(document)
+        asyncio.get_running_loop().call_soon(unguarded)
+
+    (events,) = sent_by(change)
+    assert [(e["attr"], e["new"]) for e in events] == [("title", "a"), ("title", "b")]
+
+
+def test_panel_leaves_lying_what_it_puts_aside_while_its_last_is_written(monkeypatch):
+    """Where this changes, `send_in_order` is only needed for the order."""
+
+    async def run():
+        context = ApplicationContext(Application(), io_loop=IOLoop.current())
+        session = await context.create_session_if_needed("s" * 20)
+        document, socket, written = session.document, Socket(), []
+        connection = ServerConnection(Protocol(), socket, context, session)
+
+        def write(connection, msg):
+            written.append((msg, asyncio.get_running_loop().create_future()))
+            return [written[-1][1]]
+
+        monkeypatch.setitem(panel_document.extra_socket_handlers, Socket, write)
+        events = [TitleChangedEvent(document, "a")]
+        panel_document.schedule_write_events(document, [connection], events)
+        await asyncio.sleep(0)
+        written[0][1].set_result(None)
+        panel_document.schedule_write_events(document, [connection], events)
+        await asyncio.sleep(0.05)
+        left = panel_document._WRITE_MSGS.pop(document)
+        return len(written), len(left[connection])
+
+    assert asyncio.run(run()) == (1, 1)
