@@ -36,16 +36,17 @@ def main() -> None:
     sends, size, close = _OPEN[kind](endpoint, scan, parts)
     print("ready", flush=True)
     sys.stdin.readline()
-    begin, late = time(), 0
+    begin, late, there = time(), 0, 0.0
     for (first, last), send in zip(parts, sends, strict=True):
         # A frame is there when the beam has left its position.
         due = begin + last * dwell
         sleep(max(0.0, due - time()))
+        there = time()
         send()
         if dwell and time() - due > HELD_S:
             late += last - first
     # Before what is on its way has been delivered.
-    print(json.dumps({"last": time(), "late": late, "bytes": size}), flush=True)
+    print(json.dumps({"last": there, "late": late, "bytes": size}), flush=True)
     close()
 
 

