@@ -20,7 +20,6 @@ import threading
 import time
 from base64 import b64encode
 from contextlib import asynccontextmanager, contextmanager
-from itertools import count
 from pathlib import Path
 
 import h5py
@@ -29,6 +28,7 @@ import requests
 
 from app.engine.store import Store
 from app.pipeline.lanes import SLOW, ComputeService
+from tests.support import wire
 from tests.support.paths import ROOT
 
 SHOWN = "on a detector of"
@@ -36,54 +36,29 @@ SHOWN = "on a detector of"
 DENSE = "read in slabs"
 
 
-class Page:
-    """A page as a browser opens it, which draws nothing: Bokeh's protocol on a websocket."""
+class Page(wire.Wire):
+    """A page that draws nothing; what it is told in words is kept in `said`."""
 
-    def __init__(self, connection):
-        self.connection, self.said, self.parts, self._numbers = connection, "", {}, count(1)
+    def __init__(self, connection, inbox):
+        super().__init__(connection, inbox)
+        self.said, self.parts = "", {}
 
     async def receive(self):
-        """The next message; what pages are told in words is kept in `said`."""
-        header, _, content = [json.loads(await self._fragment()) for _ in range(3)]
-        for _ in range(2 * header.get("num_buffers", 0)):
-            await self._fragment()
+        """The next message."""
+        header, content = await super().receive()
         self.said += json.dumps(content, ensure_ascii=False)
         return header, content
 
-    async def _fragment(self):
-        fragment = await self.connection.read_message()
-        if fragment is None:
-            raise ConnectionError("the server closed the websocket")
-        return fragment
-
-    async def ask(self, kind, content):
-        number = f"attack-{next(self._numbers)}"
-        for part in ({"msgid": number, "msgtype": kind}, {}, content):
-            await self.connection.write_message(json.dumps(part))
-        while True:
-            header, content = await self.receive()
-            if header.get("reqid") == number:
-                return content
-
     async def begin(self):
-        await self.receive()
-        document = (await self.ask("PULL-DOC-REQ", {}))["doc"]
+        """Take the document, and say that the page stands."""
+        document = await super().begin()
         self.said = ""
-        for model in _objects(document):
-            data = model["attributes"].get("data")
-            if isinstance(data, dict) and "name" in data:
-                self.parts[re.sub(r"\d+$", "", data["name"])] = model["id"]
-        await self.tell("document_ready")
+        self.parts = {name: number for number, name in wire.components(document).items()}
+        await self.patch(wire.READY)
 
-    async def tell(self, name, *entries):
-        values = {"type": "map", "entries": list(entries)} if entries else {"type": "map"}
-        event = {"type": "event", "name": name, "values": values}
-        sent = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event}
-        return await self.ask("PATCH-DOC", {"events": [sent]})
-
-    async def send(self, part, **message):
-        model = self.parts[part]
-        await self.tell("data_event", ["model", {"id": model}], ["data", message])
+    async def tell(self, part, **message):
+        """Send a component's message."""
+        await self.patch(wire.message(self.parts[part], message))
 
     async def until(self, *words, seconds=120):
         """The first of the words that the page is told, and after how many seconds; or None."""
@@ -99,34 +74,14 @@ class Page:
                 return None, seconds
 
 
-def _objects(value):
-    if isinstance(value, dict):
-        if value.get("type") == "object" and "attributes" in value:
-            yield value
-        for each in value.values():
-            yield from _objects(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _objects(each)
-
-
 @asynccontextmanager
 async def page(base, dataset):
     """An open page of a scan."""
-    from tornado.httpclient import HTTPRequest
-    from tornado.websocket import websocket_connect
-
-    query = f"?dataset={dataset}"
-    got = await asyncio.to_thread(requests.get, f"{base}/app{query}", timeout=120)
-    token = re.search(r'"token":"([^"]+)"', got.text)[1]
-    request = HTTPRequest(f"ws{base[4:]}/app/ws{query}", headers={"Origin": base})
-    connection = await websocket_connect(request, subprotocols=["bokeh", token])
-    try:
-        made = Page(connection)
+    url = f"{base}/app"
+    html = await asyncio.to_thread(wire.page, f"{url}?dataset={dataset}")
+    async with wire.socket(url, wire.token_of(html), kind=Page) as made:
         await made.begin()
         yield made
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -256,13 +211,13 @@ async def uploads(folder, port):
                 await each.until(SHOWN)
             await asyncio.sleep(20)  # What they show is made.
             for each in pages:
-                await each.send("Upload", does="begin", transfer=1, name="s.h5", size=size)
+                await each.tell("Upload", does="begin", transfer=1, name="s.h5", size=size)
             report["resident MB before"] = round(resident(process))
             for at in range(0, size - piece, piece):
                 for each in pages:
                     if "was not taken" not in each.said:
                         sent = {"transfer": 1, "at": at, "last": False, "data": text}
-                        await each.send("Upload", does="piece", name="s.h5", **sent)
+                        await each.tell("Upload", does="piece", name="s.h5", **sent)
             report["resident MB after"] = round(resident(process))
             report["refused"] = sum("was not taken" in each.said for each in pages)
             told = re.search(r"“s\.h5” was not taken[^\"]*", "".join(p.said for p in pages))
@@ -273,9 +228,9 @@ async def uploads(folder, port):
             await asyncio.sleep(0.2)
         report["gone after the pages, s"] = round(time.perf_counter() - begun)
         async with page(base, "demo") as last:
-            await last.send("Upload", does="begin", transfer=2, name="s.h5", size=size)
+            await last.tell("Upload", does="begin", transfer=2, name="s.h5", size=size)
             sent = {"transfer": 2, "at": 0, "last": False, "data": text}
-            await last.send("Upload", does="piece", name="s.h5", **sent)
+            await last.tell("Upload", does="piece", name="s.h5", **sent)
             process.send_signal(signal.SIGKILL)
             process.wait()
         report["MB left by the killed server"] = _taken(temporary)
@@ -362,7 +317,7 @@ async def sockets(folder, port):
                 "bytes of log": log.stat().st_size - size,
             }
             begun = time.perf_counter()
-            await one.send("Controls", does="nothing")
+            await one.tell("Controls", does="nothing")
             report["the open page answers after s"] = round(time.perf_counter() - begun, 3)
             await asyncio.sleep(25)
             # Meanwhile those that said nothing were ended.

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -106,7 +107,7 @@ def follow(page, port: int, rows: int, columns: int, dwell_us: float) -> dict:
     frames = [at for at in seen["frames"] if last - 1e4 <= at <= last]
     return {
         "images/s of the last 10 s": len(frames) / min(10.0, told["last"] - began),
-        "longest gap [ms]": max(b - a for a, b in zip(frames, frames[1:], strict=False)),
+        "longest gap [ms]": max(b - a for a, b in pairwise(frames)),
         "late frames of the camera": told["late"],
         "last row to exact [ms]": [
             (round(at - last), text) for at, text in seen["modes"] if at > last - 500

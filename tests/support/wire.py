@@ -34,8 +34,8 @@ def page(url: str, cookies=None, **options) -> str:
 
 
 @asynccontextmanager
-async def socket(url: str, token: str, cookies=None):
-    """The open websocket of a page; HTTPClientError where it is refused."""
+async def socket(url: str, token: str, cookies=None, kind=None):
+    """The open websocket of a page, as a `Wire` or a `kind` of it; HTTPClientError if refused."""
     headers = {"Origin": origin(url)}
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in dict(cookies).items())
@@ -48,7 +48,7 @@ async def socket(url: str, token: str, cookies=None):
         max_message_size=1 << 30,
         on_message_callback=inbox.put_nowait,
     )
-    wire = Wire(connection, inbox)
+    wire = (kind or Wire)(connection, inbox)
     try:
         yield wire
     finally:
