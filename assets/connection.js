@@ -275,7 +275,7 @@
   window.addEventListener("offline", () => { if (socket && !lost) ask_now() })
   for (const name of ["online", "focus", "pageshow"]) window.addEventListener(name, ask_now)
   document.addEventListener("visibilitychange", ask_now)
-  document.addEventListener("DOMContentLoaded", come_back)
+  document.addEventListener("DOMContentLoaded", come_back, {once: true}) // Panel says it twice
   setInterval(tick, 1000)
 
   // Something happened to the computer: one word from the server settles whether it is still there.

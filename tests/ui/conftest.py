@@ -30,6 +30,17 @@ CLOSED = ("tornado.websocket.WebSocketClosedError", "tornado.iostream.StreamClos
 """How Tornado tells of a page that was closed while something was written to it."""
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note whether a test has failed, for whoever goes on with its page."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if "ui" in Path(str(item.fspath)).parts:
@@ -93,23 +104,83 @@ def chromium():
         running.close()
 
 
+def opened(chromium, running, query="dataset=lattice.npz", **options):
+    """A page in a window of its own."""
+    usual = {"viewport": {"width": 1366, "height": 768}, "accept_downloads": True}
+    context = chromium.new_context(**(usual | options))
+    context.set_default_timeout(1000 * PATIENCE_S)
+    return Instrument(context.new_page(), f"{running.url}?{query}", running.process)
+
+
 @pytest.fixture
-def open_page(chromium, running):
-    """`open_page(query)` gives an `Instrument`; whatever it did, nothing may have gone wrong."""
-    opened, said = [], len(running.process.said())
+def nothing_goes_wrong(running):
+    """`nothing_goes_wrong(instrument)` for each page that a test had; nor in the server."""
+    said = len(running.process.said())
 
-    def make(query="dataset=lattice.npz", **options):
-        context = chromium.new_context(
-            **({"viewport": {"width": 1366, "height": 768}, "accept_downloads": True} | options)
-        )
-        context.set_default_timeout(1000 * PATIENCE_S)
-        instrument = Instrument(context.new_page(), f"{running.url}?{query}", running.process)
-        opened.append((context, instrument))
-        return instrument
-
-    yield make
-    for context, instrument in opened:
-        context.close()
+    def check(instrument):
         assert instrument.problems == []
         assert instrument.outside == []
+
+    yield check
     assert complaint(running.process.said(said)) == ""
+
+
+@pytest.fixture
+def open_page(chromium, running, nothing_goes_wrong):
+    """`open_page(query)` gives an `Instrument`; whatever it did, nothing may have gone wrong."""
+    pages = []
+
+    def make(*query, **options):
+        pages.append(opened(chromium, running, *query, **options))
+        return pages[-1]
+
+    yield make
+    for instrument in pages:
+        instrument.page.context.close()
+        nothing_goes_wrong(instrument)
+
+
+@pytest.fixture(scope="module")
+def lent():
+    """Pages that the tests of a file share, and how each is found and left, by what was asked."""
+    pages = {}
+    yield pages
+    for instrument, _ in pages.values():
+        instrument.page.context.close()
+
+
+@pytest.fixture
+def share_page(request, chromium, running, lent, nothing_goes_wrong):
+    """`share_page(query)` is `open_page(query)` for tests that leave the page as they found it.
+
+    Opened, and exact, for the first of a file's tests; anew after one that failed.
+    """
+    asked = {}
+
+    def make(*query, **options):
+        key = repr((query, options))
+        if key not in lent:
+            instrument = opened(chromium, running, *query, **options)
+            lent[key] = asked[key] = instrument, None
+            instrument.exact()
+            lent[key] = instrument, state(instrument)
+        asked[key] = lent[key]
+        return lent[key][0]
+
+    yield make
+    left = []
+    try:
+        for key, (instrument, found) in asked.items():
+            nothing_goes_wrong(instrument)
+            if not request.node.stash[FAILED]:
+                instrument.exact()
+                instrument.until(lambda i=instrument, found=found: state(i) == found)
+                left.append(key)
+    finally:
+        for key in asked.keys() - left:
+            lent.pop(key)[0].page.context.close()
+
+
+def state(instrument):
+    """All that is set, as the address has it, and the size of the window."""
+    return instrument.page.url, instrument.page.viewport_size

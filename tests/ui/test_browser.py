@@ -8,8 +8,13 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 
-def test_the_page_has_its_contents(open_page):
-    instrument = open_page()
+@pytest.fixture
+def instrument(share_page):
+    """The page of the lattice, exact: each test leaves it as it found it."""
+    return share_page()
+
+
+def test_the_page_has_its_contents(instrument):
     picture = instrument.exact()
     page = instrument.page
     assert page.title() == "livestem"
@@ -24,23 +29,22 @@ def test_the_page_has_its_contents(open_page):
     assert "entries" in page.locator(".status .line").inner_text()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080), (3840, 2160)])
-def test_everything_fits_the_screen(open_page, width, height):
-    instrument = open_page(viewport={"width": width, "height": height})
-    instrument.exact()
-    size = instrument.page.evaluate(
-        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-    )
-    assert size == [width, height]
-    for section in ("tiles", "spectrum", "main", "left", "right"):
-        box = instrument.box(section)
-        assert box["x"] >= 0
-        assert box["y"] + box["height"] <= height
-        assert box["x"] + box["width"] <= width
+def test_everything_fits_the_screen(instrument):
+    for width, height in ((1920, 1080), (3840, 2160), (1366, 768)):
+        instrument.page.set_viewport_size({"width": width, "height": height})
+        instrument.exact()
+        size = instrument.page.evaluate(
+            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        )
+        assert size == [width, height]
+        for section in ("tiles", "spectrum", "main", "left", "right"):
+            box, at = instrument.box(section), (section, width)
+            assert box["x"] >= 0, at
+            assert box["y"] + box["height"] <= height, at
+            assert box["x"] + box["width"] <= width, at
 
 
-def test_dragging_defocus_changes_the_image_and_ends_exact(open_page):
-    instrument = open_page()
+def test_dragging_defocus_changes_the_image_and_ends_exact(instrument):
     before = instrument.exact()
     box = instrument.slider().bounding_box()
     mouse, middle = instrument.page.mouse, box["y"] + box["height"] / 2
@@ -54,10 +58,10 @@ def test_dragging_defocus_changes_the_image_and_ends_exact(open_page):
     assert "draft" in seen()
     assert instrument.number() > 20
     assert np.mean(np.abs(np.subtract(after["values"], before["values"]))) > 5
+    instrument.slider().dblclick()
 
 
-def test_focusing_brings_out_the_lattice(open_page):
-    instrument = open_page()
+def test_focusing_brings_out_the_lattice(instrument):
     blurred = np.reshape(instrument.exact()["values"], (72, 64))
     instrument.enter("defocus", "40")
     sharp = np.reshape(instrument.exact()["values"], (72, 64))
@@ -68,11 +72,10 @@ def test_focusing_brings_out_the_lattice(open_page):
         return power.max() / power.sum()
 
     assert order(sharp) > order(blurred)
+    instrument.enter("defocus", "0")
 
 
-def test_keys_move_a_slider_by_a_step_and_by_ten(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_keys_move_a_slider_by_a_step_and_by_ten(instrument):
     instrument.slider().focus()
     keyboard = instrument.page.keyboard
     keyboard.press("ArrowRight")
@@ -87,7 +90,7 @@ def test_keys_move_a_slider_by_a_step_and_by_ten(open_page):
 
 
 FAST = """async (range) => {
-  Object.defineProperty(window, "livestem_pace", {get: () => 100, set() {}})
+  Object.defineProperty(window, "livestem_pace", {get: () => 100, set() {}, configurable: true})
   const has = (model) => model.properties.values && "defocus" in Object(model.values)
   const model = [...Bokeh.documents[0]._all_models.values()].find(has)
   const told = []
@@ -102,32 +105,29 @@ FAST = """async (range) => {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   range.dispatchEvent(new Event("change", {bubbles: true}))
+  delete window.livestem_pace
   return {told, most: (performance.now() - start) / 100 + 2 + page.frame - first}
 }"""
 
 
-def test_a_fast_hand_tells_no_more_than_the_page_can_show(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_a_fast_hand_tells_no_more_than_the_page_can_show(instrument):
     seen = instrument.slider().evaluate(FAST)
     assert 1 < len(seen["told"]) <= seen["most"]
     assert seen["told"][-1] == instrument.number() == 39.5
     instrument.exact()
     instrument.until(lambda: "defocus=39.5" in instrument.page.url)
+    instrument.enter("defocus", "0")
 
 
-def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_a_typed_value_may_lie_beyond_the_slider_and_nonsense_is_put_back(instrument):
     instrument.enter("defocus", "1234,5")
     assert instrument.number() == 1234.5
     instrument.enter("defocus", "abc")
     assert instrument.number() == 1234.5
+    instrument.enter("defocus", "0")
 
 
-def test_zooming_in_shows_true_pixels(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_zooming_in_shows_true_pixels(instrument):
     box = instrument.box()
     instrument.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     for _ in range(8):
@@ -149,17 +149,15 @@ def test_zooming_in_shows_true_pixels(open_page):
     instrument.until(lambda: (p := instrument.picture()) and p["shape"] == [72, 64])
 
 
-def test_the_pointer_reads_position_and_value(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_the_pointer_reads_position_and_value(instrument):
     box = instrument.box()
     instrument.page.mouse.move(box["x"] + box["width"] / 2 - 20, box["y"] + box["height"] / 2)
     text = instrument.until(lambda: instrument.words("slot.main .readout"))
     assert re.fullmatch(r"x [\d.]+  y [\d.]+ nm   -?[\d.e-]+ rad", text)
 
 
-def test_two_sessions_do_not_touch_each_other(open_page):
-    one, other = open_page(), open_page()
+def test_two_sessions_do_not_touch_each_other(instrument, open_page):
+    one, other = open_page(), instrument
     before = other.exact()
     one.exact()
     one.enter("defocus", "60")
@@ -194,9 +192,7 @@ def test_the_theme_switches(open_page):
     assert instrument.page.evaluate(colour) == dark
 
 
-def test_a_click_in_the_spectrum_picks_a_frequency(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_a_click_in_the_spectrum_picks_a_frequency(instrument):
     instrument.until(lambda: instrument.picture("spectrum"))
     box = instrument.box("spectrum")
     instrument.page.mouse.click(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2 - 11)
@@ -204,18 +200,19 @@ def test_a_click_in_the_spectrum_picks_a_frequency(open_page):
     instrument.until(lambda: instrument.number("tile_count") != 9)
     instrument.page.get_by_role("button", name="Strongest").click()
     instrument.until(lambda: "frequencies=" not in instrument.page.url)
+    instrument.enter("tile_count", "9")
 
 
-def test_the_error_curve_and_every_contrast_can_be_shown(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_the_error_curve_and_every_contrast_can_be_shown(instrument):
     choice = instrument.page.locator("select[data-name=slot_right]")
+    first = choice.input_value()
     for name in choice.locator("option").evaluate_all("(all) => all.map((o) => o.value)"):
         choice.select_option(name)
         if name == "frames":  # of the place that is pointed at
             box = instrument.box("main")
             instrument.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         instrument.until(lambda: instrument.words("slot.right .empty") == "")
+    choice.select_option(first)
 
 
 def test_long_work_can_be_stopped(open_page):
@@ -242,8 +239,7 @@ BAR = """() => {
 }"""
 
 
-def test_the_scale_bar_stands_on_the_picture(open_page):
-    instrument = open_page()
+def test_the_scale_bar_stands_on_the_picture(instrument):
     picture = instrument.exact()
     bar = instrument.page.evaluate(BAR)
     assert bar["left"] < picture["x"]  # the figure is wider than the picture
@@ -251,9 +247,7 @@ def test_the_scale_bar_stands_on_the_picture(open_page):
     assert bar["at"][1] == pytest.approx(picture["y"] + picture["height"], rel=0.1)
 
 
-def test_the_status_line_says_what_computes_and_how_full_it_is(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_the_status_line_says_what_computes_and_how_full_it_is(instrument):
     device = instrument.page.locator(".status .device")
     assert re.fullmatch(r"\d+\.\d of \d+(\.\d)? GB", device.locator(".memory").inner_text())
     name = device.locator(".name").inner_text()
@@ -265,3 +259,4 @@ def test_the_status_line_says_what_computes_and_how_full_it_is(open_page):
     instrument.until(details.is_visible)
     assert "entries" in details.inner_text()
     assert "electrons" in details.inner_text()
+    device.blur()

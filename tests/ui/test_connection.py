@@ -7,11 +7,14 @@ import pytest
 
 from tests.support.servers import served
 from tests.support.waiting import PATIENCE_S
-from tests.ui.conftest import Instrument
+from tests.ui.conftest import FAILED, Instrument
 from tests.ui.idle import PROGRAM
 from tests.ui.tcp_proxy import Wire
 
 playwright = pytest.importorskip("playwright.sync_api")
+
+
+TAKE_AWAY = "all => { all.forEach((words) => words.remove()); return all.length }"
 
 
 class Line:
@@ -58,6 +61,8 @@ class Caller:
         page, instrument = self.page, self.instrument
         instrument.until(lambda: page.locator(".found").count())
         assert not self.says
+        # Said once; and whoever waits for it again waits for new words.
+        assert page.locator(".found").evaluate_all(TAKE_AWAY) == 1
         return instrument.exact()["values"]
 
     def rests_at(self, text):
@@ -73,13 +78,25 @@ def line(scans, tmp_path_factory):
         yield Line(scans, tmp_path_factory.mktemp("cache"), stack)
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """The page that a test was done with, if it came back: the next goes on with it."""
+    callers = []
+    yield callers
+    for caller in callers:
+        caller.page.context.close()
+
+
 @pytest.fixture
-def opened(chromium, line):
+def opened(request, chromium, line, kept):
     line.wire.mend()
-    context = chromium.new_context(viewport={"width": 1366, "height": 768})
-    context.set_default_timeout(1000 * PATIENCE_S)
-    yield Caller(line, context)
-    context.close()
+    if not kept:
+        context = chromium.new_context(viewport={"width": 1366, "height": 768})
+        context.set_default_timeout(1000 * PATIENCE_S)
+        kept.append(Caller(line, context))
+    yield kept[0]
+    if request.node.stash[FAILED] or kept[0].says:
+        kept.pop().page.context.close()
 
 
 def same(a, b):
@@ -147,16 +164,16 @@ def test_a_server_that_is_killed_and_started_again(opened):
     # Before it has written the address: where it is busy that may take it longer than any while.
     opened.instrument.exact()
     opened.page.evaluate("history.pushState = () => {}")
-    twelve = opened.rests_at("12")
+    twelve = opened.rests_at("-12")
     opened.page.wait_for_timeout(3500)
     opened.page.locator("#theme").click()  # the server answers, and is heard since
     opened.instrument.settled()
-    assert "defocus" not in opened.page.url
+    assert "defocus=-12" not in opened.page.url
     opened.line.process.kill()
     assert "connection to the server is lost" in opened.lost()
     opened.line.start()
     assert same(opened.back(), twelve)
-    assert opened.instrument.number() == 12
+    assert opened.instrument.number() == -12
 
 
 @pytest.mark.slow
@@ -169,15 +186,29 @@ def test_a_wire_that_is_dead_without_a_word(opened):
     assert opened.instrument.number() == 12
 
 
-def test_what_to_do_is_said_when_it_takes_long(opened):
+def the_words_fit(page):
+    for width, height in ((1366, 768), (390, 844), (844, 390)):
+        page.set_viewport_size({"width": width, "height": height})
+        box = page.locator(".lost > div").bounding_box()
+        assert min(box["x"], box["y"]) >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+        # It lies over everything: whatever is touched is the notice.
+        for at in ((5, 5), (width - 5, height - 5), (width / 2, 10)):
+            assert page.evaluate("(at) => document.elementFromPoint(...at).className", at) == "lost"
+
+
+def test_what_to_do_is_said_when_it_takes_long_and_the_words_fit_the_page(opened):
     opened.rests_at("12")
     opened.wire.cut()
     opened.lost()
+    the_words_fit(opened.page)
     # The page's clock, which goes on from there.
     opened.page.clock.install()
     opened.page.clock.fast_forward(31_000)
     opened.instrument.until(lambda: "network or VPN" in opened.says, 90)
     assert "link" in opened.says
+    the_words_fit(opened.page)
 
 
 @pytest.mark.slow
@@ -188,19 +219,3 @@ def test_a_page_that_is_never_let_connect_says_so(opened):
     opened.page.reload()
     opened.instrument.until(lambda: "cannot stay connected" in opened.says, 90)
     assert "websocket" in opened.says
-
-
-def test_the_words_fit_the_page(opened):
-    page = opened.page
-    opened.instrument.until(lambda: opened.instrument.picture())
-    opened.wire.cut()
-    opened.lost()
-    for width, height in ((1366, 768), (390, 844), (844, 390)):
-        page.set_viewport_size({"width": width, "height": height})
-        box = page.locator(".lost > div").bounding_box()
-        assert min(box["x"], box["y"]) >= 0
-        assert box["x"] + box["width"] <= width
-        assert box["y"] + box["height"] <= height
-        # It lies over everything: whatever is touched is the notice.
-        for at in ((5, 5), (width - 5, height - 5), (width / 2, 10)):
-            assert page.evaluate("(at) => document.elementFromPoint(...at).className", at) == "lost"

@@ -8,15 +8,19 @@ from PIL import Image
 pytest.importorskip("playwright.sync_api")
 
 
+@pytest.fixture
+def instrument(share_page):
+    """The page of the atoms, exact: each test leaves it as it found it."""
+    return share_page("dataset=atoms.npz")
+
+
 def quality(instrument):
     """The flat share that the status line tells [%]; NaN while a hand moves."""
     text = instrument.page.locator(".status .quality").inner_text()
     return float(re.sub(r"\D", "", text) or "nan")
 
 
-def test_one_click_focuses_and_proves_it_and_is_one_step(open_page):
-    instrument = open_page("dataset=atoms.npz")
-    instrument.exact()
+def test_one_click_focuses_and_proves_it_and_is_one_step(instrument):
     page = instrument.page
     instrument.until(lambda: "Not focused yet" in page.locator(".hint .words").inner_text())
     instrument.until(lambda: quality(instrument) < 20)
@@ -44,12 +48,15 @@ def test_one_click_focuses_and_proves_it_and_is_one_step(open_page):
     page.locator(".tools [data-does=undo]").click()
     instrument.until(lambda: instrument.number() == 0 and instrument.number("C12a") == 0)
     instrument.until(lambda: quality(instrument) < 20)
+    page.get_by_role("button", name="Lock Astigmatism C12b").click()
 
 
-def test_a_series_through_the_focus_is_picked_from_and_saved(open_page, tmp_path):
-    instrument = open_page("dataset=atoms.npz&defocus=12&left=focus_curve")
+def test_a_series_through_the_focus_is_picked_from_and_saved(instrument, tmp_path):
+    page, left = instrument.page, instrument.page.locator("select[data-name=slot_left]")
+    first = left.input_value()
+    left.select_option("focus_curve")
+    instrument.enter("defocus", "12")
     instrument.exact()
-    page = instrument.page
     page.get_by_role("button", name="Through focus…").click()
     cards = page.locator("section.sheet .card")
     instrument.until(lambda: cards.count() == 21)
@@ -70,11 +77,11 @@ def test_a_series_through_the_focus_is_picked_from_and_saved(open_page, tmp_path
     box = instrument.box("left")
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2)
     instrument.until(lambda: instrument.number() not in (12, 16))
+    left.select_option(first)
+    instrument.enter("defocus", "0")
 
 
-def test_an_orientation_is_chosen_from_the_sheet_with_one_click(open_page):
-    instrument = open_page("dataset=atoms.npz")
-    instrument.exact()
+def test_an_orientation_is_chosen_from_the_sheet_with_one_click(instrument):
     page = instrument.page
     page.locator("#calibration > summary").click()
     page.get_by_role("button", name="Orientations…").click()
@@ -88,3 +95,6 @@ def test_an_orientation_is_chosen_from_the_sheet_with_one_click(open_page):
     instrument.until(lambda: abs(instrument.number("rotation_deg") - angle) < 0.06)
     instrument.until(lambda: page.locator(".card[aria-current]").get_attribute("data-key") == "2")
     instrument.exact()
+    page.keyboard.press("Escape")
+    page.locator(".tools [data-does=undo]").click()
+    page.locator("#calibration > summary").click()

@@ -5,10 +5,12 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
-def test_help_is_read_and_put_away(open_page, width, height):
-    instrument = open_page(viewport={"width": width, "height": height})
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 768)])
+def test_help_is_read_and_put_away(share_page, width, height):
+    instrument = share_page()
     page = instrument.page
+    page.set_viewport_size({"width": width, "height": height})
+    instrument.settled()
     page.get_by_role("button", name="Help", exact=True).click()
     guide = page.locator("section.guide")
     guide.get_by_role("link", name="Tiles: right, wrong, and what to do").click()
@@ -26,4 +28,5 @@ def test_help_is_read_and_put_away(open_page, width, height):
     instrument.until(lambda: title.inner_text() == "The livestem guide")
     page.keyboard.press("Escape")
     instrument.until(lambda: not guide.is_visible())
+    page.set_viewport_size({"width": 1366, "height": 768})
     instrument.exact()

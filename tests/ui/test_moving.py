@@ -56,13 +56,18 @@ SETTLE = """async () => {
 }"""
 
 
+@pytest.fixture
+def instrument(share_page):
+    """The page of the lattice, exact: each test leaves it as it found it."""
+    return share_page()
+
+
 @pytest.mark.parametrize("zoomed", [False, True])
-def test_a_moving_picture_lies_where_the_figure_has_it(open_page, zoomed):
-    instrument = open_page()
-    instrument.exact()
+def test_a_moving_picture_lies_where_the_figure_has_it(instrument, zoomed):
+    box = instrument.box()
+    place = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
     if zoomed:
-        box = instrument.box()
-        instrument.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+        instrument.page.mouse.move(*place)
         instrument.page.mouse.wheel(0, -300)
         instrument.settled()
     seen = instrument.slider().evaluate(LOOK)
@@ -75,16 +80,23 @@ def test_a_moving_picture_lies_where_the_figure_has_it(open_page, zoomed):
         assert each["frame"] == pytest.approx([0, 0, 0], abs=0.6)
     instrument.exact()
     instrument.until(lambda: instrument.page.evaluate(SHOWN) == [False, "none"])
+    instrument.enter("defocus", "0")
+    if zoomed:
+        instrument.page.mouse.dblclick(*place)
 
 
-def test_where_no_exact_picture_follows_the_figure_takes_the_last(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_where_no_exact_picture_follows_the_figure_takes_the_last(instrument):
+    before = instrument.picture()["values"]
     shown, *values = instrument.page.evaluate(SETTLE)
     assert shown
     instrument.until(lambda: instrument.page.evaluate(SHOWN) == [False, "none"])
     taken = instrument.picture()["values"]
     assert [taken[0], taken[77]] == values
+    # The server's own again.
+    for text in ("1", "0"):
+        instrument.enter("defocus", text)
+        instrument.exact()
+    assert instrument.picture()["values"] == before
 
 
 OVER = """async () => {
@@ -109,9 +121,7 @@ OVER = """async () => {
 }"""
 
 
-def test_marks_lie_above_it_and_end_with_the_frame(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_marks_lie_above_it_and_end_with_the_frame(instrument):
     seen = instrument.until(lambda: (s := instrument.page.evaluate(OVER)) and s["inside"] and s)
     assert seen["outside"] == 0
     assert not seen["beyond"]
@@ -121,3 +131,5 @@ def test_marks_lie_above_it_and_end_with_the_frame(open_page):
     instrument.until(lambda: (s := instrument.page.evaluate(OVER))["beyond"] and s)
     instrument.settled()
     assert instrument.page.evaluate(OVER)["outside"] == 0
+    instrument.page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    instrument.until(lambda: not instrument.page.evaluate(OVER)["beyond"])

@@ -8,20 +8,22 @@ from tests.ui.touch import Fingers
 pytest.importorskip("playwright.sync_api")
 
 UPRIGHT, SIDEWAYS, TABLET = (390, 844), (844, 390), (768, 1024)
+TO_THE_TOP = "() => { document.querySelector('.bench').scrollTop = 0 }"
 
 
 @pytest.fixture
-def held(open_page):
+def held(share_page):
     """`held(width, height)` gives the page on a screen of that size, which is touched."""
+    first = {"width": UPRIGHT[0], "height": UPRIGHT[1]}
+    instrument = share_page(viewport=first, has_touch=True, is_mobile=True)
 
-    def make(width, height, query="dataset=lattice.npz"):
-        size = {"width": width, "height": height}
-        instrument = open_page(query, viewport=size, has_touch=True, is_mobile=True)
-        instrument.exact()
-        instrument.until(lambda: instrument.picture("tiles"))
+    def make(*size):
+        for _ in sizes(instrument, size):
+            instrument.until(lambda: instrument.picture("tiles"))
         return instrument
 
-    return make
+    yield make
+    instrument.page.set_viewport_size(first)
 
 
 def middle(box):
@@ -64,6 +66,7 @@ def test_image_tiles_and_defocus_are_seen_at_once_and_the_panels_lie_folded_belo
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["height"] >= 180
+    page.evaluate(TO_THE_TOP)
 
 
 @pytest.mark.parametrize(("width", "height"), [UPRIGHT, SIDEWAYS, TABLET])
@@ -78,6 +81,7 @@ def test_a_finger_drags_defocus_and_the_image_follows(held, width, height):
     assert "draft" in seen()
     assert instrument.number() > 20
     assert np.mean(np.abs(np.subtract(after["values"], before["values"]))) > 5
+    instrument.enter("defocus", "0")
 
 
 def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_before(held):
@@ -91,8 +95,8 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
     fingers.drag(((x, y + 60), (x, y - 90)))
     instrument.until(lambda: page.evaluate(scrolled) > 50)
     instrument.settled()
-    assert instrument.picture()["start"] == whole["start"]
-    page.evaluate("() => { document.querySelector('.bench').scrollTop = 0 }")
+    assert instrument.picture()["start"] == pytest.approx(whole["start"], rel=1e-12)
+    page.evaluate(TO_THE_TOP)
 
     # Apart along the page, which could be taken for a scroll.
     fingers.drag(((x, y - 20), (x, y - 80)), ((x, y + 20), (x, y + 80)))
@@ -107,6 +111,7 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
     instrument.until(lambda: instrument.picture()["top"] > zoomed["top"])
     assert instrument.picture()["start"] > zoomed["start"]
     assert page.evaluate(scrolled) == 0
+    page.mouse.dblclick(x, y)
 
 
 def sizes(instrument, *all_of_them):
@@ -134,15 +139,20 @@ def test_no_notice_covers_a_picture(open_page):
             assert slot["height"] <= 0 or apart(box, slot), (size, section)
 
 
-def test_the_guide_opens_beside_the_image_at_what_was_asked(open_page):
-    instrument = open_page()
-    instrument.exact()
+def put_away(instrument):
+    """Close the guide."""
+    instrument.page.keyboard.press("Escape")
+    instrument.until(lambda: not instrument.page.locator("section.guide").is_visible())
+
+
+def test_the_guide_opens_beside_the_image_at_what_was_asked(share_page):
+    instrument = share_page()
     page = instrument.page
     page.locator("section.tiles .ask").click()
     guide = page.locator("section.guide")
     instrument.until(lambda: guide.locator("h1").inner_text().startswith("Tiles"))
-    large = (1366, 768), (1920, 1080), (1024, 768)
-    for size in sizes(instrument, *large, UPRIGHT, SIDEWAYS, TABLET):
+    large = (1920, 1080), (1024, 768), (1366, 768)
+    for size in sizes(instrument, UPRIGHT, SIDEWAYS, TABLET, *large):
         main, text = instrument.box("main"), guide.bounding_box()
         assert apart(main, text), size
         for box in (main, text):
@@ -151,11 +161,11 @@ def test_the_guide_opens_beside_the_image_at_what_was_asked(open_page):
             assert box["y"] + box["height"] <= size[1], size
         # The hand stays on the slider.
         assert instrument.slider().is_visible(), size
+    put_away(instrument)
 
 
-def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone(share_page):
+    instrument = share_page()
     page = instrument.page
     page.get_by_role("button", name="Help: dose and noise").click()
     heading = page.locator("section.guide #dose-and-noise")
@@ -163,3 +173,4 @@ def test_a_question_mark_opens_its_section_of_the_guide_and_leaves_its_own_alone
     box, guide = heading.bounding_box(), page.locator("section.guide article").bounding_box()
     assert guide["y"] - 2 <= box["y"] < guide["y"] + guide["height"] / 2
     assert not page.locator("#dose").evaluate("card => card.open")
+    put_away(instrument)

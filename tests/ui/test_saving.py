@@ -9,12 +9,21 @@ import pytest
 import tifffile
 from PIL import Image
 
+BAD = "dataset=lattice.npz&view=1_2_1.5_2.5&defocus=20&tiles=900&nonsense=1"
+"""A link with a zoom and a defocus, and with what there is not."""
 
-def test_a_link_restores_the_picture(open_page):
-    instrument = open_page()
-    instrument.exact()
+
+@pytest.fixture
+def instrument(share_page):
+    """The page of the lattice, exact: each test leaves it as it found it."""
+    return share_page()
+
+
+def test_a_link_restores_the_picture(instrument, open_page):
     instrument.enter("defocus", "37.5")
-    instrument.page.locator("select[data-name=slot_left]").select_option("adf")
+    left = instrument.page.locator("select[data-name=slot_left]")
+    first = left.input_value()
+    left.select_option("adf")
     picture = instrument.exact()
     instrument.until(lambda: "defocus=37.5" in instrument.page.url)
     instrument.until(lambda: "left=adf" in instrument.page.url)
@@ -23,17 +32,24 @@ def test_a_link_restores_the_picture(open_page):
     assert other.number() == 37.5
     assert other.page.locator("select[data-name=slot_left]").input_value() == "adf"
     assert again["values"] == picture["values"]
+    left.select_option(first)
+    instrument.enter("defocus", "0")
 
 
-def test_a_link_restores_the_zoom(open_page):
-    instrument = open_page("dataset=lattice.npz&view=1_2_1.5_2.5")
-    instrument.exact()
+def test_a_link_restores_the_zoom(share_page):
+    instrument = share_page(BAD)
     picture = instrument.until(lambda: (p := instrument.picture()) and p["shape"][1] < 64 and p)
     assert (picture["start"] + picture["end"]) / 2 == pytest.approx(1.5)
     assert (picture["top"] + picture["bottom"]) / 2 == pytest.approx(2.0)
     assert min(
         picture["end"] - picture["start"], picture["bottom"] - picture["top"]
     ) == pytest.approx(1.125, rel=0.02)
+
+
+def test_a_bad_link_is_told_and_the_rest_is_taken(share_page):
+    instrument = share_page(BAD)
+    assert instrument.number() == 20
+    assert len(instrument.notices()) == 2
 
 
 KINDS = ("png", "tiff", "hdf5", "report")
@@ -47,13 +63,11 @@ def save(instrument, kind):
     return download.value.suggested_filename, download.value.path().read_bytes()
 
 
-def test_files_are_saved_and_open_their_session_where_they_are_dropped(open_page):
-    saving = open_page()
-    saving.exact()
-    saving.enter("defocus", "-3.5")
-    saving.until(lambda: "defocus=-3.5" in saving.page.url)
-    saving.exact()
-    files = {kind: save(saving, kind) for kind in KINDS}
+def test_files_are_saved_and_open_their_session_where_they_are_dropped(instrument):
+    instrument.enter("defocus", "-3.5")
+    instrument.until(lambda: "defocus=-3.5" in instrument.page.url)
+    instrument.exact()
+    files = {kind: save(instrument, kind) for kind in KINDS}
     with Image.open(BytesIO(files["png"][1])) as image:
         assert image.format == "PNG"
         assert image.width > 300
@@ -63,19 +77,27 @@ def test_files_are_saved_and_open_their_session_where_they_are_dropped(open_page
     with h5py.File(BytesIO(files["hdf5"][1])) as file:
         np.testing.assert_array_equal(file["ssb/phase"][()], phase)
 
-    fresh = open_page()
-    fresh.exact()
-    assert "defocus" not in fresh.page.url
-    drop(fresh.page, "holiday.png", b"\x89PNG no session")
-    (sentence,) = fresh.until(fresh.notices)
+    instrument.enter("defocus", "0")
+    instrument.until(lambda: "defocus" not in instrument.page.url)
+    drop(instrument.page, "holiday.png", b"\x89PNG no session")
+    (sentence,) = instrument.until(instrument.notices)
     assert sentence.startswith("holiday.png remembers no session of livestem")
     for name, content in files.values():
-        drop(fresh.page, name, content)
-        fresh.page.wait_for_url("**defocus=-3.5**")
-        fresh.exact()
-        assert fresh.page.locator("[data-name=defocus]").first.input_value() == "−3.5", name
-        fresh.enter("defocus", "5")
-        fresh.page.wait_for_url("**defocus=5**")
+        drop(instrument.page, name, content)
+        instrument.page.wait_for_url("**defocus=-3.5**")
+        instrument.exact()
+        assert instrument.page.locator("[data-name=defocus]").first.input_value() == "−3.5", name
+        instrument.enter("defocus", "5")
+        instrument.page.wait_for_url("**defocus=5**")
+    instrument.enter("defocus", "0")
+    put_away(instrument)
+
+
+def put_away(instrument):
+    """Close each notice that still stands there."""
+    while instrument.notices():
+        instrument.page.locator(".notice button").first.click()
+        instrument.settled()
 
 
 def drop(page, name, content):
@@ -92,9 +114,7 @@ def drop(page, name, content):
     )
 
 
-def test_a_broken_file_is_told_and_the_picture_stays(open_page):
-    instrument = open_page()
-    instrument.exact()
+def test_a_broken_file_is_told_and_the_picture_stays(instrument):
     instrument.page.locator("select[data-name=dataset]").select_option("broken.h5")
     (sentence,) = instrument.until(instrument.notices)
     assert "broken" in sentence
@@ -106,11 +126,10 @@ def test_a_broken_file_is_told_and_the_picture_stays(open_page):
     instrument.enter("defocus", "55")
     instrument.until(lambda: (p := instrument.picture()) and p["values"] != before)
     instrument.exact()
+    instrument.enter("defocus", "0")
 
 
-def test_a_file_from_the_users_computer_is_shown(open_page, scans):
-    instrument = open_page()
-    instrument.exact()
+def test_a_file_from_the_users_computer_is_shown(instrument, scans):
     box = instrument.page.locator("input[type=file]")
     box.set_input_files(scans / "other.h5")
     instrument.until(lambda: "other" in instrument.words("facts"))
@@ -118,10 +137,6 @@ def test_a_file_from_the_users_computer_is_shown(open_page, scans):
     box.set_input_files({"name": "x.h5", "mimeType": "", "buffer": b"nothing"})
     assert instrument.until(instrument.notices)
     assert instrument.picture()["shape"] == [72, 64]
-
-
-def test_a_bad_link_is_told_and_the_rest_is_taken(open_page):
-    instrument = open_page("dataset=lattice.npz&defocus=20&tiles=900&nonsense=1")
-    instrument.exact()
-    assert instrument.number() == 20
-    assert len(instrument.notices()) == 2
+    put_away(instrument)
+    instrument.page.locator("select[data-name=dataset]").select_option("lattice.npz")
+    instrument.until(lambda: "lattice" in instrument.words("facts"))

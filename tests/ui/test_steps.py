@@ -17,10 +17,16 @@ def drag(instrument, ends):
     mouse.up()
 
 
-def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
-    instrument = open_page()
+def undone(instrument):
+    """Take back every step, until there is none."""
+    undo = instrument.page.locator(".tools [data-does=undo]")
+    while instrument.settled() or undo.is_enabled():
+        undo.click()
+
+
+def test_a_drag_is_undone_by_keys_and_redone_by_its_button(share_page):
+    instrument = share_page()
     page = instrument.page
-    instrument.exact()
     undo, redo = (page.locator(f".tools [data-does={does}]") for does in ("undo", "redo"))
     assert undo.is_disabled()
     drag(instrument, (0.5, 0.8))
@@ -48,10 +54,11 @@ def test_a_drag_is_undone_by_keys_and_redone_by_its_button(open_page):
     instrument.until(lambda: instrument.number("C12a") == 7)
     instrument.until(redo.is_disabled)
     instrument.exact()
+    undone(instrument)
 
 
-def test_two_states_side_by_side_zoom_together(open_page):
-    instrument = open_page()
+def test_two_states_side_by_side_zoom_together(share_page):
+    instrument = share_page()
     page = instrument.page
     before = instrument.exact()
     page.locator(".tools [data-does=compare]").click()
@@ -83,6 +90,9 @@ def test_two_states_side_by_side_zoom_together(open_page):
     page.locator(".held-head [data-does=drop]").click()
     instrument.until(lambda: not page.locator("section.held").is_visible())
     instrument.exact()
+    b = instrument.box("main")
+    page.mouse.dblclick(b["x"] + b["width"] / 2, b["y"] + b["height"] / 2)
+    undone(instrument)
 
 
 def test_a_preset_is_there_after_a_reload_and_is_asked_for_before_it_is_lost(open_page):
