@@ -2,9 +2,10 @@
 
 from app.page.admission import make_pages_aside, refuse_crowds
 from app.server.restricted import look_through_messages
-from app.server.sending import send_in_order
+from app.server.sending import send_at_once, send_in_order
 
 refuse_crowds()
+send_at_once()
 send_in_order()
 look_through_messages()
 

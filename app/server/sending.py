@@ -1,4 +1,4 @@
-"""What changes together goes to the browser as one message."""
+"""What changes together goes to the browser as one message, and at once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,23 @@ from bokeh.document.callbacks import invoke_with_curdoc
 from bokeh.document.json import PatchJson
 from bokeh.model import Model
 from bokeh.protocol.messages.patch_doc import patch_doc
+from bokeh.server.views.ws import WSHandler
 from panel.io import document as panel_document
+
+
+def send_at_once() -> None:
+    """Have no part of a message wait until the browser has acknowledged the one before it.
+
+    Bokeh sends each of a message's parts for itself. By Nagle's algorithm the second stays here
+    until the first is acknowledged, and a system that has nothing to say acknowledges after 40 ms.
+    """
+    begin = WSHandler.open
+
+    def open(self, *arguments) -> None:
+        self.set_nodelay(True)
+        begin(self, *arguments)
+
+    WSHandler.open = open
 
 
 def send_in_order() -> None:

@@ -48,6 +48,7 @@ async def socket(url: str, token: str, cookies=None, kind=None):
         max_message_size=1 << 30,
         on_message_callback=inbox.put_nowait,
     )
+    connection.protocol.stream.set_nodelay(True)  # as browsers do
     wire = (kind or Wire)(connection, inbox)
     try:
         yield wire

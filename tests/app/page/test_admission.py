@@ -16,7 +16,8 @@ from app.page.admission import MOST_WAITING, make_pages_aside
 from app.page.made import is_made
 from app.pipeline import hands
 from app.server import guard
-from tests.support.servers import served
+from tests.support.servers import server as served
+from tests.support.waiting import wait_until
 
 
 def run(awaited):
@@ -121,15 +122,45 @@ def test_nobody_else_gives_way(monkeypatch):
     hands.give_way()
 
 
+HELD = """
+import sys
+from pathlib import Path
+from time import sleep
+from types import ModuleType
+from tests.support.cold import main
+
+may = Path(sys.argv.pop())
+
+def open_page():
+    while not may.exists():
+        sleep(0.01)
+
+page = sys.modules["app.page.open"] = ModuleType("app.page.open")
+page.open_page = open_page
+main()
+"""
+
+
 def test_of_one_client_only_so_many_pages_wait(tmp_path):
-    with served(LIVESTEM_CACHE=str(tmp_path)) as (_, found), ThreadPoolExecutor(24) as clients:
-        address = f"http://localhost:{found[1]}/app"
-        answers = list(clients.map(lambda n: requests.get(address, timeout=120), range(24)))
+    """None of them is there before the last has been asked for."""
+    may = tmp_path / "may"
+    settings = {"LIVESTEM_CACHE": str(tmp_path)}
+    command = ["-c", HELD, "serve", "--port", "0", "--no-open", may]
+    with (
+        served(command, r"http://localhost:(\d+)\S*/app", **settings) as (_, found),
+        ThreadPoolExecutor(24) as clients,
+    ):
+        address = found[0]
+        try:
+            asked = [clients.submit(requests.get, address, timeout=120) for _ in range(24)]
+            wait_until(lambda: sum(each.done() for each in asked) == 24 - MOST_WAITING)
+        finally:
+            may.touch()
+        answers = [each.result() for each in asked]
         refused = [answer for answer in answers if answer.status_code == 429]
         made = [answer for answer in answers if answer.status_code == 200]
         assert len(refused) + len(made) == 24
-        assert len(made) >= MOST_WAITING
-        assert refused
+        assert len(made) == MOST_WAITING
         assert f"{MOST_WAITING} pages for this address are being opened already" in refused[0].text
         assert int(refused[0].headers["Retry-After"]) > 0
         assert requests.get(address, timeout=120).status_code == 200

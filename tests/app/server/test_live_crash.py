@@ -3,6 +3,7 @@
 from recon.io import open_events
 from recon.io.events.unfinished import record_type
 from tests.support.cameras import camera
+from tests.support.cold import PROGRAM
 from tests.support.played import free_port
 from tests.support.servers import served
 from tests.support.strategies import dense
@@ -32,6 +33,6 @@ def test_kill_9_of_the_server_leaves_the_rows_so_far(tmp_path):
     assert ROWS <= rows < 20
     assert (dense(events) == dense(scan)[:rows]).all()
     assert events.source.notes == (f"The recording is not finished: {rows} of 20 rows are there.",)
-    with served(kept, **settings) as (process, _):
+    with served(kept, program=PROGRAM, **settings) as (process, _):
         assert process.poll() is None
     assert left.exists()

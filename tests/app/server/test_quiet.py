@@ -1,6 +1,7 @@
 """Whatever a page sends, its session lives on, and the log has no line of what is normal."""
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
@@ -159,12 +160,13 @@ def test_what_is_told_of_people_who_leave_is_what_the_libraries_say():
     assert "was scheduled to discard but came" in said[contexts.__name__]
 
 
-def test_a_stream_that_nobody_reads_takes_what_is_written():
+@pytest.mark.parametrize("error", [errno.EPIPE, errno.ENOSPC])
+def test_a_stream_that_nobody_reads_takes_what_is_written(error):
     class Gone:
         encoding = "utf-8"
 
         def write(self, text):
-            raise BrokenPipeError
+            raise OSError(error, "no more")
 
         def flush(self):
             raise ValueError("closed")

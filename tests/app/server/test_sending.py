@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from threading import get_ident
 
 import numpy as np
@@ -15,12 +16,15 @@ from bokeh.protocol import Protocol
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server.connection import ServerConnection
 from bokeh.server.contexts import ApplicationContext
+from bokeh.server.server import Server
+from bokeh.server.views.ws import WSHandler
 from panel.io import document as panel_document
 from panel.io.state import set_curdoc, state
 from tornado.ioloop import IOLoop
 from tornado.locks import Lock
 
-from app.server.sending import _message, one_message, send_in_order
+from app.server.sending import _message, one_message, send_at_once, send_in_order
+from tests.support import wire
 
 
 class Socket:
@@ -329,3 +333,29 @@ def test_panel_leaves_lying_what_it_puts_aside_while_its_last_is_written(monkeyp
         return len(written), len(left[connection])
 
     assert asyncio.run(run()) == (1, 1)
+
+
+async def waits_for_acknowledgement():
+    """Whether the socket of a page holds parts of a message back."""
+    server = Server({"/app": Application()}, port=0)
+    server.start()
+    try:
+        url = f"http://localhost:{server.port}/app"
+        token = wire.token_of(await asyncio.to_thread(wire.page, url))
+        async with wire.socket(url, token) as page:
+            await page.begin()
+            (session,) = server.get_sessions("/app")
+            (connection,) = session._subscribed_connections
+            stream = connection._socket.ws_connection.stream
+            return not stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_no_part_of_a_message_waits_until_another_is_acknowledged(monkeypatch, ours):
+    """Where Bokeh's alone waits no more, ours is no longer needed."""
+    monkeypatch.setattr(WSHandler, "open", WSHandler.open)
+    if ours:
+        send_at_once()
+    assert asyncio.run(waits_for_acknowledgement()) != ours

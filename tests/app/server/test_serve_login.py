@@ -12,6 +12,7 @@ import requests
 
 from app.server.keys import read_keys
 from app.server.serving import HEADERS, LARGEST_REQUEST
+from tests.support.cold import PROGRAM
 from tests.support.servers import ROOT, served
 from tests.support.waiting import PATIENCE_S
 
@@ -69,7 +70,7 @@ def site(tmp_path_factory):
     users = folder / "users"
     users.write_text(f"anna:{bcrypt.hashpw(b'right', bcrypt.gensalt(4)).decode()}\n")
     settings = {"LIVESTEM_CACHE": str(folder), "LIVESTEM_PREFIX": "stem"}
-    with served("--login", users, **settings) as (_, found):
+    with served("--login", users, program=PROGRAM, **settings) as (_, found):
         made = Site(found[0], folder, str(users))
         # The first page takes longer than the health check has patience, on a busy machine.
         assert made.get(cookies=made.cookie("anna")).ok
@@ -170,10 +171,8 @@ def oauth(tmp_path_factory):
         "PANEL_OAUTH_KEY": "our-id",
         "PANEL_OAUTH_SECRET": "our-secret",
     }
-    with served(**given) as (_, found):
-        made = Site(found[0], folder, given["LIVESTEM_LOGIN"])
-        assert made.get(cookies=made.cookie("anna")).ok
-        yield made
+    with served(program=PROGRAM, **given) as (_, found):
+        yield Site(found[0], folder, given["LIVESTEM_LOGIN"])
 
 
 def test_a_stranger_is_sent_to_the_provider(oauth):

@@ -1,6 +1,7 @@
 """A server with a login, attacked: sessions, links, cookies and the form keep to their people."""
 
 import asyncio
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from tornado.web import create_signed_value
 
 from app.server.guesses import FREE
 from app.server.keys import read_keys
+from tests.support.cold import PROGRAM
 from tests.support.redirects import ELSEWHERE, OWN
 from tests.support.servers import served
 from tests.support.wire import page, socket, token_of
@@ -59,34 +61,30 @@ def site(tmp_path_factory):
     ]
     (folder / "users").write_text("\n".join(lines))
     settings = {"LIVESTEM_CACHE": str(folder), "LIVESTEM_PREFIX": "stem"}
-    with served("--login", folder / "users", "--use-xheaders", **settings) as (_, found):
+    options = "--login", folder / "users", "--use-xheaders"
+    with served(*options, program=PROGRAM, **settings) as (_, found):
         yield Site(found[0], folder)
 
 
-@pytest.mark.parametrize(
-    "named",
-    [
-        {"params": {"bokeh-session-id": "chosen"}},
-        {"params": {"bokeh-token": "chosen"}},
-        {"headers": {"Bokeh-Session-Id": "chosen"}},
-    ],
+NAMED = (
+    ("params", "bokeh-session-id"),
+    ("params", "bokeh-token"),
+    ("headers", "Bokeh-Session-Id"),
 )
-@pytest.mark.parametrize("path", ["", "/autoload.js?bokeh-autoload-element=1", "/metadata"])
-def test_nobody_joins_a_session_by_its_name(site, named, path):
-    """Not even by a name that this server has given."""
+
+
+def test_nobody_joins_a_session_by_its_name(site):
+    """Not even by a name that this server has given, to one who has just got it."""
     from bokeh.util.token import get_session_id
 
-    cookies = site.cookie("anna")
-    token = token_of(page(site.url, cookies))
+    token = token_of(page(site.url, site.cookie("anna")))
     given = {"bokeh-session-id": get_session_id(token), "bokeh-token": token}
-    for value in ("chosen", None):
-        tried = {
-            how: {name: value or given[name.lower()] for name in names}
-            for how, names in named.items()
-        }
-        for user in ("anna", "ben"):
-            answer = requests.get(site.url + path, cookies=site.cookie(user), timeout=60, **tried)
-            assert answer.status_code == 403
+    paths = ("", "/autoload.js?bokeh-autoload-element=1", "/metadata")
+    tries = itertools.product(paths, NAMED, ("chosen", None), ("anna", "ben"))
+    for path, (how, name), chosen, user in tries:
+        tried = {how: {name: chosen or given[name.lower()]}}
+        answer = requests.get(site.url + path, cookies=site.cookie(user), timeout=60, **tried)
+        assert answer.status_code == 403, (path, name, chosen, user)
 
 
 def test_a_token_opens_the_websocket_of_whom_it_was_given_to(site):
