@@ -1,7 +1,4 @@
-"""LiberTEM-live's simulators of cameras: what they send is received. Left out where it is missing.
-
-`pip install libertem-live` brings LiberTEM and what that wants, which no other test needs.
-"""
+"""What LiberTEM-live's simulators of cameras send is received. Left out where it is missing."""
 
 import numpy as np
 import pytest
