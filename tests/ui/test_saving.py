@@ -1,5 +1,6 @@
 """Links, saved files, and files that somebody brings, in a browser."""
 
+import re
 from base64 import b64encode
 from io import BytesIO
 
@@ -53,6 +54,8 @@ def test_a_bad_link_is_told_and_the_rest_is_taken(share_page):
 
 
 KINDS = ("png", "tiff", "hdf5", "report")
+SESSION = re.compile(rb"livestem-session:\?[!-~]*defocus=-3\.5[!-~]*\n")
+"""What the page looks for in a file that is dropped."""
 
 
 def save(instrument, kind):
@@ -63,7 +66,10 @@ def save(instrument, kind):
     return download.value.suggested_filename, download.value.path().read_bytes()
 
 
-def test_files_are_saved_and_open_their_session_where_they_are_dropped(instrument):
+@pytest.mark.parametrize(
+    "dropped", [("png", "hdf5"), pytest.param(("tiff", "report"), marks=pytest.mark.slow)]
+)
+def test_files_are_saved_and_open_their_session_where_they_are_dropped(instrument, dropped):
     instrument.enter("defocus", "-3.5")
     instrument.until(lambda: "defocus=-3.5" in instrument.page.url)
     instrument.exact()
@@ -76,13 +82,15 @@ def test_files_are_saved_and_open_their_session_where_they_are_dropped(instrumen
     assert (phase.shape, phase.dtype) == ((72, 64), np.float32)
     with h5py.File(BytesIO(files["hdf5"][1])) as file:
         np.testing.assert_array_equal(file["ssb/phase"][()], phase)
+    for name, content in files.values():
+        assert SESSION.search(content.replace(b"\0", b"")), name
 
     instrument.enter("defocus", "0")
     instrument.until(lambda: "defocus" not in instrument.page.url)
     drop(instrument.page, "holiday.png", b"\x89PNG no session")
     (sentence,) = instrument.until(instrument.notices)
     assert sentence.startswith("holiday.png remembers no session of livestem")
-    for name, content in files.values():
+    for name, content in (files[kind] for kind in dropped):
         drop(instrument.page, name, content)
         instrument.page.wait_for_url("**defocus=-3.5**")
         instrument.exact()
