@@ -24,7 +24,7 @@ from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 from tests.support.sessions import Session
 
 pytestmark = pytest.mark.usefixtures("few_frequencies")
-GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
+REGIONS = Region((0, 1, 2, 0), (1, 0, 0, 2)), Region(scan_bin=2)
 FORMATS = SHARED / "data" / "formats"
 
 
@@ -58,9 +58,10 @@ def service():
     service.close()
 
 
-def pictures(engine, reading, region):
+def pictures(engine, reading, region, judged):
     scan = engine.scan(reading, region)
-    found = engine.find(scan, GEOMETRY)
+    geometry = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=judged)
+    found = engine.find(scan, geometry)
     g = engine.sidebands(scan, found.calibration, 12, full=True)
     dpc = engine.dpc(scan, found.calibration, Dpc())
     return is_dense(scan.events), {
@@ -78,26 +79,32 @@ def of_electrons(folder):
     """The pictures of a region that the electrons give, made once."""
     made = {}
 
-    def pictures_of(region):
-        if region not in made:
-            _, made[region] = pictures(Engine(Catalogue(folder)), Reading("scan.npz"), region)
-        return made[region]
+    def pictures_of(*asked):
+        if asked not in made:
+            _, made[asked] = pictures(Engine(Catalogue(folder)), Reading("scan.npz"), *asked)
+        return made[asked]
 
     return pictures_of
 
 
 @pytest.mark.parametrize(
-    "region", [Region(), Region((0, 1, 2, 0), (1, 0, 0, 2)), Region(scan_bin=2)]
+    ("region", "judged"),
+    [
+        (Region(), True),
+        *((region, False) for region in REGIONS),
+        *(pytest.param(region, True, marks=pytest.mark.slow) for region in REGIONS),
+    ],
 )
 @pytest.mark.parametrize("on", ["cpu", "gpu"])
 def test_frames_give_the_pictures_that_their_electrons_give(
-    folder, of_electrons, on, region, monkeypatch
+    folder, of_electrons, on, region, judged, monkeypatch
 ):
+    """Of the whole scan, and with `--slow` of its regions, sidebands judge the orientation too."""
     fake = fake_gpu("cpu", monkeypatch)
     options = {"device": fake.device, "strict": True} if on == "gpu" else {}
-    expected = of_electrons(region)
+    expected = of_electrons(region, judged)
     engine = Engine(Catalogue(folder), **options)
-    as_frames, made = pictures(engine, Reading("scan.npy"), region)
+    as_frames, made = pictures(engine, Reading("scan.npy"), region, judged)
     assert as_frames
     for name, image in made.items():
         assert isinstance(image, np.ndarray), name

@@ -37,6 +37,8 @@ one, with --slow, which takes minutes."""
 
 READING = Reading("scan.npz")
 GEOMETRY = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, auto_orientation=True)
+ENTERED = Geometry(80e3, 25.0, CALIBRATION.scan_sampling, rotation_deg=10.0)
+"""Where the orientation, which takes a second to find, matters nothing."""
 FULL = "The GPU's memory is full"
 INSTEAD = "Running on the CPU instead."
 
@@ -247,7 +249,7 @@ def test_a_new_g_may_take_the_place_of_the_old_one(folder, fake, service, cpu):
 def test_what_g_takes_is_announced_before_it_is_built(folder, fake):
     engine = Engine(Catalogue(folder), device=fake.device)
     scan = engine.scan(READING, Region())
-    calibration = engine.find(scan, GEOMETRY).calibration
+    calibration = engine.find(scan, ENTERED).calibration
     number, unit = engine.announcement(scan, calibration, 12).removeprefix("G ").split()[:2]
     assert engine.announcement(scan, calibration, 12).endswith(" kB on the GPU")
     size = engine.sidebands(scan, calibration, 12).nbytes
@@ -265,7 +267,7 @@ def test_half_precision_is_asked_for_on_the_gpu_alone(folder, fake, monkeypatch)
     for device in (fake.device, CPU):
         engine = Engine(Catalogue(folder), device=device, half=True)
         scan = engine.scan(READING, Region())
-        calibration = engine.find(scan, GEOMETRY).calibration
+        calibration = engine.find(scan, ENTERED).calibration
         assert engine.plan(scan, calibration, 12).request.half == (device is not CPU)
         with pytest.raises(ValueError, match="enough"):
             engine.sidebands(scan, calibration, 12)
@@ -293,7 +295,7 @@ def test_events_make_room_for_g_where_only_one_of_them_fits(folder, fake, asked_
     monkeypatch.setattr("recon.device.residence.CHUNK_ELECTRONS", 1 << 12)
     engine = Engine(Catalogue(folder), device=fake.device, strict=True)
     scan = engine.scan(READING, Region())
-    calibration = engine.find(scan, GEOMETRY).calibration
+    calibration = engine.find(scan, ENTERED).calibration
     needed = engine.plan(scan, calibration, 12)
     assert needed.events > needed.request.streamed_bytes
     # The passes so far have left a copy there, for which there was room.
@@ -309,7 +311,7 @@ def test_g_that_finds_no_room_after_all_is_tried_without_a_copy_of_the_events(
 ):
     engine = Engine(Catalogue(folder), device=fake.device, strict=True)
     scan = engine.scan(READING, Region())
-    calibration = engine.find(scan, GEOMETRY).calibration
+    calibration = engine.find(scan, ENTERED).calibration
     copied, refusals = asked_of_g
     refusals[0] = 1
     assert engine.sidebands(scan, calibration, 12).device is fake.device

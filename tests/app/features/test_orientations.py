@@ -88,7 +88,13 @@ def test_one_click_sets_rotation_and_transpose_and_ends_the_search(instrument, f
     assert scan.rotation_deg == -102.0
 
 
-@pytest.mark.parametrize("dense", [False, True], ids=["electrons", "frames"])
+@pytest.mark.parametrize(
+    "dense",
+    [
+        pytest.param(False, id="electrons"),
+        pytest.param(True, marks=pytest.mark.slow, id="frames"),
+    ],
+)
 def test_the_pictures_are_those_of_their_orientation(dense):
     """The best of the eight looks like the object, and half a turn from it is its negative."""
     rotation, transpose = -100.0, True

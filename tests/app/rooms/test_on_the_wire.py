@@ -11,6 +11,7 @@ import pytest
 from app.server.restricted import REFUSED
 from recon.io import write_events
 from tests.support import wire
+from tests.support.cold import PROGRAM
 from tests.support.light_pages import light_page, links
 from tests.support.servers import served
 from tests.ui.samples import lattice_scan
@@ -21,7 +22,7 @@ def url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("room")
     write_events(folder / "lattice.npz", lattice_scan())
     settings = {"LIVESTEM_CACHE": str(folder / "cache"), "LIVESTEM_PREFIX": "stem"}
-    with served(str(folder / "lattice.npz"), **settings) as (_, found):
+    with served(folder / "lattice.npz", program=PROGRAM, **settings) as (_, found):
         yield found[0]
 
 

@@ -1,15 +1,17 @@
 """A server that is told to stop leaves nothing behind, whatever it was doing."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
-from app.server.keys import read_keys
+from tests.support import wire
 from tests.support.cold import PROGRAM
 from tests.support.played import free_port
 from tests.support.scans import SCAN_SHAPE, weak_events, write_4dcamera
@@ -25,59 +27,39 @@ def scan_file(tmp_path_factory):
 
 BEFORE = """
 import sys
-import time
 from app.server.process import shared
 
 shared().catalogue.add_upload("scan.h5", b"x" * 1000)
-from app.cli import run
+from tests.support.cold import main
 
 sys.argv[0] = "livestem"
-run()
+main()
 """
 
 
 def test_uploads_and_sessions_are_gone_when_the_server_was_told_to_stop(tmp_path, scan_file):
-    folder, cache = tmp_path / "tmp", tmp_path / "cache"
+    folder = tmp_path / "tmp"
     folder.mkdir()
-    settings = {"TMPDIR": str(folder), "LIVESTEM_CACHE": str(cache)}
+    settings = {"TMPDIR": str(folder), "LIVESTEM_CACHE": str(tmp_path / "cache")}
     with served(scan_file, program=("-c", BEFORE), **settings) as (process, found):
         (uploads,) = folder.glob("livestem-*")
         assert [path.name for path in uploads.rglob("*.h5")] == ["scan.h5"]
         assert uploads.stat().st_mode & 0o077 == 0
-        # A session of a browser, still open when the signal comes.
-        key = read_keys(cache).session
-        session = subprocess.Popen(
-            [sys.executable, "-c", HOLD, found[0]],
-            cwd=ROOT,
-            env={**os.environ, "BOKEH_SIGN_SESSIONS": "true", "BOKEH_SECRET_KEY": key},
-            stdout=subprocess.PIPE,
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert session.stdout.readline() == "open\n"
-            process.send_signal(signal.SIGTERM)
-            rest, _ = process.communicate(timeout=PATIENCE_S)
-        finally:
-            session.communicate("\n", timeout=PATIENCE_S)
+        # On a thread of its own: a browser's driver may keep a loop running on this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, stopped_under_a_page(process, found[0])).result()
+        rest, _ = process.communicate()
     assert process.returncode == 0
     assert "Traceback" not in rest
     assert list(folder.iterdir()) == []
 
 
-HOLD = """
-import sys
-import time
-from bokeh.client import pull_session
-import app.page.page
-import app.views.tools
-import app.features
-
-session = pull_session(url=sys.argv[1])
-assert session.document.roots
-print("open", flush=True)
-sys.stdin.readline()
-"""
+async def stopped_under_a_page(process, url):
+    """Tell a server to stop while a browser's session is open, and wait until it has."""
+    async with wire.socket(url, wire.token_of(wire.page(url))) as page:
+        assert (await page.begin())["roots"]
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(process.wait, PATIENCE_S)
 
 
 BEGUN = """
