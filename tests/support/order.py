@@ -14,12 +14,12 @@ EACH = 3 << 30
 
 
 def processes():
-    """Half as many again as there are cores: servers and browsers are waited for."""
+    """Twice as many as there are cores: servers and browsers are waited for."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         cores = os.cpu_count() or 1
-    return max(1, min(cores + cores // 2, host_memory()[1] // EACH))
+    return max(1, min(2 * cores, host_memory()[1] // EACH))
 
 
 COMPILING = (

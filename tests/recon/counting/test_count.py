@@ -82,7 +82,11 @@ def test_electrons_are_those_of_plain_numpy_in_double_precision(method, common):
     np.testing.assert_array_equal(events.subpixel, nibbles)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i2", ">u2", "u4", "i4", "f2", "f4", "f8", "i8"])
+@pytest.mark.parametrize(
+    "dtype",
+    # For it a kernel is compiled that no other test needs.
+    ["u1", pytest.param("i2", marks=pytest.mark.slow), ">u2", "u4", "i4", "f2", "f4", "f8", "i8"],
+)
 def test_any_number_type_gives_the_same_electrons(dtype):
     random = np.random.default_rng(1)
     raw = random.integers(0, 100, (4, 20, 70))

@@ -80,7 +80,11 @@ def test_what_is_no_scan_is_refused(array, shape, sentence):
         of_array(array, shape)
 
 
-@pytest.mark.parametrize("dtype", ["?", "u1", "i2", ">u4", "i8", "f2", ">f4", "f8"])
+@pytest.mark.parametrize(
+    "dtype",
+    # For it a kernel is compiled that no other test needs.
+    ["?", "u1", "i2", ">u4", pytest.param("i8", marks=pytest.mark.slow), "f2", ">f4", "f8"],
+)
 def test_counts_become_as_many_electrons_and_back(dtype):
     data = counts(0.4).astype(dtype)
     frames = of_array(data, metadata={"energy": 8e4}, source=Source("scan", "test"))
