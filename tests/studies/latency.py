@@ -78,6 +78,8 @@ def serve(port, data):
     os.environ["LIVESTEM_DATA"] = data
     import panel as pn
 
+    # How messages are sent, as `livestem serve` has it.
+    import app.app_hooks
     from app.page.open import open_page
     from app.pipeline import work
     from app.state.aberrations import reaches
