@@ -34,6 +34,7 @@ def pytest_configure(config):
     """Before anything is imported that would read the settings."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # by number of tests, which says little
+        config.option.maxworkerrestart = "0"  # or a test that hangs is begun again and again
     surroundings.take_settings_back()
     if sentence := surroundings.want_of_room():
         raise pytest.UsageError(sentence)

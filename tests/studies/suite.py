@@ -2,10 +2,11 @@
 
     python -m tests.studies.suite [--runs 5] [--busy 2] [--only WAY …] [FILE …]
 
-Runs it (or the files that are named) so many times beside busy loops that want all cores, then
-once in each other way of WAYS. Prints a line a run: seconds, how the tests ended, and how many
-processes were still there when it was over. Output of a run that was not all green stays in the
-folder that is named. Ends with 0 if all were. Not run by pytest; takes ten minutes or more a run.
+Runs it (or the files that are named) as the README does so many times beside busy loops that want
+all cores, then once in each other way of WAYS. Prints a line a run: seconds, how the tests ended,
+and how many processes were still there when it was over. Output of a run that was not all green
+stays in the folder that is named. Ends with 0 if all were. Not run by pytest; takes ten minutes or
+more a run.
 """
 
 import argparse
@@ -49,8 +50,8 @@ def files_of(named):
 def way(name, files, folder):
     """Command and environment of a run."""
     command, environment = [sys.executable, "-m", "pytest", "-q"], dict(os.environ)
-    if name == "side by side":
-        command += ["-n", "2", "--dist", "loadfile"]
+    if name in ("busy", "side by side"):
+        command += ["-n", "auto" if name == "busy" else "2", "--dist", "loadfile"]
     elif name == "elsewhere":
         for setting in ("HOME", "TMPDIR"):
             (folder / setting).mkdir()
