@@ -109,6 +109,10 @@ class Line:
                 peer = socket.create_connection((self.address.host, self.address.port), AGAIN_S)
             except OSError:
                 return False
+            if peer.getsockname() == peer.getpeername():
+                # Nobody listens, and the system took that very port for our own end.
+                peer.close()
+                return False
         peer.setblocking(False)
         self._peer = peer
         return True

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from tests.studies.latency import wait_for, write_scan
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 
 SCAN = 256
 
@@ -202,9 +202,7 @@ class Server:
     def __init__(self, stats=True):
         self.folder = Path(tempfile.mkdtemp(prefix="livestem-attack-"))
         write_scan(self.folder / "noise.npz", SCAN)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self._stats = self.folder / "loop.json"
         command = [sys.executable, "-m", "tests.studies.attack_pages"]
         command += ["--serve", str(port), str(self.folder), self._stats]

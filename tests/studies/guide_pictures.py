@@ -18,7 +18,7 @@ from recon.simulate.demo import ABERRATIONS, ROTATION_DEG, demo_events
 from tests.studies.latency import FLAGS
 from tests.support.cameras import camera
 from tests.support.paths import ROOT
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.servers import served
 from tests.support.waiting import PATIENCE_S
 from tests.ui.idle import PROGRAM as IDLE

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
+
+from tests.support.ports import free_port
 
 BITS = 10
 MIDDLE = 1 << (BITS - 1)
@@ -307,13 +308,6 @@ def main():
         print(f"{name:18}" + "".join(f"{row[key]:15.1f}" for key in names))
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=1))
-
-
-def free_port():
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def wait_for(url, seconds=60):

@@ -19,7 +19,8 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from tests.studies.latency import FLAGS, PROBE, free_port, serve, wait_for, write_scan
+from tests.studies.latency import FLAGS, PROBE, serve, wait_for, write_scan
+from tests.support.ports import free_port
 
 LEGS = {
     "told": "the browser tells the value",

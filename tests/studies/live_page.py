@@ -22,7 +22,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from recon.io import open_scan, write_events
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.servers import served
 from tests.ui.conftest import FLAGS
 from tests.ui.samples import lattice_scan

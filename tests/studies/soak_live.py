@@ -19,7 +19,7 @@ from recon.bench.report import table
 from recon.live.kinds import open_sender
 from recon.live.replay import play
 from tests.studies.latency import FLAGS
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.servers import served, server
 from tests.support.waiting import PATIENCE_S, wait_until
 from tests.ui.idle import PROGRAM as IDLE

@@ -1,15 +1,9 @@
 """A scan that is replayed to a receiver, both as a user starts them."""
 
-import socket
 import threading
 
 from app.cli import main
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+from tests.support.ports import free_port
 
 
 def played(path, out, kind, *more, receive=(), listen=False):

@@ -12,6 +12,8 @@ import requests
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
+from tests.support.waiting import PATIENCE_S
+
 _numbers = count(1)
 
 
@@ -83,7 +85,8 @@ class Wire:
 
     async def _next(self):
         """The next that came; None once the socket is closed."""
-        found = await self._inbox.get()
+        async with asyncio.timeout(PATIENCE_S):
+            found = await self._inbox.get()
         if found is None:
             self._inbox.put_nowait(None)  # as it will be for whoever asks again
         return found

@@ -8,7 +8,7 @@ import pytest
 
 from recon.io import write_events
 from tests.support.cameras import camera
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.servers import served
 from tests.ui.idle import PROGRAM as IDLE
 from tests.ui.instrument import Instrument

@@ -10,7 +10,8 @@ import pytest
 from app.cli import main
 from recon.io import open_events, write_events
 from recon.io.checksum import checksum
-from tests.support.played import free_port, played
+from tests.support.played import played
+from tests.support.ports import free_port
 from tests.support.servers import server
 from tests.support.strategies import dense
 from tests.support.streams import some_scan

@@ -4,7 +4,7 @@ from recon.io import open_events
 from recon.io.events.unfinished import record_type
 from tests.support.cameras import camera
 from tests.support.cold import PROGRAM
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.servers import served
 from tests.support.strategies import dense
 from tests.support.streams import some_scan

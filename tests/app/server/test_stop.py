@@ -13,7 +13,7 @@ import requests
 
 from tests.support import wire
 from tests.support.cold import PROGRAM
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.scans import SCAN_SHAPE, weak_events, write_4dcamera
 from tests.support.servers import ROOT, served
 from tests.support.waiting import PATIENCE_S, wait_until

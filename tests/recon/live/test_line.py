@@ -65,6 +65,20 @@ def test_it_comes_back_after_it_was_cut(line):
     other.close()
 
 
+def test_it_does_not_talk_to_itself(monkeypatch):
+    # On one machine, and where nobody listens yet, an end that dials may be given the port it
+    # dials: TCP then connects it to itself, and who wants to listen there finds it taken.
+    itself = socket.socket()
+    itself.bind(("127.0.0.1", 0))
+    itself.connect(itself.getsockname())
+    monkeypatch.setattr(socket, "create_connection", lambda *_: itself)
+    line = Line(address(f"tcp://127.0.0.1:{itself.getsockname()[1]}"))
+    assert line.read(0) is None
+    assert not line.connected
+    assert itself.fileno() == -1
+    line.close()
+
+
 def test_nobody_is_waited_for_in_vain(line):
     assert line.write(b"x", stop=lambda: True) is False
     assert Line(address("tcp://127.0.0.1:9")).read(0.05) is None

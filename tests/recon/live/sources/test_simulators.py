@@ -5,7 +5,7 @@ import pytest
 
 from recon.live.kinds import open_source
 from tests.support.merlin_files import hdr, mib
-from tests.support.played import free_port
+from tests.support.ports import free_port
 from tests.support.servers import server
 from tests.support.streams import ended, heard, scans_of
 
