@@ -89,7 +89,7 @@ def begin(sender) -> None:
 
 def follow(page, port: int, rows: int, columns: int, dwell_us: float) -> dict:
     """One scan, dragged from its first row to its last."""
-    card, mode = page.locator(".live"), page.locator("main .status .mode")
+    card, mode = page.locator(".live"), page.locator(".status .mode")
     sender = camera(port, rows, columns, dwell_us)
     began = time.time()
     begin(sender)
@@ -134,7 +134,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1366, "height": 900})
             page.set_default_timeout(300_000)
             page.goto(f"{ready[0]}?{KNOWN}")
-            page.locator("main .status .mode").get_by_text("exact").wait_for()
+            page.locator(".status .mode").get_by_text("exact").wait_for()
             follow(page, port, 256, 256, 40)  # kernels are compiled
             for _ in range(chosen.rounds):
                 told = follow(page, port, chosen.side, chosen.side, chosen.dwell_us)
