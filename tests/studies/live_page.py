@@ -107,7 +107,7 @@ def follow(page, port: int, rows: int, columns: int, dwell_us: float) -> dict:
     frames = [at for at in seen["frames"] if last - 1e4 <= at <= last]
     return {
         "images/s of the last 10 s": len(frames) / min(10.0, told["last"] - began),
-        "longest gap [ms]": max(b - a for a, b in pairwise(frames)),
+        "longest gap [ms]": max((b - a for a, b in pairwise(frames)), default=None),
         "late frames of the camera": told["late"],
         "last row to exact [ms]": [
             (round(at - last), text) for at, text in seen["modes"] if at > last - 500

@@ -92,23 +92,32 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
     x, y = middle(instrument.box("main"))
 
     whole = instrument.picture()
-    fingers.drag(((x, y + 60), (x, y - 90)))
-    instrument.until(lambda: page.evaluate(scrolled) > 50)
+
+    def gone():
+        return page.evaluate(scrolled) > 50
+
+    fingers.drag_until(gone, instrument, ((x, y + 60), (x, y - 90)))
     instrument.settled()
     assert instrument.picture()["start"] == pytest.approx(whole["start"], rel=1e-12)
     page.evaluate(TO_THE_TOP)
 
     # Apart along the page, which could be taken for a scroll.
-    fingers.drag(((x, y - 20), (x, y - 80)), ((x, y + 20), (x, y + 80)))
-    instrument.until(lambda: (p := instrument.picture()) and p["shape"][1] < 64)
+    spread = ((x, y - 20), (x, y - 80)), ((x, y + 20), (x, y + 80))
+
+    def larger():
+        return (p := instrument.picture()) and p["shape"][1] < 64
+
+    fingers.drag_until(larger, instrument, *spread)
     instrument.settled()
     zoomed = instrument.picture()
     assert zoomed["end"] - zoomed["start"] < 0.5 * (whole["end"] - whole["start"])
     assert page.evaluate(scrolled) == 0
     assert page.evaluate("() => visualViewport.scale") == 1
 
-    fingers.drag(((x, y), (x - 60, y - 60)))
-    instrument.until(lambda: instrument.picture()["top"] > zoomed["top"])
+    def moved():
+        return instrument.picture()["top"] > zoomed["top"]
+
+    fingers.drag_until(moved, instrument, ((x, y), (x - 60, y - 60)))
     assert instrument.picture()["start"] > zoomed["start"]
     assert page.evaluate(scrolled) == 0
     page.mouse.dblclick(x, y)
@@ -123,9 +132,9 @@ def sizes(instrument, *all_of_them):
 
 
 def test_no_notice_covers_a_picture(open_page):
-    instrument = open_page("dataset=lattice.npz&tiles=900&nonsense=1")
-    instrument.exact()
-    notice = instrument.page.locator(".notice").first
+    # An error stays until it is dismissed; what was merely found goes after a while.
+    instrument = open_page("dataset=broken.h5")
+    notice = instrument.page.locator(".notice.error").first
     instrument.until(notice.is_visible)
     for size in sizes(instrument, (1366, 768), UPRIGHT, SIDEWAYS, TABLET):
         box = notice.bounding_box()

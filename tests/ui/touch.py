@@ -21,6 +21,13 @@ class Fingers:
             self._page.wait_for_timeout(16)
         self._send("touchEnd", [])
 
+    def drag_until(self, condition, instrument, *ways):
+        """The same, and again where the page was too busy.
+
+        Chromium gives up a touch to which a page has not answered within a second.
+        """
+        instrument.until(lambda: self.drag(*ways) or instrument.settled() or condition())
+
     def _send(self, kind, places):
         points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
         self._client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
