@@ -93,14 +93,14 @@ def follow(page, port: int, rows: int, columns: int, dwell_us: float) -> dict:
     sender = camera(port, rows, columns, dwell_us)
     began = time.time()
     begin(sender)
-    while not re.search(rf"Rows\s+[1-9][\d,]* of {rows:,}", card.inner_text().replace("\xa0", ",")):
+    while not re.search(rf"Rows\s+[1-9]\d* of {rows}", card.inner_text()):
         page.wait_for_timeout(20)
         if time.time() - began > 60:
             raise SystemExit(f"The page does not follow: {card.inner_text()}")
     page.evaluate(DRAG)
     told = sent(sender)
     page.evaluate("() => { window.seen.drag = false }")
-    while mode.inner_text() != "exact" or "complete" not in card.inner_text():
+    while mode.inner_text() != "exact" or f"{rows} of {rows}" not in card.inner_text():
         page.wait_for_timeout(20)
     page.wait_for_timeout(3000)
     seen, last = page.evaluate("() => window.seen"), 1e3 * told["last"]
