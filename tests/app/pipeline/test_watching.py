@@ -55,6 +55,24 @@ def following(session):
     return session
 
 
+def test_dpc_leaves_the_cores_to_the_rows_and_stands_in_the_end(lab, events, monkeypatch):
+    monkeypatch.setattr("app.pipeline.deriving.PAUSE", 1e6)  # hours, of any work
+    _, source, session = lab
+    seen = following(session.like_stored())
+    stages = seen.pipeline
+    source.begin(events)
+    source.rows(events, 0, 24)
+    seen.until(lambda: stages.deriving.dpc and stages.deriving.dpc.rows is not None)
+    seen.until(lambda: stages.deriving._pause)
+    made = stages.deriving.dpc
+    source.rows(events, 24, 48)
+    seen.until(lambda: phase(seen) and phase(seen).rows.sum() == 48)
+    assert stages.deriving.dpc is made
+    source.rows(events, 48, ROWS)
+    source.end(events.positions)
+    seen.until(lambda: stages.deriving.dpc.rows is None)
+
+
 def test_pictures_grow_and_end_as_those_of_the_file(lab, events):
     live, source, session = lab
     seen = following(session.like_stored())
