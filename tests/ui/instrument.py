@@ -24,6 +24,9 @@ PICTURE = """(name) => {
 }"""
 
 
+MOVES = """() => Bokeh.index.all_views().some((view) => view.model.__moving?.shown)"""
+"""Whether a draft still lies over a figure: until Bokeh has painted what is below, frames later."""
+
 COUNT = """(() => {
   const Socket = WebSocket
   window.WebSocket = class extends Socket {
@@ -140,7 +143,7 @@ class Instrument:
         """Wait for the exact phase of all that is set, and give its picture."""
         self.until(lambda: self.mode == "exact" and self.picture())
         self.settled()
-        self.until(lambda: self.mode == "exact")
+        self.until(lambda: self.mode == "exact" and not self.page.evaluate(MOVES))
         return self.picture()
 
     def modes(self):
