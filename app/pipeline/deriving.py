@@ -38,10 +38,11 @@ class Deriving(Made):
     @param.depends("preparing.prepared", watch=True)
     def _begin(self) -> None:
         prepared = self.preparing.prepared
-        if prepared is not None and prepared.scan.growing and self._under_way:
+        growing = prepared is not None and prepared.scan.growing
+        if growing and self._under_way:
             return  # looked at again when this is done
         self._wanted = None
-        self._follow(self._pause if prepared is not None and prepared.scan.growing else 0.0)
+        self._follow(self._pause if growing else 0.0)
 
     @param.depends("asked.request", watch=True)
     def _follow(self, delay: float = 0.0) -> None:

@@ -35,6 +35,8 @@ ELSEWHERE = {
     "LIVESTEM_DEVICE": "tpu",
 }
 """Settings of a user from elsewhere; with them HOME and TMPDIR are new folders."""
+PROCESSES = {"busy": "auto", "side by side": "2"}
+"""How many share the files; in every other way it is one."""
 WAYS = ("background", "side by side", "reversed", "elsewhere")
 LEFT_S = 20
 """For which what a run has started may outlive it: it ends by itself within that time."""
@@ -50,8 +52,8 @@ def files_of(named):
 def way(name, files, folder):
     """Command and environment of a run."""
     command, environment = [sys.executable, "-m", "pytest", "-q"], dict(os.environ)
-    if name in ("busy", "side by side"):
-        command += ["-n", "auto" if name == "busy" else "2", "--dist", "loadfile"]
+    if name in PROCESSES:
+        command += ["-n", PROCESSES[name], "--dist", "loadfile"]
     elif name == "elsewhere":
         for setting in ("HOME", "TMPDIR"):
             (folder / setting).mkdir()

@@ -97,7 +97,6 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
         return page.evaluate(scrolled) > 50
 
     fingers.drag_until(gone, instrument, ((x, y + 60), (x, y - 90)))
-    instrument.settled()
     assert instrument.picture()["start"] == pytest.approx(whole["start"], rel=1e-12)
     page.evaluate(TO_THE_TOP)
 
@@ -108,7 +107,6 @@ def test_two_fingers_zoom_the_image_one_moves_it_then_and_scrolls_the_page_befor
         return (p := instrument.picture()) and p["shape"][1] < 64
 
     fingers.drag_until(larger, instrument, *spread)
-    instrument.settled()
     zoomed = instrument.picture()
     assert zoomed["end"] - zoomed["start"] < 0.5 * (whole["end"] - whole["start"])
     assert page.evaluate(scrolled) == 0

@@ -11,7 +11,7 @@ def drag(instrument, ends):
     mouse, middle = instrument.page.mouse, box["y"] + box["height"] / 2
     mouse.move(box["x"] + box["width"] * ends[0], middle)
     mouse.down()
-    mouse.move(box["x"] + box["width"] * ends[1], middle)
+    mouse.move(box["x"] + box["width"] * ends[1], middle, steps=12)
     mouse.up()
 
 

@@ -22,7 +22,7 @@ class Fingers:
         self._send("touchEnd", [])
 
     def drag_until(self, condition, instrument, *ways):
-        """The same, and again where the page was too busy.
+        """The same, and again where the page was too busy; then the page has settled.
 
         Chromium gives up a touch to which a page has not answered within a second.
         """
