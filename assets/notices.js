@@ -1,4 +1,5 @@
-// Sentences about what went wrong or was found. What was found goes by itself after a while.
+// Sentences about what went wrong or was found: errors first, the newest on top, for the place may hold
+// less than all of them. What was found goes by itself after a while.
 const WHILE = 15000
 export function render({model}) {
   const root = document.createElement("div")
@@ -10,9 +11,13 @@ export function render({model}) {
       seen.add(number)
       setTimeout(() => model.send_msg({does: "dismiss", number}), WHILE)
     }
-    root.replaceChildren(...model.items.map(([number, kind, sentence, offer]) => {
+    const first = ([number, kind]) => (kind === "error") * 1e9 + number
+    const items = [...model.items].sort((one, other) => first(other) - first(one))
+    const before = root.firstElementChild?.dataset.number
+    root.replaceChildren(...items.map(([number, kind, sentence, offer]) => {
       const item = document.createElement("div")
       item.className = `notice ${kind}`
+      item.dataset.number = number
       item.setAttribute("role", kind === "error" ? "alert" : "status")
       const words = document.createElement("span")
       words.textContent = sentence
@@ -33,6 +38,8 @@ export function render({model}) {
       item.append(close)
       return item
     }))
+    const top = root.firstElementChild
+    if (top && top.dataset.number !== before) top.scrollIntoView({block: "nearest"})
   }
   model.on("items", show)
   show()
