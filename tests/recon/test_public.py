@@ -111,3 +111,18 @@ def test_the_readmes_ten_lines_focus_a_scan(scan_file, monkeypatch):
     assert phase.shape == scan.scan_shape
     truth = recon.single_sideband(names["g"], ABERRATIONS)
     assert np.corrcoef(phase.ravel(), truth.ravel())[0, 1] > 0.99
+
+
+def test_the_guides_other_images_follow_from_the_readmes_lines(scan_file, monkeypatch, capsys):
+    monkeypatch.chdir(scan_file)
+    names = {}
+    for block in (*blocks(README, "In Python")[:1], *blocks(GUIDE, "Other images of the same scan")):
+        exec(compile(ast.parse(block), "python.md", "exec"), names)
+    scan, g, other = names["scan"], names["g"], names["other"]
+    assert names["dark"].shape == names["dpc"].shape == scan.scan_shape
+    moved, _, fitted = capsys.readouterr().out.split()
+    assert 0.5 < float(moved) <= 1
+    assert 0.5 < float(fitted) <= 1
+    weighed = recon.single_sideband(g.through(recon.Specimen(120, (4, -4.2))), other)
+    assert names["phase"] == pytest.approx(weighed, abs=1e-6)
+    assert not np.allclose(weighed, recon.single_sideband(g, other), atol=1e-3)
