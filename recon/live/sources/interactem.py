@@ -67,6 +67,7 @@ class InteractEm:
         self._line = Pulled(address, "interactEM's stream")
         from recon.live.wire import interactem as wire  # needs msgpack
 
+        wire.warm_up()  # before the first frame comes, which would wait
         self._wire, self._patience = wire, patience
         self.endpoint = self._line.endpoint
         self._scans: list[_Scan] = []

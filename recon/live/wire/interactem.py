@@ -23,6 +23,7 @@ from operator import itemgetter
 import msgpack
 import numpy as np
 
+from recon.kernels.decode.headers import read_headers
 from recon.scan.events import ElectronEvents
 
 MESSAGE = json.dumps({"subject": "bytes"}).encode()
@@ -32,6 +33,9 @@ LARGEST_SIDE = 1 << 14
 """Positions of a scan, or pixels of a detector, along a side."""
 FIELDS = ("STEM_row_in_scan", "STEM_x_position_in_row", "data_size_bytes")
 SHAPES = ("nSTEM_rows_m1", "nSTEM_positions_per_row_m1")
+ALL = *FIELDS, *SHAPES, "frame_number", "frame_shape", "dtype"
+NAMES = np.frombuffer("".join(ALL).encode(), np.uint8)
+ENDS = np.cumsum([0, *map(len, ALL)])
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,58 @@ def _no_collection():
             gc.enable()
 
 
+def _quickly(data):
+    """(batch, first header, columns, numbers, kept); None where headers are not all of a kind."""
+    try:
+        return _all_alike(data)
+    except (msgpack.UnpackException, ValueError, TypeError):
+        return None  # the plain way says what is wrong
+
+
+def _all_alike(data):
+    batch, rest, header = {}, msgpack.Unpacker(), None
+    rest.feed(data)
+    for _ in range(rest.read_map_header()):
+        name = rest.unpack()
+        if name != "headers" or header is not None:
+            batch[name] = rest.unpack()
+            continue
+        count, begin = rest.read_array_header(), rest.tell()
+        if not 0 < count <= len(data) - begin:  # each has a byte at least
+            return None
+        columns = np.empty((count, len(FIELDS) + len(SHAPES) + 1), np.int64)
+        end = read_headers(np.frombuffer(data, np.uint8), begin, columns, NAMES, ENDS)
+        if end < 0:
+            return None
+        first, rest = msgpack.Unpacker(), msgpack.Unpacker()
+        first.feed(data[begin:end])
+        header = first.unpack()
+        rest.feed(data[end:])
+    if header is None or (columns[:, 3:5] != columns[0, 3:5]).any():
+        return None
+    return batch, header, columns[:, :3], columns[:, 5], np.ones(len(columns), bool)
+
+
+def _one_by_one(data):
+    """The same of headers that differ, or lack something; `numbers` may be None then."""
+    with _no_collection():
+        batch = msgpack.unpackb(data)
+    headers = batch["headers"]
+    first = headers[0]
+    dtype = first.get("dtype", "uint32")
+    columns = np.array(list(map(itemgetter(*FIELDS), headers)), np.int64).reshape(-1, 3)
+    shape = itemgetter(*SHAPES, "frame_shape")
+    same = shape(first)
+    kept = np.array([shape(h) == same and h.get("dtype", "uint32") == dtype for h in headers])
+    numbers = [h.get("frame_number") for h in headers]
+    return batch, first, columns, None if None in numbers else np.array(numbers, np.int64), kept
+
+
+def warm_up() -> None:
+    """Have what reads headers compiled."""
+    _quickly(msgpack.packb({"headers": [dict.fromkeys(ALL, 0)]}))
+
+
 def decode(parts) -> Batch:
     """The frames of a message.
 
@@ -136,20 +192,11 @@ def decode(parts) -> Batch:
     if len(parts) != 3:
         raise ValueError(f"a message of {len(parts)} parts (a batch of interactEM has 3)")
     try:
-        with _no_collection():
-            header = msgpack.unpackb(parts[1])
-        headers = header["headers"]
-        first = headers[0]
+        header, first, columns, numbers, kept = _quickly(parts[1]) or _one_by_one(parts[1])
         number, total = int(header["scan_number"]), header.get("total_frames")
         scan_shape = tuple(int(first[name]) for name in SHAPES)
         frame_shape = tuple(int(n) for n in first["frame_shape"])
         dtype = first.get("dtype", "uint32")
-        columns = np.array(list(map(itemgetter(*FIELDS), headers)), np.int64).reshape(-1, 3)
-        shape = itemgetter(*SHAPES, "frame_shape")
-        same = shape(first)
-        kept = np.array([shape(h) == same and h.get("dtype", "uint32") == dtype for h in headers])
-        numbers = [h.get("frame_number") for h in headers]
-        known = None if None in numbers else np.array(numbers, np.int64)
     except (LookupError, TypeError, AttributeError, OverflowError, ValueError) as error:
         raise ValueError(
             f"a message that is no batch of counted frames ({error!r:.100})"
@@ -172,7 +219,7 @@ def decode(parts) -> Batch:
     if not kept.all():
         values = values[np.repeat(kept, counts)]
         columns, counts = columns[kept], counts[kept]
-    known = None if known is None else known[kept]
+    known = None if numbers is None else numbers[kept]
     if dtype.kind == "i":
         # Negative indices become too large, and are told as such.
         values = values.astype(np.int64)

@@ -115,3 +115,43 @@ def test_a_place_beyond_the_row_is_not_taken_for_one_in_the_next():
 def test_what_is_no_batch_is_refused(parts):
     with pytest.raises(ValueError, match=r"^a (message|batch) "):
         wire.decode(parts)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"dtype": "uint16"},
+        {"nSTEM_rows_m1": 5},
+        {"frame_shape": [6, 5]},
+        {"frame_number": None},
+        {"data_size_bytes": -4},
+        {"data_size_bytes": 10**6},
+        {"STEM_x_position_in_row": 9},
+        {"more": {"a": [1.5, None, "x" * 400]}},
+    ],
+)
+def test_both_ways_of_reading_headers_agree(monkeypatch, odd):
+    headers = [header(0, 0, 1), header(1, 2, 2, **odd), header(2, 1, 1)]
+    sent = message(headers, struct.pack("<4I", 1, 2, 3, 4), total_frames=12, total_batches=3)
+    batch = wire.decode(sent)
+    monkeypatch.setattr(wire, "_quickly", lambda data: None)
+    plain = wire.decode(sent)
+    for name in wire.Batch.__dataclass_fields__:
+        found, expected = getattr(batch, name), getattr(plain, name)
+        assert type(found) is type(expected)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_headers_that_are_all_of_a_kind_are_read_quickly(monkeypatch):
+    monkeypatch.setattr(wire, "_one_by_one", None)
+    batch = wire.decode(message([header(1, n, 1) for n in range(3)], struct.pack("<3I", 5, 6, 7)))
+    assert batch.positions.tolist() == [4, 5, 6]
+    assert batch.numbers.tolist() == [100, 101, 102]
+
+
+def test_a_message_that_is_cut_anywhere_is_refused():
+    subject, packed, payload = message([header(1, n, 0) for n in range(2)], b"")
+    for end in range(len(packed)):
+        with pytest.raises(ValueError, match="no batch of counted frames"):
+            wire.decode([subject, packed[:end], payload])
