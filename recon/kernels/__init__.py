@@ -1,6 +1,7 @@
 """Loops over arrays, compiled by Numba; imported only by the algorithms above them."""
 
 import os
+from collections import deque
 from contextlib import contextmanager
 from functools import cache, wraps
 from threading import Lock
@@ -11,7 +12,41 @@ from numba import njit
 WAITING = "OMP_WAIT_POLICY"
 """How OpenMP's threads wait for the next kernel, as the environment says it."""
 
-_one_at_a_time = Lock()
+
+class Turns:
+    """A lock that is given to whoever has waited longest.
+
+    A plain one goes to the thread that asks again at once: a session that redraws without a pause
+    would keep a scan that grows from growing, or another session from its image, for seconds.
+    """
+
+    def __init__(self):
+        self._mine, self._held = Lock(), False
+        self._waiting: deque[Lock] = deque()
+
+    def locked(self) -> bool:
+        """Whether somebody has it."""
+        return self._held
+
+    def __enter__(self) -> None:
+        with self._mine:
+            if not self._held:
+                self._held = True
+                return
+            turn = Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        turn.acquire()
+
+    def __exit__(self, *raised) -> None:
+        with self._mine:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._held = False
+
+
+_one_at_a_time = Turns()
 _most: int | None = None
 
 
