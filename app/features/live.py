@@ -18,6 +18,9 @@ from recon.live.rows import final_rows, reach_in_rows
 PICTURE_PX = 136
 """Of a scan's small picture."""
 
+CORRECT_MS = 150
+"""How long what to change on the microscope waits behind a hand that moves."""
+
 FRAME = "The angle is from the scan's x axis, clockwise on the screen."
 
 PROVISIONAL = (
@@ -36,6 +39,7 @@ class Live(Feature):
             convention=page.experiment.display.convention,
         )
         self._pictured: object = None
+        self._to_correct = False
         watching = page.pipeline.watching
         card = self.card
         card.on("follow", lambda message: watching.follow(True))
@@ -56,7 +60,10 @@ class Live(Feature):
     # ---- what is shown ----
 
     def _show(self, state: MicroscopeState) -> None:
-        scan = self.page.pipeline.watching.shown or next(iter(state.scans), None)
+        shown = self.page.pipeline.watching.shown
+        # Each picture would be drawn anew several times a second, while rows are to be received.
+        self.page.draw_straight("growing", shown is not None and not shown.over)
+        scan = shown or next(iter(state.scans), None)
         self.card.param.update(
             state=state.state if state.title else "",
             head=" at ".join(filter(None, [state.title, state.endpoint])),
@@ -121,11 +128,17 @@ class Live(Feature):
         return f"The phase is final from row {rows[0]} to row {rows[-1]}."
 
     def _moved(self, *events) -> None:
-        if self.card.correction or self.page.experiment.scan.dataset.startswith(LIVE):
+        there = self.card.correction or self.page.experiment.scan.dataset.startswith(LIVE)
+        if not there or self._to_correct:
+            return
+        # A hand moves sixty times a second, while rows are to be received.
+        self._to_correct = True
+        if self.page.after(CORRECT_MS, self._correct) is None:
             self._correct()
 
     def _correct(self, *events) -> None:
         """Say what to change on the microscope, where the open scan is one of its."""
+        self._to_correct = False
         experiment, display = self.page.experiment, self.page.experiment.display
         said = ""
         if experiment.scan.dataset.startswith(LIVE):

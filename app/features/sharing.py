@@ -135,9 +135,9 @@ class Sharing(Feature):
         self.page.frequencies.looks_on = lambda: (
             member.room is not None and member.room.driver is not member
         )
-        self.page.frequencies.tiles.straight = True  # all pages of a room are drawn on one thread
+        self.page.draw_straight("room")  # all of its pages are drawn on one thread
         for slot in self.page.slots.values():
-            slot.on_look, slot.straight = self._look, True
+            slot.on_look = self._look
 
     def _look(self, slot, x, y) -> None:
         if self.member.room is not None and slot.entry.kind in OVER_SCAN:

@@ -78,7 +78,7 @@ class Page:
         self.shell = Shell(theme=display.theme)
         self.sheet = Sheet()
         self.panels = Panels(self.experiment, catalogue, self.notices.add)
-        self._ties, self.fitted = Ties(), Answer()
+        self._ties, self.fitted, self._straight = Ties(), Answer(), set()
         self._connect()
         self._show_results()
         self.features = tuple(make(self) for make in FEATURES)
@@ -124,6 +124,13 @@ class Page:
         ties.hear(told.progress, self._progress)
         ties.hear(told.error, self._error)
         ties.hear(told.notice, lambda sentence: self.notices.add(sentence, "notice"))
+
+    def draw_straight(self, why: str, on: bool = True) -> None:
+        """Have pictures that rest be written past HoloViews too, as long as there is a reason."""
+        (self._straight.add if on else self._straight.discard)(why)
+        views = *self.slots.values(), self.frequencies.tiles, self.frequencies.spectrum
+        for each in views:
+            each.straight = bool(self._straight)
 
     def start(self) -> None:
         """Begin to compute."""

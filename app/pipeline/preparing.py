@@ -24,7 +24,8 @@ LONGEST_S = 10.0
 
 LOOK_S = 0.2
 """Seconds from one look at a scan that grows to the next, at least."""
-
+REST = 0.5
+"""And from its end, as a multiple of what it took: drafts have the cores meanwhile."""
 
 RENEW = 1.1
 """How many times as many rows choose the tiles' frequencies anew."""
@@ -35,7 +36,7 @@ class Looks:
 
     def __init__(self):
         self.over: tuple = ()
-        self.due, self._under_way, self._began = False, False, -LOOK_S
+        self.due, self._under_way, self._began, self._next = False, False, 0.0, 0.0
 
     def may_begin(self) -> bool:
         """Whether nothing is under way; if not, one more look is due after it."""
@@ -45,12 +46,14 @@ class Looks:
     def begin(self) -> float:
         """Begin one; the pause before it [s]."""
         now = monotonic()
-        pause = max(0.0, self._began + LOOK_S - now)
-        self._under_way, self._began = True, now + pause
-        return pause
+        self._under_way, self._began = True, max(now, self._next)
+        return self._began - now
 
     def end(self) -> None:
         """Note that it is over."""
+        if self._under_way:
+            now = monotonic()
+            self._next = max(self._began + LOOK_S, now + REST * (now - self._began))
         self._under_way = False
 
 

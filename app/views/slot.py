@@ -246,6 +246,7 @@ class Slot(pn.viewable.Viewer):
 
     def _draw(self, entry, result, moving) -> bool:
         view = self.view
+        view.straight = self.straight and entry.kind != "field"  # whose arrows HoloViews draws
         if hasattr(view, "limits"):
             view.limits.lender = self.reference and self.reference.view.limits
         if entry.kind == "curve":
@@ -269,7 +270,6 @@ class Slot(pn.viewable.Viewer):
             image = scan_image(entry, result)
             if image is None:
                 return False
-            view.straight = self.straight and entry.kind == "image"
             view.set_unit(image.unit)
             view.set_axis_unit(image.axis_unit)
             view.show(image.array, image.extent, moving)

@@ -116,7 +116,8 @@ def test_the_readmes_ten_lines_focus_a_scan(scan_file, monkeypatch):
 def test_the_guides_other_images_follow_from_the_readmes_lines(scan_file, monkeypatch, capsys):
     monkeypatch.chdir(scan_file)
     names = {}
-    for block in (*blocks(README, "In Python")[:1], *blocks(GUIDE, "Other images of the same scan")):
+    lines = blocks(README, "In Python")[:1] + blocks(GUIDE, "Other images of the same scan")
+    for block in lines:
         exec(compile(ast.parse(block), "python.md", "exec"), names)
     scan, g, other = names["scan"], names["g"], names["other"]
     assert names["dark"].shape == names["dpc"].shape == scan.scan_shape
