@@ -12,6 +12,9 @@ from app.views.tiles import TilesView
 TILES_MS = 90
 """How long tiles wait behind the phase while a hand moves: painting both takes the browser longer,
 and the hand is on the phase."""
+EACH = 4
+"""Of the images that a page sees which only looks on while a hand moves, one in so many has its
+tiles drawn: they take longer than the image, here and in the browser."""
 
 
 class Frequencies:
@@ -30,6 +33,7 @@ class Frequencies:
         self.looks_on: Callable[[], bool] = lambda: False
         """Whether another page's hand moves what is shown here."""
         self._timer = self._drawn = None
+        self._passed = 0
         self.tiles, self.spectrum = TilesView(), SpectrumView()
         self.tiles.figure.name, self.spectrum.figure.name = "tiles", "spectrum"
         self._tiles_empty = Text(css_classes=["empty"])
@@ -89,8 +93,12 @@ class Frequencies:
 
     def _tiles(self, tiles) -> None:
         phase = self.drawing.phase
-        if tiles is None or phase is None or phase.mode != "draft" or self.looks_on():
+        if tiles is None or phase is None or phase.mode != "draft":
             self._draw()
+        elif self.looks_on():
+            self._passed += 1
+            if self._passed % EACH == 0:
+                self._draw()
         elif self._timer is None:
             self._timer = self._after(TILES_MS, self._due)
 

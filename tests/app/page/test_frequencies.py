@@ -30,6 +30,18 @@ def test_tiles_wait_for_the_phase_while_a_hand_moves_and_end_up_right(instrument
     assert drawn == [("second",), ("last",)]
 
 
+def test_who_looks_on_sees_some_tiles_while_a_hand_moves_and_the_last_ones(instrument, image):
+    drawn = []
+    instrument.frequencies.looks_on = lambda: True
+    instrument.frequencies.tiles.show = lambda array, labels: drawn.append(*labels)
+    for n, mode in enumerate(["draft"] * 10 + ["exact"]):
+        instrument.pipeline.publish("phase", PhaseImage(image, mode, 3.0, STEP, 1))
+        values = np.ones((1, 6, 6), complex)
+        instrument.pipeline.publish("tiles", Tiles(values, np.array([[1, 2]]), (str(n),), True))
+    assert drawn == ["3", "7", "10"]
+    assert instrument.frequencies._timer is None
+
+
 def test_picking_adds_a_frequency_and_picking_again_takes_it_away(instrument, image):
     publish_all(instrument, image)
     display = instrument.experiment.display
