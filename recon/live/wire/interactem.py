@@ -142,12 +142,12 @@ def _all_alike(data):
     rest.feed(data)
     for _ in range(rest.read_map_header()):
         name = rest.unpack()
-        if name != "headers" or header is not None:
+        if name != "headers":
             batch[name] = rest.unpack()
             continue
         count, begin = rest.read_array_header(), rest.tell()
-        if not 0 < count <= len(data) - begin:  # each has a byte at least
-            return None
+        if header is not None or not 0 < count * NAMES.size <= len(data) - begin:
+            return None  # twice, or more than there can be
         columns = np.empty((count, len(FIELDS) + len(SHAPES) + 1), np.int64)
         end = read_headers(np.frombuffer(data, np.uint8), begin, columns, NAMES, ENDS)
         if end < 0:

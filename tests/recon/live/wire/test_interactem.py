@@ -155,3 +155,17 @@ def test_a_message_that_is_cut_anywhere_is_refused():
     for end in range(len(packed)):
         with pytest.raises(ValueError, match="no batch of counted frames"):
             wire.decode([subject, packed[:end], payload])
+
+
+def test_headers_that_come_twice_or_are_too_many_are_read_the_plain_way(monkeypatch):
+    plainly, read = [], wire._one_by_one
+    monkeypatch.setattr(wire, "_one_by_one", lambda data: plainly.append(data) or read(data))
+    subject, packed, payload = message([header(0, n, 0) for n in range(2)], b"")
+    again = msgpack.packb("headers") + msgpack.packb([header(1, 1, 0)])
+    assert packed[0] == 0x84
+    batch = wire.decode([subject, b"\x85" + packed[1:] + again, payload])
+    assert batch.positions.tolist() == [5]  # of the same name the last one counts
+    many = b"\x81" + msgpack.packb("headers") + b"\xdd\xff\xff\xff\xff" + packed
+    with pytest.raises(ValueError, match="no batch of counted frames"):
+        wire.decode([subject, many, payload])
+    assert len(plainly) == 2
