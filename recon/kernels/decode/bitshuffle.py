@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
+from recon.kernels.decode.integers import big_endian
 from recon.kernels.wide import trailing_zeros
 
 HEADER = 12
@@ -25,14 +26,6 @@ SPARSE = 2
 
 DEFAULT_BLOCK = 8192
 """Bytes of a block where the writer was not told how many."""
-
-
-@njit(cache=True, nogil=True)
-def _big_endian(raw, at, size):
-    value = np.int64(0)
-    for byte in range(size):
-        value = (value << np.int64(8)) | np.int64(raw[at + byte])
-    return value
 
 
 @njit(cache=True, nogil=True)
@@ -167,8 +160,8 @@ def _chunk(raw, size, out):
     """Whether a chunk is sound and fills `out`, which is zero."""
     if raw.size < HEADER or out.size % size:
         return False
-    block = _big_endian(raw, 8, 4)
-    if _big_endian(raw, 0, 8) != out.size or block % (8 * size):
+    block = big_endian(raw, 8, 4)
+    if big_endian(raw, 0, 8) != out.size or block % (8 * size):
         return False
     if block == 0:
         block = max(np.int64(128), DEFAULT_BLOCK // size // 8 * 8) * size
@@ -181,7 +174,7 @@ def _chunk(raw, size, out):
             break
         if raw.size - at < 4:
             return False
-        packed = _big_endian(raw, at, 4)
+        packed = big_endian(raw, at, 4)
         at += 4
         if packed > raw.size - at:
             return False

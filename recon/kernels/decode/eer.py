@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
+from recon.kernels.decode.integers import little_endian
 
 WIDTH, HEIGHT, COMPRESSION, SKIP, HORIZONTAL, VERTICAL, FIRST_STRIP, STRIPS = range(8)
 """Columns of the table of directories."""
@@ -20,20 +21,11 @@ SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8], np.i
 
 
 @njit(cache=True, nogil=True)
-def _number(window, place, size):
-    """Little-endian unsigned integer of `size` bytes; negative where it exceeds int64."""
-    value = np.int64(0)
-    for byte in range(size):
-        value |= np.int64(window[place + byte]) << np.int64(8 * byte)
-    return value
-
-
-@njit(cache=True, nogil=True)
 def _value(window, place, kind, index):
     """Unsigned integer `index` of an entry's values at `place`; -1 if it is none."""
     if kind not in (1, 3, 4, 16):
         return np.int64(-1)
-    return _number(window, place + index * SIZES[kind], SIZES[kind])
+    return little_endian(window, place + index * SIZES[kind], SIZES[kind])
 
 
 @njit(cache=True, nogil=True)
@@ -77,7 +69,7 @@ def walk(window, base, address, large, limit, table, strips):
         place = address - base
         if place < 0 or place + head > window.size:
             return ELSEWHERE, address, rows, filled
-        entries = _number(window, place, head)
+        entries = little_endian(window, place, head)
         end = head + entries * entry + word
         if entries < 1 or entries > 4096 or address + end > limit:
             return DAMAGED, address, rows, filled
@@ -91,8 +83,8 @@ def walk(window, base, address, large, limit, table, strips):
         kinds, counts = np.zeros(2, np.int64), np.zeros(2, np.int64)
         for e in range(entries):
             at = place + head + e * entry
-            tag, kind = _number(window, at, 2), _number(window, at + 2, 2)
-            count, at = _number(window, at + 4, word), at + 4 + word
+            tag, kind = little_endian(window, at, 2), little_endian(window, at + 2, 2)
+            count, at = little_endian(window, at + 4, word), at + 4 + word
             if tag == 273 or tag == 279:
                 which = 0 if tag == 273 else 1
                 size = SIZES[kind] if kind < SIZES.size else 0
@@ -100,7 +92,9 @@ def walk(window, base, address, large, limit, table, strips):
                 if count < 0 or count > limit or size == 0:
                     return DAMAGED, address, rows, filled
                 sizes[which] = count * size
-                where[which] = at if count * size <= word else _number(window, at, word) - base
+                where[which] = (
+                    at if count * size <= word else little_endian(window, at, word) - base
+                )
                 continue
             column = -1
             if tag == 256:
@@ -134,7 +128,7 @@ def walk(window, base, address, large, limit, table, strips):
                     row[STRIPS] = -1
             filled += counts[0]
         rows += 1
-        address = _number(window, place + end - word, word)
+        address = little_endian(window, place + end - word, word)
     return DONE, address, rows, filled
 
 

@@ -1,20 +1,13 @@
 """The headers of a batch of frames: maps of MessagePack, of which few values are wanted.
 
 As Python objects they take 1.6 to 2.1 µs a frame, a fifth of a core at 87 kHz, and nothing else in
-the process can run Python meanwhile; here they take 0.6 µs, beside the rest.
+the process can run Python meanwhile; here they take 0.4 to 0.6 µs, beside the rest.
 """
 
 import numpy as np
 from numba import njit
 
-
-@njit(cache=True, nogil=True)
-def _number(data, place, size):
-    """Big-endian unsigned integer of `size` bytes."""
-    value = np.int64(0)
-    for byte in range(size):
-        value = (value << np.int64(8)) | np.int64(data[place + byte])
-    return value
+from recon.kernels.decode.integers import big_endian
 
 
 @njit(cache=True, nogil=True)
@@ -49,7 +42,7 @@ def _after(data, place):
                 wide = 2 << ((kind - 0xDC) % 2)
             if place + wide > data.size:
                 return np.int64(-1)
-            count = _number(data, place, wide)
+            count = big_endian(data, place, wide)
             place += wide
             if kind >= 0xDC:
                 left += count * (2 if kind >= 0xDE else 1)
@@ -67,11 +60,20 @@ def _integer(data, place, end):
     if kind >= 0xE0:
         return kind - 256, True
     if 0xCC <= kind <= 0xD3:
-        value = _number(data, place + 1, size)
+        value = big_endian(data, place + 1, size)
         if kind >= 0xD0 and size < 8 and value >> np.int64(8 * size - 1):
             value -= np.int64(1) << np.int64(8 * size)
         return value, kind != 0xCF or value >= 0
     return np.int64(0), False
+
+
+@njit(cache=True, nogil=True)
+def _same(raw, place, other, begin, size):
+    """Whether as many bytes are the same; a loop takes half of what `np.array_equal` does."""
+    byte = 0
+    while byte < size and raw[place + byte] == other[begin + byte]:
+        byte += 1
+    return byte == size
 
 
 @njit(cache=True, nogil=True)
@@ -86,14 +88,7 @@ def _name(data, place, end, names, ends):
         return -2
     for number in range(ends.size - 1):
         begin, size = ends[number], ends[number + 1] - ends[number]
-        if size != end - place:
-            continue
-        same = True
-        for byte in range(size):
-            if data[place + byte] != names[begin + byte]:
-                same = False
-                break
-        if same:
+        if size == end - place and _same(data, place, names, begin, size):
             return number
     return -1
 
@@ -134,7 +129,7 @@ def read_headers(data, place, out, names, ends):
         if 0x80 <= kind < 0x90:
             entries, place = kind & 15, place + 1
         elif kind == 0xDE and place + 3 <= data.size:
-            entries, place = _number(data, place + 1, 2), place + 3
+            entries, place = big_endian(data, place + 1, 2), place + 3
         else:
             return np.int64(-1)
         seen = np.int64(0)
@@ -156,16 +151,11 @@ def read_headers(data, place, out, names, ends):
                     first[name, 0], first[name, 1] = middle, end
                     sound = True
                 else:
-                    sound = _same(data, middle, end, first[name, 0], first[name, 1])
+                    begin, size = first[name, 0], first[name, 1] - first[name, 0]
+                    sound = size == end - middle and _same(data, middle, data, begin, size)
                 if not sound:
                     return np.int64(-1)
             place = end
         if seen != (np.int64(1) << np.int64(known)) - 1:
             return np.int64(-1)
     return place
-
-
-@njit(cache=True, nogil=True)
-def _same(data, begin, end, other, its_end):
-    """Whether two stretches hold the same bytes."""
-    return np.array_equal(data[begin:end], data[other:its_end])

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
+from recon.kernels.decode.integers import little_endian
 
 PARTS = 16
 HEADER = 16
@@ -11,22 +12,13 @@ HEADER = 16
 
 
 @njit(cache=True, nogil=True)
-def _word(window, place, count):
-    """Little-endian unsigned integer of `count` bytes; negative where it exceeds int64."""
-    value = np.int64(0)
-    for byte in range(count):
-        value |= np.int64(window[place + byte]) << np.int64(8 * byte)
-    return value
-
-
-@njit(cache=True, nogil=True)
 def _collection_size(window, place):
     """Size of the heap collection that starts at `place`; -1 if none starts there."""
     if place < 0 or place + HEADER > window.size:
         return np.int64(-1)
-    if _word(window, place, 5) != 0x014C4F4347:  # "GCOL", version 1
+    if little_endian(window, place, 5) != 0x014C4F4347:  # "GCOL", version 1
         return np.int64(-1)
-    size = _word(window, place + 8, 8)
+    size = little_endian(window, place + 8, 8)
     if size < HEADER or size > window.size - place:
         return np.int64(-1)
     return size
@@ -77,14 +69,14 @@ def gather(window, collections, objects, lengths, targets, out):
                 patience -= 1
                 number = np.int64(0)
                 if cursor + HEADER <= end:
-                    number = _word(window, cursor, 2)
+                    number = little_endian(window, cursor, 2)
                 if number == 0:
                     if from_begin:
                         break
                     from_begin = True
                     cursor = begin
                     continue
-                size = _word(window, cursor + 8, 8)
+                size = little_endian(window, cursor + 8, 8)
                 if size < 0 or size > end - cursor - HEADER:
                     break
                 data = cursor + HEADER

@@ -138,7 +138,8 @@ def _quickly(data):
 
 
 def _all_alike(data):
-    batch, rest, header = {}, msgpack.Unpacker(), None
+    batch, rest, first = {}, msgpack.Unpacker(), msgpack.Unpacker()
+    header = None
     rest.feed(data)
     for _ in range(rest.read_map_header()):
         name = rest.unpack()
@@ -152,10 +153,8 @@ def _all_alike(data):
         end = read_headers(np.frombuffer(data, np.uint8), begin, columns, NAMES, ENDS)
         if end < 0:
             return None
-        first, rest = msgpack.Unpacker(), msgpack.Unpacker()
-        first.feed(data[begin:end])
+        first.feed(rest.read_bytes(end - begin))
         header = first.unpack()
-        rest.feed(data[end:])
     if header is None or (columns[:, 3:5] != columns[0, 3:5]).any():
         return None
     return batch, header, columns[:, :3], columns[:, 5], np.ones(len(columns), bool)
