@@ -13,7 +13,7 @@ WAITING = "OMP_WAIT_POLICY"
 """How OpenMP's threads wait for the next kernel, as the environment says it."""
 
 
-class Turns:
+class FairLock:
     """A lock that is given to whoever has waited longest.
 
     A plain one goes to the thread that asks again at once: a session that redraws without a pause
@@ -46,7 +46,7 @@ class Turns:
                 self._held = False
 
 
-_one_at_a_time = Turns()
+_one_at_a_time = FairLock()
 _most: int | None = None
 
 

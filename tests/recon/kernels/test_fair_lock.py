@@ -5,19 +5,19 @@ from threading import Event
 
 import pytest
 
-from recon.kernels import Turns
+from recon.kernels import FairLock
 from tests.support.waiting import wait_until
 
 
 def test_who_asks_again_at_once_waits_behind_all_others():
-    turns, order, stop = Turns(), [], Event()
+    lock, order, stop = FairLock(), [], Event()
 
     def again_and_again(name, times):
         for _ in range(times):
-            with turns:
+            with lock:
                 order.append(name)
                 # It gives the turn back only when both others wait.
-                wait_until(lambda: stop.is_set() or len(turns._waiting) == 2)
+                wait_until(lambda: stop.is_set() or len(lock._waiting) == 2)
 
     with ThreadPoolExecutor(3) as threads:
         under_way = [threads.submit(again_and_again, name, 20) for name in "abc"]
@@ -28,18 +28,18 @@ def test_who_asks_again_at_once_waits_behind_all_others():
     first = order[:48]
     for begin in range(0, 48, 3):
         assert first[begin : begin + 3] == first[:3]
-    assert not turns.locked()
+    assert not lock.locked()
 
 
 def test_a_failure_gives_the_turn_back():
-    turns = Turns()
+    lock = FairLock()
 
     def fail():
-        with turns:
-            raise KeyError(turns.locked())
+        with lock:
+            raise KeyError(lock.locked())
 
     with pytest.raises(KeyError, match="True"):
         fail()
-    assert not turns.locked()
-    with turns:
+    assert not lock.locked()
+    with lock:
         pass
