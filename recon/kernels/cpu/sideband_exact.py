@@ -20,8 +20,17 @@ from recon.kernels.cpu.sideband_geometry import (
     TRIPLE,
     TWO_TERMS,
 )
-from recon.kernels.cpu.sidebands import PARTS, row_coefficients, seven
-from recon.kernels.cpu.simd import LANES, clamp, lanes_between, load, store, where_below, where_bit
+from recon.kernels.cpu.sidebands import AHEAD, PARTS, row_coefficients, seven
+from recon.kernels.cpu.simd import (
+    LANES,
+    clamp,
+    fetch_early,
+    lanes_between,
+    load,
+    store,
+    where_below,
+    where_bit,
+)
 from recon.kernels.cpu.weights import line_of, weighed
 from recon.kernels.formulas import (
     ONE,
@@ -123,6 +132,8 @@ def _part(x, c, a, b, masks, at):
 @njit(fastmath=True)
 def _add(re, im, at, place, done, length, real, imaginary, total_re, total_im, power):
     """Add (real + i imaginary) G and the weight's power of one vector to its row."""
+    fetch_early(re, at + done + AHEAD)
+    fetch_early(im, at + done + AHEAD)
     g_re = lanes_between(load(re, at + done), -done, length - done)
     g_im = lanes_between(load(im, at + done), -done, length - done)
     size = lanes_between(real * real + imaginary * imaginary, -done, length - done)
