@@ -309,6 +309,17 @@ DwellTime = Annotated[
 ]
 
 
+def patience(panel: str | None = None):
+    """After how long a scan that a camera sends was stopped; `panel` is its place in the help."""
+    return typer.Option(
+        metavar="S",
+        parser=positive,
+        help="Time without news after which a scan was stopped [s]. [default: 10]",
+        show_default=False,
+        rich_help_panel=panel,
+    )
+
+
 def reading(entries: list[str] | None, dwell_time_us: float | None) -> dict:
     """`told`, and the dwell time [s] under the name that readers take."""
     values = told(entries)

@@ -39,15 +39,7 @@ def receive(
             help="How many scans to wait for; 0 for all until Ctrl-C.",
         ),
     ] = 1,
-    patience_s: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            parser=options.positive,
-            help="Time without news after which a scan was stopped [s]. [default: 10]",
-            show_default=False,
-        ),
-    ] = None,
+    patience_s: Annotated[float | None, options.patience()] = None,
     scan_shape: options.ScanShape = None,
     dwell_time_us: options.DwellTime = None,
     told: options.Told = None,

@@ -58,6 +58,7 @@ def serve(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
+    patience_s: Annotated[float | None, options.patience(MICROSCOPE)] = None,
     port: Annotated[
         int,
         typer.Option(
@@ -148,8 +149,13 @@ def serve(
         os.environ["LIVESTEM_DEVICE"] = device
     if cluster is not None:
         os.environ["LIVESTEM_CLUSTER"] = cluster
+    options_of_live = {"scan_shape": scan_shape, "patience": patience_s}
+    told = {name: value for name, value in options_of_live.items() if value is not None}
     if live is not None:
-        _listen(live, keep, {} if scan_shape is None else {"scan_shape": scan_shape})
+        _listen(live, keep, told)
+    elif told:
+        said = "--scan-shape" if scan_shape is not None else "--patience-s"
+        raise ValueError(f"{said} is said of a microscope: name that with --live.")
     settings = settings_from(os.environ)
     if settings.device == "gpu":
         _check_gpu()

@@ -60,6 +60,15 @@ COUNTED = """async () => {
 }"""
 
 
+TEXT = """() => {
+  const text = (node) => node.nodeType === Node.TEXT_NODE ? node.data
+    : /^(STYLE|SCRIPT|TEMPLATE|OPTION)$/.test(node.nodeName) || node.hidden ? ""
+    : [...(node.shadowRoot?.childNodes ?? []), ...node.childNodes].map(text).join(" ")
+  return text(document.body)
+}"""
+"""What is written in the page and in its components, each of which has a tree of its own."""
+
+
 class Instrument:
     """The page, as a test handles it."""
 
@@ -118,10 +127,10 @@ class Instrument:
         from playwright.sync_api import Error
 
         try:
-            text = self.page.locator("body").inner_text(timeout=2000)
+            text = self.page.evaluate(TEXT)
         except Error as error:
             text = f"it cannot be read: {error}"
-        return f"the page at {self.page.url} says: {' '.join(text.split())[:1500]}"
+        return f"the page at {self.page.url} says: {' '.join(text.split())[:3000]}"
 
     def settled(self):
         """Wait until the server has done all that the page told it, and the page shows it."""

@@ -25,7 +25,9 @@ def lab(tmp_path_factory):
     write_events(folder / "lattice.npz", events)
     source = f"accos:tcp://listen@127.0.0.1:{port}"
     settings = {"LIVESTEM_CACHE": str(folder / "cache")}
-    where = folder / "lattice.npz", "--live", source, "--keep", folder / "kept"
+    # A camera that waits until a busy machine has shown what came has not stopped.
+    where = folder / "lattice.npz", "--live", source, "--patience-s", 1e6
+    where += "--keep", folder / "kept"
     with served(*where, program=IDLE, **settings) as (process, ready):
         yield SimpleNamespace(
             process=process, url=ready[0], port=port, events=events, kept=folder / "kept"

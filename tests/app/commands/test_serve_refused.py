@@ -146,3 +146,9 @@ def test_devices_to_choose_from_are_those_there_are():
 
     literal, _ = get_args(get_type_hints(serve)["device"])
     assert get_args(literal) == DEVICES
+
+
+def test_what_is_told_of_a_microscope_without_one(refusal):
+    assert "--live" in refusal("--patience-s", "60", LIVESTEM_LIVE="")
+    assert "--live" in refusal("--scan-shape", "64,64", LIVESTEM_LIVE="")
+    assert "positive" in refusal("--live", "accos:tcp://a:1", "--patience-s", "0")

@@ -16,7 +16,7 @@ ROWS = 12
 def test_kill_9_of_the_server_leaves_the_rows_so_far(tmp_path):
     scan, port = some_scan((20, 9), (16, 12)), free_port()
     kept, settings = tmp_path / "kept", {"LIVESTEM_CACHE": str(tmp_path / "cache")}
-    where = "--live", f"accos:tcp://listen@127.0.0.1:{port}", "--keep", kept
+    where = "--live", f"accos:tcp://listen@127.0.0.1:{port}", "--patience-s", 1e6, "--keep", kept
     with (
         served(*where, **settings) as (process, _),
         camera(scan, f"tcp://127.0.0.1:{port}") as far,
