@@ -72,7 +72,7 @@ def test_frames_are_reconstructed_like_events(files, open_page):
 def test_one_of_two_arrays_is_chosen_and_another_after_it(files, open_page):
     it = open_page(f"dataset=two.h5&{CALIBRATED}")
     choice = it.page.get_by_label("Array", exact=True)
-    choice.wait_for(timeout=60_000)
+    choice.wait_for()
     assert "2 arrays in the HDF5 file are equally large" in it.notices()[0]
     shot(it.page, "arrays-asks")
     choice.select_option("/thin")
@@ -80,5 +80,5 @@ def test_one_of_two_arrays_is_chosen_and_another_after_it(files, open_page):
     assert thin["shape"] == list(SCAN)
     it.until(lambda: "array=%2Fthin" in it.page.url or "array=/thin" in it.page.url)
     choice.select_option("/thick")
-    it.page.get_by_text("HDF5, array /thick").wait_for(timeout=60_000)
+    it.page.get_by_text("HDF5, array /thick").wait_for()
     shot(it.page, "arrays-chosen")

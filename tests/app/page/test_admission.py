@@ -17,7 +17,7 @@ from app.page.made import is_made
 from app.pipeline import hands
 from app.server import guard
 from tests.support.servers import server as served
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 def run(awaited):
@@ -152,7 +152,7 @@ def test_of_one_client_only_so_many_pages_wait(tmp_path):
     ):
         address = found[0]
         try:
-            asked = [clients.submit(requests.get, address, timeout=120) for _ in range(24)]
+            asked = [clients.submit(requests.get, address, timeout=PATIENCE_S) for _ in range(24)]
             wait_until(lambda: sum(each.done() for each in asked) == 24 - MOST_WAITING)
         finally:
             may.touch()
@@ -163,4 +163,4 @@ def test_of_one_client_only_so_many_pages_wait(tmp_path):
         assert len(made) == MOST_WAITING
         assert f"{MOST_WAITING} pages for this address are being opened already" in refused[0].text
         assert int(refused[0].headers["Retry-After"]) > 0
-        assert requests.get(address, timeout=120).status_code == 200
+        assert requests.get(address, timeout=PATIENCE_S).status_code == 200

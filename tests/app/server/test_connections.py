@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from tests.support.servers import ROOT
+from tests.support.waiting import PATIENCE_S
 
 SERVER = """
 import asyncio, json, logging, os, resource, sys
@@ -81,7 +82,7 @@ def server(limit, idle=3600, most=1 << 16):
 
 
 def knock(port):
-    found = socket.create_connection(("127.0.0.1", port), timeout=60)
+    found = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     found.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")  # and no more
     return found
 
@@ -106,7 +107,7 @@ def is_shut(connection):
 
 
 def visitor(port):
-    return closing(socket.create_connection(("127.0.0.1", port), timeout=60))
+    return closing(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
 
 
 def test_a_connection_that_says_nothing_is_ended():

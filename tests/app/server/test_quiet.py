@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketClosedError
 from app.server.quiet import FAULTS, TALKERS, Heedless, in_one_line, is_news, quieten
 from recon.io import write_events
 from recon.simulate.scan import truth
+from tests.support.cold import PROGRAM
 from tests.support.malformed import fragments, patches
 from tests.support.scans import ABERRATIONS, CALIBRATION, weak_events
 from tests.support.servers import served
@@ -66,11 +67,12 @@ def run(coroutine):
 def test_malformed_messages_are_answered_and_people_who_leave_are_no_news(tmp_path):
     scan = weak_events(400, metadata=truth(CALIBRATION, ABERRATIONS))
     write_events(tmp_path / "scan.npz", scan)
-    with served(tmp_path / "scan.npz", LIVESTEM_CACHE=str(tmp_path)) as (process, found):
+    settings = {"LIVESTEM_CACHE": str(tmp_path)}
+    with served(tmp_path / "scan.npz", program=PROGRAM, **settings) as (process, found):
         answers, broken, alive = run(send_junk(found[0]))
         run(leave_while_it_draws(found[0]))
         process.send_signal(signal.SIGTERM)
-        log, _ = process.communicate(timeout=60)
+        log, _ = process.communicate()
     assert process.returncode == 0
     assert set(answers) == {"OK", "ERROR"}
     assert answers.total() >= 120

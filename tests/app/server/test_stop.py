@@ -110,10 +110,10 @@ def test_a_server_stops_though_it_cannot_say_so(tmp_path, how):
     )
     try:
         process.stdout.close()
-        wait_until(lambda: answers(port) or process.poll() is not None, timeout=120)
+        wait_until(lambda: answers(port) or process.poll() is not None, timeout=PATIENCE_S)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
@@ -122,6 +122,6 @@ def test_a_server_stops_though_it_cannot_say_so(tmp_path, how):
 def answers(port):
     try:
         socket.create_connection(("localhost", port)).close()  # ten times as fast where it is not
-        return requests.get(f"http://localhost:{port}/app/metadata", timeout=60).ok
+        return requests.get(f"http://localhost:{port}/app/metadata", timeout=PATIENCE_S).ok
     except OSError:
         return False

@@ -16,6 +16,7 @@ from app.server.keys import read_keys
 from tests.support.cold import PROGRAM
 from tests.support.redirects import ELSEWHERE, OWN
 from tests.support.servers import served
+from tests.support.waiting import PATIENCE_S
 from tests.support.wire import page, socket, token_of
 
 bcrypt = pytest.importorskip("bcrypt")
@@ -32,7 +33,7 @@ class Site:
     def login(self, name, password, **options):
         form = {"username": name, "password": password}
         return requests.post(
-            self.base + "/login", form, allow_redirects=False, timeout=120, **options
+            self.base + "/login", form, allow_redirects=False, timeout=PATIENCE_S, **options
         )
 
 
@@ -83,7 +84,9 @@ def test_nobody_joins_a_session_by_its_name(site):
     tries = itertools.product(paths, NAMED, ("chosen", None), ("anna", "ben"))
     for path, (how, name), chosen, user in tries:
         tried = {how: {name: chosen or given[name.lower()]}}
-        answer = requests.get(site.url + path, cookies=site.cookie(user), timeout=60, **tried)
+        answer = requests.get(
+            site.url + path, cookies=site.cookie(user), timeout=PATIENCE_S, **tried
+        )
         assert answer.status_code == 403, (path, name, chosen, user)
 
 
@@ -109,7 +112,9 @@ def test_a_token_that_was_changed_is_refused(site):
 
 @pytest.mark.parametrize("where", ELSEWHERE, ids=ascii)
 def test_a_login_leads_nowhere_else(site, where):
-    assert requests.get(f"{site.base}/login", {"next": where}, timeout=60).status_code == 400
+    assert (
+        requests.get(f"{site.base}/login", {"next": where}, timeout=PATIENCE_S).status_code == 400
+    )
     if where.isprintable() and where.isascii():
         # A cookie can be planted by a neighbour of the same domain.
         answer = site.login("ben", "x", cookies={"next_url": where})
@@ -119,9 +124,9 @@ def test_a_login_leads_nowhere_else(site, where):
 @pytest.mark.parametrize("where", OWN)
 def test_a_login_leads_to_where_one_was_going(site, where):
     person = requests.Session()
-    assert person.get(f"{site.base}/login", params={"next": where}, timeout=60).ok
+    assert person.get(f"{site.base}/login", params={"next": where}, timeout=PATIENCE_S).ok
     form = {"username": "ben", "password": "x"}
-    answer = person.post(f"{site.base}/login", form, allow_redirects=False, timeout=60)
+    answer = person.post(f"{site.base}/login", form, allow_redirects=False, timeout=PATIENCE_S)
     expected = where if where.startswith("/stem/") else "/stem" + where
     assert (answer.status_code, answer.headers["Location"]) == (302, expected)
 
@@ -131,8 +136,8 @@ def test_cookies_are_for_this_site_alone_and_for_tls_where_there_is_any(site, se
     headers = {"X-Forwarded-Proto": "https"} if secure else {}
     answers = [
         site.login("ben", "x", headers=headers),
-        requests.get(f"{site.base}/login", headers=headers, timeout=60),
-        requests.get(f"{site.base}/logout", headers=headers, timeout=60),
+        requests.get(f"{site.base}/login", headers=headers, timeout=PATIENCE_S),
+        requests.get(f"{site.base}/logout", headers=headers, timeout=PATIENCE_S),
     ]
     for answer in answers:
         cookies = answer.raw.headers.getlist("Set-Cookie")
@@ -154,7 +159,9 @@ def test_a_password_keeps_its_spaces(site):
 
 
 def test_what_the_form_says_is_the_servers_own_words(site):
-    assert "planted" not in requests.get(f"{site.base}/login?error=planted", timeout=60).text
+    assert (
+        "planted" not in requests.get(f"{site.base}/login?error=planted", timeout=PATIENCE_S).text
+    )
 
 
 def test_who_guesses_has_to_wait_and_who_knows_has_not(site):
