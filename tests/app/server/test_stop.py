@@ -110,7 +110,7 @@ def test_a_server_stops_though_it_cannot_say_so(tmp_path, how):
     )
     try:
         process.stdout.close()
-        wait_until(lambda: answers(port) or process.poll() is not None, timeout=PATIENCE_S)
+        wait_until(lambda: answers(port) or process.poll() is not None)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=PATIENCE_S) == 0
