@@ -109,10 +109,11 @@ def parallel(function=None, *, fastmath=False):
 
     @wraps(function)
     def launch(*arguments):
+        # First of all: Numba would start them itself, to spin, when it takes a kernel from the disk.
+        start_threads()
         if not compiled.overloads:
             # Seconds, in which other sessions' kernels shall run.
             compiled.compile(tuple(compiled.typeof_pyval(argument) for argument in arguments))
-        start_threads()
         if _most is not None:
             # Numba remembers it for each thread that launches.
             numba.set_num_threads(_most)
