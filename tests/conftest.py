@@ -74,8 +74,10 @@ def settled(tmp_path_factory):
     os.environ["LIVESTEM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     guard = surroundings.end_children_with_this_process()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        # Kernels whose threads wait for each other take four times as long beside other processes.
+        # Kernels whose threads wait for each other take four times as long beside other processes:
+        # here, and in the servers and commands that are started from here.
         use_threads(1)
+        os.environ["LIVESTEM_THREADS"] = "1"
     yield
     guard.stdin.close()
     guard.wait()
