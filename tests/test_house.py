@@ -168,8 +168,9 @@ def test_the_files_that_are_taken_first_exist():
     assert [name for name in order.PLACES if not (ROOT / name).is_file()] == []
 
 
-ONE_SIDED = {"densify", "simd", "scratch"}
-"""Frames to events and vectors of the CPU; memory between kernels on a GPU."""
+ONE_SIDED = {"dealing", "densify", "simd", "scratch"}
+"""Rows dealt to threads, frames to events and vectors of the CPU; memory between kernels on a GPU.
+"""
 
 
 def test_kernel_twins_files_have_equal_names():

@@ -109,7 +109,7 @@ def parallel(function=None, *, fastmath=False):
 
     @wraps(function)
     def launch(*arguments):
-        # First of all: Numba would start them itself, to spin, when it takes a kernel from the disk.
+        # First: Numba would start them itself, to spin, when it takes a kernel from the disk.
         start_threads()
         if not compiled.overloads:
             # Seconds, in which other sessions' kernels shall run.

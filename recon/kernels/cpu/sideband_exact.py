@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
+from recon.kernels.cpu.dealing import deal
 from recon.kernels.cpu.sideband_geometry import (
     LEFT,
     LEFT_PART,
@@ -229,13 +230,17 @@ def sum_averaged(
     """
     rows, columns = out.shape
     planes = k.shape[1]
-    for part in prange(PARTS):
+    dealt = np.zeros(1, np.int64)
+    for _ in prange(PARTS):
         total = np.zeros((2, 3, (columns // LANES + 1) * LANES), np.float32)
         c_here, c_there = np.empty((7, planes), np.float32), np.empty((7, planes), np.float32)
         a_here, a_there = np.empty((6, planes), np.float32), np.empty((6, planes), np.float32)
         b_here, b_there = np.empty((6, planes), np.float32), np.empty((6, planes), np.float32)
         y = np.empty(planes, np.float32)
-        for row in range(part, rows, PARTS):
+        while True:
+            row = deal(dealt)
+            if row >= rows:
+                break
             out[row, last[row] :] = 0
             if first[0, row + 1] == first[0, row]:
                 out[row, :] = 0

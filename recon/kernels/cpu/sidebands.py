@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 
 from recon.kernels import parallel
+from recon.kernels.cpu.dealing import deal
 from recon.kernels.cpu.sideband_geometry import LEFT, RIGHT, TRIPLE
 from recon.kernels.cpu.simd import LANES, fetch_early, lanes_between, load, store
 from recon.kernels.cpu.weights import line_of, weighed
@@ -124,12 +125,15 @@ def sum_hard(
     """
     rows, columns = out.shape
     planes = k.shape[1]
-    for part in prange(PARTS):
+    dealt = np.zeros(1, np.int64)
+    for _ in prange(PARTS):
         total = np.zeros((4, (columns // LANES + 1) * LANES), np.float32)
         here, there = np.empty((7, planes), np.float32), np.empty((7, planes), np.float32)
         y = np.empty(planes, np.float32)
-        # Rows near DC are the long ones: dealt out in turn, they load all threads alike.
-        for row in range(part, rows, PARTS):
+        while True:
+            row = deal(dealt)
+            if row >= rows:
+                break
             if first[1, row + 1] == first[1, row]:
                 out[row, :] = 0
                 continue
