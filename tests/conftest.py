@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def pytest_configure(config):
         config.option.loadscopereorder = False  # by number of tests, which says little
         config.option.maxworkerrestart = "0"  # or a test that hangs is begun again and again
     surroundings.take_settings_back()
+    sys.dont_write_bytecode = False  # read from a setting that is taken back, at the start
     if sentence := surroundings.want_of_room():
         raise pytest.UsageError(sentence)
 

@@ -30,6 +30,8 @@ OTHERS = {
     # The width and the colours of what a command prints, which go by what they find here.
     *("columns", "lines", "force_color", "no_color", "py_colors", "github_actions"),
     *("pythonwarnings", "pythonoptimize"),
+    # Each server and command that is started would compile all modules anew, for a second.
+    "pythondontwritebytecode",
 }
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 ROOM = 1 << 30

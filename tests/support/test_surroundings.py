@@ -68,6 +68,7 @@ def test_a_signal_that_the_tests_ignore_stops_what_they_start(number):
 def test_settings_of_whoever_runs_the_tests_are_taken_back(monkeypatch):
     kept = {"HOME": "/home/anna", "LIVESTEM_FUZZ": "5", "LIVESTEM_TEST_DATA": "/data"}
     others = ("LIVESTEM_LOGIN", "BOKEH_SECRET_KEY", "PANEL_OAUTH_KEY", "HTTPS_PROXY", "no_proxy")
+    others += ("PYTHONDONTWRITEBYTECODE",)
     monkeypatch.setattr(os, "environ", kept | dict.fromkeys(others, "x"))
     surroundings.take_settings_back()
     assert os.environ == kept
