@@ -14,12 +14,12 @@ EACH = 3 << 30
 
 
 def processes():
-    """Two for each core: servers and browsers are waited for; three leave a sixth of two idle."""
+    """Three for two cores: servers and browsers are waited for, and each has some of its own."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         cores = os.cpu_count() or 1
-    return max(1, min(2 * cores, host_memory()[1] // EACH))
+    return max(1, min(3 * cores // 2, host_memory()[1] // EACH))
 
 
 COMPILING = (
