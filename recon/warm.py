@@ -19,7 +19,8 @@ from recon.focus.search import first_order_candidates
 from recon.geometry.descan import Descan
 from recon.io import open_events, write_events
 from recon.optics import Aberrations
-from recon.orientation.by_sidebands import sideband_orientations
+from recon.orientation.by_sidebands import score_at
+from recon.orientation.disc_entries import disc_entries
 from recon.quality.health import health
 from recon.scan.events import from_frames
 from recon.specimen import Specimen
@@ -109,11 +110,12 @@ def warm_up_later() -> None:
     # Noise is refused once all has been tried.
     with suppress(Unfitted):
         fit_aberrations(g, orders=1)
-    with suppress(Unfitted):
-        sideband_orientations(events, calibration)
+    # One of the ways to lay a scan, and a disc that is told: in noise, all that there are would be
+    # tried for a second or two, with the same kernels.
+    score_at(disc_entries(events, calibration, 12), 0.0, False)
     hot = np.zeros(events.frame_shape, bool)
     hot[0, 0] = True
-    health(events)
+    health(events, calibration)
     placed = straighten(without(events, hot), Descan((0.3, 0, 0, 0, 0), (0.0,) * 5))
     crop_detector(placed, (0, 18), (0, 18))
     refine_detector(thin_events(placed, 0.5), 2)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import fdtri
 
 from recon.device.backend import CPU, on_host
 from recon.errors import DiscNotFound, Unfitted
@@ -301,4 +301,4 @@ def _significant(fits, part):
         for fit in fits
     )
     number = sum(fit.values[part].size for fit in fits)
-    return statistic / number > stats.f.isf(DOUBT, number, min(fit.spare for fit in fits) * 2)
+    return statistic / number > fdtri(number, min(fit.spare for fit in fits) * 2, 1 - DOUBT)

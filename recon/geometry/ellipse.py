@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import atan2, cosh, degrees, exp, hypot, isfinite, log, radians, sinh
 
 import numpy as np
-from scipy import ndimage, optimize, stats
+from scipy import ndimage, optimize, special
 
 from recon.device.backend import on_host
 from recon.errors import DiscNotFound, Unfitted
@@ -352,7 +352,7 @@ def _judged(p, covariance, electrons):
     if ratio > LARGEST:
         raise Unfitted(f"Something of axes of ratio {ratio:.2f} is no disc.")
     statistic = float(e @ np.linalg.pinv(covariance) @ e) / 2
-    needed = stats.f.isf(DOUBT, 2, CLUSTERS - p.size)
+    needed = special.fdtri(2, CLUSTERS - p.size, 1 - DOUBT)
     least = LEAST / p[2]
     limit = exp(2 * max(error * (2 * needed) ** 0.5, least))
     if statistic < needed or h < least:
