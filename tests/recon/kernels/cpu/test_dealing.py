@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from numba import prange
 
-from recon import kernels
-from recon.kernels import parallel
+from recon.kernels import parallel, use_threads
 from recon.kernels.cpu.dealing import deal
 from recon.optics import Aberrations
 from recon.ssb.gfunction import build_sidebands
@@ -14,13 +13,6 @@ from recon.ssb.phase import MODES, single_sideband
 from tests.support.g_of_events import CALIBRATION, events_in_disc
 
 ROWS, ASKING = 200_000, 64
-
-
-@pytest.fixture
-def with_threads(monkeypatch):
-    """`with_threads(number)` lets kernels take so many; as before at the end."""
-    yield lambda number: monkeypatch.setattr(kernels, "_most", number)
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
 @parallel
@@ -33,20 +25,22 @@ def take_all(dealt, taken):
             taken[row] += 1
 
 
-def test_each_row_is_dealt_once(with_threads):
-    with_threads(numba.config.NUMBA_NUM_THREADS)
+@pytest.mark.usefixtures("all_threads")
+def test_each_row_is_dealt_once():
+    use_threads(numba.config.NUMBA_NUM_THREADS)
     dealt, taken = np.zeros(1, np.int64), np.zeros(ROWS, np.int64)
     take_all(dealt, taken)
     assert (taken == 1).all()
     assert dealt[0] == ROWS + ASKING
 
 
+@pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("mode", MODES)
-def test_a_phase_is_the_same_from_however_many_threads(with_threads, mode):
+def test_a_phase_is_the_same_from_however_many_threads(mode):
     g = build_sidebands(events_in_disc((48, 40)), CALIBRATION, 12, full=True)
     how = g, Aberrations(C10=-200.0), mode
-    with_threads(1)
+    use_threads(1)
     alone = single_sideband(*how)
-    with_threads(numba.config.NUMBA_NUM_THREADS)
+    use_threads(numba.config.NUMBA_NUM_THREADS)
     for _ in range(20):
         np.testing.assert_array_equal(single_sideband(*how), alone)
