@@ -35,9 +35,6 @@ OWN = frozenset(
 COLOURS = ["#ffb000", "#4cc2ff", "#ff7ab6", "#6ee787", "#c49bff", "#ff8f5a", "#5ee6d0", "#f2e85c"]
 """Of the members' pointers and names, by their numbers."""
 
-IMAGE = "drawing", "phase"
-"""The result that all look at first."""
-
 WINDOW = 2
 """Frames that may be under way to a page that only looks on."""
 PATIENCE_S = 3.0
@@ -165,9 +162,6 @@ class Member:
 
     def _take_results(self) -> None:
         results, self.results = self.results, set()
-        redrawn = IMAGE in results and {group for group, _ in results} == {IMAGE[0]}
-        if redrawn and self.room.image_first(self):
-            self.results, results = results - {IMAGE}, {IMAGE}
         for group, source in self.room.relayed.sources.items():
             target = self.seat.targets.get(group)
             new = {name: getattr(source, name) for owner, name in results if owner == group}

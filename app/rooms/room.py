@@ -283,14 +283,8 @@ class Room:
         if self.driver in (None, member):
             self.pipeline.drawing.acknowledge(sequence)
 
-    def image_first(self, member: Member) -> bool:
-        """Whether a page fetches the image alone at first: all have it before any has the rest."""
-        return not self.moving and member is not self.driver
-
     def fetched(self, member: Member, seconds: float) -> None:
         """Note how long a member has taken to fetch."""
-        if member.results:
-            self.turns.ask(member)
         if member is not self.driver:
             self.turns.took(seconds)
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.pipeline.jobs import Answer, Job
-from app.pipeline.results import PhaseImage, Status
+from app.pipeline.results import PhaseImage
 from app.rooms.holds import HOLD_S
 from app.rooms.member import HANDS, STEER, WATCH
 from app.rooms.room import MOST, RoomError
@@ -135,23 +135,6 @@ def test_what_is_made_is_shown_in_every_page(room):
     quiet(room.time, anna, ben)
     assert anna.stages["drawing"].phase is ben.stages["drawing"].phase is image
     assert said == ["Something was found."]
-
-
-def test_at_rest_all_have_the_image_before_any_has_the_rest(room):
-    pages = [Seated(room, WATCH, shows=True) for _ in range(4)]
-    quiet(room.time, *pages)
-    told = []
-    for page in pages:
-        results = page.stages["drawing"].param
-        results.watch(lambda *news: told.extend(each.name for each in news), ["phase", "status"])
-    image = PhaseImage(np.ones((2, 3)), "exact", 1.0, None, 7)
-    room.pipeline.drawing.param.update(phase=image, status=Status("exact", 1.0, None))
-    for _ in range(100):
-        room.time.move(0.01)
-        for page in pages:
-            if page.posted:
-                page.posted.popleft()()
-    assert told == 4 * ["phase"] + 4 * ["status"]
 
 
 def test_a_page_that_hangs_keeps_nobody_waiting(room):
