@@ -43,6 +43,7 @@ PINNED = {
     # Called by the library, and put before its own.
     ("tornado.web", "RequestHandler._log"): ("app/page/admission.py", "self"),
     ("panel", "Template._apply_root"): ("app/page/open.py", "self name model tags"),
+    ("panel.custom", "JSComponent._get_properties"): ("app/views/component.py", "self doc"),
     ("panel.custom", "JSComponent._process_events"): ("app/views/component.py", "self events"),
     ("panel.custom", "JSComponent._process_event"): ("app/views/component.py", "self event"),
     ("panel.custom", "JSComponent._process_bokeh_event"): (

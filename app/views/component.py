@@ -6,6 +6,7 @@ others in their place, is not for anyone; a property that no script sets stays a
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import ClassVar
 
 import panel as pn
@@ -37,6 +38,12 @@ class Component(pn.custom.JSComponent):
         super().__init__(**params)
         self._actions: dict[str, tuple[Callable, dict[str, type]]] = {}
         self._at_once: set[str] = set()
+
+    def _get_properties(self, doc):
+        # What Panel takes for a bundle goes to the browser's loader as it is. Every other script
+        # it translates from TypeScript first, in the page, once for each component.
+        properties = super()._get_properties(doc)
+        return properties | {"bundle": sha256(properties["esm"].encode()).hexdigest()}
 
     def on(self, name: str, action: Callable, /, **fields: type) -> None:
         """Call `action(message)` for the browser's message `name`, if it holds these fields."""

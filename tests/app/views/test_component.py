@@ -94,6 +94,17 @@ def test_what_changes_is_set_on_the_scripts_model_and_panels_on_its_own():
     assert not part.open
 
 
+def test_the_browser_takes_scripts_as_they_are_and_each_once():
+    """Those without the name of a bundle Panel translates in the page, for each component."""
+    document = Document()
+    models = [part.get_root(document) for part in (Told(), Told(), Controls([]), Notices())]
+    assert [model.esm for model in models] == [Told._esm, Told._esm, Controls._esm, Notices._esm]
+    names = [model.bundle for model in models]
+    assert None not in names
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
 class Browser:
     """A connection to it, which takes nothing before it has `read`."""
 
