@@ -2,8 +2,11 @@
 
 import threading
 
+import pytest
+
 from app.cli import main
 from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 
 def played(path, out, kind, *more, receive=(), listen=False):
@@ -11,11 +14,16 @@ def played(path, out, kind, *more, receive=(), listen=False):
     port, codes = free_port(), []
     end = ("--connect" if listen else "--bind", f"tcp://127.0.0.1:{port}")
     command = ["replay", path, "--as", kind, "--dwell-us", "0", *end, *more]
-    player = threading.Thread(target=lambda: codes.append(main([str(a) for a in command])))
+
+    def play():
+        codes.append(main([str(a) for a in command]))
+
+    player = threading.Thread(target=play, daemon=True)
     player.start()
     there = f"{kind}:tcp://{'listen@' if listen else ''}127.0.0.1:{port}"
-    try:
-        code = main(["receive", there, "-o", str(out), *map(str, receive)])
-    finally:
-        player.join()
+    code = main(["receive", there, "-o", str(out), *map(str, receive)])
+    # Who plays waits for ever for somebody who listens, and nobody may be left who does.
+    player.join(10 if code else PATIENCE_S)
+    if not codes:
+        pytest.fail(f"receive has ended with {code}, and replay waits for who takes its scan")
     return codes[0], code
