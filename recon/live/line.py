@@ -1,9 +1,9 @@
 """A line over TCP, from either end, that comes back when it was cut."""
 
-import select
+import selectors
 import socket
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 
 from recon.live.addresses import Address
 from recon.live.source import LiveError
@@ -14,6 +14,17 @@ WAIT_S = 0.2
 """Seconds between two looks at whether to stop."""
 MOST = 1 << 20
 """Bytes that are read in one go."""
+
+
+# What every system has, `select`, takes no descriptor beyond 1023; a server has more.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+def _ready(end, event, timeout):
+    """Whether a socket can be read from, or written to, within so many seconds."""
+    with _Selector() as waiting:
+        waiting.register(end, event)
+        return bool(waiting.select(max(timeout, 0)))
 
 
 class Line:
@@ -57,7 +68,7 @@ class Line:
         deadline = monotonic() + timeout
         if not self._wait_for_peer(deadline):
             return None
-        if not select.select([self._peer], [], [], max(deadline - monotonic(), 0))[0]:
+        if not _ready(self._peer, selectors.EVENT_READ, deadline - monotonic()):
             return None
         try:
             found = self._peer.recv(MOST)
@@ -76,7 +87,7 @@ class Line:
         while left:
             if stop():
                 return False
-            if not select.select([], [self._peer], [], WAIT_S)[1]:
+            if not _ready(self._peer, selectors.EVENT_WRITE, WAIT_S):
                 continue
             try:
                 left = left[self._peer.send(left) :]
@@ -95,13 +106,13 @@ class Line:
         if self._peer is not None:
             return True
         if self._server is not None:
-            if not select.select([self._server], [], [], max(deadline - monotonic(), 0))[0]:
+            if not _ready(self._server, selectors.EVENT_READ, deadline - monotonic()):
                 return False
             peer, _ = self._server.accept()
         else:
             pause = min(self._tried + AGAIN_S, deadline) - monotonic()
             if pause > 0:
-                select.select([], [], [], pause)
+                sleep(pause)
             if monotonic() < self._tried + AGAIN_S:
                 return False
             self._tried = monotonic()

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -63,6 +64,25 @@ def test_it_comes_back_after_it_was_cut(line):
     assert wait_until(lambda: line.read(0.05))
     dialled.join()
     other.close()
+
+
+def test_it_works_where_a_thousand_files_are_open(tmp_path):
+    """`select` refuses a descriptor beyond 1023."""
+    resource = pytest.importorskip("resource")
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1200:
+        pytest.skip("this process may not open so many")
+    with ExitStack() as stack:
+        (tmp_path / "file").touch()
+        while stack.enter_context(open(tmp_path / "file")).fileno() < 1030:
+            pass
+        line = Line(address("tcp://listen@127.0.0.1:0"))
+        stack.callback(line.close)
+        sender = Line(address(line.endpoint))
+        stack.callback(sender.close)
+        writing = threading.Thread(target=sender.write, args=(b"rows",), daemon=True)
+        writing.start()
+        wait_until(lambda: line.read(0.05) == b"rows")
+        assert min(line._peer.fileno(), sender._peer.fileno()) > 1023
 
 
 def test_it_does_not_talk_to_itself(monkeypatch):
