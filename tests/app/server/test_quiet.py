@@ -50,8 +50,8 @@ async def send_junk(url):
     return answers, broken, alive
 
 
-async def leave_while_it_draws(url, often):
-    for _ in range(often):
+async def leave_while_it_draws(url):
+    for _ in range(6):
         token = token_of(page(url))
         async with socket(url, token) as wire:
             await wire.begin()
@@ -64,13 +64,13 @@ def run(coroutine):
         return thread.submit(lambda: asyncio.run(coroutine)).result()
 
 
-def test_malformed_messages_are_answered_and_people_who_leave_are_no_news(tmp_path, pytestconfig):
+def test_malformed_messages_are_answered_and_people_who_leave_are_no_news(tmp_path):
     scan = weak_events(400, metadata=truth(CALIBRATION, ABERRATIONS))
     write_events(tmp_path / "scan.npz", scan)
     settings = {"LIVESTEM_CACHE": str(tmp_path)}
     with served(tmp_path / "scan.npz", program=PROGRAM, **settings) as (process, found):
         answers, broken, alive = run(send_junk(found[0]))
-        run(leave_while_it_draws(found[0], 6 if pytestconfig.getoption("slow") else 2))
+        run(leave_while_it_draws(found[0]))
         process.send_signal(signal.SIGTERM)
         log, _ = process.communicate()
     assert process.returncode == 0
