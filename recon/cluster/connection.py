@@ -75,7 +75,9 @@ class Cluster:
         # `distributed` is an extra: who needs no cluster need not have it.
         try:
             import dask
-            from distributed import Client, LocalCluster
+            from distributed import LocalCluster
+
+            from recon.cluster.client import ClosedClient
         except ImportError as error:
             raise ClusterError(
                 "A cluster needs Dask's distributed: run `pip install '.[cluster]'`."
@@ -86,7 +88,7 @@ class Cluster:
                 if local:
                     self._local = self._made(LocalCluster)
                 where = self._local or self.address
-                self.client = Client(where, timeout=CONNECTING_S, set_as_default=False)
+                self.client = ClosedClient(where, timeout=CONNECTING_S, set_as_default=False)
             except (OSError, TimeoutError, TypeError) as error:
                 self.close()
                 raise self._refused(error) from error
