@@ -59,6 +59,16 @@ def pytest_collection():
         gc.freeze()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Nor what a file of tests has left: modules, compiled kernels, what is kept for the next."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+    return result
+
+
 def pytest_collection_modifyitems(config, items):
     """Where processes share the files, the longest come first; what is slow waits for --slow."""
     if hasattr(config, "workerinput"):
