@@ -89,7 +89,7 @@ class Cluster:
                     self._local = self._made(LocalCluster)
                 where = self._local or self.address
                 self.client = ClosedClient(where, timeout=CONNECTING_S, set_as_default=False)
-            except (OSError, TimeoutError, TypeError) as error:
+            except (OSError, TimeoutError, TypeError, RuntimeError) as error:
                 self.close()
                 raise self._refused(error) from error
         try:
@@ -132,6 +132,13 @@ class Cluster:
 
     def _refused(self, error: Exception) -> Exception:
         """What is to be raised where no connection came about."""
+        if is_local(self.address):
+            return ClusterError(
+                f"Workers could not be started on this machine ({brief(error)}): free memory, or "
+                "ask for fewer, such as local:1."
+            )
+        if isinstance(error, RuntimeError):
+            return error
         causes = [error]
         while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
             causes.append(cause)

@@ -52,3 +52,15 @@ def test_a_client_ends_its_event_loop_and_leaves_that_of_a_cluster_to_it():
             assert near.submit(abs, -4).result() == 4
             assert left()[1] == before
         assert local.loop.asyncio_loop.is_running()
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Cluster failed to start: no memory"), OSError("no memory")]
+)
+def test_workers_of_this_machine_that_do_not_start_are_said_to_be_these(error, monkeypatch):
+    def fails(**_):
+        raise error
+
+    monkeypatch.setattr("distributed.LocalCluster", fails)
+    with pytest.raises(ClusterError, match=r"not be started on this machine.*no memory.*local:1"):
+        Cluster("local")
