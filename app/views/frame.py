@@ -100,8 +100,6 @@ class Frame(pn.viewable.Viewer):
         fig.x_range, fig.y_range = Range1d(0, 1), Range1d(1, 0)
         fig.update(
             sizing_mode="stretch_both",
-            min_width=40,
-            min_height=40,
             toolbar_location=None,
             # HoloViews asks for WebGL, which every paint of the few marks would have to wait for.
             output_backend="canvas",
