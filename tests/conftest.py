@@ -50,13 +50,17 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Nothing that is there before the tests is looked through for garbage again and again."""
+    """Nothing that is there before the tests is looked through for garbage again and again.
+
+    Nor what comes later as often as Python would: to compile the kernels took 8 s of that.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(10_000)
 
 
 @pytest.hookimpl(wrapper=True)
