@@ -89,7 +89,7 @@ class Cluster:
                     self._local = self._made(LocalCluster)
                 where = self._local or self.address
                 self.client = ClosedClient(where, timeout=CONNECTING_S, set_as_default=False)
-            except (OSError, TimeoutError, TypeError, RuntimeError) as error:
+            except (OSError, TimeoutError, TypeError) as error:
                 self.close()
                 raise self._refused(error) from error
         try:
@@ -117,7 +117,13 @@ class Cluster:
             given = os.environ.get("LIVESTEM_THREADS") or str(threads)
             made["host"] = "127.0.0.1"
             made["env"] = {"LIVESTEM_THREADS": given, "OMP_WAIT_POLICY": "passive"}
-        return local_cluster(**made)
+        try:
+            return local_cluster(**made)
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(
+                f"Workers could not be started on this machine ({brief(error)}): free memory, or "
+                "ask for fewer, such as local:1."
+            ) from error
 
     def _check_versions(self) -> None:
         """Refuse workers of other versions, by name."""
@@ -132,13 +138,6 @@ class Cluster:
 
     def _refused(self, error: Exception) -> Exception:
         """What is to be raised where no connection came about."""
-        if is_local(self.address):
-            return ClusterError(
-                f"Workers could not be started on this machine ({brief(error)}): free memory, or "
-                "ask for fewer, such as local:1."
-            )
-        if isinstance(error, RuntimeError):
-            return error
         causes = [error]
         while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
             causes.append(cause)
