@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, wraps
 from threading import Lock
@@ -113,7 +114,7 @@ def parallel(function=None, *, fastmath=False):
         start_threads()
         if not compiled.overloads:
             # Seconds, in which other sessions' kernels shall run.
-            compiled.compile(tuple(compiled.typeof_pyval(argument) for argument in arguments))
+            _compile(compiled, tuple(map(compiled.typeof_pyval, arguments)))
         if _most is not None:
             # Numba remembers it for each thread that launches.
             numba.set_num_threads(_most)
@@ -122,3 +123,13 @@ def parallel(function=None, *, fastmath=False):
 
     launch.compiled = compiled
     return launch
+
+
+def _compile(compiled, signature) -> None:
+    """Compile a loop, in a thread of its own.
+
+    Numba leaves tracebacks in circles, and those every frame above them: a caller's arrays, on a
+    GPU too, would stay until Python next looks for garbage.
+    """
+    with ThreadPoolExecutor(1, "compile") as aside:
+        aside.submit(compiled.compile, signature).result()
