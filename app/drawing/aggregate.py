@@ -19,7 +19,7 @@ edge."""
 COMPILED = {"mean": resampling._downsample_2d_mean, "max": resampling._downsample_2d_min_max}
 """Datashader's loops by how they aggregate."""
 
-for _loop in COMPILED.values():
+for _loop in (*COMPILED.values(), resampling._get_dimensions):
     # Else each process compiles them for seconds.
     _loop.enable_caching()
 

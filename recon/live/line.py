@@ -108,7 +108,10 @@ class Line:
         if self._server is not None:
             if not _ready(self._server, selectors.EVENT_READ, deadline - monotonic()):
                 return False
-            peer, _ = self._server.accept()
+            try:
+                peer, _ = self._server.accept()
+            except OSError:  # who came has gone
+                return False
         else:
             pause = min(self._tried + AGAIN_S, deadline) - monotonic()
             if pause > 0:

@@ -1,6 +1,7 @@
 """A ZeroMQ PUSH socket: messages to whoever fetches them."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from recon.live.addresses import Address
 from recon.live.source import LiveError
@@ -43,11 +44,14 @@ class Pushed:
 
     def push(self, parts: list[bytes]) -> bool:
         """Send a message; False if it was stopped before anyone was there to have it."""
-        while not self._socket.poll(1000 * WAIT_S, self._zmq.POLLOUT):
+        while True:
+            if self._socket.poll(1000 * WAIT_S, self._zmq.POLLOUT):
+                # Who was there may have gone since, and the socket would wait without end for another.
+                with suppress(self._zmq.Again):
+                    self._socket.send_multipart(parts, self._zmq.DONTWAIT, copy=False)
+                    return True
             if self._stop():
                 return False
-        self._socket.send_multipart(parts, copy=False)
-        return True
 
     def close(self) -> None:
         """Hang up, when what was sent has been fetched."""

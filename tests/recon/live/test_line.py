@@ -41,6 +41,12 @@ def test_it_listens_and_one_comes_after_the_other(line):
         assert line.read(0.01) is None
 
 
+def test_who_rings_and_is_gone_before_it_is_answered_is_nobody(line, monkeypatch):
+    monkeypatch.setattr("recon.live.line._ready", lambda *asked: True)
+    assert line.read(0.05) is None
+    assert not line.connected
+
+
 def test_it_connects_when_the_other_side_is_there(line):
     other = Line(address(line.endpoint))
     data = bytes(range(256)) * 10_000

@@ -26,6 +26,14 @@ def test_where_nobody_listens_it_ends_when_it_is_told_to():
     sender.close()
 
 
+def test_who_goes_after_the_look_whether_anyone_is_there_holds_nothing_up(monkeypatch):
+    sender = Pushed(address("tcp://listen@127.0.0.1:0"), lambda: True, "A stream")
+    sender._socket.sndtimeo = 1000  # a sender that waits fails, and does not wait for ever
+    monkeypatch.setattr(zmq.Socket, "poll", lambda *look: zmq.POLLOUT)
+    assert sender.push([b"a", b"bc"]) is False
+    sender.close()
+
+
 def test_an_address_that_is_taken_is_a_sentence():
     sender = Pushed(address("tcp://listen@127.0.0.1:0"), lambda: True, "A stream")
     with pytest.raises(LiveError, match="cannot be used: address already in use"):
