@@ -46,7 +46,7 @@ class Pushed:
         """Send a message; False if it was stopped before anyone was there to have it."""
         while True:
             if self._socket.poll(1000 * WAIT_S, self._zmq.POLLOUT):
-                # Who was there may have gone since, and the socket would wait without end for another.
+                # Who was there may be gone by now: the socket would wait for another without end.
                 with suppress(self._zmq.Again):
                     self._socket.send_multipart(parts, self._zmq.DONTWAIT, copy=False)
                     return True
