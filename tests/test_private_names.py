@@ -67,6 +67,7 @@ PINNED = {
     ),
     ("datashader.resampling", "_downsample_2d_mean"): ("app/drawing/aggregate.py", None),
     ("datashader.resampling", "_downsample_2d_min_max"): ("app/drawing/aggregate.py", None),
+    ("datashader.resampling", "_get_dimensions"): ("app/drawing/aggregate.py", None),
     # Public by their names, documented nowhere.
     ("panel.io.document", "write_events"): ("app/server/sending.py", "doc connections events"),
     ("panel.io.document", "schedule_write_events"): (
