@@ -110,7 +110,7 @@ class Line:
                 return False
             try:
                 peer, _ = self._server.accept()
-            except OSError:  # who came has gone
+            except (BlockingIOError, ConnectionAbortedError):  # who came has gone
                 return False
         else:
             pause = min(self._tried + AGAIN_S, deadline) - monotonic()
